@@ -1,0 +1,74 @@
+"""The array type, the precisions, and what is true of each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+"""An array of one of the four precisions; its leading axes are a batch of problems."""
+
+Weights = Sequence[Array]
+"""One array a layer, shape (..., units out, units in + 1); the last column is the bias."""
+
+PRECISIONS: dict[str, type[np.floating[Any]]] = {
+    "float16": np.float16,
+    "float32": np.float32,
+    "float64": np.float64,
+    "longdouble": np.longdouble,
+}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A range of real numbers, as data: where a function is defined, or where its values lie."""
+
+    low: float
+    high: float
+    closed_low: bool = True
+    closed_high: bool = True
+
+    def contains(self, x: Array) -> NDArray[np.bool_]:
+        """Element by element; NaN is in no interval."""
+        above = x >= self.low if self.closed_low else x > self.low
+        below = x <= self.high if self.closed_high else x < self.high
+        return np.asarray(above & below)
+
+    def __str__(self) -> str:
+        left, right = "[" if self.closed_low else "(", "]" if self.closed_high else ")"
+        return f"{left}{self.low:g}, {self.high:g}{right}"
+
+
+REALS = Interval(-np.inf, np.inf)
+
+
+def unit_roundoff(dtype: np.dtype[Any] | type[np.floating[Any]]) -> float:
+    """Half the distance from 1 to the next number: the largest relative error of one rounding."""
+    return float(np.finfo(dtype).eps) / 2
+
+
+def with_ones(a: Array) -> Array:
+    """Append the constant input 1 that carries the bias: (..., n) to (..., n + 1)."""
+    out = np.empty((*a.shape[:-1], a.shape[-1] + 1), a.dtype)
+    out[..., :-1] = a
+    out[..., -1] = 1
+    return out
+
+
+def transpose(a: Array) -> Array:
+    """Swap the last two axes, leaving the batch axes alone."""
+    return np.swapaxes(a, -1, -2)
+
+
+def sum_over_terms(terms: Array) -> Array:
+    """Sum the last two axes of each problem in a batch, (..., N, m) to (...).
+
+    One contiguous reduction a problem, so that its bits do not depend on how many
+    other problems share the array.
+    """
+    flat = np.ascontiguousarray(terms).reshape(*terms.shape[:-2], -1)
+    return np.asarray(flat.sum(axis=-1, dtype=terms.dtype))

@@ -1,0 +1,90 @@
+"""The problem: weights to loss. It keeps the forward pass and knows nothing of gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backproof.network import losses
+from backproof.network.activations import Activation, Output
+from backproof.network.arrays import Array, Weights, sum_over_terms, transpose, with_ones
+from backproof.network.clipping import Clip, Eps
+from backproof.network.losses import Loss
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What a forward pass leaves behind, a list entry a layer.
+
+    Attributes:
+        inputs: what enters each layer, with the constant 1 of the bias, (..., N, units in + 1).
+        pre_activations: z of each layer, (..., N, units out).
+        outputs: y, the last layer's values, (..., N, m).
+        terms: the terms of the loss before reduction, (..., N, m).
+        loss: (...), reduced.
+    """
+
+    inputs: list[Array]
+    pre_activations: list[Array]
+    outputs: Array
+    terms: Array
+    loss: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Everything that defines the loss f, for one problem or for a batch of them.
+
+    Attributes:
+        inputs: (..., N, features).
+        targets: (..., N, m).
+        activation: of every hidden layer.
+        output: of the last layer.
+        eps: the clip's, a number or an array (..., 1, 1).
+
+    The precision is that of `inputs`; weights are expected in the same.
+    """
+
+    inputs: Array
+    targets: Array
+    activation: Activation
+    output: Output
+    loss: Loss
+    clip: Clip
+    eps: Eps = 0.0
+    reduction: str = "sum"
+
+    def __post_init__(self) -> None:
+        # In the problem's own precision: an eps below its smallest number is zero there, as in real code.
+        object.__setattr__(self, "eps", np.asarray(self.eps, self.inputs.dtype))
+
+    @property
+    def scale(self) -> float:
+        """What the sum of all terms is multiplied by."""
+        return losses.scale(self.reduction, self.targets.shape[-2], self.targets.shape[-1])
+
+    def forward(self, weights: Weights) -> Forward:
+        """Run the network. Floating-point exceptions are results here, so they are not reported."""
+        with np.errstate(all="ignore"):
+            entering, pre_activations, a = [], [], self.inputs
+            for layer, w in enumerate(weights):
+                entering.append(with_ones(a))
+                z = entering[-1] @ transpose(w)
+                pre_activations.append(z)
+                last = layer == len(weights) - 1
+                a = self.output.value(z) if last else self.activation.value(z)
+            terms = self.loss.terms(a, self.targets, self.clip, self.eps)
+            total = sum_over_terms(terms) * terms.dtype.type(self.scale)
+            return Forward(entering, pre_activations, a, terms, np.asarray(total))
+
+    def accuracy(self, outputs: Array) -> Array:
+        """Share of samples whose largest output is the target's; for one output, a threshold. (...)"""
+        t = self.targets
+        if t.shape[-2] == 0:
+            return np.full(outputs.shape[:-2], np.nan)
+        if t.shape[-1] == 1:
+            right = (outputs > self.loss.threshold)[..., 0] == (t > 0.5)[..., 0]
+        else:
+            right = outputs.argmax(axis=-1) == t.argmax(axis=-1)
+        return np.asarray((right & np.isfinite(outputs).all(axis=-1)).mean(axis=-1))
