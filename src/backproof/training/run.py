@@ -1,0 +1,236 @@
+"""Short training runs with the backward rule under test, right or wrong, many networks at once.
+
+The leading axis is the batch of cells. Everything is elementwise or a matrix product along it,
+so a network's numbers do not depend on its neighbours; a diverged one just goes on as NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from backproof.network.arrays import Array, sum_over_terms
+from backproof.network.faults import NO_FAULT
+from backproof.network.problem import Forward, Problem
+from backproof.network.rules import EXACT, BackwardRule
+from backproof.training.optimisers import Optimiser
+
+DIVERGED = 10.0
+"""A run has diverged once its loss is this many times the loss it started from, or not finite."""
+
+WINDOW = 10
+"""Mini-batch accuracies are averaged over this many steps before they are held against the threshold."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train.
+
+    Attributes:
+        rates: learning rates, one a cell; they refer to the mean loss over samples, whatever the
+            loss's reduction, so that a rate means the same for a sum as for a mean.
+        batch: samples a step; None for all of them.
+        every: how often the costlier curves (cosine, dead units) are recorded.
+    """
+
+    optimiser: Optimiser
+    rates: Sequence[float]
+    steps: int
+    batch: int | None
+    every: int
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network's run.
+
+    Attributes:
+        final_loss: per sample, over the whole training set, after the last step.
+        accuracy: on the test set, after the last step.
+        steps_to_threshold: steps until the training accuracy reached the threshold; None if never.
+        diverged_at: the first step whose loss was not finite or ten times the first; None if none.
+        dead_units: share of hidden units whose slope was zero for every sample of the last batch seen.
+        cosine: the smallest cosine between the gradient used and the exact one along the way.
+        curves: series name to (steps, values).
+    """
+
+    final_loss: float
+    accuracy: float
+    steps_to_threshold: int | None
+    diverged_at: int | None
+    dead_units: float | None
+    cosine: float | None
+    curves: dict[str, tuple[Array, Array]]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Training and test samples of one cell: inputs (N, features) and targets (N, m)."""
+
+    inputs: Array
+    targets: Array
+    test_inputs: Array
+    test_targets: Array
+
+
+def train(
+    template: Problem,
+    weights: Sequence[Array],
+    rule: BackwardRule,
+    plan: Plan,
+    samples: Sequence[Samples],
+    generators: Sequence[np.random.Generator],
+) -> list[Run]:
+    """Train one network for each entry of `samples` and `generators`.
+
+    Args:
+        template: its activation, output, loss, clip and eps (cells, 1, 1) are used; its data are not.
+        weights: (cells, units, inputs + 1) each; left as they are.
+        rule: relu_at_zero may be an array (cells, 1, 1).
+    """
+    weights = [w.copy() for w in weights]
+    rates = np.asarray(plan.rates, weights[0].dtype).reshape(-1, 1, 1)
+    recorder = _Recorder(plan, len(samples))
+    state: dict[str, Any] = {}
+    batches = _Batches(samples, plan, generators)
+    with np.errstate(all="ignore"):
+        for step in range(plan.steps):
+            inputs, targets = batches.take()
+            problem = replace(template, inputs=inputs, targets=targets)
+            forward = problem.forward(weights)
+            gradients = rule.gradient(problem, forward, weights)
+            recorder.note(step, problem, forward)
+            if step % plan.every == 0 or step == plan.steps - 1:
+                exact = replace(
+                    rule, delta=EXACT, kink="multiply", clip_backward="consistent", fault=NO_FAULT
+                )
+                recorder.note_rarely(
+                    step, forward, problem, gradients, exact.gradient(problem, forward, weights)
+                )
+            per_sample = 1 / (problem.scale * max(targets.shape[-2], 1))
+            plan.optimiser.update(weights, gradients, rates * rates.dtype.type(per_sample), state)
+        return [
+            recorder.run_of(
+                cell, *_evaluate(replace(template, eps=_eps_of(template, cell)), weights, cell, s)
+            )
+            for cell, s in enumerate(samples)
+        ]
+
+
+def _eps_of(template: Problem, cell: int) -> Array:
+    eps = np.asarray(template.eps)
+    return eps if eps.ndim == 0 else np.asarray(eps[cell, 0, 0])
+
+
+def _evaluate(problem: Problem, weights: Sequence[Array], cell: int, samples: Samples) -> tuple[float, float]:
+    own = [w[cell] for w in weights]
+    trained = replace(problem, inputs=samples.inputs, targets=samples.targets)
+    tested = replace(problem, inputs=samples.test_inputs, targets=samples.test_targets)
+    final = sum_over_terms(trained.forward(own).terms) / max(len(samples.inputs), 1)
+    return float(final), float(tested.accuracy(tested.forward(own).outputs))
+
+
+class _Batches:
+    """Mini-batches of every cell, reshuffled each epoch by the cell's own generator."""
+
+    def __init__(
+        self, samples: Sequence[Samples], plan: Plan, generators: Sequence[np.random.Generator]
+    ) -> None:
+        self.samples, self.generators = samples, generators
+        count = len(samples[0].inputs)
+        self.size = count if plan.batch is None else min(plan.batch, count)
+        self.full = self.size == count
+        self.inputs = np.stack([s.inputs[: self.size] for s in samples])
+        self.targets = np.stack([s.targets[: self.size] for s in samples])
+        self.order: list[Array] = []
+        self.position = count
+
+    def take(self) -> tuple[Array, Array]:
+        if self.full:
+            return self.inputs, self.targets
+        count = len(self.samples[0].inputs)
+        if self.position + self.size > count:
+            self.order = [g.permutation(count) for g in self.generators]
+            self.position = 0
+        for cell, s in enumerate(self.samples):
+            chosen = self.order[cell][self.position : self.position + self.size]
+            np.take(s.inputs, chosen, axis=0, out=self.inputs[cell])
+            np.take(s.targets, chosen, axis=0, out=self.targets[cell])
+        self.position += self.size
+        return self.inputs, self.targets
+
+
+class _Recorder:
+    """Curves of all cells while they run, and what is read off them afterwards."""
+
+    def __init__(self, plan: Plan, cells: int) -> None:
+        self.plan = plan
+        self.loss = np.full((plan.steps, cells), np.nan)
+        self.accuracy = np.full((plan.steps, cells), np.nan)
+        self.rare_steps: list[int] = []
+        self.cosine: list[Array] = []
+        self.dead: list[Array] = []
+        self.full_batch = plan.batch is None
+
+    def note(self, step: int, problem: Problem, forward: Forward) -> None:
+        samples = max(problem.targets.shape[-2], 1)
+        self.loss[step] = sum_over_terms(forward.terms) / samples
+        self.accuracy[step] = problem.accuracy(forward.outputs)
+
+    def note_rarely(
+        self, step: int, forward: Forward, problem: Problem, used: Sequence[Array], exact: Sequence[Array]
+    ) -> None:
+        self.rare_steps.append(step)
+        self.cosine.append(_cosine(used, exact))
+        slopes = [problem.activation.slope(z) for z in forward.pre_activations[:-1]]
+        if slopes:
+            dead = np.concatenate([(s == 0).all(axis=-2) for s in slopes], axis=-1)
+            self.dead.append(dead.mean(axis=-1))
+
+    def run_of(self, cell: int, final_loss: float, accuracy: float) -> Run:
+        rare = np.asarray(self.rare_steps)
+        steps = np.arange(self.plan.steps)
+        curves = {"loss": (steps, self.loss[:, cell]), "accuracy": (steps, self.accuracy[:, cell])}
+        curves["cosine"] = (rare, np.asarray([c[cell] for c in self.cosine]))
+        if self.dead:
+            curves["dead_units"] = (rare, np.asarray([d[cell] for d in self.dead]))
+        finite = curves["cosine"][1][np.isfinite(curves["cosine"][1])]
+        return Run(
+            final_loss=final_loss,
+            accuracy=accuracy,
+            steps_to_threshold=self._steps_to_threshold(self.accuracy[:, cell]),
+            diverged_at=_diverged_at(self.loss[:, cell], final_loss),
+            dead_units=float(self.dead[-1][cell]) if self.dead else None,
+            cosine=float(finite.min()) if finite.size else None,
+            curves=curves,
+        )
+
+    def _steps_to_threshold(self, accuracy: Array) -> int | None:
+        window = 1 if self.full_batch else min(WINDOW, len(accuracy))
+        if not len(accuracy):
+            return None
+        smooth = np.convolve(accuracy, np.full(window, 1 / window), mode="valid")
+        reached = np.flatnonzero(smooth >= self.plan.threshold)
+        return int(reached[0]) + window - 1 if reached.size else None
+
+
+def _diverged_at(loss: Array, final_loss: float) -> int | None:
+    everything = np.append(loss, final_loss)
+    with np.errstate(all="ignore"):
+        bad = ~np.isfinite(everything) | (np.abs(everything) > DIVERGED * np.abs(everything[0]))
+    first = np.flatnonzero(bad)
+    return int(first[0]) if first.size else None
+
+
+def _cosine(used: Sequence[Array], exact: Sequence[Array]) -> Array:
+    """The cosine between two gradients over all layers, a value a cell; NaN where either vanishes."""
+    flat = []
+    for side in (used, exact):
+        joined = np.concatenate([g.reshape(len(g), -1).astype(np.float64) for g in side], axis=1)
+        flat.append(joined / np.abs(joined).max(axis=1, keepdims=True))
+    a, b = flat
+    return np.asarray((a * b).sum(axis=1) / np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1)))
