@@ -1,0 +1,133 @@
+"""The user's own data: a CSV with a header, or an NPZ with arrays X and y."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from backproof.data.dataset import DataError, Dataset, one_hot, split
+from backproof.network.arrays import Array
+
+KINDS = ("labels", "values")
+
+
+def file(
+    generator: np.random.Generator,
+    path: str | None = None,
+    target: str | None = None,
+    kind: str = "labels",
+    standardise: bool = True,
+    test_share: float = 0.2,
+) -> Dataset:
+    """Read `path`; nothing in it is ever executed (NPZ without pickle).
+
+    Args:
+        path: .csv (all columns numeric) or .npz (X (N, features); y (N,), or (N, m) for values).
+        target: the CSV's column of labels; by default the last one.
+        kind: "labels" makes one output a class, "values" takes the target as it is.
+        standardise: subtract the training part's mean and divide by its deviation, column by column.
+    """
+    if path is None:
+        raise DataError("data.path is needed with data=file: a .csv or an .npz")
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share must be between 0 and 1; not {test_share}")
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}; not {kind}")
+    where = Path(path).expanduser()
+    inputs, raw = _read(str(where), _changed(where), target)
+    targets = _as_classes(where, raw) if kind == "labels" else np.atleast_2d(raw.T).T.astype(float)
+    dataset = split(inputs, targets, test_share, generator)
+    return _standardised(dataset) if standardise else dataset
+
+
+def _changed(path: Path) -> int:
+    if not path.is_file():
+        raise DataError(f"data.path={path}: no such file")
+    return path.stat().st_mtime_ns
+
+
+@lru_cache(maxsize=4)
+def _read(path: str, _changed: int, target: str | None) -> tuple[Array, Array]:
+    kinds = {".csv": _read_csv, ".npz": _read_npz}
+    reader = kinds.get(Path(path).suffix.lower())
+    if reader is None:
+        raise DataError(f"data.path={path}: must be a .csv or an .npz")
+    inputs, targets = reader(Path(path), target)
+    if len(inputs) < 4 or inputs.shape[1] < 1:
+        raise DataError(f"data.path={path}: needs at least 4 rows and 1 feature; has {inputs.shape}")
+    if len(targets) != len(inputs):
+        raise DataError(f"data.path={path}: X has {len(inputs)} rows, y has {len(targets)}")
+    for name, array in (("X", inputs), ("y", targets)):
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            raise DataError(f"data.path={path}: {name} is not a finite number in row {bad[0][0]}")
+    return inputs, targets
+
+
+def _read_csv(path: Path, target: str | None) -> tuple[Array, Array]:
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path)
+    except (ValueError, OSError, UnicodeDecodeError) as error:
+        raise DataError(f"data.path={path}: not a readable CSV ({str(error).splitlines()[0]})") from error
+    for column in table.columns:
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        bad = np.flatnonzero(~np.isfinite(numbers.to_numpy(float)))
+        if len(bad):
+            given = table[column].iloc[bad[0]]
+            # Line 1 of the file is the header.
+            raise DataError(
+                f"data.path={path}: column '{column}', line {bad[0] + 2}: must be a finite number; not {given!r}"
+            )
+    name = table.columns[-1] if target is None and len(table.columns) else target
+    if name not in table.columns:
+        columns = ", ".join(map(str, table.columns))
+        raise DataError(f"data.target={name}: must be one of {columns}")
+    return table.drop(columns=[name]).to_numpy(float), table[name].to_numpy(float)
+
+
+def _read_npz(path: Path, _target: str | None) -> tuple[Array, Array]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            missing = [key for key in ("X", "y") if key not in arrays]
+            if missing:
+                raise DataError(f"data.path={path}: needs arrays X and y; has {', '.join(arrays) or 'none'}")
+            inputs, targets = arrays["X"], arrays["y"]
+    except DataError:
+        raise
+    except (ValueError, OSError, KeyError, EOFError) as error:
+        raise DataError(f"data.path={path}: not a readable NPZ ({str(error).splitlines()[0]})") from error
+    for name, array in (("X", inputs), ("y", targets)):
+        if array.dtype.kind not in "fiub":
+            raise DataError(f"data.path={path}: {name} must hold numbers; holds {array.dtype}")
+    if inputs.ndim != 2 or targets.ndim not in (1, 2):
+        raise DataError(f"data.path={path}: X must be (N, features) and y (N,) or (N, m)")
+    return inputs.astype(float), targets.astype(float)
+
+
+def _as_classes(path: Path, raw: Array) -> Array:
+    if raw.ndim == 2:
+        if raw.shape[1] > 1:
+            raise DataError(f"data.path={path}: y has {raw.shape[1]} columns; use data.kind=values")
+        raw = raw[:, 0]
+    classes, labels = np.unique(raw, return_inverse=True)
+    if not 2 <= len(classes) <= max(2, len(raw) // 2):
+        raise DataError(
+            f"data.path={path}: {len(classes)} different labels in {len(raw)} rows; "
+            "for a target that is a number use data.kind=values"
+        )
+    return one_hot(labels, len(classes))
+
+
+def _standardised(data: Dataset) -> Dataset:
+    mean, deviation = data.inputs.mean(axis=0), data.inputs.std(axis=0)
+    deviation[deviation == 0] = 1
+    return Dataset(
+        (data.inputs - mean) / deviation,
+        data.targets,
+        (data.test_inputs - mean) / deviation,
+        data.test_targets,
+    )
