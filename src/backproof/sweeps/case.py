@@ -1,0 +1,179 @@
+"""The case: settings in canonical form, and the id that comes of it.
+
+Canonical means that a setting which cannot affect the case is null. Two cells that are equal in
+this form are one cell: it is computed once and shown wherever it belongs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import cast
+
+import backproof
+from backproof.network.losses import Loss
+from backproof.sweeps import components
+from backproof.sweeps.settings import TARGET, ConfigurationError, Settings, Value
+
+RULE = ("delta", "relu_at_zero", "kink", "clip.backward", "fault")
+"""The backward rule's settings; a group's name stands for its values too."""
+
+BATCHABLE = (
+    "seed",
+    "clip.eps",
+    "relu_at_zero",
+    "training.learning_rate",
+    "network.init_scale",
+    "network.bias",
+)
+"""Settings that may differ between the networks of one array program."""
+
+HOW = ("check", "training")
+"""Settings that belong to neither problem nor rule."""
+
+
+def _belongs(key: str, names: tuple[str, ...]) -> bool:
+    return any(key == name or key.startswith(name + ".") for name in names)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Problem + backward rule + how it is checked + how it is trained; hashable and picklable."""
+
+    settings: tuple[tuple[str, Value], ...]
+
+    @cached_property
+    def values(self) -> Settings:
+        """The settings as a mapping."""
+        return dict(self.settings)
+
+    def __getitem__(self, key: str) -> Value:
+        return self.values.get(key)
+
+    def without(self, *names: str) -> tuple[tuple[str, Value], ...]:
+        """The settings outside the named groups and values: what a shared computation is keyed by."""
+        return tuple((k, v) for k, v in self.settings if not _belongs(k, names))
+
+    @cached_property
+    def numeric_key(self) -> tuple[tuple[str, Value], ...]:
+        """Cells equal in this share one numeric gradient."""
+        return self.without(*RULE, "training")
+
+    @cached_property
+    def training_key(self) -> tuple[tuple[str, Value], ...]:
+        """Cells equal in this train as one batch."""
+        return self.without(*BATCHABLE, "check")
+
+    @cached_property
+    def family_key(self) -> tuple[tuple[str, Value], ...]:
+        """Cells equal in this belong into one task: they share numeric gradients or batches."""
+        return self.without(*BATCHABLE, *RULE, "check")
+
+    @cached_property
+    def id(self) -> str:
+        """A hash of the canonical settings and of the code that computes them."""
+        text = json.dumps([self.settings, fingerprint()], ensure_ascii=False)
+        return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+COMPUTING = (
+    "network",
+    "differences",
+    "verdicts",
+    "training",
+    "data",
+    "sweeps/components.py",
+    "sweeps/work.py",
+)
+"""The code that a cell's numbers depend on."""
+
+
+@lru_cache(maxsize=1)
+def fingerprint() -> str:
+    """A digest of the computing code's source."""
+    root = Path(backproof.__file__).parent
+    digest = blake2b(digest_size=8)
+    for name in COMPUTING:
+        for path in sorted((root / name).rglob("*.py")) if "." not in name else [root / name]:
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def canonical(settings: Settings) -> Case:
+    """Validated settings to a case; settings that cannot matter become null.
+
+    Raises:
+        ConfigurationError: if a component cannot be built, or the data do not fit the loss.
+    """
+    s = dict(settings)
+    if s["output"] == "same":
+        _copy_group(s, "activation", "output")
+    loss, clip = components.loss(s), components.clip(s)
+    delta, fault = components.delta(s), components.fault(s)
+    del fault  # built for its errors alone
+    if not s["network.hidden"]:
+        _forget(s, "activation")
+    hidden_kinks = bool(s["network.hidden"]) and bool(components.activation(s).kinks)
+    output_kinks = bool(components.output(s).kinks) and delta.uses_kinks
+    if not hidden_kinks and not output_kinks:
+        s["relu_at_zero"] = s["kink"] = None
+    if not loss.uses_clip:
+        _forget(s, "clip")
+    else:
+        if not clip.uses_eps:
+            s["clip.eps"] = None
+        if clip.name == "none" or not delta.uses_clip:
+            s["clip.backward"] = None
+    if s["check"] == "none":
+        _forget(s, "check", but=("check",))
+    if s["training"] == "none":
+        _forget(s, "training", but=("training",))
+    else:
+        components.optimiser(s)
+    content = components.content_of(s)
+    if content is not None:
+        s["data.content"] = content
+    _check_targets(s, loss)
+    return Case(tuple(sorted((k, v) for k, v in s.items() if v is not None)))
+
+
+def _copy_group(s: Settings, source: str, to: str) -> None:
+    for key in [k for k in s if k.startswith(to + ".")]:
+        del s[key]
+    for key in [k for k in s if k == source or k.startswith(source + ".")]:
+        s[to + key[len(source) :]] = s[key]
+
+
+def _forget(s: Settings, group: str, but: tuple[str, ...] = ()) -> None:
+    for key in [k for k in s if k == group or k.startswith(group + ".")]:
+        if key not in but:
+            s[key] = None
+
+
+BUILT_IN_CLASSES = "backproof.data.builtin."
+"""Sources whose targets are classes by construction, which every loss takes."""
+
+
+def _check_targets(s: Settings, loss: Loss) -> None:
+    """Targets that the loss is not defined for are an error of configuration, found before any cell runs."""
+    if str(s["data." + TARGET]).startswith(BUILT_IN_CLASSES):
+        _check_parameters(tuple(sorted((k, v) for k, v in s.items() if k.startswith("data"))))
+        return
+    data = components.dataset(s)
+    for targets in (data.targets, data.test_targets):
+        if not loss.targets.contains(targets).all():
+            raise ConfigurationError(
+                f"loss={s['loss']}: needs targets in {loss.targets}; data={s['data']} has others"
+            )
+        if loss.one_hot and not (abs(targets.sum(axis=1) - 1) < 1e-9).all():
+            raise ConfigurationError(
+                f"loss={s['loss']}: needs targets that add up to 1 in every row; data={s['data']} has others"
+            )
+
+
+@cache
+def _check_parameters(data: tuple[tuple[str, Value], ...]) -> None:
+    components.dataset({**cast(Settings, dict(data)), "seed": 0})

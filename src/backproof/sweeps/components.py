@@ -1,0 +1,189 @@
+"""From settings to the objects that compute: the only place that follows a `_target_`."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache, lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any, cast
+
+import numpy as np
+
+from backproof.data.dataset import DataError, Dataset
+from backproof.network.activations import Activation, Output
+from backproof.network.arrays import PRECISIONS
+from backproof.network.clipping import Clip
+from backproof.network.faults import Fault
+from backproof.network.losses import Loss
+from backproof.network.rules import Delta
+from backproof.sweeps.settings import TARGET, ConfigurationError, Settings, Value, nearest
+from backproof.training.optimisers import Optimiser
+
+OWN_KEYS = {
+    "loss": {"reduction"},
+    "clip": {"eps", "backward"},
+    "training": {"learning_rate", "steps", "batch", "threshold", "every"},
+}
+"""Keys of a group that are the sweep's own rather than parameters of its component."""
+
+Parameters = tuple[tuple[str, Value], ...]
+
+
+def parameters(settings: Settings, group: str) -> Parameters:
+    """The component's parameters within a group, sorted."""
+    own = OWN_KEYS.get(group, set()) | {TARGET}
+    prefix = group + "."
+    return tuple(
+        sorted(
+            (k[len(prefix) :], v)
+            for k, v in settings.items()
+            if k.startswith(prefix) and k[len(prefix) :] not in own
+        )
+    )
+
+
+def component(settings: Settings, group: str) -> Any:
+    """The object that a group's choice stands for.
+
+    Raises:
+        ConfigurationError: if its target cannot be found or refuses its parameters.
+    """
+    target = settings.get(f"{group}.{TARGET}")
+    if not isinstance(target, str):
+        raise ConfigurationError(
+            f"{group}={settings.get(group)}: its file needs a `{TARGET}:` that names code"
+        )
+    given = parameters(settings, group)
+    return _build(group, target, given, tuple(type(v) for _, v in given))
+
+
+@cache
+def _build(group: str, target: str, given: Parameters, _kinds: tuple[type, ...]) -> Any:
+    found = _find(group, target)
+    if not callable(found):
+        if given:
+            raise ConfigurationError(f"{group}.{given[0][0]}: {target} takes no parameters")
+        return found
+    _check_signature(group, found, given, skip=())
+    try:
+        return found(**dict(given))
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(f"{group}: {error}") from error
+
+
+def _find(group: str, target: str) -> Any:
+    try:
+        return resolve_name(target)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(f"{group}.{TARGET}: cannot import {target} ({error})") from error
+
+
+_KINDS: dict[str, tuple[str, Any]] = {
+    "float": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
+    "int": ("a whole number", lambda v: isinstance(v, int) and not isinstance(v, bool)),
+    "bool": ("true or false", lambda v: isinstance(v, bool)),
+    "str": ("text", lambda v: isinstance(v, str)),
+    "str | None": ("text or null", lambda v: v is None or isinstance(v, str)),
+}
+
+
+def _check_signature(group: str, function: Any, given: Parameters, skip: tuple[str, ...]) -> None:
+    accepted = {k: p for k, p in inspect.signature(function).parameters.items() if k not in skip}
+    for name, value in given:
+        if name not in accepted:
+            raise ConfigurationError(f"{group}.{name}: unknown{nearest(name, accepted)}")
+        says, fits = _KINDS.get(str(accepted[name].annotation), ("", None))
+        if fits and not fits(value):
+            raise ConfigurationError(f"{group}.{name}: must be {says}; not {value!r}")
+
+
+def activation(settings: Settings) -> Activation:
+    """The hidden layers' activation."""
+    return cast(Activation, component(settings, "activation"))
+
+
+def output(settings: Settings) -> Output:
+    """The last layer's."""
+    return cast(Output, component(settings, "output"))
+
+
+def loss(settings: Settings) -> Loss:
+    """The loss."""
+    return cast(Loss, component(settings, "loss"))
+
+
+def clip(settings: Settings) -> Clip:
+    """The clip."""
+    return cast(Clip, component(settings, "clip"))
+
+
+def delta(settings: Settings) -> Delta:
+    """The delta rule at the output."""
+    return cast(Delta, component(settings, "delta"))
+
+
+def fault(settings: Settings) -> Fault:
+    """The planted fault."""
+    return cast(Fault, component(settings, "fault"))
+
+
+def optimiser(settings: Settings) -> Optimiser:
+    """The optimiser of the training run."""
+    return cast(Optimiser, component(settings, "training"))
+
+
+def dtype(settings: Settings) -> type[np.floating[Any]]:
+    """The precision."""
+    return PRECISIONS[str(settings["precision"])]
+
+
+def generator(settings: Settings, purpose: str) -> np.random.Generator:
+    """A stream of random numbers that depends on the case's seed and on what it is for, on nothing else."""
+    key = int.from_bytes(blake2b(purpose.encode(), digest_size=4).digest(), "little")
+    return np.random.default_rng(np.random.SeedSequence(cast(int, settings["seed"]), spawn_key=(key,)))
+
+
+def dataset(settings: Settings) -> Dataset:
+    """The case's data, drawn and split by its seed; kept while the next cells want the same.
+
+    Raises:
+        ConfigurationError: naming the file and the place, if the data cannot be used.
+    """
+    given = parameters(settings, "data")
+    return _dataset(
+        str(settings["data." + TARGET]), given, cast(int, settings["seed"]), _content(dict(given))
+    )
+
+
+@lru_cache(maxsize=16)
+def _dataset(target: str, given: Parameters, seed: int, content: str | None) -> Dataset:
+    del content  # in the key only: a changed file is read again
+    source = _find("data", target)
+    given = tuple((k, v) for k, v in given if k != "content")
+    _check_signature("data", source, given, skip=("generator",))
+    try:
+        return cast(Dataset, source(generator({"seed": seed}, "data"), **dict(given)))
+    except DataError as error:
+        raise ConfigurationError(str(error)) from error
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(f"data: {error}") from error
+
+
+def _content(given: dict[str, Value]) -> str | None:
+    path = given.get("path")
+    if not isinstance(path, str) or not Path(path).expanduser().is_file():
+        return None
+    where = Path(path).expanduser()
+    return _digest(str(where), where.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _digest(path: str, _changed: int) -> str:
+    return blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
+
+
+def content_of(settings: Settings) -> str | None:
+    """A digest of the user's data file, so that a cell's id changes when the file does."""
+    return _content(dict(parameters(settings, "data")))

@@ -1,0 +1,318 @@
+"""From Hydra's overrides to the cells of a grid.
+
+Stock multirun composes every job anew, twice, at tens of milliseconds each. Here each choice of
+each group is composed once, by Hydra; a combination of choices puts those parts together, and
+values are set on copies. `tests/sweeps/test_grid.py` proves that this is what Hydra composes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import numpy as np
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from backproof.sweeps.case import Case, canonical
+from backproof.sweeps.experiment import Exclusion, Experiment
+from backproof.sweeps.schema import validate
+from backproof.sweeps.settings import (
+    GROUPS,
+    RUN,
+    ConfigurationError,
+    Settings,
+    Value,
+    flatten,
+    is_public,
+    nearest,
+    ordered,
+    shown,
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A point of a grid: its case, the command that reproduces it, and why it is left out, if it is."""
+
+    case: Case
+    command: str
+    excluded: str | None = None
+
+
+@dataclass
+class Grid:
+    """The cells of a sweep: distinct, in the order in which the grid names them; and the default configuration."""
+
+    cells: list[Cell] = field(default_factory=list)
+    requested: int = 0
+    defaults: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def duplicates(self) -> int:
+        """How many points of the grid are equal in canonical form to an earlier one."""
+        return self.requested - len(self.cells)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One dimension of a product: the values that a key takes."""
+
+    key: str
+    values: tuple[Value, ...]
+
+
+class Composer:
+    """Puts configurations together as Hydra would, from parts that Hydra loaded."""
+
+    def __init__(self, loader: ConfigLoader, config_name: str, extra: Sequence[str] = ()) -> None:
+        """`extra` are overrides that Hydra itself applies to every composition: `+key=…`, `~key`."""
+        self.loader, self.config_name, self.extra = loader, config_name, list(extra)
+        self.parser = OverridesParser.create(config_loader=loader)
+        self.groups = [g for g in loader.list_groups("") if g != "hydra"]
+        self.base, self.default_choices = self.hydra_composes({})
+        self._parts: dict[tuple[str, str], dict[str, Any] | None] = {}
+
+    def hydra_composes(self, choices: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Hydra's own composition, interpolations left as they stand: configuration, and its choices."""
+        overrides = [f"{group}={name}" for group, name in choices.items()] + self.extra
+        try:
+            config = self.loader.load_configuration(self.config_name, overrides, RunMode.RUN)
+        except HydraException as error:
+            raise ConfigurationError(one_line(error)) from error
+        chosen = {g: c for g, c in config.hydra.runtime.choices.items() if c and not g.startswith("hydra/")}
+        job = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
+        return cast(dict[str, Any], OmegaConf.to_container(job, resolve=False)), chosen
+
+    def options(self, group: str) -> list[str]:
+        """The choices of a group."""
+        return self.loader.get_group_options(group, ObjectType.CONFIG)
+
+    def keys_of(self, group: str) -> set[str]:
+        """The keys that any choice of a group has."""
+        if group not in self.groups:
+            return set()
+        parts = (self._part(group, choice) or {} for choice in self.options(group))
+        return {f"{group}.{key}" for part in parts for key in part}
+
+    def compose(self, choices: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+        """The same as `hydra_composes`, from parts where every chosen file is a plain one."""
+        changed = {g: c for g, c in choices.items() if self.default_choices.get(g) != c}
+        parts = {group: self._part(group, choice) for group, choice in changed.items()}
+        if any(part is None for part in parts.values()) or self.extra:
+            return self.hydra_composes(choices)
+        config = {**self.base, **parts}
+        # An empty file adds nothing, not an empty mapping.
+        config = {k: v for k, v in config.items() if k not in parts or v}
+        return config, {**self.default_choices, **changed}
+
+    def _part(self, group: str, choice: str) -> dict[str, Any] | None:
+        """What a choice's file holds; None if it does more than fill its own group's place."""
+        key = (group, choice)
+        if key not in self._parts:
+            loaded = cast(Any, self.loader).repository.load_config(f"{group}/{choice}")
+            plain = loaded is not None and not loaded.defaults_list and not loaded.header.get("package")
+            content = OmegaConf.to_container(loaded.config, resolve=False) if plain else None
+            self._parts[key] = content if isinstance(content, dict) else None
+        return self._parts[key]
+
+
+def one_line(error: BaseException) -> str:
+    """The first sentence of an error, and of what caused it."""
+    causes = [error] if error.__cause__ is None else [error, error.__cause__]
+    lines = [str(e).strip().splitlines()[0].strip() for e in causes if str(e).strip()]
+    return ": ".join(dict.fromkeys(lines)) or type(error).__name__
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for: a product of axes, and the keys that Hydra must handle itself."""
+
+    axes: tuple[Axis, ...]
+    extra: tuple[str, ...]
+
+
+def requests(
+    loader: ConfigLoader, arguments: Sequence[str], experiment: Experiment | None
+) -> Iterator[Request]:
+    """One request for each grid of the experiment, the command line's overrides taking precedence."""
+    parser = OverridesParser.create(config_loader=loader)
+    given = _parsed(parser, [a for a in arguments if a.partition("=")[0] not in RUN])
+    keys = {o.get_key_element() for o in given}
+    for grid in experiment.grids if experiment else ({},):
+        own = _parsed(parser, [f"{k}={v}" for k, v in grid.items() if k not in keys])
+        every = [*own, *given]
+        yield Request(
+            tuple(_axis(parser, o) for o in every if not _for_hydra(o)),
+            tuple(str(o.input_line) for o in every if _for_hydra(o)),
+        )
+
+
+def _parsed(parser: OverridesParser, lines: list[str]) -> list[Override]:
+    try:
+        return parser.parse_overrides(lines)
+    except HydraException as error:
+        raise ConfigurationError(one_line(error)) from error
+
+
+def _for_hydra(override: Override) -> bool:
+    return (
+        override.is_add() or override.is_force_add() or override.is_delete() or override.package is not None
+    )
+
+
+def _axis(parser: OverridesParser, override: Override) -> Axis:
+    key = override.get_key_element()
+    if not override.is_sweep_override():
+        return Axis(key, (_value(override),))
+    if not override.is_discrete_sweep():
+        raise ConfigurationError(
+            f"{key}: an interval needs a sweeper that draws from it; use a list, range or choice"
+        )
+    lines = [f"{key}={text}" for text in override.sweep_string_iterator()]
+    if not lines:
+        raise ConfigurationError(f"{key}: {override.input_line} matches nothing")
+    return Axis(key, tuple(_value(o) for o in _parsed(parser, lines)))
+
+
+def _value(override: Override) -> Value:
+    value = override.value()
+    if isinstance(value, dict):
+        raise ConfigurationError(f"{override.get_key_element()}: must be a single value; not {value}")
+    return tuple(value) if isinstance(value, list) else cast(Value, value)
+
+
+def cell_of(config: Mapping[str, Any], choices: Mapping[str, str]) -> Cell:
+    """The cell of a configuration that Hydra composed, for jobs of its own launchers."""
+    case = canonical(validate(flatten(config, choices)))
+    return Cell(case, _command(case, lambda _key, _value: True))
+
+
+def expand(
+    loader: ConfigLoader, config_name: str, arguments: Sequence[str], experiment: Experiment | None
+) -> Grid:
+    """Every cell that the arguments and the experiment ask for, validated; each distinct one once.
+
+    Raises:
+        ConfigurationError: if anything about any cell is wrong; nothing has run then.
+    """
+    grid = Grid()
+    seen: set[Case] = set()
+    excluded = _Excluder(experiment.exclude if experiment else ())
+    for request in requests(loader, arguments, experiment):
+        composer = Composer(loader, config_name, request.extra)
+        grid.defaults = composer.base
+        for settings, command, times in _points(composer, request.axes):
+            grid.requested += times
+            case = canonical(validate(settings))
+            if case not in seen:
+                seen.add(case)
+                grid.cells.append(Cell(case, command(case)))
+    grid.cells = excluded.apply(grid.cells)
+    return grid
+
+
+def _points(
+    composer: Composer, axes: Sequence[Axis]
+) -> Iterator[tuple[Settings, Callable[[Case], str], int]]:
+    """The product of the axes: settings, the function that writes their command, and how often they recur."""
+    group_axes = [a for a in axes if a.key in composer.groups]
+    value_axes = [a for a in axes if a.key not in composer.groups]
+    for axis in group_axes:
+        _check_choices(composer, axis)
+    bases = []
+    for combination in itertools.product(*(a.values for a in group_axes)):
+        choices = {a.key: str(v) for a, v in zip(group_axes, combination, strict=True)}
+        bases.append(_Base(composer, choices))
+    known = {key for base in bases for key in base.settings}
+    for axis in value_axes:
+        if axis.key not in known and axis.key not in composer.keys_of(axis.key.partition(".")[0]):
+            names = [*composer.groups, *(k for k in known if is_public(k))]
+            raise ConfigurationError(f"{axis.key}: unknown{nearest(axis.key, names)}")
+    for base in bases:
+        # A value that this choice does not have cannot affect it: relu has no slope.
+        here = [a for a in value_axes if a.key in base.settings]
+        times = math.prod(len(a.values) for a in value_axes if a not in here)
+        for values in itertools.product(*(a.values for a in here)):
+            settings = base.with_values({a.key: v for a, v in zip(here, values, strict=True)})
+            yield settings, base.command, times
+
+
+def _check_choices(composer: Composer, axis: Axis) -> None:
+    options = composer.options(axis.key)
+    for value in axis.values:
+        if value not in options:
+            given = "null" if value is None else repr(value)
+            hint = nearest(str(value), options)
+            raise ConfigurationError(f"{axis.key}: must be one of {', '.join(options)}; not {given}{hint}")
+
+
+class _Base:
+    """One combination of choices, on whose copies values are set."""
+
+    def __init__(self, composer: Composer, choices: dict[str, str]) -> None:
+        config, chosen = composer.compose(choices)
+        self.config, self.chosen = config, chosen
+        self.settings = flatten(config, chosen)
+        self.interpolated = any(isinstance(v, str) and "${" in v for v in self.settings.values())
+        self.default_choices = composer.default_choices
+
+    def with_values(self, values: Settings) -> Settings:
+        if not self.interpolated:
+            return {**self.settings, **values}
+        config = OmegaConf.create(self.config)
+        for key, value in values.items():
+            OmegaConf.update(config, key, list(value) if isinstance(value, tuple) else value)
+        return flatten(cast(dict[str, Any], OmegaConf.to_container(config, resolve=True)), self.chosen)
+
+    def command(self, case: Case) -> str:
+        """The shortest `backproof check` that makes this case again."""
+        return _command(case, self._differs)
+
+    def _differs(self, key: str, value: Value) -> bool:
+        group, _, inner = key.partition(".")
+        if not inner and group in GROUPS:
+            return value != self.default_choices.get(group)
+        if group == "output" and self.chosen.get("output") == "same":
+            return True  # the command names the output, whose own file may hold other values
+        return bool(value != self.settings.get(key))
+
+
+def _command(case: Case, differs: Callable[[str, Value], bool]) -> str:
+    keys = [k for k in ordered(case.values) if is_public(k) and k != "data.content"]
+    words = [f"{k}={shown(case[k])}" for k in keys if differs(k, case[k])]
+    return " ".join(["backproof check", *(shlex.quote(w) for w in words)])
+
+
+class _Excluder:
+    """Applies an experiment's `exclude:` rules, in order; the first that fits gives the reason."""
+
+    def __init__(self, rules: Sequence[Exclusion]) -> None:
+        self.rules = rules
+
+    def apply(self, cells: list[Cell]) -> list[Cell]:
+        if not self.rules or not cells:
+            return cells
+        import pandas as pd  # only experiments that leave something out pay for it
+
+        keys = ordered({k for cell in cells for k in cell.case.values if is_public(k)})
+        table = pd.DataFrame([[cell.case[k] for k in keys] for cell in cells], columns=keys, dtype=object)
+        table = table.infer_objects()
+        reasons: list[str | None] = [None] * len(cells)
+        for rule in self.rules:
+            try:
+                fits = table.eval(rule.where, engine="python")
+            except Exception as error:
+                raise ConfigurationError(f"exclude: '{rule.where}': {one_line(error)}") from error
+            for i in np.flatnonzero(np.broadcast_to(np.asarray(fits, bool), len(cells))):
+                reasons[i] = reasons[i] or rule.because
+        return [replace(cell, excluded=reason) for cell, reason in zip(cells, reasons, strict=True)]

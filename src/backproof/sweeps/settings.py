@@ -1,0 +1,95 @@
+"""Settings: a case's configuration as one flat mapping, keyed as the overrides that set it.
+
+`activation` is the name of the choice, `activation.slope` a value inside it, and the key
+`activation._target_` names the code behind the choice. What is not about the case (`engine`,
+`name`, `experiment`) is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+Value = None | bool | int | float | str | tuple[int, ...]
+Settings = dict[str, Value]
+
+GROUPS = (
+    "subject", "data", "network", "activation", "output", "loss", "clip", "precision",
+    "delta", "kink", "fault", "check", "training",
+)  # fmt: skip
+"""The groups that define a case, in the order in which columns and commands show them."""
+
+VALUES = ("relu_at_zero", "seed")
+"""The values that belong to no group."""
+
+RUN = ("engine", "name", "experiment")
+"""Keys that say how a sweep is run; no part of any case."""
+
+TARGET = "_target_"
+
+
+class ConfigurationError(Exception):
+    """Arguments or configuration are wrong; the message is one line and names the key."""
+
+
+def nearest(given: str, allowed: Iterable[str]) -> str:
+    """A hint such as `; did you mean 'relu'?`, or nothing."""
+    close = get_close_matches(given, list(allowed), n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def is_public(key: str) -> bool:
+    """Whether a key is something a user sets, rather than the name of code."""
+    return not key.rpartition(".")[2].startswith("_")
+
+
+def flatten(config: Mapping[str, Any], choices: Mapping[str, str]) -> Settings:
+    """A composed configuration, as plain containers, to settings."""
+    settings: Settings = {}
+    for key, value in config.items():
+        if key in RUN or key == "hydra":
+            continue
+        if key not in GROUPS and isinstance(value, Mapping):
+            raise ConfigurationError(f"{key}: is no part of a case{nearest(key, GROUPS)}")
+        if isinstance(value, Mapping):
+            for inner, v in value.items():
+                settings[f"{key}.{inner}"] = _plain(f"{key}.{inner}", v)
+        elif key in VALUES:
+            settings[key] = _plain(key, value)
+        elif key in GROUPS:
+            if value is not None:
+                raise ConfigurationError(f"{key}: must be one of the files in conf/{key}; not {value!r}")
+        else:
+            raise ConfigurationError(f"{key}: unknown{nearest(key, (*GROUPS, *VALUES))}")
+    for group in GROUPS:
+        if group in choices:
+            settings[group] = choices[group]
+    return settings
+
+
+def _plain(key: str, value: Any) -> Value:
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, Mapping):
+        raise ConfigurationError(f"{key}: must be a single value; not {dict(value)}")
+    return value  # type: ignore[no-any-return]
+
+
+def ordered(keys: Iterable[str]) -> list[str]:
+    """Keys in the order of the groups, a group before its values."""
+    rank = {name: i for i, name in enumerate((*GROUPS, *VALUES))}
+    return sorted(keys, key=lambda k: (rank.get(k.partition(".")[0], len(rank)), "." in k, k))
+
+
+def shown(value: Value) -> str:
+    """A value as one writes it in an override."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ",".join(str(v) for v in value) + "]"
+    if isinstance(value, str) and not value.replace("_", "").replace(".", "").replace("-", "").isalnum():
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return str(value)

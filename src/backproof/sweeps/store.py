@@ -1,0 +1,264 @@
+"""The store: one SQLite file a sweep, a row a cell; a row is there whole or not at all.
+
+Curves are Arrow streams in a blob. Nothing in the store is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from backproof.sweeps.grid import Cell
+from backproof.sweeps.settings import ConfigurationError, is_public, ordered, shown
+from backproof.sweeps.work import Outcome
+
+FILE = "sweep.sqlite"
+VERSION = 1
+
+RESULTS = (
+    "status", "error", "verdict", "causes", "cures", "gradient_error", "excess", "worst_parameter",
+    "loss_value", "final_loss", "accuracy", "steps_to_threshold", "diverged_at", "seconds", "attempts", "command",
+)  # fmt: skip
+"""The columns of `cells` that follow the cell's id and its settings. The loss at the checked weights is
+`loss_value`: `loss` is the axis."""
+
+EXTRA = (
+    "parameters",
+    "touched",
+    "crossed",
+    "outside_domain",
+    "saturated",
+    "clip_active",
+    "dead_units",
+    "cosine",
+)
+"""Further columns: counts of parameters, shares of outputs and units, the smallest cosine to the exact gradient."""
+
+TEXTS = ("status", "error", "verdict", "causes", "cures", "worst_parameter", "command")
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS cells (
+    id TEXT PRIMARY KEY,
+    settings TEXT NOT NULL,
+    status TEXT NOT NULL,
+    error TEXT,
+    outcome TEXT NOT NULL DEFAULT '{}',
+    curves BLOB,
+    seconds REAL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    command TEXT NOT NULL
+);
+"""
+
+
+class Store:
+    """The store in a results folder; a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or create it.
+
+        Raises:
+            ConfigurationError: if the folder cannot be written, or the file is no store of ours.
+        """
+        self.path = folder / FILE
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.db = sqlite3.connect(self.path, timeout=60)
+            self.db.execute("PRAGMA journal_mode=WAL")
+            self.db.executescript(SCHEMA)
+            self._check_version()
+        except (sqlite3.Error, OSError) as error:
+            raise ConfigurationError(f"{folder}: cannot be used as a results folder ({error})") from error
+
+    def _check_version(self) -> None:
+        with self.db:
+            self.db.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", (str(VERSION),))
+        found = self.meta("version")
+        if found != str(VERSION):
+            raise ConfigurationError(f"{self.path}: written by another version ({found}); use another name=")
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.db.close()
+
+    def meta(self, key: str) -> str | None:
+        """A value kept beside the cells."""
+        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a value beside the cells."""
+        with self.db:
+            self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def announce(self, cells: Iterable[Cell]) -> None:
+        """Enter the cells of a grid; those that are known keep their rows."""
+        rows = (
+            (
+                cell.case.id,
+                json.dumps(cell.case.values, ensure_ascii=False),
+                "excluded" if cell.excluded else "pending",
+                cell.excluded,
+                cell.command,
+            )
+            for cell in cells
+        )
+        with self.db:
+            self.db.executemany(
+                "INSERT INTO cells (id, settings, status, error, command) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET status = excluded.status, error = excluded.error"
+                " WHERE (cells.status = 'excluded') != (excluded.status = 'excluded') AND cells.status != 'ok'",
+                rows,
+            )
+
+    def statuses(self, ids: Iterable[str]) -> dict[str, str]:
+        """The status of those cells that the store knows."""
+        wanted = set(ids)
+        return {i: status for i, status in self.db.execute("SELECT id, status FROM cells") if i in wanted}
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Write the outcomes of a task in one transaction."""
+        rows = [
+            (o.status, o.error, json.dumps(o.values), encode_curves(o.curves), o.seconds, o.id)
+            for o in outcomes
+        ]
+        with self.db:
+            self.db.executemany(
+                "UPDATE cells SET status = ?, error = ?, outcome = ?, curves = ?, seconds = ?,"
+                " attempts = attempts + 1 WHERE id = ?",
+                rows,
+            )
+
+    def pending(self) -> int:
+        """How many announced cells are not there."""
+        return int(self.db.execute("SELECT count(*) FROM cells WHERE status = 'pending'").fetchone()[0])
+
+    def failed(self) -> int:
+        """How many cells failed."""
+        query = "SELECT count(*) FROM cells WHERE status IN ('failed', 'killed', 'timeout')"
+        return int(self.db.execute(query).fetchone()[0])
+
+    def mean_seconds(self) -> float | None:
+        """The mean time of the cells that are done."""
+        row = self.db.execute("SELECT avg(seconds) FROM cells WHERE status = 'ok'").fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def gradient_error(self, cell: str) -> float:
+        """A cell's gradient error; NaN where it has none."""
+        row = self.db.execute("SELECT outcome FROM cells WHERE id = ?", (cell,)).fetchone()
+        found = json.loads(row[0]).get("gradient_error")
+        return float("nan") if found is None else float(found)
+
+    def cells(self) -> pd.DataFrame:
+        """The table of cells: `cell`, a column a setting, then the results. Pending cells are left out."""
+        query = (
+            "SELECT id, settings, status, error, outcome, seconds, attempts, command FROM cells"
+            " WHERE status != 'pending' ORDER BY rowid"
+        )
+        records = []
+        for row in self.db.execute(query):
+            cell, settings, status, error, outcome, seconds, attempts, command = row
+            record = {k: _column_value(v) for k, v in json.loads(settings).items() if is_public(k)}
+            record.update(json.loads(outcome))
+            record.update(
+                cell=cell, status=status, error=error, seconds=seconds, attempts=attempts, command=command
+            )
+            records.append(record)
+        return _as_table(records)
+
+    def curves(self) -> pa.Table:
+        """All curves, long: cell, series, step, value."""
+        parts = []
+        for cell, blob in self.db.execute(
+            "SELECT id, curves FROM cells WHERE curves IS NOT NULL ORDER BY rowid"
+        ):
+            table = pa.ipc.open_stream(blob).read_all()
+            parts.append(table.add_column(0, "cell", pa.array([cell] * len(table), pa.string())))
+        return (
+            pa.concat_tables(parts)
+            if parts
+            else _CURVES.empty_table().add_column(0, "cell", pa.array([], pa.string()))
+        )
+
+
+def _column_value(value: Any) -> Any:
+    return shown(tuple(value)) if isinstance(value, list) else value
+
+
+def _as_table(records: list[dict[str, Any]]) -> pd.DataFrame:
+    found = {key for record in records for key in record}
+    known = {"cell", *RESULTS, *EXTRA}
+    columns = ["cell", *ordered(found - known), *RESULTS, *EXTRA]
+    table = pd.DataFrame.from_records(records, columns=columns)
+    for name in columns:
+        if name in ("cell", *TEXTS):
+            table[name] = table[name].astype("str" if pd.__version__ >= "3" else object)
+        elif name in (*RESULTS, *EXTRA):
+            whole = name in (
+                "steps_to_threshold",
+                "diverged_at",
+                "attempts",
+                "parameters",
+                "touched",
+                "crossed",
+            )
+            table[name] = pd.to_numeric(table[name]).astype("Int64" if whole else "float64")
+        else:
+            table[name] = _setting_column(table[name])
+    return table
+
+
+def _setting_column(column: pd.Series) -> pd.Series:  # type: ignore[type-arg]
+    """Numbers as numbers where all are, else text; null where the setting cannot matter."""
+    present = column.dropna()
+    if len(present) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in present):
+        whole = all(isinstance(v, int) for v in present)
+        return pd.to_numeric(column).astype("Int64" if whole else "float64")
+    return column.map(
+        lambda v: v if v is None or isinstance(v, str) else shown(v), na_action="ignore"
+    ).astype(object)
+
+
+_CURVES = pa.schema([("series", pa.string()), ("step", pa.int32()), ("value", pa.float64())])
+
+
+def encode_curves(curves: dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]) -> bytes | None:
+    """Curves as the bytes of an Arrow stream."""
+    if not curves:
+        return None
+    names = np.repeat(list(curves), [len(steps) for steps, _ in curves.values()])
+    steps = np.concatenate([s for s, _ in curves.values()])
+    values = np.concatenate([v for _, v in curves.values()]).astype(np.float64)
+    batch = pa.record_batch([pa.array(names), pa.array(steps, pa.int32()), pa.array(values)], schema=_CURVES)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, _CURVES) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def read_only(folder: Path) -> Store:
+    """The store of an existing results folder.
+
+    Raises:
+        ConfigurationError: if there is none.
+    """
+    if not (folder / FILE).is_file():
+        raise ConfigurationError(f"{folder}: holds no sweep ({FILE} is missing)")
+    with closing(sqlite3.connect(folder / FILE)) as db:
+        try:
+            db.execute("SELECT 1 FROM cells LIMIT 1")
+        except sqlite3.Error as error:
+            raise ConfigurationError(f"{folder / FILE}: is not a store of backproof ({error})") from error
+    return Store(folder)
