@@ -1,0 +1,171 @@
+"""The command line. Heavy imports wait until a command needs them, so that help and errors are quick."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from backproof import paths
+
+HELP = """\
+backproof: is this gradient right, and if not, why, and does it matter?
+
+usage: backproof COMMAND [ARGUMENTS]
+
+  sweep experiment=thread        run an experiment's grid, then write the report
+  sweep -m activation=relu,tanh clip.eps=1e-15,1e-7 name=mine
+                                 any multirun grid, in Hydra's syntax
+  plan ...                       the same arguments: how many cells, how long; runs nothing
+  check delta=canonical ...      one case in the terminal: verdict and a table per weight tensor
+  report results/NAME            rebuild the report from what is stored, also while a sweep runs
+
+`backproof sweep --help` lists every axis and its choices.
+Results go to results/NAME: report.html, cells.csv, cells.parquet, curves.parquet, figures/.
+Exit status: 0 all cells are there; 1 some cell failed; 2 wrong arguments, nothing ran; 130 interrupted.
+"""
+
+HYDRA_FLAGS = (
+    "--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve", "--package", "-p", "--run", "-r",
+    "--multirun", "-m", "--shell-completion", "-sc", "--config-name", "-cn", "--config-dir", "-cd",
+    "--experimental-rerun", "--info", "-i",
+)  # fmt: skip
+
+OWN_FLAGS = ("--retry-failed",)
+
+GRID_COMMANDS = ("sweep", "plan", "check")
+COMMANDS = (*GRID_COMMANDS, "report")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; returns its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0 if given else 2
+    if given[0] == "--version":
+        from importlib.metadata import version
+
+        print(version("backproof"))
+        return 0
+    command, rest = given[0], given[1:]
+    if command not in COMMANDS:
+        from backproof.sweeps.settings import nearest
+
+        return _wrong(f"{command}: must be one of {', '.join(COMMANDS)}{nearest(command, COMMANDS)}")
+    if {"-h", "--help"} & set(rest):
+        print(_help_of(command, rest), end="")
+        return 0
+    return _report(rest) if command == "report" else _hydra(command, rest)
+
+
+def _wrong(message: str) -> int:
+    """One line on the error stream, and the status of wrong input."""
+    print("backproof: " + " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+def _report(rest: list[str]) -> int:
+    if len(rest) != 1:
+        return _wrong(
+            f"report: takes one results folder, as in `backproof report results/thread`; not {len(rest)}"
+        )
+    from backproof import commands
+    from backproof.sweeps.settings import ConfigurationError
+
+    try:
+        return commands.report(Path(rest[0]))
+    except ConfigurationError as error:
+        return _wrong(str(error))
+
+
+def _hydra(command: str, rest: list[str]) -> int:
+    """Let Hydra parse the arguments and compose; its sweeper then calls back into `commands`."""
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from backproof import jobs
+    from backproof.sweeps.settings import ConfigurationError, nearest
+
+    for word in rest:
+        flag = word.partition("=")[0]
+        if flag.startswith("-") and flag not in (*HYDRA_FLAGS, *OWN_FLAGS):
+            return _wrong(f"{flag}: unknown option{nearest(flag, (*HYDRA_FLAGS, *OWN_FLAGS))}")
+    options = [f"hydra.sweeper.command={command}"] if command != "sweep" else []
+    if "--retry-failed" in rest:
+        rest = [a for a in rest if a != "--retry-failed"]
+        options.append("hydra.sweeper.retry_failed=true")
+    # Hydra prints its errors itself, with a traceback or a hint at one, unless it is told to raise them.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    kept, sys.argv = sys.argv, ["backproof " + command, *rest, *options]
+    try:
+        program = hydra.main(version_base="1.3", config_path=str(paths.conf()), config_name="config")(
+            jobs.job
+        )
+        program()
+        return jobs.exit_status(rest)
+    except ConfigurationError as error:
+        return _wrong(str(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        return _wrong(_translated(error, rest))
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        sys.argv = kept
+
+
+def _known_keys(folders: Sequence[Path]) -> list[str]:
+    """Groups and keys that configuration files in these folders define, read as plain YAML."""
+    import yaml
+
+    keys: list[str] = []
+    for folder in folders:
+        for path in sorted(folder.rglob("*.yaml")):
+            group = path.parent.relative_to(folder).as_posix()
+            prefix = "" if group == "." else group + "."
+            keys += [group] if group != "." else []
+            try:
+                content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            except (OSError, UnicodeDecodeError, yaml.YAMLError):
+                continue
+            keys += [prefix + str(k) for k in content or {} if not str(k).startswith("_") and k != "defaults"]
+    return list(dict.fromkeys(keys))
+
+
+def _config_dirs(rest: Sequence[str]) -> list[Path]:
+    """Our folder of groups, and the user's from --config-dir."""
+    folders = [paths.conf()]
+    for i, word in enumerate(rest):
+        flag, equals, value = word.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            folders.insert(0, Path(value if equals else (rest[i + 1] if i + 1 < len(rest) else ".")))
+    return [f for f in folders if f.is_dir()]
+
+
+def _translated(error: Exception, rest: Sequence[str]) -> str:
+    """Hydra's error as one line in our words: the key, and the nearest right one."""
+    from backproof.sweeps.grid import one_line
+    from backproof.sweeps.settings import nearest
+
+    text = str(error)
+    unknown = re.search(r"Could not override '([^']+)'", text)
+    if unknown:
+        return f"{unknown[1]}: unknown{nearest(unknown[1], _known_keys(_config_dirs(rest)))}"
+    missing = re.search(r"Could not find '([^'/]+)/([^']+)'", text)
+    if missing:
+        group, choice = missing.groups()
+        options = [p.stem for f in _config_dirs(rest) for p in sorted((f / group).glob("*.yaml"))]
+        return f"{group}: must be one of {', '.join(options)}; not '{choice}'{nearest(choice, options)}"
+    return one_line(error)
+
+
+def _help_of(command: str, rest: Sequence[str]) -> str:
+    """What a command does, and every axis with its choices and values, read off the configuration files."""
+    if command == "report":
+        return "usage: backproof report results/NAME\n\nRebuilds tables, figures and report from what is stored.\n"
+    from backproof.help import HEADS, axes_help
+
+    return HEADS[command] + axes_help(_config_dirs(rest), paths.experiment_folders(_config_dirs(rest)))

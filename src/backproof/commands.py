@@ -1,0 +1,300 @@
+"""What the commands do, once their arguments are parsed: sweep, plan, check, report."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.markup import escape
+
+from backproof import paths
+from backproof.progress import progress
+from backproof.sweeps import experiment as experiments
+from backproof.sweeps.engine import BACKENDS, Engine, run, tasks_of
+from backproof.sweeps.experiment import Experiment
+from backproof.sweeps.grid import Cell, Grid, expand
+from backproof.sweeps.provenance import provenance
+from backproof.sweeps.settings import ConfigurationError, is_public, nearest
+from backproof.sweeps.store import EXTRA, RESULTS, Store, read_only
+from backproof.sweeps.store import FILE as STORE_FILE
+from backproof.sweeps.work import compute
+
+OK, SOME_FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+"""Exit statuses: all cells are there; some cell failed; wrong arguments, nothing ran; interrupted."""
+
+SECONDS_PER_CELL = 0.08
+"""The time of a cell that `plan` reckons with where the store has none to learn from; one core."""
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A grid as the command line asks for it.
+
+    Attributes:
+        loader: Hydra's, which composes configurations.
+        arguments: overrides, those of Hydra itself left out.
+        folders: configuration folders, searched for experiments.
+    """
+
+    loader: Any
+    config_name: str
+    arguments: list[str]
+    name: str | None
+    experiment: str | None
+    engine: dict[str, Any]
+    folders: list[str]
+    retry_failed: bool = False
+
+
+def experiment_of(request: Request) -> Experiment | None:
+    """The experiment that the request names, if it names one."""
+    if request.experiment is None:
+        return None
+    folders = paths.experiment_folders([Path(f) for f in request.folders])
+    return experiments.load(experiments.find(str(request.experiment), folders))
+
+
+def folder_of(request: Request) -> Path:
+    """results/NAME for this request."""
+    name = str(request.name or request.experiment or "sweep")
+    folder = paths.results_folder(name)
+    if folder is None:
+        raise ConfigurationError(
+            f"name: must be a folder name of letters, digits, '.', '_' and '-'; not '{name}'"
+        )
+    return folder
+
+
+def engine_of(request: Request) -> Engine:
+    """The engine that the request configures."""
+    backend, jobs = request.engine.get("backend"), request.engine.get("jobs")
+    if backend not in BACKENDS:
+        hint = nearest(str(backend), BACKENDS)
+        raise ConfigurationError(
+            f"engine.backend: must be one of {', '.join(BACKENDS)}; not {backend!r}{hint}"
+        )
+    if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs == 0:
+        raise ConfigurationError(f"engine.jobs: must be a whole number other than 0; not {jobs!r}")
+    return Engine(str(backend), jobs)
+
+
+def sweep(request: Request, launcher: Any = None) -> int:
+    """Run what is missing of a grid, then write the tables and the report."""
+    folder, engine, experiment = folder_of(request), engine_of(request), experiment_of(request)
+    grid = _grid(request, experiment)
+    with Store(folder) as store, _alone(folder):
+        store.announce(grid.cells)
+        todo = _missing(store, grid, request.retry_failed)
+        _describe(store, folder, grid, experiment, request)
+        excluded = sum(c.excluded is not None for c in grid.cells)
+        there = len(grid.cells) - excluded - len(todo)
+        err.print(f"{folder}: {_count(grid)}; {there} already there, {len(todo)} to run")
+        interrupted = False
+        try:
+            if launcher is None:
+                _run_on_engine(store, todo, engine)
+            elif todo:
+                launcher.launch([[*_overrides(c), f"name={folder.name}"] for c in todo], initial_job_idx=0)
+        except KeyboardInterrupt:
+            interrupted = True
+            err.print("interrupted: what is finished is kept, and the same command goes on from here")
+        status = _finish(store, folder, grid)
+    return INTERRUPTED if interrupted else status
+
+
+def plan(request: Request, _launcher: Any = None) -> int:
+    """Say what `sweep` would do with the same arguments; runs nothing and writes nothing."""
+    folder, engine, experiment = folder_of(request), engine_of(request), experiment_of(request)
+    grid = _grid(request, experiment)
+    todo, seconds = [c for c in grid.cells if not c.excluded], SECONDS_PER_CELL
+    if (folder / STORE_FILE).is_file():
+        with read_only(folder) as store:
+            known = store.statuses(c.case.id for c in grid.cells)
+            todo = [c for c in todo if known.get(c.case.id, "pending") == "pending"]
+            seconds = store.mean_seconds() or seconds
+    excluded = [c for c in grid.cells if c.excluded]
+    out.print(f"{grid.requested} points in the grid of {folder}")
+    out.print(f"  {grid.duplicates} duplicates: equal to another point in every setting that can matter")
+    out.print(f"  {len(excluded)} excluded")
+    for reason in dict.fromkeys(c.excluded for c in excluded):
+        count = sum(c.excluded == reason for c in excluded)
+        out.print(f"    {count}: {escape(str(reason))}")
+    out.print(f"  {len(grid.cells) - len(excluded) - len(todo)} done")
+    out.print(
+        f"  {len(todo)} to run, in {len(tasks_of(c.case for c in todo))} tasks on {engine.workers} workers"
+    )
+    out.print(f"expected time: about {_duration(len(todo) * seconds / engine.workers)}")
+    return OK
+
+
+def check(request: Request, _launcher: Any = None) -> int:
+    """One case in the terminal: verdict, a table per weight tensor, what training makes of it."""
+    if request.experiment is not None:
+        raise ConfigurationError("experiment: check takes one case, not an experiment; use sweep or plan")
+    grid = _grid(request, None)
+    if len(grid.cells) != 1:
+        raise ConfigurationError(f"check takes one case; these arguments span {len(grid.cells)} (use sweep)")
+    from backproof.terminal import show_case
+
+    return OK if show_case(grid.cells[0], out) else SOME_FAILED
+
+
+def report(folder: Path) -> int:
+    """Rebuild tables, figures and report from what is stored, also while a sweep runs."""
+    with read_only(folder) as store:
+        _write_results(store, folder)
+        failed = store.failed()
+    return SOME_FAILED if failed else OK
+
+
+RUN: dict[str, Callable[[Request, Any], int]] = {"sweep": sweep, "plan": plan, "check": check}
+"""Commands that take a grid, by name."""
+
+
+def compute_one(cell: Cell, name: str) -> float:
+    """Compute one cell and store it: a job of a stock Hydra sweeper or launcher. Returns its gradient error."""
+    folder = paths.results_folder(name)
+    if folder is None:
+        raise ConfigurationError(f"name: must be a folder name; not '{name}'")
+    with Store(folder) as store:
+        store.announce([cell])
+        if store.statuses([cell.case.id])[cell.case.id] == "pending":
+            store.add(compute([cell.case]))
+        return store.gradient_error(cell.case.id)
+
+
+def _grid(request: Request, experiment: Experiment | None) -> Grid:
+    grid = expand(request.loader, request.config_name, request.arguments, experiment)
+    if experiment:
+        from backproof.reports.claims import validate_claims
+
+        columns = {k for c in grid.cells for k in c.case.values if is_public(k)}
+        validate_claims(experiment.claims, [*columns, "cell", *RESULTS, *EXTRA])
+    return grid
+
+
+def _count(grid: Grid) -> str:
+    words = [f"{len(grid.cells)} cells"]
+    if grid.duplicates:
+        words.append(f"{grid.duplicates} duplicates")
+    excluded = sum(c.excluded is not None for c in grid.cells)
+    if excluded:
+        words.append(f"{excluded} excluded")
+    return ", ".join(words)
+
+
+def _missing(store: Store, grid: Grid, retry_failed: bool) -> list[Cell]:
+    known = store.statuses(c.case.id for c in grid.cells)
+    wanted = {"pending", "failed", "killed", "timeout"} if retry_failed else {"pending"}
+    return [c for c in grid.cells if not c.excluded and known[c.case.id] in wanted]
+
+
+def _run_on_engine(store: Store, todo: Sequence[Cell], engine: Engine) -> None:
+    if not todo:
+        return
+    with progress(len(todo)) as advance:
+        for outcomes in run([c.case for c in todo], engine, store.add):
+            advance(done=len(outcomes), failed=sum(o.status != "ok" for o in outcomes))
+
+
+def _overrides(cell: Cell) -> list[str]:
+    return shlex.split(cell.command)[2:]
+
+
+def _describe(
+    store: Store, folder: Path, grid: Grid, experiment: Experiment | None, request: Request
+) -> None:
+    """Keep with the results what they are results of."""
+    about = {**provenance(sys.argv[1:]), "started": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    content = {"name": request.name or request.experiment, **(experiment.content if experiment else {})}
+    config = {
+        "defaults": grid.defaults,
+        "overrides": request.arguments,
+        "engine": request.engine,
+        "experiment": content if experiment else None,
+    }
+    store.set_meta("provenance", json.dumps(about))
+    store.set_meta("experiment", json.dumps(content))
+    write_text(folder / "provenance.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole: under another name first, so that no half of it is ever seen."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _finish(store: Store, folder: Path, grid: Grid) -> int:
+    _write_results(store, folder)
+    statuses = store.statuses(c.case.id for c in grid.cells)
+    failed = [c for c in grid.cells if statuses[c.case.id] in ("failed", "killed", "timeout")]
+    if failed:
+        err.print(f"{len(failed)} cells failed; why is in {folder / 'cells.csv'}, column 'error'")
+    out.print(f"report: {folder / 'report.html'}")
+    return SOME_FAILED if failed else OK
+
+
+def _write_results(store: Store, folder: Path) -> None:
+    from backproof.reports.write import write_report  # matplotlib: only once there is something to draw
+
+    cells, curves = store.cells(), store.curves()
+    _write_tables(folder, cells, curves)
+    about, experiment = (json.loads(store.meta(key) or "{}") for key in ("provenance", "experiment"))
+    write_report(folder, cells, curves, experiment, about, store.pending())
+
+
+def _write_tables(folder: Path, cells: Any, curves: Any) -> None:
+    import pyarrow.parquet as pq
+
+    for name, write in (
+        ("cells.parquet", cells.to_parquet),
+        ("cells.csv", lambda path: cells.to_csv(path, index=False)),
+        ("curves.parquet", lambda path: pq.write_table(curves, path)),
+    ):
+        temporary = folder / f"{name}.part"
+        write(temporary)
+        temporary.replace(folder / name)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, so that no second sweep runs into it at the same time.
+
+    The system drops the lock with the process, however it ends.
+    """
+    import fcntl
+
+    with (folder / ".lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            raise ConfigurationError(
+                f"{folder}: another sweep is running there ({lock.read().strip()})"
+            ) from error
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%H:%M:%S')}")
+        lock.flush()
+        yield
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

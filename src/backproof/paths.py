@@ -1,0 +1,33 @@
+"""Where the project's files are: beside the package in a wheel, at the top of a checkout else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+RESULTS = Path("results")
+"""Results go into this folder of the directory that the program is started in."""
+
+_PACKAGE = Path(__file__).parent
+
+
+def _shipped(name: str) -> Path:
+    inside = _PACKAGE / name
+    return inside if inside.is_dir() else _PACKAGE.parents[1] / name
+
+
+def conf() -> Path:
+    """The folder of configuration groups."""
+    return _shipped("conf")
+
+
+def experiment_folders(extra: list[Path]) -> list[Path]:
+    """Where experiments are looked for: folders of `--config-dir`, the working directory, the package."""
+    own = [folder / name for folder in extra for name in ("experiment", "experiments")]
+    return [*own, Path("experiments"), _shipped("experiments")]
+
+
+def results_folder(name: str) -> Path | None:
+    """results/NAME; None where NAME is not a plain folder name."""
+    plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name)
+    return RESULTS / name if plain else None

@@ -1,0 +1,64 @@
+"""The glue that makes Hydra's multirun run on backproof's engine.
+
+Hydra imports every plugin at start-up, of every Hydra program on this Python; so nothing heavy
+is imported here until a sweep of ours begins.
+"""
+
+# No `from __future__ import annotations` here: Hydra executes plugins before they are in sys.modules,
+# where dataclasses would look up annotations that are strings.
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+
+@dataclass
+class BackproofSweeperConf:
+    """`command` is sweep, plan or check; `options` are the program's own."""
+
+    _target_: str = "hydra_plugins.backproof_sweeper.BackproofSweeper"
+    command: str = "sweep"
+    retry_failed: bool = False
+
+
+ConfigStore.instance().store(
+    group="hydra/sweeper", name="backproof", node=BackproofSweeperConf, provider="backproof"
+)
+
+
+class BackproofSweeper(Sweeper):
+    """Hands the overrides of a multirun to backproof, as one grid."""
+
+    def __init__(self, command: str, retry_failed: bool) -> None:
+        self.command, self.retry_failed = command, retry_failed
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Called by Hydra before `sweep`."""
+        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the grid that the overrides span; returns an exit status."""
+        from backproof import commands, jobs
+
+        launcher = None
+        if not str(self.config.hydra.launcher._target_).endswith(".BasicLauncher"):
+            from hydra.core.plugins import Plugins
+
+            launcher = Plugins.instance().instantiate_launcher(
+                hydra_context=self.hydra_context, task_function=self.task_function, config=self.config
+            )
+        request = commands.Request(
+            loader=self.hydra_context.config_loader,
+            config_name=self.config.hydra.job.config_name,
+            arguments=list(arguments),
+            name=self.config.name,
+            experiment=self.config.experiment,
+            engine=OmegaConf.to_container(self.config.engine, resolve=True),  # type: ignore[arg-type]
+            folders=[s.path for s in self.config.hydra.runtime.config_sources if s.schema == "file"],
+            retry_failed=self.retry_failed,
+        )
+        jobs.status = commands.RUN[self.command](request, launcher)
+        return jobs.status
