@@ -165,7 +165,7 @@ def _translated(error: Exception, rest: Sequence[str]) -> str:
 def _help_of(command: str, rest: Sequence[str]) -> str:
     """What a command does, and every axis with its choices and values, read off the configuration files."""
     if command == "report":
-        return "usage: backproof report results/NAME\n\nRebuilds tables, figures and report from what is stored.\n"
+        return "usage: backproof report results/NAME\n\nRebuilds tables, figures and report from the store.\n"
     from backproof.help import HEADS, axes_help
 
     return HEADS[command] + axes_help(_config_dirs(rest), paths.experiment_folders(_config_dirs(rest)))

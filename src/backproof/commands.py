@@ -166,7 +166,7 @@ RUN: dict[str, Callable[[Request, Any], int]] = {"sweep": sweep, "plan": plan, "
 
 
 def compute_one(cell: Cell, name: str) -> float:
-    """Compute one cell and store it: a job of a stock Hydra sweeper or launcher. Returns its gradient error."""
+    """Compute and store one cell, a job of a stock Hydra sweeper or launcher; returns its gradient error."""
     folder = paths.results_folder(name)
     if folder is None:
         raise ConfigurationError(f"name: must be a folder name; not '{name}'")

@@ -26,7 +26,8 @@ Says how many cells there are, how many are done, duplicate or excluded, and how
     "check": """\
 usage: backproof check [AXIS=VALUE ...]
 
-Checks and trains one case and prints the verdict. Exit status 0 where the gradient is right, 1 where it is not.
+Checks and trains one case and prints the verdict.
+Exit status 0 where the gradient is right, 1 where it is not.
 
   backproof check activation=relu output=relu loss=logistic delta=canonical
 

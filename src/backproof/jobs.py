@@ -14,7 +14,7 @@ DEFAULT_NAME = "sweep"
 
 
 def job(config: DictConfig) -> float:
-    """Compute the configured cell into results/NAME; returns its gradient error, for sweepers that optimise."""
+    """Compute the configured cell into results/NAME; its gradient error, for sweepers that optimise."""
     from hydra.core.hydra_config import HydraConfig
 
     from backproof import commands
@@ -26,7 +26,7 @@ def job(config: DictConfig) -> float:
 
 
 def exit_status(arguments: Sequence[str]) -> int:
-    """The program's exit status once Hydra is done; after a stock sweeper's run, the report is written here."""
+    """The exit status once Hydra is done; after a stock sweeper's run, the report is written here."""
     global status
     found, status = status, None
     if found is not None:

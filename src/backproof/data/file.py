@@ -80,7 +80,8 @@ def _read_csv(path: Path, target: str | None) -> tuple[Array, Array]:
             given = table[column].iloc[bad[0]]
             # Line 1 of the file is the header.
             raise DataError(
-                f"data.path={path}: column '{column}', line {bad[0] + 2}: must be a finite number; not {given!r}"
+                f"data.path={path}: column '{column}', line {bad[0] + 2}: "
+                f"must be a finite number; not {given!r}"
             )
     name = table.columns[-1] if target is None and len(table.columns) else target
     if name not in table.columns:

@@ -15,6 +15,7 @@ Each budget is the sum of the two and of the analytic gradient's own round-off.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,7 +163,7 @@ def transposed(w: Array) -> Array:
     return np.ascontiguousarray(w.T)
 
 
-def _output_noise(loss: PerturbedLoss, u: float, kind: np.dtype[np.floating]) -> Array:  # type: ignore[type-arg]
+def _output_noise(loss: PerturbedLoss, u: float, kind: np.dtype[Any]) -> Array:
     """Noise of each loss term: its own rounding, and what one ulp of y does to it (log(1 − y) near 1)."""
     problem, y, terms = loss.problem, loss.forward.outputs, loss.forward.terms
     jitter = np.zeros(terms.shape, kind)

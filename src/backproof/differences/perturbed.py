@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ class PerturbedLoss:
         """Array elements that a move in this layer costs: the widest layer that is recomputed."""
         if layer == self.last and self.lone_output:
             return 1
-        return max(w.shape[0] for w in self.weights[min(layer + 1, self.last) :])
+        return max(int(w.shape[0]) for w in self.weights[min(layer + 1, self.last) :])
 
     def base_terms(self, layer: int, sample: Index, unit: Index) -> Array:
         """The terms that `moved` returns, at rest."""
@@ -69,7 +70,8 @@ class PerturbedLoss:
 
     def moved(self, layer: int, sample: Index, unit: Index, distance: Array) -> Moved:
         """Move z_layer[sample, unit] by `distance`; three arrays of one length."""
-        problem, sides = self.problem, []
+        problem = self.problem
+        sides: list[NDArray[np.int8]] = []
         z = self.forward.pre_activations[layer][sample, unit] + distance
         if layer == self.last:
             if self.lone_output:
@@ -114,7 +116,7 @@ def sides_differ(one: Moved, other: Moved) -> NDArray[np.bool_]:
     return differ
 
 
-def wide(dtype: np.dtype[np.floating]) -> type[np.floating]:  # type: ignore[type-arg]
+def wide(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
     """The precision in which differences are formed: float64, or the problem's own if that is wider."""
     return np.longdouble if dtype == np.longdouble else np.float64
 

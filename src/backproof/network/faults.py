@@ -97,7 +97,7 @@ def _bias_of_last_sample(
 
 
 def _divided_by_samples(delta: Array, _problem: Problem, _forward: Forward) -> Array:
-    return delta / delta.dtype.type(max(delta.shape[-2], 1))
+    return np.asarray(delta / delta.dtype.type(max(delta.shape[-2], 1)))
 
 
 def _doubled(delta: Array, _problem: Problem, _forward: Forward) -> Array:

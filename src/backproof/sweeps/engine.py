@@ -32,7 +32,7 @@ class Engine:
 
 
 def tasks_of(cases: Iterable[Case]) -> list[list[Case]]:
-    """Cut cells into tasks. Cells that share a numeric gradient stay together, then those that train alike."""
+    """Cells cut into tasks: those that share a numeric gradient together, then those that train alike."""
 
     def family(case: Case) -> str:
         return repr(case.family_key)

@@ -51,7 +51,7 @@ class Cell:
 
 @dataclass
 class Grid:
-    """The cells of a sweep: distinct, in the order in which the grid names them; and the default configuration."""
+    """The distinct cells of a sweep, in the order of the grid, and the default configuration."""
 
     cells: list[Cell] = field(default_factory=list)
     requested: int = 0
@@ -121,7 +121,7 @@ class Composer:
         if key not in self._parts:
             loaded = cast(Any, self.loader).repository.load_config(f"{group}/{choice}")
             plain = loaded is not None and not loaded.defaults_list and not loaded.header.get("package")
-            content = OmegaConf.to_container(loaded.config, resolve=False) if plain else None
+            content: Any = OmegaConf.to_container(loaded.config, resolve=False) if plain else None
             self._parts[key] = content if isinstance(content, dict) else None
         return self._parts[key]
 

@@ -26,7 +26,8 @@ VERSION = 1
 
 RESULTS = (
     "status", "error", "verdict", "causes", "cures", "gradient_error", "excess", "worst_parameter",
-    "loss_value", "final_loss", "accuracy", "steps_to_threshold", "diverged_at", "seconds", "attempts", "command",
+    "loss_value", "final_loss", "accuracy", "steps_to_threshold", "diverged_at", "seconds", "attempts",
+    "command",
 )  # fmt: skip
 """The columns of `cells` that follow the cell's id and its settings. The loss at the checked weights is
 `loss_value`: `loss` is the axis."""
@@ -41,7 +42,7 @@ EXTRA = (
     "dead_units",
     "cosine",
 )
-"""Further columns: counts of parameters, shares of outputs and units, the smallest cosine to the exact gradient."""
+"""Further columns: counts of parameters, shares of outputs and units, smallest cosine to the gradient."""
 
 TEXTS = ("status", "error", "verdict", "causes", "cures", "worst_parameter", "command")
 
@@ -119,7 +120,8 @@ class Store:
             self.db.executemany(
                 "INSERT INTO cells (id, settings, status, error, command) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET status = excluded.status, error = excluded.error"
-                " WHERE (cells.status = 'excluded') != (excluded.status = 'excluded') AND cells.status != 'ok'",
+                " WHERE (cells.status = 'excluded') != (excluded.status = 'excluded')"
+                " AND cells.status != 'ok'",
                 rows,
             )
 
@@ -220,7 +222,7 @@ def _as_table(records: list[dict[str, Any]]) -> pd.DataFrame:
     return table
 
 
-def _setting_column(column: pd.Series) -> pd.Series:  # type: ignore[type-arg]
+def _setting_column(column: pd.Series) -> pd.Series:
     """Numbers as numbers where all are, else text; null where the setting cannot matter."""
     present = column.dropna()
     if len(present) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in present):

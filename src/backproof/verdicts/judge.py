@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +73,7 @@ def look_at_outputs(problem: Problem, forward: Forward) -> Outputs:
 
 
 def gradient_error(analytic: Array, numeric: Array) -> float | None:
-    """‖a − n‖₂ / (‖a‖₂ + ‖n‖₂), the contract's measure; scaled first, so that no square over- or underflows."""
+    """‖a − n‖₂ / (‖a‖₂ + ‖n‖₂); both are scaled first, so that no square over- or underflows."""
     size = max(np.abs(analytic).max(initial=0), np.abs(numeric).max(initial=0))
     if not np.isfinite(size):
         return None
@@ -126,14 +126,12 @@ def judge(analytic: Sequence[Array], numeric: Numeric, outputs: Outputs) -> Judg
     if wrong and outputs.outside_domain:
         causes.append("outside domain")
     worst = max(tensors, key=lambda t: t.excess, default=None)
-    everything = [
-        np.concatenate([x[layer.selected].astype(layer.gradient.dtype) for x, layer in zip(side, numeric.layers, strict=True)])
-        for side in (analytic, [layer.gradient for layer in numeric.layers])
-    ]  # fmt: skip
+    a_all = np.concatenate([_chosen(a, layer) for a, layer in zip(analytic, numeric.layers, strict=True)])
+    n_all = np.concatenate([_chosen(layer.gradient, layer) for layer in numeric.layers])
     return Judgement(
         verdict,
         tuple(dict.fromkeys(causes)),
-        gradient_error(*everything),
+        gradient_error(a_all, n_all),
         worst.excess if worst else 0.0,
         worst.worst if worst and worst.excess > 0 else None,
         _count(layer.selected for layer in numeric.layers),
@@ -143,8 +141,12 @@ def judge(analytic: Sequence[Array], numeric: Numeric, outputs: Outputs) -> Judg
     )
 
 
-def _count(masks: object) -> int:
-    return int(sum(np.count_nonzero(mask) for mask in masks))  # type: ignore[attr-defined]
+def _chosen(gradient: Array, layer: NumericLayer) -> Array:
+    return np.asarray(gradient[layer.selected].astype(layer.gradient.dtype, copy=False))
+
+
+def _count(masks: Iterable[NDArray[np.bool_]]) -> int:
+    return sum(int(np.count_nonzero(mask)) for mask in masks)
 
 
 def _ratio(analytic: Array, layer: NumericLayer) -> Array:
