@@ -180,10 +180,15 @@ def compute_one(cell: Cell, name: str) -> float:
 def _grid(request: Request, experiment: Experiment | None) -> Grid:
     grid = expand(request.loader, request.config_name, request.arguments, experiment)
     if experiment:
-        from backproof.reports.claims import validate_claims
+        from backproof.reports.validation import (  # pandas: only where needed
+            validate_claims,
+            validate_figures,
+        )
 
-        columns = {k for c in grid.cells for k in c.case.values if is_public(k)}
-        validate_claims(experiment.claims, [*columns, "cell", *RESULTS, *EXTRA])
+        settings = {k for c in grid.cells for k in c.case.values if is_public(k)}
+        columns = [*settings, "cell", *RESULTS, *EXTRA]
+        validate_claims(experiment.claims, columns)
+        validate_figures(experiment.figures, columns)
     return grid
 
 

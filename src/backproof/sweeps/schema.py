@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -105,7 +105,7 @@ FIELDS: dict[str, Field] = {
 
 
 @cache
-def _read(key: str, value: Value, kind: Hashable) -> Value:  # `kind` keeps 1, 1.0 and True apart
+def _read(key: str, value: Value, kind: str) -> Value:  # `kind` keeps 1, 1.0 and True apart
     del kind
     field = FIELDS[key]
     try:
@@ -135,8 +135,7 @@ def validate(settings: Settings) -> Settings:
     for key, value in settings.items():
         if key in FIELDS:
             try:
-                kind: Hashable = type(value)
-                checked[key] = _read(key, value, kind)
+                checked[key] = _read(key, value, type(value).__name__)
             except TypeError as error:  # an unhashable value: a list within a list
                 raise ConfigurationError(f"{key}: must be {FIELDS[key].says}; not {value!r}") from error
     return checked

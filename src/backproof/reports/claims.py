@@ -1,0 +1,98 @@
+"""Claims: statements that a sweep's table confirms or refutes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from backproof.reports.tables import evaluated, select, training_summary, truth
+from backproof.reports.validation import required_share
+
+CONFIRMED, REFUTED, OPEN = "confirmed", "refuted", "not enough data"
+EXAMPLES = 5
+"""How many cells that break a claim are listed with it."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A claim, settled.
+
+    Attributes:
+        n: the cells it speaks of; holding: those for which it holds.
+        needs: what share of them must hold, in words.
+        measure: a small table that belongs to it; None without one.
+        exceptions: ids of cells that go against it.
+        training: how the cells train; None where they don't.
+        problem: why it could not be evaluated; empty if it was.
+    """
+
+    id: str
+    says: str
+    where: str
+    holds: str
+    verdict: str
+    n: int
+    holding: int
+    needs: str
+    measure: pd.DataFrame | None = None
+    exceptions: tuple[str, ...] = ()
+    training: dict[str, Any] | None = field(default=None)
+    problem: str = ""
+
+
+def evaluate(claims: Iterable[Mapping[str, Any]], cells: pd.DataFrame) -> list[Result]:
+    """Settle every claim by the finished cells of the table."""
+    done = cells[cells["status"] == "ok"]
+    return [_settle(str(claim.get("id", i + 1)), claim, done) for i, claim in enumerate(claims)]
+
+
+def _settle(name: str, claim: Mapping[str, Any], done: pd.DataFrame) -> Result:
+    says, where, holds = (" ".join(str(claim[key]).split()) for key in ("says", "where", "holds"))
+    least, most, needs = required_share("share", claim.get("share", "all"))
+    try:
+        spoken_of = select(done, where)
+        if not len(spoken_of):
+            return Result(name, says, where, holds, OPEN, 0, 0, needs)
+        kept = truth(spoken_of, holds)
+        measure = _measured(claim.get("measure"), spoken_of)
+    except (
+        Exception
+    ) as error:  # pandas raises many kinds; a claim that cannot be settled must not cost the report
+        return Result(name, says, where, holds, OPEN, 0, 0, needs, problem=" ".join(str(error).split()))
+    against = ~kept if least > 0.5 or most == 1.0 else kept
+    return Result(
+        name,
+        says,
+        where,
+        holds,
+        CONFIRMED if least <= kept.mean() <= most else REFUTED,
+        len(spoken_of),
+        int(kept.sum()),
+        needs,
+        measure,
+        tuple(spoken_of.loc[against, "cell"].head(EXAMPLES)) if needs != "at least one" else (),
+        training_summary(spoken_of),
+    )
+
+
+def _measured(measure: Mapping[str, Any] | None, cells: pd.DataFrame) -> pd.DataFrame | None:
+    """A claim's own table: a value by some axes, as a share, a median or a mean; with n and spread."""
+    if measure is None:
+        return None
+    by, how = list(measure["by"]), measure["as"]
+    values = evaluated(cells, measure["value"])
+    values = values.astype("boolean").astype(float) if how == "share" else pd.to_numeric(values).astype(float)
+    keys = [cells[b].astype(object).where(cells[b].notna(), None) for b in by]
+    groups = values.groupby([k.values for k in keys], sort=True, dropna=False)
+    table = pd.DataFrame({
+        "share" if how == "share" else how: groups.median() if how == "median" else groups.mean(),
+        "least": groups.min(),
+        "greatest": groups.max(),
+        "n": groups.size(),
+    })  # fmt: skip
+    table.index.names = by
+    table = table.drop(columns=["least", "greatest"]) if how == "share" else table
+    return table.reset_index()

@@ -1,0 +1,219 @@
+"""Drawing: from a pivot to a figure. Seaborn and matplotlib are known here and in `curves` only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from backproof.reports.tables import NULL_MEANS, UNITS, Pivot, label
+from backproof.verdicts import VERDICTS
+
+COLOURS = {
+    "agrees": "#009E73",
+    "valid subgradient": "#56B4E9",
+    "wrong rule": "#D55E00",
+    "kink crossed": "#F0E442",
+    "outside domain": "#CC79A7",
+    "not finite": "#4D4D4D",
+    "not checked": "#DDDDDD",
+}
+"""Okabe and Ito's palette, told apart with every kind of colour vision; symbols say the same in print."""
+
+ERROR_NORM = LogNorm(1e-16, 1, clip=True)
+"""One scale for every gradient error in every report, so that figures can be laid side by side."""
+
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "backproof",  # ids in the SVG depend on its content, not on chance
+    "figure.facecolor": "white",
+    "hatch.linewidth": 0.6,
+}
+
+CELL = (0.62, 0.36)
+"""Inches across and down that a place takes."""
+
+MOST_LABELS = 40
+"""Beyond so many rows or columns, numbers in the places would not be legible."""
+
+
+def heatmap(pivot: Pivot, title: str) -> Figure:
+    """A heatmap of a pivot: annotated, with places that have no result hatched and told apart."""
+    with mpl.rc_context(STYLE):
+        rows, columns = pivot.middle.shape
+        width = min(max(columns, 4), 60) * CELL[0] + 3.2
+        height = min(max(rows, 2), 80) * CELL[1] + 1.9
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.add_subplot()
+        colours, norm = _scale(pivot)
+        shown = np.isfinite(pivot.middle)
+        texts = _texts(pivot)
+        sns.heatmap(
+            np.where(shown, pivot.middle, np.nan),
+            mask=~shown,
+            annot=texts if max(rows, columns) <= MOST_LABELS else None,
+            fmt="",
+            annot_kws={"fontsize": 8},
+            cmap=colours,
+            norm=norm,
+            linewidths=0.8,
+            linecolor="white",
+            cbar=not pivot.words,
+            cbar_kws={"label": UNITS.get(pivot.value, pivot.value), "shrink": min(1.0, 2.2 / height + 0.4)},
+            ax=axes,
+        )
+        handles = _hatch(axes, pivot)
+        if pivot.words:
+            present = sorted({int(i) for i in pivot.middle[shown]})
+            handles = [_verdict_patch(pivot.words[i]) for i in present] + handles
+        if handles:
+            figure.legend(
+                handles=handles,
+                loc="outside lower center",
+                ncols=min(len(handles), 3),
+                frameon=False,
+                fontsize=8,
+            )
+        _label_rows(axes, pivot)
+        _label_columns(axes, pivot)
+        axes.set_title(title, loc="left", fontweight="bold", pad=26 if len(pivot.column_axes) > 1 else 8)
+        return figure
+
+
+def _scale(pivot: Pivot) -> tuple[Colormap | str, Normalize | None]:
+    if pivot.words:
+        palette = [COLOURS.get(w, "#AAAAAA") for w in pivot.words]
+        return ListedColormap(palette), Normalize(-0.5, len(palette) - 0.5)
+    if pivot.value == "gradient_error":
+        return "cividis", ERROR_NORM
+    if pivot.value == "accuracy":
+        return "cividis", Normalize(0, 1)
+    finite = pivot.middle[np.isfinite(pivot.middle)]
+    if finite.size and finite.min() > 0 and finite.max() > 100 * finite.min():
+        return "cividis", LogNorm(finite.min(), finite.max())
+    return "cividis", Normalize(*((finite.min(), finite.max()) if finite.size else (0, 1)))
+
+
+def _texts(pivot: Pivot) -> np.ndarray[Any, Any]:
+    texts = np.full(pivot.middle.shape, "", object)
+    for at, middle in np.ndenumerate(pivot.middle):
+        if not np.isfinite(middle):
+            continue
+        if pivot.words:
+            word, n, same = pivot.words[int(middle)], pivot.n[at], pivot.agreeing[at]
+            symbol = VERDICTS[word].symbol if word in VERDICTS else word
+            texts[at] = symbol if n == same else f"{symbol} {same}/{n}"
+        else:
+            texts[at] = number(middle, pivot.value)
+    return texts
+
+
+def number(x: float, value: str) -> str:
+    """A number as short as a place in a heatmap needs it."""
+    if x == 0:
+        return "0"
+    if value in ("accuracy", "cosine", "dead_units"):
+        return f"{x:.2f}"
+    if value in ("steps_to_threshold", "diverged_at"):
+        return f"{x:.0f}"
+    if 0.01 <= abs(x) < 1000:
+        return f"{x:.2g}" if abs(x) < 100 else f"{x:.0f}"
+    mantissa, exponent = f"{x:.0e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _verdict_patch(word: str) -> Patch:
+    symbol = VERDICTS[word].symbol if word in VERDICTS else "?"
+    return Patch(facecolor=COLOURS.get(word, "#AAAAAA"), label=f"{symbol}  {word}")
+
+
+HATCHES = {
+    "null": ("////", "#8C8C8C"),
+    "failed": ("xxxx", "#D55E00"),
+    "excluded": ("\\\\", "#8C8C8C"),
+    "no cell": ("..", "#BBBBBB"),
+}
+
+
+def _hatch(axes: Axes, pivot: Pivot) -> list[Patch]:
+    """Hatch what has no number, each reason its own way; returns the legend's entries."""
+    used: dict[str, Patch] = {}
+    for (i, j), middle in np.ndenumerate(pivot.middle):
+        if np.isfinite(middle) and not pivot.failed[i, j]:
+            continue
+        if np.isinf(middle):
+            reason, name = "null", NULL_MEANS.get(pivot.value, "not finite")
+        elif pivot.failed[i, j]:
+            reason, name = "failed", "failed"
+        elif pivot.excluded[i, j]:
+            reason, name = "excluded", "excluded"
+        else:
+            reason, name = "no cell", "no cell"
+        hatch, colour = HATCHES[reason]
+        look: dict[str, Any] = {"hatch": hatch, "edgecolor": colour, "linewidth": 0, "facecolor": "none"}
+        axes.add_patch(Rectangle((j, i), 1, 1, **look))
+        used.setdefault(name, Patch(label=name, **{**look, "linewidth": 0.5}))
+    return list(used.values())
+
+
+def _label_rows(axes: Axes, pivot: Pivot) -> None:
+    inner = [label(key[-1]) if key else "" for key in pivot.rows]
+    axes.set_yticks(np.arange(len(inner)) + 0.5, inner, rotation=0)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylabel("")
+    axes.set_xlabel("")
+    name = " × ".join(pivot.row_axes)
+    if len(pivot.row_axes) > 1:
+        groups = _groups(pivot.rows)
+        outer = axes.secondary_yaxis(-0.01)
+        outer.set_yticks([middle for _, middle in groups], [text for text, _ in groups], rotation=0)
+        outer.tick_params(length=0, pad=8 + 6.2 * max(map(len, inner)))
+        outer.spines["left"].set_visible(False)
+        outer.set_ylabel(name)
+        _separate(axes.axhline, pivot.rows)
+    else:
+        axes.set_ylabel(name)
+
+
+def _label_columns(axes: Axes, pivot: Pivot) -> None:
+    inner = [label(key[-1]) if key else "" for key in pivot.columns]
+    steep = max((len(text) for text in inner), default=0) > 7
+    axes.set_xticks(
+        np.arange(len(inner)) + 0.5, inner, rotation=40 if steep else 0, ha="right" if steep else "center"
+    )
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlabel(" × ".join(pivot.column_axes))
+    if len(pivot.column_axes) > 1:
+        groups = _groups(pivot.columns)
+        outer = axes.secondary_xaxis(1.0)
+        outer.set_xticks([middle for _, middle in groups], [text for text, _ in groups])
+        outer.tick_params(length=0, pad=2)
+        outer.spines["top"].set_visible(False)
+        _separate(axes.axvline, pivot.columns)
+
+
+def _groups(keys: Sequence[tuple[Any, ...]]) -> list[tuple[str, float]]:
+    """Runs of places that share all but their last axis: a label, and the middle of the run."""
+    groups, start = [], 0
+    for outer, run in groupby(keys, key=lambda k: k[:-1]):
+        size = len(list(run))
+        groups.append((", ".join(map(label, outer)), start + size / 2))
+        start += size
+    return groups
+
+
+def _separate(line: Any, keys: Sequence[tuple[Any, ...]]) -> None:
+    for i in range(1, len(keys)):
+        if keys[i][:-1] != keys[i - 1][:-1]:
+            line(i, color="black", linewidth=0.9)

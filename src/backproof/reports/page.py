@@ -1,0 +1,179 @@
+"""The page: one HTML file, offline, everything that was typed or measured escaped by the template engine."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from backproof.reports.claims import CONFIRMED, OPEN, REFUTED, Result
+from backproof.reports.heatmaps import COLOURS
+from backproof.reports.tables import FAILED, axes_of, training_summary, varying
+from backproof.verdicts import VERDICTS
+
+KEY_RESULTS = (
+    "verdict",
+    "gradient_error",
+    "excess",
+    "final_loss",
+    "accuracy",
+    "steps_to_threshold",
+    "status",
+)
+"""Results that the table shows at once; the others on demand."""
+
+
+@dataclass
+class Picture:
+    """A figure in the page: its SVG as a data address, or the reason why there is none."""
+
+    title: str
+    caption: str
+    alt: str
+    stem: str
+    source: str = ""
+    problem: str = ""
+
+
+def page(
+    name: str,
+    question: str,
+    claims: Sequence[Result],
+    pictures: Sequence[Picture],
+    chosen: str,
+    cells: pd.DataFrame,
+    provenance: Mapping[str, Any],
+    pending: int,
+) -> str:
+    """The whole report as text."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters["sig"] = significant
+    template = environment.from_string(
+        files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
+    )
+    statuses = cells["status"].value_counts()
+    return template.render(
+        name=name,
+        question=question,
+        answer=_answer(claims, cells, pending),
+        claims=claims,
+        badges={CONFIRMED: "✓", REFUTED: "✗", OPEN: "?"},
+        pictures=pictures,
+        chosen=chosen,
+        verdicts=[
+            (v, COLOURS[v.name], int((cells["verdict"] == v.name).sum()))
+            for v in VERDICTS.values()
+            if (cells["verdict"] == v.name).any()
+        ],
+        failures=cells.loc[cells["status"].isin(FAILED), ["cell", "status", "error", "command"]].to_dict(
+            "records"
+        ),
+        exclusions=cells.loc[cells["status"] == "excluded", "error"].value_counts().to_dict(),
+        constants=_constants(cells),
+        count=len(cells),
+        done=int(statuses.get("ok", 0)),
+        pending=pending,
+        data=embedded(_table(cells)),
+        provenance=_flat(provenance),
+    )
+
+
+def significant(x: Any, digits: int = 3) -> str:
+    """A number in few digits; what is no number as it is."""
+    if x is None or x is pd.NA or (isinstance(x, float) and math.isnan(x)):
+        return "–"
+    if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
+        return str(x)
+    return f"{x:,}" if isinstance(x, int | np.integer) else f"{x:.{digits}g}"
+
+
+def embedded(value: Any) -> Markup:
+    """JSON that can stand within a script element: no `<` of it is ever read as markup."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _answer(claims: Sequence[Result], cells: pd.DataFrame, pending: int) -> list[str]:
+    """The answer in two or three sentences, with figures."""
+    sentences = []
+    if claims:
+        counts = {word: sum(c.verdict == word for c in claims) for word in (CONFIRMED, REFUTED, OPEN)}
+        told = [f"{n} {word}" for word, n in counts.items() if n]
+        sentences.append(f"Of {len(claims)} statements: {', '.join(told)}.")
+    done = cells[cells["status"] == "ok"]
+    checked = done[done["verdict"].notna() & (done["verdict"] != "not checked")]
+    if len(checked):
+        right = checked["verdict"].map(lambda v: VERDICTS[v].right if v in VERDICTS else False).astype(bool)
+        words = [f"The gradient is right in {right.sum():,} of {len(checked):,} cells"]
+        for which, group in (("right", checked[right]), ("not right", checked[~right])):
+            trained = training_summary(group)
+            if trained:
+                words.append(
+                    f"where it is {which}, median test accuracy after training is {trained['accuracy']:.2f}"
+                )
+        sentences.append("; ".join(words) + ".")
+    if pending:
+        sentences.append(f"{pending:,} cells are still to come.")
+    return sentences
+
+
+def _constants(cells: pd.DataFrame) -> dict[str, str]:
+    """The settings that all cells share."""
+    fixed = {}
+    for axis in axes_of(cells):
+        values = cells[axis].dropna().unique()
+        if len(values) == 1:
+            fixed[axis] = significant(values[0], 6)
+    return fixed
+
+
+def _table(cells: pd.DataFrame) -> dict[str, Any]:
+    """The table of cells by columns; a column of few distinct values as codes into a list of them."""
+    first = [*varying(cells), *KEY_RESULTS]
+    rest = [c for c in cells.columns if c not in first and c not in axes_of(cells)]
+    columns = []
+    for name in [*first, *rest]:
+        values = [_plain(v) for v in cells[name]]
+        distinct = list(dict.fromkeys(values))
+        at = {v: i for i, v in enumerate(distinct)}
+        coded = len(distinct) * 2 < len(values)
+        columns.append(
+            {"name": name, "list": distinct, "codes": [at[v] for v in values]}
+            if coded
+            else {"name": name, "values": values}
+        )
+    return {
+        "columns": columns,
+        "first": len(first),
+        "axes": len(varying(cells)),
+        "symbols": {v.name: v.symbol for v in VERDICTS.values()},
+        "colours": COLOURS,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value is pd.NA or value != value:
+        return None
+    if isinstance(value, float | np.floating):
+        return float(f"{value:.4g}") if math.isfinite(value) else str(float(value))
+    return int(value) if isinstance(value, int | np.integer) else str(value)
+
+
+def _flat(about: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in about.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{key} "))
+        elif value is not None:
+            flat[prefix + str(key)] = str(value)
+    return flat

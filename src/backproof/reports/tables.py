@@ -1,0 +1,287 @@
+"""Statistics over the table of cells: tables in, tables out; nothing is drawn, read or written here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backproof.sweeps.settings import GROUPS, VALUES, shown
+
+FAILED = ("failed", "killed", "timeout")
+"""Statuses of cells that ran and have no result."""
+
+REPLICATE = "seed"
+
+NULL_MEANS = {
+    "gradient_error": "not finite",
+    "excess": "not finite",
+    "final_loss": "not finite",
+    "steps_to_threshold": "never",
+    "diverged_at": "never",
+}
+"""What null says in a cell that was checked or trained. It counts as infinite, so it has a place in a median."""
+
+UNITS = {
+    "gradient_error": "gradient error ‖a − n‖ / (‖a‖ + ‖n‖)",
+    "excess": "largest |a − n| / budget",
+    "final_loss": "final training loss per sample",
+    "accuracy": "test accuracy",
+    "steps_to_threshold": "steps to the accuracy threshold",
+    "diverged_at": "step at which training diverged",
+    "loss_value": "loss at the checked weights",
+    "cosine": "smallest cosine to the exact gradient",
+    "dead_units": "share of dead units",
+    "seconds": "seconds per cell",
+}
+"""What a value is, for titles and scales."""
+
+OF_TRAINING = ("final_loss", "accuracy", "steps_to_threshold", "diverged_at", "dead_units", "cosine")
+OFF = "none"
+
+
+def select(cells: pd.DataFrame, where: str | None) -> pd.DataFrame:
+    """The cells for which an expression is true; all of them without one.
+
+    Raises:
+        Exception: whatever pandas makes of an expression that does not fit the table.
+    """
+    if not where or not len(cells):
+        return cells
+    return cells[truth(cells, where)]
+
+
+def truth(cells: pd.DataFrame, expression: str) -> pd.Series[bool]:
+    """An expression over the columns, cell by cell; null counts as false."""
+    found = evaluated(cells, expression)
+    return found.astype("boolean").fillna(False).astype(bool)
+
+
+def evaluated(cells: pd.DataFrame, expression: str) -> pd.Series[Any]:
+    """An expression over the columns. Names with a dot stand in backticks, as pandas wants it."""
+    # The Python engine: numexpr may be installed or not, and knows neither `in` nor nullable integers.
+    found = cells.eval(" ".join(expression.split()), engine="python")
+    if isinstance(found, pd.Series):
+        return found
+    return pd.Series([found] * len(cells), index=cells.index)
+
+
+def axes_of(cells: pd.DataFrame) -> list[str]:
+    """The columns that are settings, in the table's order."""
+    return [c for c in cells.columns if c in VALUES or str(c).partition(".")[0] in GROUPS]
+
+
+def varying(cells: pd.DataFrame) -> list[str]:
+    """The settings that take more than one value (null left aside)."""
+    return [c for c in axes_of(cells) if len(cells[c].dropna().unique()) > 1]
+
+
+def expand_nulls(cells: pd.DataFrame, side: Sequence[str]) -> pd.DataFrame:
+    """Show a cell wherever it belongs: a null setting stands for every value of its axis.
+
+    Where the other axes of this side leave only null (no eps beside `clip=none`), null stays,
+    and the side gets one line instead of many equal ones.
+    """
+    for axis in side:
+        null = cells[axis].isna()
+        if not null.any() or null.all():
+            continue
+        others = [a for a in side if a != axis]
+        if others:
+            keys = pd.MultiIndex.from_frame(cells[others].astype(object).fillna("∅"))
+            null &= pd.Series(keys.isin(keys[~cells[axis].isna()].unique()), index=cells.index)
+        values = cells[axis].dropna().unique()
+        copies = cells[null].drop(columns=axis).merge(pd.Series(values, name=axis), how="cross")
+        copies[axis] = copies[axis].astype(cells[axis].dtype)
+        cells = pd.concat([cells[~null], copies[list(cells.columns)]], ignore_index=True)
+    return cells
+
+
+def in_order(values: pd.Series[Any]) -> list[Any]:
+    """Distinct values: numbers ascending, words as the grid first names them, null last."""
+    present = list(dict.fromkeys(values.dropna()))
+    if all(isinstance(v, int | float | np.number) for v in present):
+        present.sort()
+    return present + [None] * bool(values.isna().any())
+
+
+def label(value: Any) -> str:
+    """A setting's value as a figure shows it."""
+    if value is None or value is pd.NA:
+        return "–"
+    if isinstance(value, float | np.floating):
+        return f"{value:.3g}"
+    return str(value) if isinstance(value, str) else shown(value)
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """Cells laid out over rows and columns, replicates put together; arrays (rows, columns).
+
+    Attributes:
+        middle: the median over the cells of a place; NaN where there is none. Infinite where most
+            cells have no value. For verdicts, the index of the most frequent one in `words`.
+        low, high: the least and greatest.
+        n: how many finished cells a place has.
+        agreeing: for verdicts, how many of them have the shown verdict.
+        failed, excluded: how many cells failed, and how many a rule left out.
+    """
+
+    value: str
+    row_axes: tuple[str, ...]
+    column_axes: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    columns: list[tuple[Any, ...]]
+    middle: np.ndarray[Any, Any]
+    low: np.ndarray[Any, Any]
+    high: np.ndarray[Any, Any]
+    n: np.ndarray[Any, Any]
+    agreeing: np.ndarray[Any, Any]
+    failed: np.ndarray[Any, Any]
+    excluded: np.ndarray[Any, Any]
+    words: tuple[str, ...] = ()
+
+    def table(self) -> pd.DataFrame:
+        """The figure's data, long: a line a place."""
+        records = []
+        for i, row in enumerate(self.rows):
+            for j, column in enumerate(self.columns):
+                keys = {
+                    **dict(zip(self.row_axes, row, strict=True)),
+                    **dict(zip(self.column_axes, column, strict=True)),
+                }
+                middle = self.middle[i, j]
+                result: dict[str, Any] = {"median": middle, "low": self.low[i, j], "high": self.high[i, j]}
+                if self.words:
+                    word = None if np.isnan(middle) else self.words[int(middle)]
+                    result = {self.value: word, "with_it": int(self.agreeing[i, j])}
+                counts = {name: int(getattr(self, name)[i, j]) for name in ("n", "failed", "excluded")}
+                records.append({**keys, **result, **counts})
+        return pd.DataFrame.from_records(records)
+
+
+def pivot(
+    cells: pd.DataFrame, value: str, rows: Sequence[str], columns: Sequence[str], words: Sequence[str] = ()
+) -> Pivot:
+    """Lay out a result over axes; every further axis, the seed among them, is put together by the median.
+
+    With `words` the result is categorical, and the most frequent word is shown; of equally
+    frequent ones the later in `words`, so that what is wrong is not hidden by what is right.
+    """
+    cells = expand_nulls(expand_nulls(cells, list(rows)), list(columns))
+    row_keys, row_at = _keys(cells, rows)
+    column_keys, column_at = _keys(cells, columns)
+    shape = (len(row_keys), len(column_keys))
+    place = row_at * max(shape[1], 1) + column_at
+    status = cells["status"].to_numpy(object)
+    ok = status == "ok"
+
+    def count(mask: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return np.bincount(place[mask], minlength=shape[0] * shape[1]).reshape(shape)
+
+    if words:
+        index = {w: i for i, w in enumerate(words)}
+        coded = cells[value].map(index).to_numpy(float, na_value=np.nan)
+        ok = ok & ~np.isnan(coded)
+        tally = np.stack([count(ok & (coded == i)) for i in range(len(words))], axis=-1)
+        last = len(words) - 1 - np.argmax(tally[..., ::-1], axis=-1)
+        agreeing = tally.max(axis=-1, initial=0)
+        middle = np.where(agreeing > 0, last, np.nan)
+        low = high = middle
+    else:
+        numbers = cells[value].to_numpy(float, na_value=np.nan)
+        if value in NULL_MEANS:
+            measured = (cells["training" if value in OF_TRAINING else "check"] != OFF).to_numpy(bool)
+            numbers = np.where(np.isnan(numbers) & measured, np.inf, numbers)
+        ok = ok & ~np.isnan(numbers)
+        middle, low, high = (np.full(shape, np.nan) for _ in range(3))
+        for spot, group in pd.Series(numbers[ok]).groupby(place[ok]):
+            at = np.unravel_index(int(spot), shape)
+            middle[at], low[at], high[at] = _median(group.to_numpy()), group.min(), group.max()
+        agreeing = count(ok)
+    failed = np.isin(status, FAILED)
+    return Pivot(
+        value, tuple(rows), tuple(columns), row_keys, column_keys, middle, low, high,
+        count(ok), agreeing, count(failed), count(status == "excluded"), tuple(words),
+    )  # fmt: skip
+
+
+def _median(values: np.ndarray[Any, Any]) -> float:
+    """The median; of two middle values of which one is infinite, the finite one."""
+    ordered = np.sort(values)
+    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return float((low + high) / 2 if np.isfinite(high) else low)
+
+
+def _keys(cells: pd.DataFrame, axes: Sequence[str]) -> tuple[list[tuple[Any, ...]], np.ndarray[Any, Any]]:
+    """The places along a side, sorted axis by axis, and each cell's place."""
+    codes = []
+    orders = []
+    for axis in axes:
+        order = in_order(cells[axis])
+        at = {v: i for i, v in enumerate(order)}
+        orders.append(order)
+        codes.append([at[None if pd.isna(v) else v] for v in cells[axis]])
+    tuples = list(zip(*codes, strict=True)) if codes else [()] * len(cells)
+    used = sorted(set(tuples))
+    place = {t: i for i, t in enumerate(used)}
+    keys = [tuple(orders[k][i] for k, i in enumerate(t)) for t in used]
+    return keys, np.array([place[t] for t in tuples], int)
+
+
+def telling_axes(cells: pd.DataFrame, limit: int = 4) -> list[str]:
+    """The axes that explain most of the verdict, most telling first; the replicate axis left aside.
+
+    An axis's merit is the share of the verdict's Gini impurity that is gone once the axis is
+    known; where there is one verdict only, the share of the variance of log gradient error.
+    """
+    done = cells[cells["status"] == "ok"]
+    merit = {}
+    for axis in varying(cells):
+        if axis == REPLICATE:
+            continue
+        keys = done[axis].astype(object).where(done[axis].notna(), "∅")
+        merit[axis] = _gain(done["verdict"], keys)
+    if not any(merit.values()):
+        error = np.log10(done["gradient_error"].clip(lower=1e-20))
+        for axis in merit:
+            keys = done[axis].astype(object).where(done[axis].notna(), "∅")
+            merit[axis] = _explained(error, keys)
+    return sorted(merit, key=lambda a: -merit[a])[:limit]
+
+
+def _gain(words: pd.Series[Any], keys: pd.Series[Any]) -> float:
+    total = 1 - (words.value_counts(normalize=True) ** 2).sum()
+    if not total > 0:
+        return 0.0
+    tally = pd.crosstab(keys, words)
+    sizes = tally.sum(axis=1)
+    inside = (1 - ((tally.div(sizes, axis=0)) ** 2).sum(axis=1)) * sizes / sizes.sum()
+    return float(max(1 - inside.sum() / total, 0))
+
+
+def _explained(numbers: pd.Series[Any], keys: pd.Series[Any]) -> float:
+    numbers = numbers.dropna()
+    total = ((numbers - numbers.mean()) ** 2).sum() if len(numbers) else 0.0
+    if not total > 0:
+        return 0.0
+    within = numbers - numbers.groupby(keys.loc[numbers.index]).transform("mean")
+    return float(1 - (within**2).sum() / total)
+
+
+def training_summary(cells: pd.DataFrame) -> dict[str, Any] | None:
+    """How these cells train: medians, and the shares that reach the threshold and that diverge."""
+    trained = cells[(cells["status"] == "ok") & cells["accuracy"].notna()]
+    if not len(trained):
+        return None
+    return {
+        "n": len(trained),
+        "accuracy": float(trained["accuracy"].median()),
+        "accuracy_low": float(trained["accuracy"].min()),
+        "accuracy_high": float(trained["accuracy"].max()),
+        "reached": float(trained["steps_to_threshold"].notna().mean()),
+        "diverged": float(trained["diverged_at"].notna().mean()),
+    }

@@ -1,0 +1,115 @@
+"""What an experiment may ask of its report; checked at the door, before the first cell runs."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from backproof.reports.tables import UNITS
+from backproof.sweeps.settings import ConfigurationError, nearest
+
+CURVES = "curves"
+VALUES = ("verdict", *UNITS, CURVES)
+SHARES = ("all", "none", "some")
+MEASURES = ("share", "median", "mean")
+FUNCTIONS = ("abs", "sqrt", "log", "log10", "exp", "floor", "ceil")
+"""What pandas offers by name within an expression, as far as a claim needs it."""
+
+
+def validate_claims(claims: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Refuse claims that the table of cells cannot answer, before the first cell runs.
+
+    Raises:
+        ConfigurationError: naming the claim, the key and the nearest right name.
+    """
+    for i, claim in enumerate(claims):
+        name = f"claims[{claim.get('id', i)}]"
+        for key in ("where", "holds"):
+            check_expression(f"{name}.{key}", claim[key], columns)
+        required_share(f"{name}.share", claim.get("share", "all"))
+        measure = claim.get("measure")
+        if measure is not None:
+            _check_measure(f"{name}.measure", measure, columns)
+
+
+def check_expression(name: str, expression: Any, columns: Sequence[str]) -> None:
+    """Refuse what is no expression over these columns; `name` is the key it stands under."""
+    if not isinstance(expression, str):
+        raise ConfigurationError(
+            f"{name}: must be an expression over the columns of cells; not {expression!r}"
+        )
+    quoted: list[str] = re.findall(r"`([^`]*)`", expression)
+    plain = " ".join(re.sub(r"`[^`]*`", "True", expression).split())
+    try:
+        tree = ast.parse(plain, mode="eval")
+    except SyntaxError as error:
+        raise ConfigurationError(f"{name}: {error.msg}, in {plain[:80]!r}") from error
+    called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            raise ConfigurationError(f"{name}: a name with a dot stands in backticks, as in `clip.eps`")
+        if isinstance(node, ast.Name):
+            allowed: Sequence[str] = FUNCTIONS if id(node) in called else columns
+            if node.id not in allowed:
+                raise ConfigurationError(f"{name}: unknown name {node.id}{nearest(node.id, allowed)}")
+    for column in quoted:
+        if column not in columns:
+            raise ConfigurationError(f"{name}: unknown name {column}{nearest(column, columns)}")
+
+
+def _check_measure(name: str, measure: Any, columns: Sequence[str]) -> None:
+    if not isinstance(measure, Mapping) or set(measure) != {"by", "value", "as"}:
+        raise ConfigurationError(f"{name}: must be a mapping with by, value and as; not {measure!r}")
+    if measure["as"] not in MEASURES:
+        hint = nearest(str(measure["as"]), MEASURES)
+        raise ConfigurationError(
+            f"{name}.as: must be one of {', '.join(MEASURES)}; not {measure['as']!r}{hint}"
+        )
+    if not isinstance(measure["by"], list):
+        raise ConfigurationError(f"{name}.by: must be a list of columns; not {measure['by']!r}")
+    for column in measure["by"]:
+        if column not in columns:
+            raise ConfigurationError(f"{name}.by: unknown name {column}{nearest(str(column), columns)}")
+    check_expression(f"{name}.value", measure["value"], columns)
+
+
+def required_share(name: str, share: Any) -> tuple[float, float, str]:
+    """The least and the greatest share that must hold, and that in words."""
+    if share in SHARES:
+        return {"all": (1.0, 1.0, "all"), "none": (0.0, 0.0, "none"), "some": (1e-12, 1.0, "at least one")}[
+            share
+        ]
+    match = re.fullmatch(r"(>=|<=)\s*(0(?:\.\d+)?|1(?:\.0+)?)", str(share))
+    if not match:
+        raise ConfigurationError(
+            f"{name}: must be all, none, some, or a bound such as '>= 0.9'; not {share!r}"
+        )
+    bound = float(match[2])
+    return (bound, 1.0, f"at least {bound:.0%}") if match[1] == ">=" else (0.0, bound, f"at most {bound:.0%}")
+
+
+def validate_figures(figures: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Refuse figures that the table of cells cannot fill, before the first cell runs.
+
+    Raises:
+        ConfigurationError: naming the figure, the key and the nearest right name.
+    """
+    for i, figure in enumerate(figures):
+        name = f"figures[{i}]"
+        if figure["value"] not in VALUES:
+            hint = nearest(str(figure["value"]), VALUES)
+            raise ConfigurationError(
+                f"{name}.value: must be one of {', '.join(VALUES)}; not {figure['value']!r}{hint}"
+            )
+        for side in ("rows", "columns"):
+            if not isinstance(figure[side], list):
+                raise ConfigurationError(f"{name}.{side}: must be a list of axes; not {figure[side]!r}")
+            for axis in figure[side]:
+                if axis not in columns:
+                    raise ConfigurationError(
+                        f"{name}.{side}: unknown axis {axis}{nearest(str(axis), columns)}"
+                    )
+        if figure.get("where") is not None:
+            check_expression(f"{name}.where", figure["where"], columns)

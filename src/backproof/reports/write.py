@@ -1,0 +1,89 @@
+"""The report on disk: figures as SVG, PNG and CSV, and one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from backproof.reports import claims, figures
+from backproof.reports.figures import Drawn
+from backproof.reports.page import Picture, page
+
+PNG_DPI = 200
+OURS = re.compile(r"\d\d-[a-z0-9-]+\.(svg|png|csv)(\.part)?")
+"""Names that figures of ours have; nothing else in the folder is ever removed."""
+
+
+def write_report(
+    folder: Path,
+    cells: pd.DataFrame,
+    curves: pa.Table,
+    experiment: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    pending: int,
+) -> None:
+    """Write figures/ and report.html into a results folder; each file is whole or not there.
+
+    Args:
+        cells: the table of cells, pending ones left out.
+        experiment: name, question, claims and figures as in the experiment's file; all may be missing.
+        pending: how many cells are still to come.
+    """
+    wanted, chosen = experiment.get("figures") or [], ""
+    if not wanted:
+        wanted, chosen = figures.choose(cells)
+    drawn = [figures.draw(figure, cells, curves) for figure in wanted]
+    pictures = [_keep(folder / "figures", i, one) for i, one in enumerate(drawn, 1)]
+    _remove_others(folder / "figures", pictures)
+    settled = claims.evaluate(experiment.get("claims") or [], cells)
+    name = str(experiment.get("name") or folder.name)
+    text = page(
+        name, str(experiment.get("question") or ""), settled, pictures, chosen, cells, provenance, pending
+    )
+    _write(folder / "report.html", text.encode())
+
+
+def _keep(folder: Path, position: int, drawn: Drawn) -> Picture:
+    stem = f"{position:02d}-{_slug(drawn.title)}"
+    picture = Picture(drawn.title, drawn.caption, drawn.alt, stem, problem=drawn.problem)
+    if drawn.figure is None:
+        return picture
+    folder.mkdir(exist_ok=True)
+    for ending, options in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": PNG_DPI})):
+        file = io.BytesIO()
+        drawn.figure.savefig(file, format=ending, **options)
+        _write(folder / f"{stem}.{ending}", file.getvalue())
+        if ending == "svg":
+            picture.source = "data:image/svg+xml;base64," + base64.b64encode(file.getvalue()).decode()
+    if drawn.data is not None:
+        _write(folder / f"{stem}.csv", drawn.data.to_csv(index=False).encode())
+    return picture
+
+
+def _slug(title: str) -> str:
+    """A title as part of a file's name: a few whole words."""
+    words = re.findall(r"[a-z0-9]+", title.lower().replace("'", ""))
+    while len("-".join(words)) > 40:
+        words.pop()
+    return "-".join(words) or "figure"
+
+
+def _remove_others(folder: Path, pictures: list[Picture]) -> None:
+    """Figures of an earlier report that this one does not have."""
+    stems = {p.stem for p in pictures if p.source}
+    for path in folder.glob("*"):
+        if OURS.fullmatch(path.name) and path.name.partition(".")[0] not in stems:
+            path.unlink()
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(content)
+    temporary.replace(path)
