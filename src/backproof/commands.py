@@ -171,7 +171,7 @@ def compute_one(cell: Cell, name: str) -> float:
     if folder is None:
         raise ConfigurationError(f"name: must be a folder name; not '{name}'")
     with Store(folder) as store:
-        store.announce([cell])
+        store.announce([cell], append=True)
         if store.statuses([cell.case.id])[cell.case.id] == "pending":
             store.add(compute([cell.case]))
         return store.gradient_error(cell.case.id)
@@ -224,7 +224,10 @@ def _describe(
     store: Store, folder: Path, grid: Grid, experiment: Experiment | None, request: Request
 ) -> None:
     """Keep with the results what they are results of."""
-    about = {**provenance(sys.argv[1:]), "started": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    about = {
+        **provenance(shlex.join([*sys.argv[0].split(), *sys.argv[1:]])),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
     content = {"name": request.name or request.experiment, **(experiment.content if experiment else {})}
     config = {
         "defaults": grid.defaults,

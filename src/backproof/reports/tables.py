@@ -23,7 +23,7 @@ NULL_MEANS = {
     "steps_to_threshold": "never",
     "diverged_at": "never",
 }
-"""What null says in a cell that was checked or trained. It counts as infinite, so it has a place in a median."""
+"""What null says in a cell that was checked or trained. It counts as infinite in a median."""
 
 UNITS = {
     "gradient_error": "gradient error ‖a − n‖ / (‖a‖ + ‖n‖)",

@@ -26,10 +26,10 @@ PACKAGES = (
 )
 
 
-def provenance(arguments: list[str]) -> dict[str, Any]:
+def provenance(command: str) -> dict[str, Any]:
     """What can be known about this run, as plain data."""
     return {
-        "command": " ".join(["backproof", *arguments]),
+        "command": command,
         "backproof": _version("backproof"),
         "fingerprint": fingerprint(),
         "git": _git(Path(backproof.__file__).parent),

@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS cells (
     id TEXT PRIMARY KEY,
     settings TEXT NOT NULL,
-    status TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'pending',
     error TEXT,
     outcome TEXT NOT NULL DEFAULT '{}',
     curves BLOB,
@@ -59,7 +59,14 @@ CREATE TABLE IF NOT EXISTS cells (
     attempts INTEGER NOT NULL DEFAULT 0,
     command TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS grid (
+    position INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE REFERENCES cells (id),
+    excluded TEXT
+);
 """
+"""`cells` holds every cell that was ever asked for; `grid` which of them the last sweep asked for, in its
+order. Tables and report show the grid, so that cells of an earlier grid or of older code do not mix in."""
 
 
 class Store:
@@ -104,25 +111,24 @@ class Store:
         with self.db:
             self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
-    def announce(self, cells: Iterable[Cell]) -> None:
-        """Enter the cells of a grid; those that are known keep their rows."""
-        rows = (
-            (
-                cell.case.id,
-                json.dumps(cell.case.values, ensure_ascii=False),
-                "excluded" if cell.excluded else "pending",
-                cell.excluded,
-                cell.command,
-            )
-            for cell in cells
-        )
+    def announce(self, cells: Iterable[Cell], *, append: bool = False) -> None:
+        """Enter the cells of a grid, which takes the place of the last one unless it is to be appended.
+
+        Cells that are known keep what was computed for them.
+        """
+        cells = list(cells)
+        settings = [json.dumps(c.case.values, ensure_ascii=False) for c in cells]
         with self.db:
             self.db.executemany(
-                "INSERT INTO cells (id, settings, status, error, command) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT (id) DO UPDATE SET status = excluded.status, error = excluded.error"
-                " WHERE (cells.status = 'excluded') != (excluded.status = 'excluded')"
-                " AND cells.status != 'ok'",
-                rows,
+                "INSERT INTO cells (id, settings, command) VALUES (?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET settings = excluded.settings, command = excluded.command",
+                ((c.case.id, s, c.command) for c, s in zip(cells, settings, strict=True)),
+            )
+            if not append:
+                self.db.execute("DELETE FROM grid")
+            self.db.executemany(
+                "INSERT OR IGNORE INTO grid (id, excluded) VALUES (?, ?)",
+                ((c.case.id, c.excluded) for c in cells),
             )
 
     def statuses(self, ids: Iterable[str]) -> dict[str, str]:
@@ -144,12 +150,15 @@ class Store:
             )
 
     def pending(self) -> int:
-        """How many announced cells are not there."""
-        return int(self.db.execute("SELECT count(*) FROM cells WHERE status = 'pending'").fetchone()[0])
+        """How many cells of the grid are not there."""
+        return self._count("status = 'pending'")
 
     def failed(self) -> int:
-        """How many cells failed."""
-        query = "SELECT count(*) FROM cells WHERE status IN ('failed', 'killed', 'timeout')"
+        """How many cells of the grid failed."""
+        return self._count("status IN ('failed', 'killed', 'timeout')")
+
+    def _count(self, condition: str) -> int:
+        query = f"SELECT count(*) FROM grid JOIN cells USING (id) WHERE excluded IS NULL AND {condition}"
         return int(self.db.execute(query).fetchone()[0])
 
     def mean_seconds(self) -> float | None:
@@ -164,10 +173,12 @@ class Store:
         return float("nan") if found is None else float(found)
 
     def cells(self) -> pd.DataFrame:
-        """The table of cells: `cell`, a column a setting, then the results. Pending cells are left out."""
+        """The table of the grid's cells: `cell`, a column a setting, then the results; pending ones left out."""
         query = (
-            "SELECT id, settings, status, error, outcome, seconds, attempts, command FROM cells"
-            " WHERE status != 'pending' ORDER BY rowid"
+            "SELECT id, settings, iif(excluded IS NULL, status, 'excluded'), coalesce(excluded, error),"
+            " iif(excluded IS NULL, outcome, '{}'), iif(excluded IS NULL, seconds, NULL),"
+            " iif(excluded IS NULL, attempts, 0), command"
+            " FROM grid JOIN cells USING (id) WHERE excluded IS NOT NULL OR status != 'pending' ORDER BY position"
         )
         records = []
         for row in self.db.execute(query):
@@ -181,10 +192,11 @@ class Store:
         return _as_table(records)
 
     def curves(self) -> pa.Table:
-        """All curves, long: cell, series, step, value."""
+        """The curves of the grid's cells, long: cell, series, step, value."""
         parts = []
         for cell, blob in self.db.execute(
-            "SELECT id, curves FROM cells WHERE curves IS NOT NULL ORDER BY rowid"
+            "SELECT id, curves FROM grid JOIN cells USING (id)"
+            " WHERE excluded IS NULL AND curves IS NOT NULL ORDER BY position"
         ):
             table = pa.ipc.open_stream(blob).read_all()
             parts.append(table.add_column(0, "cell", pa.array([cell] * len(table), pa.string())))
