@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+import zipfile
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from backproof.data.dataset import DataError, Dataset, one_hot, split
 from backproof.network.arrays import Array
@@ -70,8 +74,10 @@ def _read_csv(path: Path, target: str | None) -> tuple[Array, Array]:
     import pandas as pd
 
     try:
-        table = pd.read_csv(path)
-    except (ValueError, OSError, UnicodeDecodeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+            table = pd.read_csv(path, low_memory=False, index_col=False)
+    except (ValueError, OSError, pd.errors.ParserWarning) as error:
         raise DataError(f"data.path={path}: not a readable CSV ({str(error).splitlines()[0]})") from error
     for column in table.columns:
         numbers = pd.to_numeric(table[column], errors="coerce")
@@ -92,14 +98,17 @@ def _read_csv(path: Path, target: str | None) -> tuple[Array, Array]:
 
 def _read_npz(path: Path, _target: str | None) -> tuple[Array, Array]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as stream:  # given a path, NumPy leaves a broken archive open
+            arrays = np.load(stream, allow_pickle=False)
+            if not isinstance(arrays, NpzFile):
+                raise DataError(f"data.path={path}: not a readable NPZ (it holds a single array)")
             missing = [key for key in ("X", "y") if key not in arrays]
             if missing:
                 raise DataError(f"data.path={path}: needs arrays X and y; has {', '.join(arrays) or 'none'}")
-            inputs, targets = arrays["X"], arrays["y"]
+            inputs, targets = np.asarray(arrays["X"]), np.asarray(arrays["y"])
     except DataError:
         raise
-    except (ValueError, OSError, KeyError, EOFError) as error:
+    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"data.path={path}: not a readable NPZ ({str(error).splitlines()[0]})") from error
     for name, array in (("X", inputs), ("y", targets)):
         if array.dtype.kind not in "fiub":
