@@ -99,8 +99,8 @@ def _mp_density(z: Any) -> Any:
     return mp.exp(-z * z / 2) / mp.sqrt(2 * mp.pi)
 
 
-def _between(low: Any, high: Any, inside: Any) -> Any:
-    return lambda z: inside if low < z < high else mp.mpf(0)
+def _between(low: Any, high: Any, run: int = 1) -> Any:
+    return lambda z: mp.mpf(1) / run if low < z < high else mp.mpf(0)
 
 
 LEAK = mp.mpf(0.01)  # the double next to 1/100, as the package holds it
@@ -108,7 +108,7 @@ LEAK = mp.mpf(0.01)  # the double next to 1/100, as the package holds it
 MP_ACTIVATIONS = {
     "sigmoid": (_mp_sigmoid, _mp_sigmoid_slope),
     "tanh": (mp.tanh, lambda z: mp.sech(z) ** 2),
-    "relu": (lambda z: max(z, mp.mpf(0)), _between(0, mp.inf, mp.mpf(1))),
+    "relu": (lambda z: max(z, mp.mpf(0)), _between(0, mp.inf)),
     "leaky_relu": (lambda z: z if z > 0 else LEAK * z, lambda z: mp.mpf(1) if z > 0 else LEAK),
     "softplus": (lambda z: mp.log1p(mp.exp(z)), _mp_sigmoid),
     "elu": (lambda z: z if z > 0 else mp.expm1(z), lambda z: mp.mpf(1) if z > 0 else mp.exp(z)),
@@ -118,12 +118,12 @@ MP_ACTIVATIONS = {
     ),
     "gelu": (lambda z: z * mp.ncdf(z), lambda z: mp.ncdf(z) + z * _mp_density(z)),
     "identity": (lambda z: z, lambda _z: mp.mpf(1)),
-    "hard_tanh": (lambda z: min(max(z, mp.mpf(-1)), mp.mpf(1)), _between(-1, 1, mp.mpf(1))),
+    "hard_tanh": (lambda z: min(max(z, mp.mpf(-1)), mp.mpf(1)), _between(-1, 1)),
     "hard_sigmoid": (
         lambda z: min(max(z + 3, mp.mpf(0)), mp.mpf(6)) / 6,
-        _between(-3, 3, mp.mpf(1) / 6),
+        _between(-3, 3, 6),
     ),
-    "relu6": (lambda z: min(max(z, mp.mpf(0)), mp.mpf(6)), _between(0, 6, mp.mpf(1))),
+    "relu6": (lambda z: min(max(z, mp.mpf(0)), mp.mpf(6)), _between(0, 6)),
 }
 
 

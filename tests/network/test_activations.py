@@ -147,7 +147,9 @@ def test_elu_of_any_alpha(alpha):
         return jax.nn.elu(z, alpha)
 
     np.testing.assert_allclose(elu(alpha).value(POINTS), oracle(POINTS), rtol=1e-12)
-    np.testing.assert_allclose(elu(alpha).slope(POINTS), jax.vmap(jax.grad(oracle))(POINTS), rtol=1e-12)
+    np.testing.assert_allclose(
+        elu(alpha).slope(POINTS), jax.vmap(jax.grad(oracle))(POINTS), rtol=1e-12, atol=1e-15
+    )
     assert [k.left for k in elu(alpha).kinks] == ([] if alpha == 1 else [alpha])
 
 
@@ -175,7 +177,10 @@ def test_softmax_adds_up_to_one_and_never_overflows(dtype):
     assert y.dtype == dtype
     np.testing.assert_allclose(y.sum(axis=-1).astype(float), 1, rtol=4 * float(np.finfo(dtype).eps))
     np.testing.assert_allclose(
-        y.astype(float), jax.nn.softmax(z.astype(float)), rtol=10 * max(float(np.finfo(dtype).eps), 2e-16)
+        y.astype(float),
+        jax.nn.softmax(z.astype(float)),
+        rtol=10 * max(float(np.finfo(dtype).eps), 2e-16),
+        atol=float(np.finfo(dtype).tiny),
     )
 
 

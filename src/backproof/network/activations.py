@@ -129,26 +129,36 @@ def _silu_slope(z: Array) -> Array:
     return np.asarray(sigmoid(z) * (1 + _finite(z) * sigmoid(-z)))
 
 
+PI = np.longdouble("3.14159265358979323846264338327950288")
+
+
 def _normal_cdf(z: Array) -> Array:
     if z.dtype == np.longdouble:
-        return np.asarray((1 + _erf_longdouble(z / np.sqrt(np.longdouble(2)))) / 2)
+        return _normal_cdf_longdouble(z)
     return np.asarray(special.ndtr(z).astype(z.dtype, copy=False))
 
 
-def _erf_longdouble(x: Array) -> Array:
-    """erf in extended precision, which SciPy lacks.
+def _normal_cdf_longdouble(z: Array) -> Array:
+    """Φ in extended precision, which SciPy lacks, to a few units of *relative* round-off in both tails.
 
-    2/√π·exp(−x²)·Σ 2ⁿx²ⁿ⁺¹/(2n+1)!! (Abramowitz & Stegun 7.1.6): all terms have one sign, so
-    nothing cancels; beyond |x| = 7 erf is ±1 to the last bit.
+    Near zero ½ + ½ erf(x), x = z/√2, with erf(x) = 2/√π·exp(−x²)·Σ 2ⁿx²ⁿ⁺¹/(2n+1)!! (Abramowitz &
+    Stegun 7.1.6): all terms have one sign. In the tails erfc(x) = exp(−x²)/√π / (x + ½/(x + 1/(x +
+    3/2/(x + …)))) (7.1.14), since 1 − erf would cancel there.
     """
-    inside = np.clip(x, -7, 7)
-    term = inside.copy()
-    total = inside.copy()
-    for n in range(1, 220):
+    x = z / np.sqrt(np.longdouble(2))
+    size = np.abs(x)
+    inside = np.clip(x, -1.25, 1.25)
+    term, total = inside.copy(), inside.copy()
+    for n in range(1, 40):
         term = term * (2 * inside * inside) / (2 * n + 1)
         total = total + term
-    pi = np.longdouble("3.14159265358979323846264338327950288")
-    return np.asarray(2 / np.sqrt(pi) * np.exp(-inside * inside) * total)
+    near = np.longdouble(0.5) + np.exp(-inside * inside) * total / np.sqrt(PI)
+    outside = np.maximum(size, 1.25)
+    fraction = outside.copy()
+    for n in range(200, 0, -1):
+        fraction = outside + np.longdouble(n) / 2 / fraction
+    tail = np.exp(-outside * outside) / fraction / (2 * np.sqrt(PI))
+    return np.asarray(np.where(size <= 1.25, near, np.where(x < 0, tail, 1 - tail)))
 
 
 def _gelu(z: Array) -> Array:
@@ -158,7 +168,7 @@ def _gelu(z: Array) -> Array:
 def _gelu_slope(z: Array) -> Array:
     big = _finite(z)
     with np.errstate(over="ignore"):
-        density = np.exp(-big * big / 2) / np.sqrt(z.dtype.type(2 * np.pi))
+        density = np.exp(-big * big / 2) / np.sqrt(2 * PI).astype(z.dtype)
     return np.asarray(_normal_cdf(z) + big * density)
 
 
@@ -190,9 +200,10 @@ def _identity_slope(z: Array) -> Array:
     return np.ones_like(z)
 
 
-def _clipped_slope(z: Array, low: float, high: float, slope: float) -> Array:
+def _clipped_slope(z: Array, low: float, high: float, run: float = 1) -> Array:
+    """The slope 1/run between two kinks; divided in z's own precision, where 1/6 is not double's 1/6."""
     inside = (z > low) & (z <= high)  # the left slope at either kink
-    return np.asarray(inside.astype(z.dtype) * z.dtype.type(slope))
+    return np.asarray(inside.astype(z.dtype) / z.dtype.type(run))
 
 
 def _hard_tanh(z: Array) -> Array:
@@ -222,7 +233,7 @@ HARD_TANH = Activation(
     "hard_tanh",
     "min(max(z, -1), 1)",
     _hard_tanh,
-    partial(_clipped_slope, low=-1, high=1, slope=1),
+    partial(_clipped_slope, low=-1, high=1),
     (Kink(-1, 0, 1), Kink(1, 1, 0)),
     Interval(-1, 1),
 )
@@ -230,7 +241,7 @@ HARD_SIGMOID = Activation(
     "hard_sigmoid",
     "min(max(z + 3, 0), 6) / 6",
     _hard_sigmoid,
-    partial(_clipped_slope, low=-3, high=3, slope=1 / 6),
+    partial(_clipped_slope, low=-3, high=3, run=6),
     (Kink(-3, 0, 1 / 6), Kink(3, 1 / 6, 0)),
     Interval(0, 1),
 )
@@ -238,7 +249,7 @@ RELU6 = Activation(
     "relu6",
     "min(max(z, 0), 6)",
     _relu6,
-    partial(_clipped_slope, low=0, high=6, slope=1),
+    partial(_clipped_slope, low=0, high=6),
     (Kink(0, 0, 1), Kink(6, 1, 0)),
     Interval(0, 6),
 )
