@@ -23,6 +23,7 @@ COLOURS = {
     "wrong rule": "#D55E00",
     "kink crossed": "#F0E442",
     "outside domain": "#CC79A7",
+    "undetermined": "#0072B2",
     "not finite": "#4D4D4D",
     "not checked": "#DDDDDD",
 }

@@ -19,16 +19,14 @@ from backproof.reports.heatmaps import COLOURS
 from backproof.reports.tables import FAILED, axes_of, training_summary, varying
 from backproof.verdicts import VERDICTS
 
+FIRST = ("verdict", "gradient_error", "accuracy")
 KEY_RESULTS = (
-    "verdict",
-    "gradient_error",
     "excess",
     "final_loss",
-    "accuracy",
     "steps_to_threshold",
     "status",
 )
-"""Results that the table shows at once; the others on demand."""
+"""Results that the table shows before and after the axes; the others on demand."""
 
 
 @dataclass
@@ -139,7 +137,7 @@ def _constants(cells: pd.DataFrame) -> dict[str, str]:
 
 def _table(cells: pd.DataFrame) -> dict[str, Any]:
     """The table of cells by columns; a column of few distinct values as codes into a list of them."""
-    first = [*varying(cells), *KEY_RESULTS]
+    first = [*FIRST, *varying(cells), *KEY_RESULTS]
     rest = [c for c in cells.columns if c not in first and c not in axes_of(cells)]
     columns = []
     for name in [*first, *rest]:
@@ -155,7 +153,7 @@ def _table(cells: pd.DataFrame) -> dict[str, Any]:
     return {
         "columns": columns,
         "first": len(first),
-        "axes": len(varying(cells)),
+        "axes": varying(cells),
         "symbols": {v.name: v.symbol for v in VERDICTS.values()},
         "colours": COLOURS,
     }

@@ -173,12 +173,13 @@ class Store:
         return float("nan") if found is None else float(found)
 
     def cells(self) -> pd.DataFrame:
-        """The table of the grid's cells: `cell`, a column a setting, then the results; pending ones left out."""
+        """The grid's cells, pending ones left out: `cell`, a column a setting, then the results."""
         query = (
             "SELECT id, settings, iif(excluded IS NULL, status, 'excluded'), coalesce(excluded, error),"
             " iif(excluded IS NULL, outcome, '{}'), iif(excluded IS NULL, seconds, NULL),"
             " iif(excluded IS NULL, attempts, 0), command"
-            " FROM grid JOIN cells USING (id) WHERE excluded IS NOT NULL OR status != 'pending' ORDER BY position"
+            " FROM grid JOIN cells USING (id) WHERE excluded IS NOT NULL OR status != 'pending'"
+            " ORDER BY position"
         )
         records = []
         for row in self.db.execute(query):

@@ -15,6 +15,10 @@ from backproof.verdicts import verdict as v
 from backproof.verdicts.verdict import Verdict
 
 
+VISIBLE = 0.05
+"""Within the budget, a gradient error above this is no agreement: a rule that is off by 10 % has it too."""
+
+
 @dataclass(frozen=True)
 class TensorJudgement:
     """The comparison over one weight matrix or bias vector."""
@@ -108,15 +112,20 @@ def judge(analytic: Sequence[Array], numeric: Numeric, outputs: Outputs) -> Judg
         kinked_right += int((bad & inside).sum())
         kinked_open += int((bad & layer.crossed).sum())
         tensors[:0] = _tensors(depth, a, layer, ratio)
-    verdict = (
-        v.WRONG_RULE
-        if wrong
-        else v.KINK_CROSSED
-        if kinked_open
-        else v.VALID_SUBGRADIENT
-        if kinked_right
-        else v.AGREES
-    )
+    worst = max(tensors, key=lambda t: t.excess, default=None)
+    a_all = np.concatenate([_chosen(a, layer) for a, layer in zip(analytic, numeric.layers, strict=True)])
+    n_all = np.concatenate([_chosen(layer.gradient, layer) for layer in numeric.layers])
+    error = gradient_error(a_all, n_all)
+    if wrong:
+        verdict = v.WRONG_RULE
+    elif kinked_open:
+        verdict = v.KINK_CROSSED
+    elif kinked_right:
+        verdict = v.VALID_SUBGRADIENT
+    else:
+        verdict = v.UNDETERMINED if error is None or error > VISIBLE else v.AGREES
+    if verdict is v.UNDETERMINED:
+        causes.append("round-off")
     if kinked_right:
         causes.append("kink touched")
     if kinked_open:
@@ -125,13 +134,10 @@ def judge(analytic: Sequence[Array], numeric: Numeric, outputs: Outputs) -> Judg
         causes.append("clip active")
     if wrong and outputs.outside_domain:
         causes.append("outside domain")
-    worst = max(tensors, key=lambda t: t.excess, default=None)
-    a_all = np.concatenate([_chosen(a, layer) for a, layer in zip(analytic, numeric.layers, strict=True)])
-    n_all = np.concatenate([_chosen(layer.gradient, layer) for layer in numeric.layers])
     return Judgement(
         verdict,
         tuple(dict.fromkeys(causes)),
-        gradient_error(a_all, n_all),
+        error,
         worst.excess if worst else 0.0,
         worst.worst if worst and worst.excess > 0 else None,
         _count(layer.selected for layer in numeric.layers),

@@ -63,6 +63,13 @@ NOT_FINITE = Verdict(
     "The loss or a gradient is infinite or not a number.",
     "Clip the logarithm, or compute the loss from logits.",
 )
+UNDETERMINED = Verdict(
+    "undetermined",
+    "?",
+    False,
+    "The difference is within what round-off explains, but it is large: a wrong gradient could hide in it.",
+    "Use a higher precision, or weights that do not saturate the outputs.",
+)
 NOT_CHECKED = Verdict(
     "not checked", "–", False, "The check was switched off (check=none).", "Use check=full."
 )
@@ -70,6 +77,6 @@ NOT_CHECKED = Verdict(
 VERDICTS: dict[str, Verdict] = {
     v.name: v
     for v in (
-        AGREES, VALID_SUBGRADIENT, WRONG_RULE, KINK_CROSSED, OUTSIDE_DOMAIN, NOT_FINITE, NOT_CHECKED,
+        AGREES, VALID_SUBGRADIENT, WRONG_RULE, KINK_CROSSED, OUTSIDE_DOMAIN, UNDETERMINED, NOT_FINITE, NOT_CHECKED,
     )
 }  # fmt: skip
