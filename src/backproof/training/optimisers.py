@@ -19,8 +19,9 @@ class Optimiser:
     """An update rule.
 
     Attributes:
-        update: (weights, gradients, learning rates, state) changes the weights in place. The rates
-            are (..., 1, 1); `state` starts as an empty dictionary.
+        update: (weights, gradients, learning rates, state) changes the weights in place. The gradients
+            are those of the mean loss over samples, the rates (..., 1, 1); `state` starts as an empty
+            dictionary.
     """
 
     name: str

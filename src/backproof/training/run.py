@@ -94,9 +94,9 @@ def train(
     """
     weights = [w.copy() for w in weights]
     rates = np.asarray(plan.rates, weights[0].dtype).reshape(-1, 1, 1)
-    recorder = _Recorder(plan, len(samples))
     state: dict[str, Any] = {}
     batches = _Batches(samples, plan, generators)
+    recorder = _Recorder(plan, len(samples), batches.full)
     with np.errstate(all="ignore"):
         for step in range(plan.steps):
             inputs, targets = batches.take()
@@ -111,8 +111,9 @@ def train(
                 recorder.note_rarely(
                     step, forward, problem, gradients, exact.gradient(problem, forward, weights)
                 )
-            per_sample = 1 / (problem.scale * max(targets.shape[-2], 1))
-            plan.optimiser.update(weights, gradients, rates * rates.dtype.type(per_sample), state)
+            # The gradient is scaled rather than the rate: Adam's step has no scale of its own.
+            per_sample = rates.dtype.type(1 / (problem.scale * max(targets.shape[-2], 1)))
+            plan.optimiser.update(weights, [g * per_sample for g in gradients], rates, state)
         return [
             recorder.run_of(
                 cell, *_evaluate(replace(template, eps=_eps_of(template, cell)), weights, cell, s)
@@ -167,14 +168,13 @@ class _Batches:
 class _Recorder:
     """Curves of all cells while they run, and what is read off them afterwards."""
 
-    def __init__(self, plan: Plan, cells: int) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, cells: int, full_batch: bool) -> None:
+        self.plan, self.full_batch = plan, full_batch
         self.loss = np.full((plan.steps, cells), np.nan)
         self.accuracy = np.full((plan.steps, cells), np.nan)
         self.rare_steps: list[int] = []
         self.cosine: list[Array] = []
         self.dead: list[Array] = []
-        self.full_batch = plan.batch is None
 
     def note(self, step: int, problem: Problem, forward: Forward) -> None:
         samples = max(problem.targets.shape[-2], 1)
@@ -213,7 +213,8 @@ class _Recorder:
         window = 1 if self.full_batch else min(WINDOW, len(accuracy))
         if not len(accuracy):
             return None
-        smooth = np.convolve(accuracy, np.full(window, 1 / window), mode="valid")
+        # Summed, then divided: ten times a tenth is less than one.
+        smooth = np.convolve(accuracy, np.ones(window), mode="valid") / window
         reached = np.flatnonzero(smooth >= self.plan.threshold)
         return int(reached[0]) + window - 1 if reached.size else None
 
