@@ -19,7 +19,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
@@ -42,11 +42,23 @@ from backproof.sweeps.settings import (
 
 @dataclass(frozen=True)
 class Cell:
-    """A point of a grid: its case, the command that reproduces it, and why it is left out, if it is."""
+    """A point of a grid.
+
+    Attributes:
+        overrides: the fewest that make this case again.
+        options: what its command needs beside them, such as --config-dir.
+        excluded: why it is left out, if it is.
+    """
 
     case: Case
-    command: str
+    overrides: tuple[str, ...]
+    options: tuple[str, ...] = ()
     excluded: str | None = None
+
+    @property
+    def command(self) -> str:
+        """The command that reproduces the cell."""
+        return shlex.join(["backproof", "check", *self.options, *self.overrides])
 
 
 @dataclass
@@ -110,10 +122,7 @@ class Composer:
         parts = {group: self._part(group, choice) for group, choice in changed.items()}
         if any(part is None for part in parts.values()) or self.extra:
             return self.hydra_composes(choices)
-        config = {**self.base, **parts}
-        # An empty file adds nothing, not an empty mapping.
-        config = {k: v for k, v in config.items() if k not in parts or v}
-        return config, {**self.default_choices, **changed}
+        return {**self.base, **parts}, {**self.default_choices, **changed}
 
     def _part(self, group: str, choice: str) -> dict[str, Any] | None:
         """What a choice's file holds; None if it does more than fill its own group's place."""
@@ -128,6 +137,10 @@ class Composer:
 
 def one_line(error: BaseException) -> str:
     """The first sentence of an error, and of what caused it."""
+    if isinstance(error, OverrideParseException):
+        key = error.override.partition("=")[0].lstrip("+~")
+        first = error.message.strip().splitlines()[0].strip()
+        return f"{key}: '{error.override}' is not an override in Hydra's syntax ({first})"
     causes = [error] if error.__cause__ is None else [error, error.__cause__]
     lines = [str(e).strip().splitlines()[0].strip() for e in causes if str(e).strip()]
     return ": ".join(dict.fromkeys(lines)) or type(error).__name__
@@ -194,13 +207,19 @@ def _value(override: Override) -> Value:
 def cell_of(config: Mapping[str, Any], choices: Mapping[str, str]) -> Cell:
     """The cell of a configuration that Hydra composed, for jobs of its own launchers."""
     case = canonical(validate(flatten(config, choices)))
-    return Cell(case, _command(case, lambda _key, _value: True))
+    return Cell(case, _overrides(case, lambda _key, _value: True))
 
 
 def expand(
-    loader: ConfigLoader, config_name: str, arguments: Sequence[str], experiment: Experiment | None
+    loader: ConfigLoader,
+    config_name: str,
+    arguments: Sequence[str],
+    experiment: Experiment | None,
+    options: Sequence[str] = (),
 ) -> Grid:
     """Every cell that the arguments and the experiment ask for, validated; each distinct one once.
+
+    `options` become part of each cell's command.
 
     Raises:
         ConfigurationError: if anything about any cell is wrong; nothing has run then.
@@ -211,20 +230,20 @@ def expand(
     for request in requests(loader, arguments, experiment):
         composer = Composer(loader, config_name, request.extra)
         grid.defaults = composer.base
-        for settings, command, times in _points(composer, request.axes):
+        for settings, overrides, times in _points(composer, request.axes):
             grid.requested += times
             case = canonical(validate(settings))
             if case not in seen:
                 seen.add(case)
-                grid.cells.append(Cell(case, command(case)))
+                grid.cells.append(Cell(case, overrides(case), tuple(options)))
     grid.cells = excluded.apply(grid.cells)
     return grid
 
 
 def _points(
     composer: Composer, axes: Sequence[Axis]
-) -> Iterator[tuple[Settings, Callable[[Case], str], int]]:
-    """The product of the axes: settings, the function that writes their command, and how often they recur."""
+) -> Iterator[tuple[Settings, Callable[[Case], tuple[str, ...]], int]]:
+    """The product of the axes: settings, what writes their overrides, and how often they recur."""
     group_axes = [a for a in axes if a.key in composer.groups]
     value_axes = [a for a in axes if a.key not in composer.groups]
     for axis in group_axes:
@@ -244,7 +263,7 @@ def _points(
         times = math.prod(len(a.values) for a in value_axes if a not in here)
         for values in itertools.product(*(a.values for a in here)):
             settings = base.with_values({a.key: v for a, v in zip(here, values, strict=True)})
-            yield settings, base.command, times
+            yield settings, base.overrides, times
 
 
 def _check_choices(composer: Composer, axis: Axis) -> None:
@@ -274,9 +293,9 @@ class _Base:
             OmegaConf.update(config, key, list(value) if isinstance(value, tuple) else value)
         return flatten(cast(dict[str, Any], OmegaConf.to_container(config, resolve=True)), self.chosen)
 
-    def command(self, case: Case) -> str:
-        """The shortest `backproof check` that makes this case again."""
-        return _command(case, self._differs)
+    def overrides(self, case: Case) -> tuple[str, ...]:
+        """The fewest overrides that make this case again."""
+        return _overrides(case, self._differs)
 
     def _differs(self, key: str, value: Value) -> bool:
         group, _, inner = key.partition(".")
@@ -287,10 +306,9 @@ class _Base:
         return bool(value != self.settings.get(key))
 
 
-def _command(case: Case, differs: Callable[[str, Value], bool]) -> str:
+def _overrides(case: Case, differs: Callable[[str, Value], bool]) -> tuple[str, ...]:
     keys = [k for k in ordered(case.values) if is_public(k) and k != "data.content"]
-    words = [f"{k}={shown(case[k])}" for k in keys if differs(k, case[k])]
-    return " ".join(["backproof check", *(shlex.quote(w) for w in words)])
+    return tuple(f"{k}={shown(case[k])}" for k in keys if differs(k, case[k]))
 
 
 class _Excluder:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -82,6 +83,10 @@ def ordered(keys: Iterable[str]) -> list[str]:
     return sorted(keys, key=lambda k: (rank.get(k.partition(".")[0], len(rank)), "." in k, k))
 
 
+_BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_NO_TEXT = ("null", "true", "false", "inf", "nan")
+
+
 def shown(value: Value) -> str:
     """A value as one writes it in an override."""
     if value is None:
@@ -90,6 +95,8 @@ def shown(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return "[" + ",".join(str(v) for v in value) + "]"
-    if isinstance(value, str) and not value.replace("_", "").replace(".", "").replace("-", "").isalnum():
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    if isinstance(value, str) and (not _BARE.fullmatch(value) or value.lower() in _NO_TEXT):
+        # In Hydra's quotes a backslash stands for itself, but for those that lead up to a quote.
+        escaped = re.sub(r"(\\*)'", r"\1\1\'", value)
+        return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
     return str(value)

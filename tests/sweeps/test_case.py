@@ -1,0 +1,173 @@
+"""Canonical form: what cannot matter is null, what can matter makes another cell."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from backproof.sweeps import case as case_module
+from backproof.sweeps.case import fingerprint
+from backproof.sweeps.settings import ConfigurationError
+
+IRRELEVANT = [
+    (("activation=tanh", "output=sigmoid"), "relu_at_zero", ("0", "0.5", "1")),
+    (("activation=tanh", "output=sigmoid"), "kink", ("multiply", "assign")),
+    (("activation=tanh", "output=relu", "delta=canonical"), "relu_at_zero", ("0", "1")),
+    (("activation=relu", "output=sigmoid", "network.hidden=[]"), "relu_at_zero", ("0", "1")),
+    (("output=sigmoid", "network.hidden=[]"), "activation", ("relu", "tanh", "elu")),
+    (("loss=squared_error",), "clip", ("none", "floor", "clamp", "shift", "log_floor")),
+    (("loss=squared_error",), "clip.eps", ("1e-3", "1e-5")),
+    (("loss=squared_error",), "clip.backward", ("consistent", "ignored")),
+    (("loss=logistic_from_logits", "output=identity"), "clip", ("none", "floor")),
+    (("clip=none",), "clip.eps", ("1e-3", "1e-5")),
+    (("clip=none",), "clip.backward", ("consistent", "ignored")),
+    (("clip=log_floor",), "clip.eps", ("1e-3", "1e-5")),
+    (("delta=canonical",), "clip.backward", ("consistent", "ignored")),
+    (("training=none",), "training.steps", ("3", "4")),
+    (("training=none",), "training.learning_rate", ("3", "4")),
+    (("check=none",), "check.samples", ("3", "4")),
+]
+
+
+@pytest.mark.parametrize(("base", "key", "values"), IRRELEVANT)
+def test_an_axis_that_cannot_matter_is_null(grid, base, key, values):
+    found = grid(*base, f"{key}={','.join(values)}")
+    assert len(found.cells) == 1
+    assert found.requested == len(values)
+    assert found.cells[0].case[key] is None
+
+
+RELEVANT = [
+    ((), "data", ("digits", "gaussian", "xor", "moons")),
+    (("data=gaussian",), "data.distance", ("1", "2")),
+    ((), "network.hidden", ("[3]", "[3,3]", "[]")),
+    ((), "network.init_scale", ("1", "2")),
+    ((), "network.bias", ("zero", "normal")),
+    ((), "activation", ("relu", "leaky_relu", "tanh")),
+    (("activation=leaky_relu",), "activation.slope", ("0.1", "0.2")),
+    ((), "output", ("relu", "sigmoid", "softmax")),
+    ((), "loss", ("squared_error", "logistic", "categorical")),
+    ((), "loss.reduction", ("sum", "mean", "sample_mean")),
+    ((), "clip", ("none", "floor", "clamp", "shift", "log_floor")),
+    ((), "clip.eps", ("1e-3", "1e-5")),
+    ((), "clip.backward", ("consistent", "ignored")),
+    ((), "delta", ("exact", "canonical")),
+    ((), "relu_at_zero", ("0", "0.5", "1")),
+    ((), "kink", ("multiply", "assign")),
+    (("activation=tanh", "output=relu"), "relu_at_zero", ("0", "1")),
+    ((), "fault", ("none", "sign", "doubled")),
+    ((), "precision", ("float16", "float32", "float64", "longdouble")),
+    ((), "seed", ("0", "1", "2")),
+    ((), "check", ("full", "sampled", "none")),
+    ((), "check.samples", ("3", "4")),
+    ((), "training", ("none", "sgd", "momentum", "adam")),
+    ((), "training.steps", ("3", "4")),
+    ((), "training.learning_rate", ("0.1", "0.2")),
+    (("training=momentum",), "training.momentum", ("0.1", "0.2")),
+]
+
+
+@pytest.mark.parametrize(("base", "key", "values"), RELEVANT)
+def test_an_axis_that_can_matter_makes_other_cells(grid, base, key, values):
+    ids = {c.case.id for c in grid(*base, f"{key}={','.join(values)}").cells}
+    assert len(ids) == len(values)
+
+
+@pytest.mark.parametrize(
+    ("one_way", "another"),
+    [
+        (("activation=relu", "output=same"), ("activation=relu", "output=relu")),
+        (("activation=leaky_relu", "output=same"), ("activation=leaky_relu", "output=leaky_relu")),
+        (("network.init_scale=2",), ("network.init_scale=2.0",)),
+        (("clip.eps=0.001",), ("clip.eps=1e-3",)),
+        (("seed=0", "loss=logistic"), ()),
+        (("name=a", "engine=serial"), ("name=b", "engine.jobs=3")),
+    ],
+)
+def test_two_ways_of_saying_the_same_have_one_id(one, one_way, another):
+    assert one(*one_way).case.id == one(*another).case.id
+
+
+def test_a_slope_given_to_the_activation_reaches_the_output_that_is_the_same(one):
+    case = one("activation=leaky_relu", "activation.slope=0.3").case
+    assert case["output"] == "leaky_relu"
+    assert case["output.slope"] == 0.3
+
+
+def test_ids_change_with_the_computing_code(one, monkeypatch):
+    before = one().case.id
+    monkeypatch.setattr(case_module, "fingerprint", lambda: "another")
+    assert one().case.id != before
+
+
+def test_the_fingerprint_covers_the_code_that_computes():
+    from pathlib import Path
+
+    import backproof
+
+    root = Path(backproof.__file__).parent
+    for name in case_module.COMPUTING:
+        assert (root / name).exists(), name
+    assert fingerprint() == fingerprint()
+    assert len(fingerprint()) == 16
+
+
+def test_the_id_of_a_users_file_follows_its_content_not_its_place_in_time(one, tmp_path):
+    path = tmp_path / "my.csv"
+    path.write_text("a,y\n1,0\n2,1\n3,0\n4,1\n")
+    overrides = ("data=file", f"data.path={path}")
+    before = one(*overrides).case.id
+    path.touch()
+    assert one(*overrides).case.id == before
+    path.write_text("a,y\n1,0\n2,1\n3,0\n5,1\n")
+    assert one(*overrides).case.id != before
+
+
+def test_a_case_is_hashable_and_survives_pickling(one):
+    case = one("network.hidden=[3,2]", "seed=4").case
+    copy = pickle.loads(pickle.dumps(case))
+    assert copy == case
+    assert hash(copy) == hash(case)
+    assert copy.id == case.id
+    with pytest.raises(AttributeError):
+        case.settings = ()
+
+
+def test_keys_of_shared_work(one):
+    exact, canonical = one("delta=exact").case, one("delta=canonical").case
+    assert exact.numeric_key == canonical.numeric_key
+    assert exact.numeric_key != one("seed=1").case.numeric_key
+    assert exact.training_key == one("seed=1").case.training_key
+    assert exact.training_key != canonical.training_key
+    assert exact.family_key == canonical.family_key == one("seed=1").case.family_key
+    assert exact.family_key != one("activation=tanh").case.family_key
+
+
+@pytest.mark.parametrize(
+    ("y", "kind", "overrides", "says"),
+    [
+        (
+            [0.5, 2, 0, 1],
+            "values",
+            ("loss=logistic", "output=sigmoid"),
+            r"loss=logistic: .* in \[0, 1\]; data=",
+        ),
+        (
+            [0.5, -1, 0, 1],
+            "values",
+            ("loss=logistic_from_logits", "output=identity"),
+            "loss=logistic_from_logits",
+        ),
+        ([1, 0.5, 0, 1], "values", ("loss=categorical", "output=softmax"), "add up to 1 in every row"),
+        ([7, 8, 9, 7], "labels", ("loss=logistic",), "3 different labels in 4 rows"),
+    ],
+)
+def test_targets_that_do_not_fit_the_loss(one, tmp_path, y, kind, overrides, says):
+    np.savez(tmp_path / "my.npz", X=np.arange(4.0)[:, None], y=np.array(y, float))
+    with pytest.raises(ConfigurationError, match=says):
+        one("data=file", f"data.path={tmp_path}/my.npz", f"data.kind={kind}", *overrides)
+
+
+def test_targets_that_fit(one, tmp_path):
+    np.savez(tmp_path / "my.npz", X=np.arange(4.0)[:, None], y=np.array([0.5, 2, -1, 1]))
+    assert one("data=file", f"data.path={tmp_path}/my.npz", "data.kind=values", "loss=squared_error")

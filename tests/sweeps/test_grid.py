@@ -1,0 +1,251 @@
+"""Grids: that they are what Hydra composes, point by point, and which points they hold."""
+
+import itertools
+import shlex
+import shutil
+
+import pytest
+from conftest import loader_of
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from backproof import paths
+from backproof.sweeps.experiment import Exclusion, Experiment
+from backproof.sweeps.grid import Composer, cell_of, expand
+from backproof.sweeps.settings import ConfigurationError
+
+CHOICES = [(path.parent.name, path.stem) for path in sorted(paths.conf().glob("*/*.yaml"))]
+
+QUICK = ("data=xor", "training=none", "check=none")
+
+
+def by_hydra(*overrides, folder=None, resolve=False):
+    """Configuration and choices as Hydra's own `compose` makes them."""
+    with initialize_config_dir(str(folder or paths.conf()), version_base="1.3"):
+        config = compose("config", list(overrides), return_hydra_config=True)
+    chosen = {g: c for g, c in config.hydra.runtime.choices.items() if c and not g.startswith("hydra/")}
+    job = OmegaConf.masked_copy(config, [k for k in config if k != "hydra"])
+    return OmegaConf.to_container(job, resolve=resolve), chosen
+
+
+@pytest.fixture(scope="module")
+def composer(loader):
+    return Composer(loader, "config")
+
+
+def test_there_are_choices_to_test():
+    assert len(CHOICES) > 60
+    assert ("activation", "relu") in CHOICES
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES, ids=lambda v: v)
+def test_every_choice_is_composed_as_by_hydra(composer, group, choice):
+    assert composer.compose({group: choice}) == by_hydra(f"{group}={choice}")
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {},
+        {"activation": "leaky_relu", "output": "elu", "loss": "squared_error", "clip": "none"},
+        {"data": "gaussian", "network": "deep", "training": "adam", "check": "sampled"},
+        {"fault": "sign", "kink": "assign", "precision": "float32", "engine": "serial"},
+    ],
+)
+def test_combinations_of_choices_are_composed_as_by_hydra(composer, choices):
+    assert composer.compose(choices) == by_hydra(*(f"{g}={c}" for g, c in choices.items()))
+
+
+OVERRIDES = [
+    (),
+    ("clip.eps=1e-7",),
+    ("clip=shift", "clip.eps=1e-3", "clip.backward=ignored"),
+    ("network.hidden=[]", "activation=tanh"),
+    ("network=deep", "network.hidden=[7,5]", "network.bias=zero", "network.init_scale=2"),
+    ("activation=leaky_relu", "activation.slope=0.2"),
+    ("output=leaky_relu", "activation=leaky_relu", "output.slope=0.5"),
+    ("training=adam", "training.beta1=0.5", "training.steps=3", "training.batch=full"),
+    ("data=gaussian", "data.classes=5", "loss=categorical", "output=softmax"),
+    ("check=sampled", "check.parameters=17", "check.step=1e-5"),
+    ("relu_at_zero=0.5", "kink=assign", "seed=11"),
+    ("loss.reduction=mean", "precision=float32", "fault=sign", "delta=canonical"),
+]
+
+
+@pytest.mark.parametrize("overrides", OVERRIDES, ids=" ".join)
+def test_a_cell_is_the_one_that_hydra_composes(one, overrides):
+    assert one(*overrides).case == cell_of(*by_hydra(*overrides, resolve=True)).case
+
+
+@pytest.fixture
+def own_conf(tmp_path):
+    """A copy of our configuration, for choices beside it."""
+    folder = tmp_path / "conf"
+    shutil.copytree(paths.conf(), folder)
+    return folder
+
+
+OWN_CHOICES = {
+    "plain": "_target_: backproof.network.activations.leaky_relu\nslope: 0.3\n",
+    "with_defaults": "defaults: [leaky_relu, _self_]\nslope: 0.4\n",
+    "global_package": (
+        "# @package _global_\nactivation:\n  _target_: backproof.network.activations.TANH\nseed: 7\n"
+    ),
+    "interpolated": "_target_: backproof.network.activations.leaky_relu\nslope: ${relu_at_zero}\n",
+}
+
+
+@pytest.mark.parametrize("name", OWN_CHOICES)
+def test_files_that_do_more_than_fill_their_place_are_composed_as_by_hydra(own_conf, name):
+    (own_conf / "activation" / f"{name}.yaml").write_text(OWN_CHOICES[name])
+    overrides = [f"activation={name}", "relu_at_zero=0.25", "output=sigmoid"]
+    (cell,) = expand(loader_of(own_conf), "config", overrides, None).cells
+    assert cell.case == cell_of(*by_hydra(*overrides, folder=own_conf, resolve=True)).case
+
+
+def test_an_added_key_goes_through_hydra(own_conf):
+    (own_conf / "activation" / "bare.yaml").write_text("_target_: backproof.network.activations.leaky_relu\n")
+    overrides = ["activation=bare", "+activation.slope=0.25", *QUICK]
+    (cell,) = expand(loader_of(own_conf), "config", overrides, None).cells
+    assert cell.case["activation.slope"] == 0.25
+
+
+# --- which points a grid holds
+
+
+def test_all_axes_multiply_in_order(grid):
+    found = grid(*QUICK, "activation=relu,tanh", "loss=squared_error,logistic", "seed=range(0,3)")
+    points = [(c.case["activation"], c.case["loss"], c.case["seed"]) for c in found.cells]
+    assert points == list(itertools.product(["relu", "tanh"], ["squared_error", "logistic"], range(3)))
+    assert found.requested == 12
+    assert found.duplicates == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "values"),
+    [
+        ("seed=1,3", [1, 3]),
+        ("seed=range(0,4)", [0, 1, 2, 3]),
+        ("seed=range(0,7,3)", [0, 3, 6]),
+        ("seed=choice(5,2)", [5, 2]),
+        ("network.hidden=[3],[4,2]", [(3,), (4, 2)]),
+        ("clip.eps=1e-3,1e-5", [1e-3, 1e-5]),
+        ("kink=glob(*)", ["assign", "multiply"]),
+        ("activation=glob(*,exclude=[a*,b*,e*,g*,h*,i*,l*,s*])", ["relu", "relu6", "tanh"]),
+    ],
+)
+def test_hydras_syntax_for_several_values(grid, override, values):
+    key = override.partition("=")[0]
+    assert [c.case[key] for c in grid(*QUICK, "output=sigmoid", override).cells] == values
+
+
+def test_points_that_differ_in_nothing_that_matters_are_one_cell(grid):
+    found = grid(*QUICK, "activation=relu,tanh", "output=sigmoid", "relu_at_zero=0,0.5,1")
+    assert [(c.case["activation"], c.case["relu_at_zero"]) for c in found.cells] == [
+        ("relu", 0.0), ("relu", 0.5), ("relu", 1.0), ("tanh", None),
+    ]  # fmt: skip
+    assert (found.requested, found.duplicates) == (6, 2)
+
+
+def test_a_value_that_a_choice_does_not_have_does_not_multiply_its_cells(grid):
+    found = grid(*QUICK, "activation=leaky_relu,tanh", "output=sigmoid", "activation.slope=0.1,0.2")
+    assert [c.case["activation.slope"] for c in found.cells] == [0.1, 0.2, None]
+    assert (found.requested, found.duplicates) == (4, 1)
+
+
+def test_a_union_of_grids_holds_each_cell_once(grid):
+    union = Experiment("e", grids=({"seed": "0,1"}, {"seed": "1,2", "kink": "assign"}, {"seed": "1,5"}))
+    found = grid(*QUICK, experiment=union)
+    assert [(c.case["seed"], c.case["kink"]) for c in found.cells] == [
+        (0, "multiply"), (1, "multiply"), (1, "assign"), (2, "assign"), (5, "multiply"),
+    ]  # fmt: skip
+    assert (found.requested, found.duplicates) == (6, 1)
+
+
+def test_the_command_line_takes_precedence_over_the_experiment(grid):
+    found = grid(*QUICK, "seed=7", experiment=Experiment("e", grids=({"seed": "0,1", "loss": "logistic"},)))
+    assert [c.case["seed"] for c in found.cells] == [7]
+
+
+def test_exclusions_keep_the_cell_and_give_the_first_reason(grid):
+    rules = (
+        Exclusion("activation == 'relu' and `clip.eps` > 1e-4", "too large"),
+        Exclusion("seed == 1", "unlucky"),
+    )
+    found = grid(
+        *QUICK, "activation=relu,tanh", "clip.eps=1e-3,1e-5", "seed=0,1",
+        experiment=Experiment("e", exclude=rules),
+    )  # fmt: skip
+    assert [c.excluded for c in found.cells] == [
+        "too large", "too large", None, "unlucky", None, "unlucky", None, "unlucky",
+    ]  # fmt: skip
+
+
+def test_an_exclusion_may_speak_of_settings_that_some_cells_lack(grid):
+    rules = (Exclusion("relu_at_zero == 0.5", "no"),)
+    found = grid(
+        *QUICK, "activation=relu,tanh", "output=sigmoid", "relu_at_zero=0.5",
+        experiment=Experiment("e", exclude=rules),
+    )  # fmt: skip
+    assert [c.excluded for c in found.cells] == ["no", None]
+
+
+@pytest.mark.parametrize("where", ["activaton == 'relu'", "seed ==", "seed == 'a' +", "activation.foo()"])
+def test_an_exclusion_that_cannot_be_read(grid, where):
+    with pytest.raises(ConfigurationError, match=r"^exclude: "):
+        grid(*QUICK, experiment=Experiment("e", exclude=(Exclusion(where, "no"),)))
+
+
+# --- every cell can be made again by its command
+
+
+def again(loader, cell):
+    program, command, *overrides = shlex.split(cell.command)
+    assert (program, command) == ("backproof", "check")
+    (found,) = expand(loader, "config", overrides, None).cells
+    return found
+
+
+@pytest.mark.parametrize("overrides", OVERRIDES, ids=" ".join)
+def test_a_command_makes_its_cell_again(loader, one, overrides):
+    cell = one(*overrides)
+    found = again(loader, cell)
+    assert found.case == cell.case
+    assert found.case.id == cell.case.id
+    assert found.command == cell.command
+
+
+def test_commands_of_a_wide_grid_make_their_cells_again(loader, grid):
+    found = grid(
+        "activation=relu,leaky_relu,tanh", "output=same,elu,sigmoid", "loss=squared_error,logistic",
+        "clip=none,floor", "clip.eps=1e-3", "clip.backward=consistent,ignored", "delta=exact,canonical",
+        "network.hidden=[],[3]", "training=none,adam", "data=xor", "activation.slope=0.2",
+    )  # fmt: skip
+    assert len(found.cells) > 100
+    for cell in found.cells[::9]:
+        assert again(loader, cell).case.id == cell.case.id, cell.command
+
+
+def test_commands_of_cells_composed_by_hydra_make_them_again(loader):
+    for overrides in OVERRIDES:
+        cell = cell_of(*by_hydra(*overrides, resolve=True))
+        assert again(loader, cell).case.id == cell.case.id, cell.command
+
+
+AWKWARD = (
+    "plain", "two words", "it's", "a,b", "k=v", "[1]", "{a}", "ünïcode", "back\\slash", "end\\", "(x)", "a:b",
+    "~", "1", "1e3", "null", "True", "inf", "-1", "$HOME", "#", '"quoted"', "a\\'b", "%", "x ", "a\\\\'",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_text_of_any_kind_survives_the_command(loader, tmp_path, name):
+    """Path and column as a configuration file may give them, hence by no quoting of ours."""
+    folder = tmp_path / name.replace("/", "")
+    folder.mkdir()
+    table = folder / "my.csv"
+    table.write_text('"' + name.replace('"', '""') + '",z\n0,1\n1,2\n0,3\n1,4\n', encoding="utf-8")
+    config, choices = by_hydra("data=file", "training=none", resolve=True)
+    config["data"] |= {"path": str(table), "target": name}
+    cell = cell_of(config, choices)
+    assert again(loader, cell).case == cell.case
