@@ -1,0 +1,210 @@
+"""The engine: the same bits whatever the workers and the company, and failures that stay with their cell."""
+
+import numpy as np
+import pytest
+
+from backproof.sweeps import work
+from backproof.sweeps.engine import CELLS_PER_TASK, Engine, run, tasks_of
+from backproof.sweeps.store import Store
+from backproof.sweeps.work import compute
+
+SERIAL = Engine("sequential", 1)
+
+GRID = (
+    "data=xor,gaussian", "data.samples=40", "network.hidden=[5]", "output=sigmoid", "training=momentum",
+    "training.steps=6", "training.every=2", "training.batch=8", "training.learning_rate=0.1,30",
+    "clip.eps=1e-7,1e-2", "fault=none,sign", "relu_at_zero=0,0.5", "precision=float32,float64",
+    "seed=0,1",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cells(loader):
+    from backproof.sweeps.grid import expand
+
+    return expand(loader, "config", list(GRID), None).cells
+
+
+def table_of(cells, engine, folder):
+    """Cells and curves as an engine computes them, without what may differ between two runs."""
+    with Store(folder) as store:
+        store.announce(cells)
+        done = [o.id for outcomes in run([c.case for c in cells], engine, store.add) for o in outcomes]
+        assert sorted(done) == sorted(c.case.id for c in cells)
+        table = store.cells().drop(columns=["seconds", "attempts"])
+        return table, store.curves()
+
+
+def assert_same(a, b):
+    assert a[0].to_csv(index=False) == b[0].to_csv(index=False)
+    for name in ("gradient_error", "excess", "loss_value", "final_loss", "cosine"):
+        assert a[0][name].to_numpy().tobytes() == b[0][name].to_numpy().tobytes(), name
+    for name in ("cell", "series", "step"):
+        assert a[1][name].equals(b[1][name]), name
+    assert a[1]["value"].to_numpy().tobytes() == b[1]["value"].to_numpy().tobytes()
+
+
+@pytest.fixture(scope="module")
+def serial(cells, tmp_path_factory):
+    return table_of(cells, SERIAL, tmp_path_factory.mktemp("serial"))
+
+
+def test_the_table_is_worth_comparing(cells, serial):
+    assert len(cells) == 128
+    table, curves = serial
+    assert set(table["status"]) == {"ok"}
+    assert {"agrees", "wrong rule"} <= set(table["verdict"])
+    assert table["diverged_at"].notna().any()
+    assert table["final_loss"].nunique() > 40
+    assert len(curves) > 128 * 12
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [Engine("loky", 2), Engine("loky", 1), Engine("threading", 2), Engine("threading", 1)],
+    ids=lambda e: f"{e.backend}-{e.jobs}",
+)
+def test_every_engine_makes_the_same_bits(cells, serial, tmp_path, engine):
+    assert_same(table_of(cells, engine, tmp_path), serial)
+
+
+def test_the_order_of_the_cells_does_not_matter(cells, serial, tmp_path):
+    backwards = table_of(cells[::-1], SERIAL, tmp_path)
+    table = backwards[0].iloc[::-1].reset_index(drop=True)
+    assert table.to_csv() == serial[0].to_csv()
+
+
+@pytest.mark.parametrize("company", [1, 5, 128])
+def test_the_company_of_a_cell_does_not_matter(cells, serial, monkeypatch, company):
+    monkeypatch.setattr("backproof.sweeps.engine.CELLS_PER_TASK", company)
+    chosen = cells if company > 1 else cells[::8]
+    by_id = {o.id: o for outcomes in run([c.case for c in chosen], SERIAL, lambda _: None) for o in outcomes}
+    table = serial[0].set_index("cell")
+    for cell in chosen:
+        values = by_id[cell.case.id].values
+        for name in ("gradient_error", "excess", "loss_value", "final_loss", "accuracy", "cosine"):
+            expected = table.loc[cell.case.id, name]
+            assert values[name] == expected or (values[name] is None and np.isnan(expected)), name
+
+
+def test_one_cell_alone_is_as_in_the_grid(cells, serial):
+    table = serial[0].set_index("cell")
+    for cell in cells[::31]:
+        (alone,) = compute([cell.case])
+        assert alone.values["final_loss"] == table.loc[cell.case.id, "final_loss"]
+        assert alone.values["gradient_error"] == table.loc[cell.case.id, "gradient_error"]
+
+
+# --- tasks
+
+
+def test_tasks_hold_every_cell_once_and_keep_shared_gradients_together(cells):
+    tasks = tasks_of(c.case for c in cells)
+    ids = [case.id for task in tasks for case in task]
+    assert sorted(ids) == sorted(c.case.id for c in cells)
+    homes: dict[object, set[int]] = {}
+    for i, task in enumerate(tasks):
+        for case in task:
+            homes.setdefault(case.numeric_key, set()).add(i)
+    assert all(len(home) == 1 for home in homes.values())
+    assert max(map(len, tasks)) <= CELLS_PER_TASK
+
+
+def test_no_cells_no_tasks():
+    assert tasks_of([]) == []
+    assert list(run([], Engine("loky", 2), lambda _: None)) == []
+
+
+def test_one_numeric_gradient_for_all_rules(grid, monkeypatch):
+    calls = []
+
+    def counting(*given, **more):
+        calls.append(1)
+        return real(*given, **more)
+
+    real = work.numeric_gradient
+    monkeypatch.setattr(work, "numeric_gradient", counting)
+    found = grid(
+        "data=xor", "training=none", "fault=none,sign", "relu_at_zero=0,0.5,1", "fault=none,sign"
+    )
+    outcomes = compute([c.case for c in found.cells])
+    assert len(outcomes) == 12
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(("jobs", "workers"), [(1, 1), (3, 3)])
+def test_workers(jobs, workers):
+    assert Engine("loky", jobs).workers == workers
+
+
+def test_negative_jobs_count_from_the_cores(monkeypatch):
+    monkeypatch.setattr("backproof.sweeps.engine.cpu_count", lambda: 8)
+    assert [Engine("loky", j).workers for j in (-1, -2, -8, -100)] == [8, 7, 1, 1]
+
+
+# --- failures
+
+
+@pytest.fixture
+def bad_seed(monkeypatch):
+    """A step of the work that fails for seed 1."""
+
+    def spoil(name, of):
+        real = getattr(work, name)
+
+        def failing(given, *more):
+            if of(given)["seed"] == 1:
+                raise RuntimeError("seed 1 is\nunlucky")
+            return real(given, *more)
+
+        monkeypatch.setattr(work, name, failing)
+
+    return spoil
+
+
+@pytest.mark.parametrize("step", ["checkable", "rule_of", "weights_of"])
+def test_a_cell_that_fails_has_a_row_and_the_others_go_on(grid, bad_seed, step):
+    cases = [c.case for c in grid("data=xor", "training.steps=2", "seed=0,1,2").cells]
+    expected = compute(cases)
+    bad_seed(step, lambda given: given)
+    good, bad, other = compute(cases)
+    assert bad.status == "failed"
+    assert bad.error.startswith("RuntimeError: seed 1 is")
+    assert "test_engine.py" in bad.error, "the place where it happened"
+    assert (bad.values, bad.curves) == ({}, {})
+    for outcome, before in ((good, expected[0]), (other, expected[2])):
+        assert outcome.status == "ok"
+        assert outcome.values == before.values
+
+
+def test_a_cell_that_fails_while_it_trains(grid, monkeypatch):
+    cases = [c.case for c in grid("data=xor", "training.steps=2", "seed=0,1,2").cells]
+    real = work.runs_of
+
+    def failing(cells):
+        if any(c["seed"] == 1 for c in cells):
+            raise MemoryError("too much")
+        return real(cells)
+
+    monkeypatch.setattr(work, "runs_of", failing)
+    outcomes = compute(cases)
+    assert [o.status for o in outcomes] == ["ok", "failed", "ok"]
+    assert outcomes[1].error.startswith("MemoryError: too much")
+    assert all("final_loss" in o.values for o in (outcomes[0], outcomes[2]))
+
+
+def test_an_interruption_is_no_failure(grid, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(work, "checkable", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compute([grid("data=xor").cells[0].case])
+
+
+def test_without_check_and_training_there_is_still_the_loss(one):
+    (outcome,) = compute([one("data=xor", "check=none", "training=none").case])
+    assert outcome.status == "ok"
+    assert outcome.values["verdict"] == "not checked"
+    assert np.isfinite(outcome.values["loss_value"])
+    assert outcome.curves == {}
