@@ -125,7 +125,7 @@ def test_one_numeric_gradient_for_all_rules(grid, monkeypatch):
     real = work.numeric_gradient
     monkeypatch.setattr(work, "numeric_gradient", counting)
     found = grid(
-        "data=xor", "training=none", "fault=none,sign", "relu_at_zero=0,0.5,1", "fault=none,sign"
+        "data=xor", "training=none", "delta=exact,canonical", "relu_at_zero=0,0.5,1", "fault=none,sign"
     )
     outcomes = compute([c.case for c in found.cells])
     assert len(outcomes) == 12
