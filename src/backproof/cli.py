@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import sys
@@ -88,12 +89,13 @@ def _hydra(command: str, rest: list[str]) -> int:
     from omegaconf.errors import OmegaConfBaseException
 
     from backproof import jobs
-    from backproof.sweeps.settings import ConfigurationError, nearest
+    from backproof.sweeps.settings import ConfigurationError
 
-    for word in rest:
-        flag = word.partition("=")[0]
-        if flag.startswith("-") and flag not in (*HYDRA_FLAGS, *OWN_FLAGS):
-            return _wrong(f"{flag}: unknown option{nearest(flag, (*HYDRA_FLAGS, *OWN_FLAGS))}")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # as `python -m` does it: a `_target_` may lie in the user's folder
+    fault = _fault_in_flags(rest)
+    if fault:
+        return _wrong(fault)
     options = [f"hydra.sweeper.command={command}"] if command != "sweep" else []
     if "--retry-failed" in rest:
         rest = [a for a in rest if a != "--retry-failed"]
@@ -115,6 +117,27 @@ def _hydra(command: str, rest: list[str]) -> int:
         return 130
     finally:
         sys.argv = kept
+
+
+def _fault_in_flags(rest: Sequence[str]) -> str | None:
+    """What is wrong with the flags; argparse would print its usage of many lines and leave."""
+    from hydra._internal.utils import get_args_parser
+
+    from backproof.sweeps.settings import nearest
+
+    for word in rest:
+        flag = word.partition("=")[0]
+        if flag.startswith("-") and flag not in (*HYDRA_FLAGS, *OWN_FLAGS):
+            return f"{flag}: unknown option{nearest(flag, (*HYDRA_FLAGS, *OWN_FLAGS))}"
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    try:
+        parsed = parser.parse_args([word for word in rest if word not in OWN_FLAGS])
+    except (argparse.ArgumentError, argparse.ArgumentTypeError) as error:
+        return str(error)
+    if parsed.multirun and not parsed.overrides:
+        return "--multirun: needs axes, as in `-m activation=relu,tanh seed=0,1`"
+    return None
 
 
 def _known_keys(folders: Sequence[Path]) -> list[str]:
@@ -153,11 +176,14 @@ def _translated(error: Exception, rest: Sequence[str]) -> str:
     text = str(error)
     unknown = re.search(r"Could not override '([^']+)'", text)
     if unknown:
-        return f"{unknown[1]}: unknown{nearest(unknown[1], _known_keys(_config_dirs(rest)))}"
-    missing = re.search(r"Could not find '([^'/]+)/([^']+)'", text)
+        key, known = unknown[1], _known_keys(_config_dirs(rest))
+        if key in known:
+            return f"{key}: not among the values of the chosen {key.partition('.')[0]}"
+        return f"{key}: unknown{nearest(key, known)}"
+    missing = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
     if missing:
         group, choice = missing.groups()
-        options = [p.stem for f in _config_dirs(rest) for p in sorted((f / group).glob("*.yaml"))]
+        options = re.findall(r"^\t(\S+)$", text, re.MULTILINE)
         return f"{group}: must be one of {', '.join(options)}; not '{choice}'{nearest(choice, options)}"
     return one_line(error)
 

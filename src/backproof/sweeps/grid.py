@@ -159,10 +159,12 @@ def requests(
 ) -> Iterator[Request]:
     """One request for each grid of the experiment, the command line's overrides taking precedence."""
     parser = OverridesParser.create(config_loader=loader)
-    given = _parsed(parser, [a for a in arguments if a.partition("=")[0] not in RUN])
+    given = [o for o in _parsed(parser, arguments) if not _about_the_run(o)]
     keys = {o.get_key_element() for o in given}
     for grid in experiment.grids if experiment else ({},):
         own = _parsed(parser, [f"{k}={v}" for k, v in grid.items() if k not in keys])
+        for override in filter(_about_the_run, own):
+            raise ConfigurationError(f"{override.key_or_group}: belongs on the command line, not into a grid")
         every = [*own, *given]
         yield Request(
             tuple(_axis(parser, o) for o in every if not _for_hydra(o)),
@@ -170,9 +172,18 @@ def requests(
         )
 
 
-def _parsed(parser: OverridesParser, lines: list[str]) -> list[Override]:
+def _about_the_run(override: Override) -> bool:
+    """Whether it sets how the sweep is run, which Hydra's own composition has taken care of."""
+    if override.key_or_group.partition(".")[0] not in RUN:
+        return False
+    if override.is_sweep_override():
+        raise ConfigurationError(f"{override.key_or_group}: takes one value; not {override.input_line}")
+    return True
+
+
+def _parsed(parser: OverridesParser, lines: Sequence[str]) -> list[Override]:
     try:
-        return parser.parse_overrides(lines)
+        return parser.parse_overrides(list(lines))
     except HydraException as error:
         raise ConfigurationError(one_line(error)) from error
 

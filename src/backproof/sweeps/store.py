@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -79,14 +79,17 @@ class Store:
             ConfigurationError: if the folder cannot be written, or the file is no store of ours.
         """
         self.path = folder / FILE
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self.db = sqlite3.connect(self.path, timeout=60)
-            self.db.execute("PRAGMA journal_mode=WAL")
-            self.db.executescript(SCHEMA)
-            self._check_version()
-        except (sqlite3.Error, OSError) as error:
-            raise ConfigurationError(f"{folder}: cannot be used as a results folder ({error})") from error
+        with ExitStack() as undo:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                self.db = sqlite3.connect(self.path, timeout=60)
+                undo.callback(self.db.close)
+                self.db.execute("PRAGMA journal_mode=WAL")
+                self.db.executescript(SCHEMA)
+                self._check_version()
+            except (sqlite3.Error, OSError) as error:
+                raise ConfigurationError(f"{folder}: cannot be used as a results folder ({error})") from error
+            undo.pop_all()
 
     def _check_version(self) -> None:
         with self.db:
@@ -98,8 +101,12 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
+    ) -> None:
         self.db.close()
+        if isinstance(error, sqlite3.DatabaseError):  # a damaged file, a full disk
+            raise ConfigurationError(f"{self.path}: cannot be read or written ({error})") from error
 
     def meta(self, key: str) -> str | None:
         """A value kept beside the cells."""
