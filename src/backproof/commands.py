@@ -108,7 +108,7 @@ def sweep(request: Request, launcher: Any = None) -> int:
             if launcher is None:
                 _run_on_engine(store, todo, engine)
             elif todo:
-                launcher.launch([[*_overrides(c), f"name={folder.name}"] for c in todo], initial_job_idx=0)
+                launcher.launch([[*c.overrides, f"name={folder.name}"] for c in todo], initial_job_idx=0)
         except KeyboardInterrupt:
             interrupted = True
             err.print("interrupted: what is finished is kept, and the same command goes on from here")
@@ -178,7 +178,8 @@ def compute_one(cell: Cell, name: str) -> float:
 
 
 def _grid(request: Request, experiment: Experiment | None) -> Grid:
-    grid = expand(request.loader, request.config_name, request.arguments, experiment)
+    own = [f"--config-dir={f}" for f in request.folders if Path(f) != paths.conf()]
+    grid = expand(request.loader, request.config_name, request.arguments, experiment, own[:1])
     if experiment:
         from backproof.reports.validation import (  # pandas: only where needed
             validate_claims,
@@ -214,10 +215,6 @@ def _run_on_engine(store: Store, todo: Sequence[Cell], engine: Engine) -> None:
     with progress(len(todo)) as advance:
         for outcomes in run([c.case for c in todo], engine, store.add):
             advance(done=len(outcomes), failed=sum(o.status != "ok" for o in outcomes))
-
-
-def _overrides(cell: Cell) -> list[str]:
-    return shlex.split(cell.command)[2:]
 
 
 def _describe(

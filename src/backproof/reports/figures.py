@@ -56,8 +56,12 @@ def choose(cells: pd.DataFrame) -> tuple[list[dict[str, Any]], str]:
     says = f"Axes chosen by how much of the verdict they explain: {', '.join(a for a in axes if a in used)}."
     done = cells[cells["status"] == "ok"]
     checked, trained = (bool((done[key] != OFF).any()) for key in ("check", "training"))
-    wanted = ["verdict", "gradient_error"] * checked
-    wanted += ["accuracy", "final_loss", "steps_to_threshold"] * trained
+    wanted = ["verdict", "gradient_error"] * checked + [
+        "accuracy",
+        "final_loss",
+        "steps_to_threshold",
+    ] * trained
+    wanted = [value for value in wanted if done[value].notna().any()]
     titles = {"verdict": "Is the gradient right?", "gradient_error": "How large the error is"}
     figures = [
         {"value": v, "rows": rows, "columns": columns, "title": titles.get(v, UNITS.get(v, v).capitalize())}

@@ -68,6 +68,8 @@ def heatmap(pivot: Pivot, title: str) -> Figure:
             annot_kws={"fontsize": 8},
             cmap=colours,
             norm=norm,
+            vmin=norm.vmin,
+            vmax=norm.vmax,
             linewidths=0.8,
             linecolor="white",
             cbar=not pivot.words,
@@ -92,7 +94,7 @@ def heatmap(pivot: Pivot, title: str) -> Figure:
         return figure
 
 
-def _scale(pivot: Pivot) -> tuple[Colormap | str, Normalize | None]:
+def _scale(pivot: Pivot) -> tuple[Colormap | str, Normalize]:
     if pivot.words:
         palette = [COLOURS.get(w, "#AAAAAA") for w in pivot.words]
         return ListedColormap(palette), Normalize(-0.5, len(palette) - 0.5)

@@ -235,7 +235,7 @@ def _keys(cells: pd.DataFrame, axes: Sequence[str]) -> tuple[list[tuple[Any, ...
 def telling_axes(cells: pd.DataFrame, limit: int = 4) -> list[str]:
     """The axes that explain most of the verdict, most telling first; the replicate axis left aside.
 
-    An axis's merit is the share of the verdict's Gini impurity that is gone once the axis is
+    An axis that only repeats others (`output` where it follows `activation`) is left out. An axis's merit is the share of the verdict's Gini impurity that is gone once the axis is
     known; where there is one verdict only, the share of the variance of log gradient error.
     """
     done = cells[cells["status"] == "ok"]
@@ -250,7 +250,11 @@ def telling_axes(cells: pd.DataFrame, limit: int = 4) -> list[str]:
         for axis in merit:
             keys = done[axis].astype(object).where(done[axis].notna(), "∅")
             merit[axis] = _explained(error, keys)
-    return sorted(merit, key=lambda a: -merit[a])[:limit]
+    chosen: list[str] = []
+    for axis in sorted(merit, key=lambda a: -merit[a]):
+        if len(cells[[*chosen, axis]].drop_duplicates()) > len(cells[chosen].drop_duplicates()):
+            chosen.append(axis)
+    return chosen[:limit]
 
 
 def _gain(words: pd.Series[Any], keys: pd.Series[Any]) -> float:

@@ -14,7 +14,6 @@ from backproof.network.problem import Forward, Problem
 from backproof.verdicts import verdict as v
 from backproof.verdicts.verdict import Verdict
 
-
 VISIBLE = 0.05
 """Within the budget, a gradient error above this is no agreement: a rule that is off by 10 % has it too."""
 
