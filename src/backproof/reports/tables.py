@@ -235,8 +235,9 @@ def _keys(cells: pd.DataFrame, axes: Sequence[str]) -> tuple[list[tuple[Any, ...
 def telling_axes(cells: pd.DataFrame, limit: int = 4) -> list[str]:
     """The axes that explain most of the verdict, most telling first; the replicate axis left aside.
 
-    An axis that only repeats others (`output` where it follows `activation`) is left out. An axis's merit is the share of the verdict's Gini impurity that is gone once the axis is
-    known; where there is one verdict only, the share of the variance of log gradient error.
+    An axis that only repeats others (`output` where it follows `activation`) is left out. An
+    axis's merit is the share of the verdict's Gini impurity that is gone once the axis is known;
+    where there is one verdict only, the share of the variance of log gradient error.
     """
     done = cells[cells["status"] == "ok"]
     merit = {}
