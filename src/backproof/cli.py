@@ -93,13 +93,14 @@ def _hydra(command: str, rest: list[str]) -> int:
 
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # as `python -m` does it: a `_target_` may lie in the user's folder
-    fault = _fault_in_flags(rest)
-    if fault:
-        return _wrong(fault)
     options = [f"hydra.sweeper.command={command}"] if command != "sweep" else []
     if "--retry-failed" in rest:
         rest = [a for a in rest if a != "--retry-failed"]
         options.append("hydra.sweeper.retry_failed=true")
+    try:
+        rest = _flags_first(rest)
+    except ConfigurationError as error:
+        return _wrong(str(error))
     # Hydra prints its errors itself, with a traceback or a hint at one, unless it is told to raise them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     kept, sys.argv = sys.argv, ["backproof " + command, *rest, *options]
@@ -119,25 +120,30 @@ def _hydra(command: str, rest: list[str]) -> int:
         sys.argv = kept
 
 
-def _fault_in_flags(rest: Sequence[str]) -> str | None:
-    """What is wrong with the flags; argparse would print its usage of many lines and leave."""
+def _flags_first(rest: Sequence[str]) -> list[str]:
+    """The same arguments, overrides last: argparse takes them in one piece only.
+
+    Raises:
+        ConfigurationError: in one line, where argparse would print its usage of many and leave.
+    """
     from hydra._internal.utils import get_args_parser
 
-    from backproof.sweeps.settings import nearest
+    from backproof.sweeps.settings import ConfigurationError, nearest
 
     for word in rest:
         flag = word.partition("=")[0]
-        if flag.startswith("-") and flag not in (*HYDRA_FLAGS, *OWN_FLAGS):
-            return f"{flag}: unknown option{nearest(flag, (*HYDRA_FLAGS, *OWN_FLAGS))}"
+        if flag.startswith("-") and flag not in HYDRA_FLAGS:
+            raise ConfigurationError(f"{flag}: unknown option{nearest(flag, (*HYDRA_FLAGS, *OWN_FLAGS))}")
     parser = get_args_parser()
     parser.exit_on_error = False
     try:
-        parsed = parser.parse_args([word for word in rest if word not in OWN_FLAGS])
-    except (argparse.ArgumentError, argparse.ArgumentTypeError) as error:
-        return str(error)
-    if parsed.multirun and not parsed.overrides:
-        return "--multirun: needs axes, as in `-m activation=relu,tanh seed=0,1`"
-    return None
+        known, more = parser.parse_known_args(list(rest))
+    except argparse.ArgumentError as error:
+        raise ConfigurationError(str(error)) from error
+    overrides = [*known.overrides, *more]
+    if known.multirun and not overrides:
+        raise ConfigurationError("--multirun: needs axes, as in `-m activation=relu,tanh seed=0,1`")
+    return [*(word for word in rest if word not in overrides), *overrides]
 
 
 def _known_keys(folders: Sequence[Path]) -> list[str]:

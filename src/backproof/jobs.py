@@ -19,7 +19,12 @@ def job(config: DictConfig) -> float:
 
     from backproof import commands
     from backproof.sweeps.grid import cell_of
+    from backproof.sweeps.settings import ConfigurationError
 
+    if config.experiment is not None:
+        raise ConfigurationError(
+            "experiment: its grid needs backproof's own sweeper, hydra/sweeper=backproof"
+        )
     choices = {g: c for g, c in HydraConfig.get().runtime.choices.items() if c and not g.startswith("hydra/")}
     plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     return commands.compute_one(cell_of(plain, choices), str(config.name or DEFAULT_NAME))

@@ -1,0 +1,449 @@
+"""The commands as a user meets them: what they run, write, print and return."""
+
+import fcntl
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.plugins import Plugins
+
+from backproof import commands, paths
+
+TABLES = {"cells.csv", "cells.parquet", "curves.parquet", "config.yaml", "provenance.json", "report.html"}
+
+CONTRACT = (
+    "cell", "data", "network.hidden", "network.init_scale", "network.bias", "activation", "output", "loss",
+    "clip", "clip.eps", "clip.backward", "delta", "relu_at_zero", "kink", "fault", "precision", "seed",
+    "status", "error", "verdict", "causes", "cures", "gradient_error", "excess", "worst_parameter",
+    "final_loss", "accuracy", "steps_to_threshold", "diverged_at", "seconds", "attempts", "command",
+)  # fmt: skip
+"""Columns of `cells` that the design promises."""
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+# --- help and what Hydra shows
+
+
+@pytest.mark.parametrize("command", ["sweep", "plan", "check"])
+def test_help_lists_every_axis_and_choice(program, here, command):
+    done = program(command, "--help")
+    assert done.status == 0
+    assert done.err == ""
+    words = set(done.out.split())
+    for path in paths.conf().glob("*/*.yaml"):
+        assert f"{path.parent.name}=" in words
+        assert path.stem in words
+        for key in yaml.safe_load(path.read_text()) or {}:
+            assert key.startswith("_") or f"{path.parent.name}.{key}" in words
+    assert {"clipping,", "relu_at_zero,"} <= words
+    assert everything_in(here) == {}
+
+
+def test_help_lists_choices_and_experiments_of_the_users_own(program, here):
+    (here / "my" / "activation").mkdir(parents=True)
+    (here / "my" / "activation" / "mish.yaml").write_text("# z tanh(softplus(z))\n_target_: mine.MISH\n")
+    (here / "experiments").mkdir()
+    (here / "experiments" / "mine.yaml").write_text("question: Why?\n")
+    done = program("sweep", "--help", "--config-dir", "my")
+    assert "mish                    z tanh(softplus(z))" in done.out
+    assert "mine" in done.out.partition("Experiments: ")[2]
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("help",)])
+def test_help_of_the_program(program, arguments):
+    done = program(*arguments)
+    assert done.status == 0
+    assert all(f"\n  {command} " in done.out for command in ("sweep", "plan", "check", "report"))
+
+
+def test_version(program):
+    from importlib.metadata import version
+
+    assert program("--version") == (0, version("backproof") + "\n", "")
+
+
+def test_cfg_job_prints_the_configuration_and_runs_nothing(program, here):
+    done = program("sweep", "--cfg", "job", "activation=tanh", "clip.eps=1e-3")
+    assert done.status == 0
+    shown = yaml.safe_load(done.out)
+    assert shown["clip"]["eps"] == 1e-3
+    assert shown["activation"]["_target_"].endswith("TANH")
+    assert everything_in(here) == {}
+
+
+def test_info_runs_nothing(program, here):
+    done = program("sweep", "--info", "defaults")
+    assert done.status == 0
+    assert "activation" in done.out
+    assert everything_in(here) == {}
+
+
+# --- sweep
+
+
+def test_a_sweep_of_one_cell(tiny, here, table):
+    done = tiny("sweep")
+    assert done.status == 0
+    assert "results/sweep: 1 cells; 0 already there, 1 to run" in done.err
+    assert "results/sweep/report.html" in done.out
+    (row,) = table().to_dict("records")
+    assert (row["status"], row["verdict"], row["data"], row["attempts"]) == ("ok", "agrees", "xor", 1)
+    assert {p.name for p in here.iterdir()} == {"results"}
+
+
+def test_what_a_sweep_writes(tiny, here):
+    tiny("sweep", "-m", "activation=relu,tanh", "training=sgd", "training.steps=3", "name=mine")
+    folder = here / "results" / "mine"
+    assert {p.name for p in folder.iterdir() if p.is_file()} - {".lock"} == {*TABLES, "sweep.sqlite"}
+    csv, parquet = pd.read_csv(folder / "cells.csv"), pd.read_parquet(folder / "cells.parquet")
+    assert list(csv.columns) == list(parquet.columns)
+    assert set(CONTRACT) <= set(csv.columns)
+    assert csv["cell"].tolist() == parquet["cell"].tolist()
+    curves = pq.read_table(folder / "curves.parquet").to_pandas()
+    assert list(curves.columns) == ["cell", "series", "step", "value"]
+    assert curves[curves["series"] == "loss"].groupby("cell")["step"].agg(list).tolist() == [[0, 1, 2]] * 2
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert "activation=relu,tanh" in config["overrides"]
+    assert "<html" in (folder / "report.html").read_text()
+    assert {p.name for p in here.iterdir()} == {"results"}, "no outputs/ and no multirun/"
+
+
+def test_a_grid_with_and_without_the_flag(tiny, table):
+    for flags in ((), ("-m",), ("--multirun",)):
+        tiny("sweep", *flags, "activation=relu,tanh", "seed=range(0,2)", f"name=a{len(''.join(flags))}")
+    first, *others = (table(f"a{n}") for n in (0, 2, 10))
+    assert list(zip(first["activation"], first["seed"], strict=True)) == [
+        ("relu", 0), ("relu", 1), ("tanh", 0), ("tanh", 1),
+    ]  # fmt: skip
+    for other in others:
+        pd.testing.assert_frame_equal(other, first)
+
+
+def test_again_runs_nothing(tiny, table):
+    tiny("sweep", "seed=0,1")
+    before = table()
+    done = tiny("sweep", "seed=0,1")
+    assert done.status == 0
+    assert "2 cells; 2 already there, 0 to run" in done.err
+    pd.testing.assert_frame_equal(table(), before)
+
+
+def test_a_wider_grid_runs_only_the_new(tiny, table):
+    tiny("sweep", "seed=0,1")
+    before = table()
+    done = tiny("sweep", "seed=0,1,2", "activation=relu,tanh")
+    assert "6 cells; 2 already there, 4 to run" in done.err
+    after = table()
+    assert (after["attempts"] == 1).all()
+    pd.testing.assert_frame_equal(after[after["cell"].isin(before["cell"])].reset_index(drop=True), before)
+
+
+def test_duplicates_are_run_once_and_said(tiny, table):
+    done = tiny("sweep", "activation=tanh", "output=sigmoid", "relu_at_zero=0,0.5,1")
+    assert "1 cells, 2 duplicates; 0 already there, 1 to run" in done.err
+    assert len(table()) == 1
+
+
+def test_a_changed_data_file_is_another_cell(program, here, table):
+    def sweep(text):
+        (here / "my.csv").write_text(text)
+        return program(
+            "sweep", "data=file", "data.path=my.csv", "network.hidden=[2]", "training=none", "engine=serial"
+        )
+
+    assert "0 already there, 1 to run" in sweep("a,y\n1,0\n2,1\n3,0\n4,1\n").err
+    first = table()["cell"][0]
+    assert "0 already there, 1 to run" in sweep("a,y\n1,0\n2,1\n3,0\n5,1\n").err
+    assert table()["cell"].tolist() != [first]
+    assert "1 already there, 0 to run" in sweep("a,y\n1,0\n2,1\n3,0\n4,1\n").err
+
+
+EXPERIMENT = """\
+question: Does it agree?
+overrides: {data: xor, network.hidden: "[3]", training: none}
+grid:
+  - activation: [relu, tanh]
+    output: sigmoid
+    relu_at_zero: [0.0, 0.5]
+  - activation: tanh
+    output: sigmoid
+    seed: [0, 1]
+exclude:
+  - {where: relu_at_zero == 0.5, because: not today}
+claims:
+  - {id: a, says: It does., where: activation == 'tanh', holds: verdict == 'agrees'}
+figures:
+  - {title: Verdicts, value: verdict, rows: [activation], columns: [seed]}
+"""
+
+
+def test_an_experiment_from_the_working_directory(program, here, table):
+    (here / "experiments").mkdir()
+    (here / "experiments" / "mine.yaml").write_text(EXPERIMENT)
+    plan = program("plan", "experiment=mine", "engine=serial")
+    assert "6 points in the grid of results/mine" in plan.out
+    assert "2 duplicates" in plan.out
+    assert "1 excluded\n    1: not today" in plan.out
+    assert "3 to run" in plan.out
+    done = program("sweep", "experiment=mine", "engine=serial")
+    assert done.status == 0
+    assert "4 cells, 2 duplicates, 1 excluded; 0 already there, 3 to run" in done.err
+    found = table("mine")
+    assert found["status"].tolist() == ["ok", "excluded", "ok", "ok"]
+    assert found["error"][1] == "not today"
+    report = (here / "results" / "mine" / "report.html").read_text()
+    assert "Does it agree?" in report
+    assert "It does." in report
+
+
+# --- plan
+
+
+def test_plan_runs_nothing_and_writes_nothing(tiny, here):
+    done = tiny("plan", "seed=0,1,2")
+    assert done.status == 0
+    assert "3 points in the grid of results/sweep" in done.out
+    assert "0 done" in done.out
+    assert "3 to run" in done.out
+    assert "expected time" in done.out
+    assert list(here.iterdir()) == []
+
+
+def test_plan_knows_what_is_done(tiny, here):
+    tiny("sweep", "seed=0,1")
+    before = everything_in(here)
+    done = tiny("plan", "seed=0,1,2")
+    assert "2 done" in done.out
+    assert "1 to run" in done.out
+    assert everything_in(here) == before
+
+
+# --- check
+
+
+def test_check_of_a_right_gradient(tiny, here):
+    done = tiny("check", "output=sigmoid")
+    assert done.status == 0
+    assert "agrees" in done.out
+    assert all(f"\n{tensor} " in done.out for tensor in ("W1", "b1", "W2", "b2"))
+    assert list(here.iterdir()) == []
+
+
+def test_check_of_a_wrong_gradient(tiny):
+    done = tiny("check", "output=tanh", "loss=squared_error", "delta=canonical")
+    assert done.status == 1
+    assert "wrong rule" in done.out
+
+
+def test_check_trains_and_prints_the_command_that_repeats_it(program):
+    done = program("check", "data=xor", "network.hidden=[3]", "training.steps=2", "output=sigmoid")
+    assert "after 2 steps" in done.out
+    again = shlex.split(done.out.strip().splitlines()[-1])
+    assert again[:2] == ["backproof", "check"]
+    assert program(*again[1:]).out == done.out
+
+
+# --- report
+
+
+def test_report_rebuilds_what_was_deleted(program, tiny, here):
+    tiny("sweep", "seed=0,1")
+    folder = here / "results" / "sweep"
+    before = {name: (folder / name).read_bytes() for name in ("cells.csv", "cells.parquet", "curves.parquet")}
+    for name in (*before, "report.html"):
+        (folder / name).unlink()
+    assert program("report", "results/sweep").status == 0
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    assert "<html" in (folder / "report.html").read_text()
+
+
+# --- failures and interruptions
+
+BOOM = """\
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from backproof.network.activations import TANH
+
+
+def value(z):
+    if Path("armed").exists():
+        raise RuntimeError("boom")
+    return np.tanh(z)
+
+
+ACTIVATION = replace(TANH, name="boom", value=value)
+"""
+
+
+@pytest.fixture
+def armed(here):
+    """An activation of the user's, beside the program, that raises while a file is there."""
+    (here / "users_boom.py").write_text(BOOM)
+    (here / "my" / "activation").mkdir(parents=True)
+    (here / "my" / "activation" / "boom.yaml").write_text("_target_: users_boom.ACTIVATION\n")
+    (here / "armed").touch()
+    yield here / "armed"
+    sys.modules.pop("users_boom", None)
+
+
+SOME_FAIL = ("--config-dir", "my", "activation=relu,boom", "output=sigmoid")
+
+
+def test_a_cell_that_fails_has_a_row_and_the_status_says_so(tiny, program, table, armed):
+    done = tiny("sweep", *SOME_FAIL)
+    assert done.status == 1
+    assert "1 cells failed; why is in results/sweep/cells.csv" in done.err
+    assert "Traceback" not in done.err
+    found = table().set_index("activation")
+    assert found["status"].to_dict() == {"relu": "ok", "boom": "failed"}
+    assert found["error"]["boom"].startswith("RuntimeError: boom (")
+    assert program("report", "results/sweep").status == 1
+    assert armed.exists()
+
+
+def test_failed_cells_are_tried_again_only_when_asked(tiny, table, armed):
+    tiny("sweep", *SOME_FAIL)
+    armed.unlink()
+    again = tiny("sweep", *SOME_FAIL)
+    assert again.status == 1
+    assert "2 already there, 0 to run" in again.err
+    asked = tiny("sweep", "--retry-failed", *SOME_FAIL)
+    assert asked.status == 0
+    assert "1 already there, 1 to run" in asked.err
+    found = table().set_index("activation")
+    assert found["status"].tolist() == ["ok", "ok"]
+    assert found["attempts"].to_dict() == {"relu": 1, "boom": 2}
+
+
+def test_the_command_of_a_cell_with_a_choice_of_the_users(tiny, program, table, armed):
+    armed.unlink()
+    tiny("sweep", *SOME_FAIL)
+    for command in table()["command"]:
+        done = program(*shlex.split(command)[1:])
+        assert done.status == 0
+        assert "agrees" in done.out
+
+
+def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(tiny, table, monkeypatch):
+    real = commands.run
+
+    def interrupted(*given):
+        yield next(real(*given))
+        raise KeyboardInterrupt
+
+    grid = ("seed=range(0,30)",)
+    monkeypatch.setattr(commands, "run", interrupted)
+    done = tiny("sweep", *grid)
+    assert done.status == 130
+    assert "interrupted" in done.err
+    there = len(table())
+    assert 0 < there < 30
+    monkeypatch.setattr(commands, "run", real)
+    done = tiny("sweep", *grid)
+    assert done.status == 0
+    assert f"{there} already there, {30 - there} to run" in done.err
+    assert (table()["attempts"] == 1).all()
+
+
+def test_two_sweeps_do_not_run_into_one_folder(tiny, here):
+    tiny("sweep")
+    with (here / "results" / "sweep" / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = tiny("sweep", "seed=0,1")
+    assert done.status == 2
+    assert "results/sweep: another sweep is running there" in done.err
+    assert done.err.count("\n") == 1
+    assert tiny("sweep", "seed=0,1").status == 0
+
+
+# --- Hydra's own sweepers and launchers
+
+
+class OwnLauncher(BasicLauncher):
+    """A launcher that is not the one which the engine takes the place of."""
+
+    launched = 0
+
+    def launch(self, job_overrides, initial_job_idx):
+        type(self).launched += len(job_overrides)
+        return super().launch(job_overrides, initial_job_idx)
+
+
+def bits(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns=["command"]).sort_values("cell").reset_index(drop=True)
+
+
+def test_a_stock_sweeper_fills_the_same_store(tiny, here, table):
+    grid = ("activation=relu,tanh", "seed=0,1", "training=sgd", "training.steps=3")
+    tiny("sweep", "-m", *grid, "name=ours")
+    done = tiny("sweep", "-m", *grid, "hydra/sweeper=basic", "name=stock")
+    assert done.status == 0
+    pd.testing.assert_frame_equal(bits(table("stock")), bits(table("ours")))
+    assert (here / "results" / "stock" / "report.html").is_file()
+    assert {p.name for p in here.iterdir()} == {"results"}, "no outputs/ and no multirun/"
+    assert "4 already there, 0 to run" in tiny("sweep", *grid, "name=stock").err
+
+
+def test_another_launcher_fills_the_same_store(tiny, here, table, monkeypatch):
+    monkeypatch.setattr(OwnLauncher, "__module__", "hydra_plugins.own")  # Hydra takes plugins from there only
+    monkeypatch.setitem(sys.modules, "hydra_plugins.own", sys.modules[__name__])
+    Plugins.instance().register(OwnLauncher)
+    grid = ("activation=relu,tanh", "seed=0,1", "network.hidden=[],[4,2]")
+    tiny("sweep", "-m", *grid, "name=ours")
+    done = tiny("sweep", "-m", *grid, "hydra.launcher._target_=hydra_plugins.own.OwnLauncher", "name=theirs")
+    assert done.status == 0
+    assert OwnLauncher.launched == 8
+    pd.testing.assert_frame_equal(bits(table("theirs")), bits(table("ours")))
+    assert {p.name for p in here.iterdir()} == {"results"}
+
+
+def test_the_stock_launcher_by_name(tiny, table):
+    assert tiny("sweep", "hydra/launcher=basic", "seed=0,1").status == 0
+    assert len(table()) == 2
+
+
+def test_a_stock_sweeper_takes_no_experiment(tiny, here):
+    done = tiny("sweep", "hydra/sweeper=basic", "experiment=thread")
+    assert done.status == 2
+    assert done.err.splitlines()[-1].startswith("backproof: experiment: ")
+    assert "Traceback" not in done.err
+    assert not (here / "results").exists()
+
+
+# --- as a program of its own
+
+
+STARTS = ([sys.executable, "-m", "backproof"], [str(Path(sys.executable).parent / "backproof")])
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_the_program_in_a_process_of_its_own(here, start):
+    if not Path(start[0]).exists():
+        pytest.skip(f"{start[0]} is not installed")
+
+    def run(*arguments):
+        return subprocess.run([*start, *arguments], capture_output=True, text=True, cwd=here, timeout=120)
+
+    good = run(
+        "sweep", "-m", "data=xor", "network.hidden=[3]", "training=none", "seed=range(0,26)",
+        "engine.jobs=2", "check=none",
+    )  # fmt: skip
+    assert good.returncode == 0, good.stderr
+    assert "26 to run" in good.stderr
+    assert "Warning" not in good.stderr
+    assert good.stdout == "report: results/sweep/report.html\n"
+    bad = run("sweep", "activation=rleu")
+    assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)
+    assert {p.name for p in here.iterdir()} == {"results"}
