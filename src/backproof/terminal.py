@@ -48,13 +48,13 @@ def _show_judgement(judgement: Judgement, console: Console) -> None:
     console.print(f"gradient error {judgement.gradient_error:.3g}, excess {judgement.excess:.3g}")
     table = Table(box=None, pad_edge=False)
     table.add_column("tensor")
-    for heading in ("size", "disagree", "error", "excess", "worst", "analytic", "numeric", "budget"):
+    for heading in ("size", "wrong", "error", "excess", "worst", "analytic", "numeric", "budget"):
         table.add_column(heading, justify="right")
     for t in judgement.tensors:
         error = "not finite" if t.gradient_error is None else f"{t.gradient_error:.2g}"
         table.add_row(
             t.name, str(t.size), str(t.disagreeing), error, f"{t.excess:.2g}", escape(t.worst),
-            f"{t.analytic:.9g}", f"{t.numeric:.9g}", f"{t.budget:.1e}",
+            f"{t.analytic:.5g}", f"{t.numeric:.5g}", f"{t.budget:.1e}",
         )  # fmt: skip
     console.print(table)
     for count, what in ((judgement.touched, "touch"), (judgement.crossed, "cross")):

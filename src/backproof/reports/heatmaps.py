@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -44,6 +45,8 @@ STYLE: dict[Any, Any] = {
 
 CELL = (0.62, 0.36)
 """Inches across and down that a place takes."""
+
+PNG_DPI = 200
 
 MOST_LABELS = 40
 """Beyond so many rows or columns, numbers in the places would not be legible."""
@@ -92,6 +95,14 @@ def heatmap(pivot: Pivot, title: str) -> Figure:
         _label_columns(axes, pivot)
         axes.set_title(title, loc="left", fontweight="bold", pad=26 if len(pivot.column_axes) > 1 else 8)
         return figure
+
+
+def rendered(figure: Figure, ending: str) -> bytes:
+    """A figure as the bytes of an SVG or PNG file; the same figure gives the same bytes."""
+    file = io.BytesIO()
+    with mpl.rc_context(STYLE):  # some settings are read only now
+        figure.savefig(file, format=ending, dpi=PNG_DPI, metadata={"Date": None} if ending == "svg" else None)
+    return file.getvalue()
 
 
 def _scale(pivot: Pivot) -> tuple[Colormap | str, Normalize]:

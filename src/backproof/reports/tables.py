@@ -252,9 +252,12 @@ def telling_axes(cells: pd.DataFrame, limit: int = 4) -> list[str]:
             keys = done[axis].astype(object).where(done[axis].notna(), "∅")
             merit[axis] = _explained(error, keys)
     chosen: list[str] = []
+    places = 1
     for axis in sorted(merit, key=lambda a: -merit[a]):
-        if len(cells[[*chosen, axis]].drop_duplicates()) > len(cells[chosen].drop_duplicates()):
+        finer = len(cells[[*chosen, axis]].drop_duplicates())
+        if finer > places:
             chosen.append(axis)
+            places = finer
     return chosen[:limit]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +13,9 @@ import pyarrow as pa
 
 from backproof.reports import claims, figures
 from backproof.reports.figures import Drawn
+from backproof.reports.heatmaps import rendered
 from backproof.reports.page import Picture, page
 
-PNG_DPI = 200
 OURS = re.compile(r"\d\d-[a-z0-9-]+\.(svg|png|csv)(\.part)?")
 """Names that figures of ours have; nothing else in the folder is ever removed."""
 
@@ -56,12 +55,11 @@ def _keep(folder: Path, position: int, drawn: Drawn) -> Picture:
     if drawn.figure is None:
         return picture
     folder.mkdir(exist_ok=True)
-    for ending, options in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": PNG_DPI})):
-        file = io.BytesIO()
-        drawn.figure.savefig(file, format=ending, **options)
-        _write(folder / f"{stem}.{ending}", file.getvalue())
+    for ending in ("svg", "png"):
+        content = rendered(drawn.figure, ending)
+        _write(folder / f"{stem}.{ending}", content)
         if ending == "svg":
-            picture.source = "data:image/svg+xml;base64," + base64.b64encode(file.getvalue()).decode()
+            picture.source = "data:image/svg+xml;base64," + base64.b64encode(content).decode()
     if drawn.data is not None:
         _write(folder / f"{stem}.csv", drawn.data.to_csv(index=False).encode())
     return picture

@@ -1,0 +1,141 @@
+"""Claims: each way to settle one, and each way to get one wrong."""
+
+import pytest
+
+from backproof.reports.claims import CONFIRMED, OPEN, REFUTED, evaluate
+from backproof.reports.validation import validate_claims, validate_figures
+from backproof.sweeps.settings import ConfigurationError
+
+COLUMNS = ["cell", "activation", "loss", "clip.eps", "seed", "verdict", "accuracy", "gradient_error"]
+
+
+def settle(cells, **claim):
+    (result,) = evaluate([{"says": "it is so", "where": "seed >= 0", "holds": "seed >= 0", **claim}], cells)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("holds", "share", "verdict"),
+    [
+        ("seed >= 0", "all", CONFIRMED),
+        ("seed > 0", "all", REFUTED),
+        ("seed > 5", "none", CONFIRMED),
+        ("seed > 1", "none", REFUTED),
+        ("seed > 1", "some", CONFIRMED),
+        ("seed > 5", "some", REFUTED),
+        ("seed > 0", ">= 0.6", CONFIRMED),
+        ("seed > 0", ">= 0.7", REFUTED),
+        ("seed > 0", "<= 0.7", CONFIRMED),
+        ("seed > 0", "<= 0.6", REFUTED),
+    ],
+)
+def test_a_share_of_the_cells_must_hold(cells, holds, share, verdict):
+    assert settle(cells, holds=holds, share=share).verdict == verdict
+
+
+def test_it_speaks_of_the_cells_in_where_and_counts_them(cells):
+    result = settle(
+        cells, where="activation == 'tanh' and loss == 'logistic'", holds="verdict == 'wrong rule'"
+    )
+    assert (result.verdict, result.n, result.holding) == (CONFIRMED, 6, 6)
+
+
+def test_a_name_with_a_dot_stands_in_backticks_and_null_is_false(cells):
+    result = settle(cells, where="`clip.eps` >= 1e-4", holds="loss == 'logistic'")
+    assert (result.verdict, result.n) == (CONFIRMED, 6)
+
+
+def test_no_cell_is_not_enough_data(cells):
+    assert settle(cells, where="seed == 99").verdict == OPEN
+
+
+def test_failed_cells_settle_nothing(cells):
+    cells.loc[cells["seed"] == 0, "status"] = "failed"
+    assert settle(cells, holds="seed > 0").verdict == CONFIRMED
+
+
+def test_one_cell_in_many_refutes_and_is_named(cells):
+    cells.loc[7, "accuracy"] = 0.1
+    result = settle(cells, holds="accuracy > 0.5")
+    assert (result.verdict, result.exceptions) == (REFUTED, (cells.loc[7, "cell"],))
+
+
+def test_an_expression_that_fails_is_told_and_costs_nothing_else(cells):
+    results = evaluate(
+        [
+            {"says": "x", "where": "accuracy > 'a'", "holds": "seed == 0"},
+            {"says": "y", "where": "seed == 0", "holds": "seed == 0"},
+        ],
+        cells,
+    )
+    assert results[0].verdict == OPEN and results[0].problem
+    assert results[1].verdict == CONFIRMED
+
+
+def test_a_measure_is_a_table_of_its_own(cells):
+    measure = {"by": ["activation"], "value": "verdict == 'wrong rule'", "as": "share"}
+    table = settle(cells, measure=measure).measure
+    assert table.set_index("activation")["share"].to_dict() == {"relu": 0, "tanh": pytest.approx(6 / 9)}
+    measure = {"by": ["loss"], "value": "gradient_error", "as": "median"}
+    assert set(settle(cells, measure=measure).measure.columns) == {"loss", "median", "least", "greatest", "n"}
+
+
+def test_good_claims_pass_the_door():
+    validate_claims(
+        [
+            {
+                "where": "`clip.eps` > 0 and abs(accuracy) < 1",
+                "holds": "verdict in ['agrees']",
+                "share": ">= 0.5",
+            },
+            {
+                "where": "True",
+                "holds": "seed == 0",
+                "measure": {"by": ["loss"], "value": "seed", "as": "mean"},
+            },
+        ],
+        COLUMNS,
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (
+            {"where": "activaton == 'relu'"},
+            r"claims\[0\].where: unknown name activaton; did you mean 'activation'",
+        ),
+        ({"holds": "verdict =="}, r"claims\[0\].holds: .*syntax"),
+        ({"holds": "clip.eps > 0"}, "stands in backticks"),
+        ({"holds": "`clip.ep` > 0"}, "did you mean 'clip.eps'"),
+        ({"holds": "__import__('os')"}, "unknown name __import__"),
+        ({"holds": "@pd.eval('1')"}, "invalid syntax"),
+        ({"holds": 3}, "must be an expression"),
+        ({"share": "most"}, "share: must be all, none, some"),
+        ({"share": ">= 2"}, "share: must be"),
+        ({"measure": {"by": ["loss"]}}, "measure: must be a mapping"),
+        ({"measure": {"by": ["los"], "value": "seed", "as": "mean"}}, "did you mean 'loss'"),
+        ({"measure": {"by": "loss", "value": "seed", "as": "mean"}}, "by: must be a list"),
+        ({"measure": {"by": ["loss"], "value": "seed", "as": "median_"}}, "did you mean 'median'"),
+        ({"measure": {"by": ["loss"], "value": "sed", "as": "mean"}}, "did you mean 'seed'"),
+    ],
+)
+def test_the_door_refuses(broken, message):
+    with pytest.raises(ConfigurationError, match=message):
+        validate_claims([{"where": "seed == 0", "holds": "seed == 0", **broken}], COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ({"value": "gradient_eror"}, "did you mean 'gradient_error'"),
+        ({"rows": "loss"}, "rows: must be a list"),
+        ({"columns": ["los"]}, "columns: unknown axis los; did you mean 'loss'"),
+        ({"where": "sed == 0"}, "where: unknown name sed"),
+    ],
+)
+def test_the_door_refuses_figures(broken, message):
+    good = {"value": "verdict", "rows": ["activation"], "columns": ["loss"]}
+    validate_figures([good], COLUMNS)
+    with pytest.raises(ConfigurationError, match=message):
+        validate_figures([{**good, **broken}], COLUMNS)

@@ -1,0 +1,153 @@
+"""Figures: what is drawn is what was measured; nothing is told by colour alone."""
+
+import io
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+
+from backproof.reports import figures, heatmaps, tables
+from backproof.verdicts import VERDICTS
+
+
+def texts(figure):
+    return [t.get_text() for t in figure.axes[0].texts]
+
+
+def mesh(figure):
+    return figure.axes[0].collections[0]
+
+
+def laid(cells, value="gradient_error", rows=("activation",), columns=("loss",)):
+    return tables.pivot(
+        cells, value, list(rows), list(columns), tuple(VERDICTS) if value == "verdict" else ()
+    )
+
+
+def test_colours_stand_for_the_medians(cells):
+    p = laid(cells)
+    drawn = mesh(heatmaps.heatmap(p, "t")).get_array()
+    np.testing.assert_allclose(drawn.reshape(p.middle.shape), p.middle)
+
+
+def test_every_gradient_error_has_one_scale(cells):
+    scales = [
+        mesh(heatmaps.heatmap(laid(c), "t")).norm for c in (cells, cells[cells["activation"] == "relu"])
+    ]
+    assert {(s.vmin, s.vmax) for s in scales} == {(1e-16, 1)}
+
+
+def test_verdicts_are_told_by_symbols_and_by_how_many_share_them(cells):
+    cells.loc[0, "verdict"] = "wrong rule"
+    assert sorted(texts(heatmaps.heatmap(laid(cells, "verdict"), "t"))) == ["✓", "✓", "✓ 2/3", "✗"]
+
+
+def test_the_legend_names_each_verdict_that_is_shown(cells):
+    legend = heatmaps.heatmap(laid(cells, "verdict"), "t").legends[0]
+    assert [t.get_text() for t in legend.get_texts()] == ["✓  agrees", "✗  wrong rule"]
+
+
+def test_every_verdict_has_a_colour_and_a_symbol_of_its_own():
+    assert set(heatmaps.COLOURS) == set(VERDICTS)
+    assert len({v.symbol for v in VERDICTS.values()}) == len(VERDICTS)
+    for one, other in itertools.combinations(heatmaps.COLOURS.values(), 2):
+        assert np.abs(np.subtract(to_rgb(one), to_rgb(other))).max() > 0.15
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"status": "failed"}, "failed"),
+        ({"status": "excluded"}, "excluded"),
+        ({"gradient_error": np.nan}, "not finite"),
+        (None, "no cell"),
+    ],
+)
+def test_places_without_a_number_are_hatched_and_named(cells, change, name):
+    here = (cells["activation"] == "tanh") & (cells["loss"] == "logistic")
+    if change is None:
+        cells = cells[~here]
+    else:
+        for key, value in change.items():
+            cells.loc[here, key] = value
+    figure = heatmaps.heatmap(laid(cells), "t")
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == [name]
+    assert len(figure.axes[0].patches) == 1 and (figure.axes[0].patches[0].get_hatch() or name == "no cell")
+
+
+def test_nothing_but_failures_still_draws(cells):
+    cells["status"] = "failed"
+    heatmaps.heatmap(laid(cells), "t").savefig(io.BytesIO(), format="svg")
+
+
+@pytest.mark.parametrize("count", [1, 3, 30])
+def test_no_labels_overlap(count):
+    """The boxes of the tick labels of a side, measured."""
+    table = pd.DataFrame(
+        {
+            "activation": [f"choice_{i}" for i in range(count)] * 2,
+            "loss": ["one"] * count + ["other"] * count,
+            "status": "ok", "check": "full", "training": "none", "gradient_error": 1e-9,
+        }
+    )  # fmt: skip
+    figure = heatmaps.heatmap(tables.pivot(table, "gradient_error", ["loss"], ["activation"]), "t")
+    figure.savefig(io.BytesIO(), format="png")
+    axes = figure.axes[0]
+    starts = sorted(t.get_window_extent().x1 for t in axes.get_xticklabels())  # turned about their ends
+    assert all(b - a > 6 for a, b in itertools.pairwise(starts))
+    boxes = [t.get_window_extent() for t in axes.get_yticklabels()]
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+def test_two_axes_a_side_are_grouped(cells):
+    figure = heatmaps.heatmap(laid(cells, rows=("loss", "clip.eps")), "t")
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["–", "1e-07", "0.001"]
+    outer = figure.axes[0].child_axes[0]
+    assert [t.get_text() for t in outer.get_yticklabels()] == ["squared_error", "logistic"]
+
+
+@pytest.mark.parametrize(
+    ("x", "value", "text"),
+    [
+        (0, "gradient_error", "0"), (1.234e-10, "gradient_error", "1e-10"), (0.123, "accuracy", "0.12"),
+        (57.0, "steps_to_threshold", "57"), (123.4, "final_loss", "123"), (12345.0, "final_loss", "1e4"),
+    ],
+)  # fmt: skip
+def test_numbers_are_short(x, value, text):
+    assert heatmaps.number(x, value) == text
+
+
+def test_the_finding_is_told_in_words(cells, curves):
+    drawn = figures.draw({"value": "verdict", "rows": ["activation"], "columns": ["loss"]}, cells, curves)
+    assert drawn.alt == "Of 4 places: agrees in 3, wrong rule in 1."
+    drawn = figures.draw(
+        {"value": "gradient_error", "rows": ["activation"], "columns": ["loss"]}, cells, curves
+    )
+    assert "to 0.6 (tanh, logistic)" in drawn.alt
+
+
+def test_curves_are_drawn_and_what_cannot_be_is_told(cells, curves):
+    asked = {"value": "curves", "rows": ["loss"], "columns": ["activation"]}
+    drawn = figures.draw(asked, cells, curves)
+    assert drawn.figure is not None and len(drawn.figure.axes) == 6
+    line = drawn.figure.axes[0].lines[0]
+    np.testing.assert_allclose(line.get_ydata(), np.linspace(3, 1, 30))
+    assert figures.draw(asked, cells, curves.slice(0, 0)).problem == "none of its cells was trained"
+    assert "no cell" in figures.draw({**asked, "where": "seed == 99"}, cells, curves).problem
+    assert figures.draw({**asked, "where": "accuracy > 'a'"}, cells, curves).problem
+
+
+def test_figures_are_chosen_for_a_sweep_that_names_none(cells, curves):
+    chosen, says = figures.choose(cells)
+    assert [f["value"] for f in chosen] == [
+        "verdict", "gradient_error", "accuracy", "final_loss", "steps_to_threshold", "curves",
+    ]  # fmt: skip
+    assert "activation" in says and "loss" in says
+    assert all(figures.draw(f, cells, curves).figure for f in chosen)
+
+
+def test_a_single_cell_has_its_curves(cells):
+    chosen, _ = figures.choose(cells.head(1))
+    assert [f["value"] for f in chosen] == ["curves"]

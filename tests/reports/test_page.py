@@ -1,0 +1,156 @@
+"""The report as files: whole, offline, and safe to open whatever was typed."""
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from backproof.reports.page import embedded, significant
+from backproof.reports.write import write_report
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
+EXPERIMENT = {
+    "name": "puzzle",
+    "question": "Which of them?",
+    "claims": [
+        {"id": "a", "says": "all agree", "where": "seed >= 0", "holds": "verdict == 'agrees'"},
+        {"id": "b", "says": "seeds are seeds", "where": "seed >= 0", "holds": "seed >= 0"},
+        {"id": "c", "says": "nothing", "where": "seed == 99", "holds": "seed >= 0"},
+    ],
+    "figures": [{"title": "Verdicts", "value": "verdict", "rows": ["activation"], "columns": ["loss"]}],
+}
+
+
+class Parts(HTMLParser):
+    """Every element with its attributes, and the text of scripts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+
+@pytest.fixture
+def report(tmp_path, cells, curves):
+    def write(cells=cells, experiment=EXPERIMENT, pending=0):
+        write_report(
+            tmp_path, cells, curves, experiment, {"command": "backproof", "git": {"commit": "abc"}}, pending
+        )
+        return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    return write
+
+
+def data_of(text):
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+
+
+def test_question_answer_claims_and_provenance_are_there(report):
+    text = report()
+    assert "Which of them?" in text
+    assert "Of 3 statements: 1 confirmed, 1 refuted, 1 not enough data." in text
+    assert "The gradient is right in 12 of 18 cells" in text
+    assert re.search(r"git commit</dt><dd[^>]*>abc", text)
+
+
+def test_nothing_is_loaded_from_anywhere(report):
+    for tag, attributes in Parts(report()).elements:
+        for name in ("src", "href"):
+            address = attributes.get(name) or ""
+            assert not re.match(r"(https?:)?//", address), (tag, address)
+        assert tag not in ("link",) or attributes.get("href", "").startswith("data:")
+
+
+def test_figures_are_files_too_and_have_words_for_those_who_cannot_see(report, tmp_path):
+    text = report()
+    assert sorted(p.name for p in (tmp_path / "figures").iterdir()) == [
+        f"01-verdicts.{e}" for e in ("csv", "png", "svg")
+    ]
+    ElementTree.parse(tmp_path / "figures" / "01-verdicts.svg")
+    pictures = [a for t, a in Parts(text).elements if t == "img"]
+    assert [p["alt"] for p in pictures] == ["Verdicts. Of 4 places: agrees in 3, wrong rule in 1."]
+
+
+def test_the_same_cells_give_the_same_bytes(report, tmp_path):
+    first = report(), (tmp_path / "figures" / "01-verdicts.svg").read_bytes()
+    assert (report(), (tmp_path / "figures" / "01-verdicts.svg").read_bytes()) == first
+
+
+def test_figures_of_an_earlier_report_go_and_other_files_stay(report, tmp_path):
+    report()
+    (tmp_path / "figures" / "mine.svg").write_text("mine")
+    report(experiment={**EXPERIMENT, "figures": [{**EXPERIMENT["figures"][0], "title": "Other"}]})
+    names = {p.name for p in (tmp_path / "figures").iterdir()}
+    assert "mine.svg" in names and "01-other.svg" in names and "01-verdicts.svg" not in names
+
+
+def test_what_was_typed_is_text(report, cells):
+    cells = cells.assign(error=EVIL, status="failed", command=EVIL)
+    experiment = {
+        "name": EVIL,
+        "question": EVIL,
+        "claims": [{"id": EVIL, "says": EVIL, "where": "seed >= 0", "holds": "seed >= 0"}],
+        "figures": [{**EXPERIMENT["figures"][0], "title": EVIL, "caption": EVIL}],
+    }
+    text = report(cells, experiment)
+    parts = Parts(text)
+    assert sum(tag == "script" for tag, _ in parts.elements) == 2
+    assert not any("onerror" in a for _, a in parts.elements)
+    assert EVIL in data_of(text)["columns"][-1]["list"] or any(
+        EVIL in c.get("list", []) for c in data_of(text)["columns"]
+    )
+
+
+def test_the_table_holds_every_cell(report, cells):
+    data = data_of(report())
+    by_name = {
+        c["name"]: [c["list"][k] for k in c["codes"]] if "codes" in c else c["values"]
+        for c in data["columns"]
+    }
+    assert by_name["cell"] == list(cells["cell"])
+    assert by_name["verdict"] == list(cells["verdict"])
+    assert by_name["clip.eps"].count(None) == 6
+    assert data["axes"] == ["activation", "loss", "clip.eps", "seed"]
+
+
+def test_failures_exclusions_and_what_is_to_come_are_told(report, cells):
+    cells.loc[0, ["status", "error"]] = ["failed", "ValueError: too bad"]
+    cells.loc[1, ["status", "error"]] = ["excluded", "does not apply"]
+    text = report(cells, pending=7)
+    assert "ValueError: too bad" in text and "does not apply" in text
+    assert "7 cells are still to come" in text and "16 of 25 cells are done" in text
+
+
+def test_a_figure_that_cannot_be_drawn_costs_nothing_else(report):
+    broken = {
+        "title": "Broken",
+        "value": "verdict",
+        "rows": ["activation"],
+        "columns": [],
+        "where": "accuracy > 'a'",
+    }
+    text = report(experiment={**EXPERIMENT, "figures": [broken, *EXPERIMENT["figures"]]})
+    assert "Broken: not drawn" in text and "02-verdicts" in text
+
+
+def test_no_cells_at_all_still_make_a_report(report, cells):
+    text = report(cells.head(0), {"name": "empty"}, pending=5)
+    assert "5 cells are still to come" in text
+
+
+def test_numbers_that_json_lacks_are_text():
+    assert embedded({"a": "<&>"}) == '{"a":"\\u003c\\u0026\\u003e"}'
+    assert [significant(x) for x in (None, np.nan, 1234, 0.12345, True, "x")] == [
+        "–",
+        "–",
+        "1,234",
+        "0.123",
+        "True",
+        "x",
+    ]

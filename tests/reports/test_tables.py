@@ -1,0 +1,107 @@
+"""Statistics over the table of cells."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backproof.reports import tables
+from backproof.verdicts import VERDICTS
+
+WORDS = tuple(VERDICTS)
+
+
+def at(pivot, row, column):
+    return pivot.rows.index(row), pivot.columns.index(column)
+
+
+def test_replicates_are_put_together_by_the_median(cells):
+    p = tables.pivot(cells, "gradient_error", ["activation"], ["loss"])
+    place = at(p, ("tanh",), ("logistic",))
+    assert p.middle[place] == pytest.approx(0.6)
+    assert (p.low[place], p.high[place]) == (0.5, 0.7)
+    assert p.n[place] == 6  # two eps, three seeds
+
+
+def test_a_null_setting_is_shown_at_every_value_of_its_axis(cells):
+    p = tables.pivot(cells, "accuracy", ["loss"], ["clip.eps"])
+    assert p.columns == [(1e-7,), (1e-3,)]
+    assert (p.n[p.rows.index(("squared_error",))] == 6).all()
+    assert p.n.sum() == 12 + 12
+
+
+def test_a_null_setting_has_one_line_beside_the_axis_that_makes_it_null(cells):
+    p = tables.pivot(cells, "accuracy", ["loss", "clip.eps"], ["activation"])
+    assert p.rows == [("squared_error", None), ("logistic", 1e-7), ("logistic", 1e-3)]
+
+
+def test_the_most_frequent_verdict_is_shown_and_how_many_have_it(cells):
+    cells.loc[cells.index[cells["loss"] == "squared_error"][0], "verdict"] = "wrong rule"
+    p = tables.pivot(cells, "verdict", ["activation"], ["loss"], WORDS)
+    place = at(p, ("relu",), ("squared_error",))
+    assert WORDS[int(p.middle[place])] == "agrees"
+    assert (p.agreeing[place], p.n[place]) == (2, 3)
+
+
+def test_of_equally_frequent_verdicts_the_worse_is_shown(cells):
+    two = cells[(cells["loss"] == "squared_error") & (cells["activation"] == "relu")].head(2).copy()
+    two["verdict"] = ["wrong rule", "agrees"]
+    p = tables.pivot(two, "verdict", ["activation"], [], WORDS)
+    assert WORDS[int(p.middle[0, 0])] == "wrong rule"
+
+
+def test_never_reached_counts_as_infinite_and_takes_its_place_in_the_median(cells):
+    three = cells[(cells["loss"] == "squared_error") & (cells["activation"] == "relu")].copy()
+    three["steps_to_threshold"] = pd.array([10, None, None], "Int64")
+    assert np.isinf(tables.pivot(three, "steps_to_threshold", ["activation"], []).middle[0, 0])
+    three["steps_to_threshold"] = pd.array([10, 20, None], "Int64")
+    assert tables.pivot(three, "steps_to_threshold", ["activation"], []).middle[0, 0] == 20
+
+
+def test_what_was_not_trained_has_no_place_in_a_median(cells):
+    cells["training"] = "none"
+    cells["steps_to_threshold"] = pd.array([None] * len(cells), "Int64")
+    assert np.isnan(tables.pivot(cells, "steps_to_threshold", ["activation"], []).middle).all()
+
+
+def test_failed_and_excluded_cells_are_counted_not_measured(cells):
+    cells.loc[0, ["status", "verdict", "gradient_error"]] = ["failed", None, np.nan]
+    cells.loc[1, ["status", "verdict", "gradient_error"]] = ["excluded", None, np.nan]
+    p = tables.pivot(cells, "gradient_error", ["activation"], ["loss"])
+    place = at(p, ("relu",), ("squared_error",))
+    assert (p.n[place], p.failed[place], p.excluded[place]) == (1, 1, 1)
+
+
+def test_the_data_behind_a_figure_are_a_line_a_place(cells):
+    table = tables.pivot(cells, "gradient_error", ["activation"], ["loss"]).table()
+    assert list(table.columns) == ["activation", "loss", "median", "low", "high", "n", "failed", "excluded"]
+    assert len(table) == 4
+
+
+def test_the_axes_that_explain_the_verdict_come_first(cells):
+    assert set(tables.telling_axes(cells)[:2]) == {"activation", "loss"}
+
+
+def test_an_axis_that_only_repeats_another_is_left_out(cells):
+    cells.insert(1, "output", cells["activation"])
+    assert len({"output", "activation"} & set(tables.telling_axes(cells))) == 1
+
+
+def test_one_verdict_only_leaves_the_gradient_error_to_choose(cells):
+    cells["verdict"] = "agrees"
+    cells["gradient_error"] = cells["loss"].map({"squared_error": 1e-12, "logistic": 1e-6})
+    assert tables.telling_axes(cells)[0] == "loss"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (1e-7, "1e-07"), (0.5, "0.5"), ("relu", "relu"), (3, "3")]
+)
+def test_labels(value, text):
+    assert tables.label(value) == text
+
+
+def test_how_cells_train(cells):
+    found = tables.training_summary(cells)
+    assert found["n"] == len(cells)
+    assert found["accuracy"] == pytest.approx(0.81)
+    assert (found["reached"], found["diverged"]) == (1, 0)
+    assert tables.training_summary(cells.assign(accuracy=np.nan)) is None
