@@ -33,7 +33,7 @@ from backproof.sweeps.work import compute
 OK, SOME_FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: all cells are there; some cell failed; wrong arguments, nothing ran; interrupted."""
 
-SECONDS_PER_CELL = 0.08
+SECONDS_PER_CELL = 0.04
 """The time of a cell that `plan` reckons with where the store has none to learn from; one core."""
 
 out = Console(highlight=False, soft_wrap=True)
