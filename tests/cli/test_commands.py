@@ -336,6 +336,35 @@ def test_the_command_of_a_cell_with_a_choice_of_the_users(tiny, program, table, 
         assert "agrees" in done.out
 
 
+KILL = """\
+import os
+from dataclasses import replace
+
+from backproof.network.activations import TANH
+
+ACTIVATION = replace(TANH, name="kill", value=lambda z: os.kill(os.getpid(), 9))
+"""
+
+
+def test_a_cell_that_kills_its_process_takes_no_other_along(here, table):
+    (here / "users_kill.py").write_text(KILL)
+    (here / "my" / "activation").mkdir(parents=True)
+    (here / "my" / "activation" / "kill.yaml").write_text("_target_: users_kill.ACTIVATION\n")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "backproof", "sweep", "--config-dir", "my", "data=xor", "output=sigmoid"),
+            *("network.hidden=[3]", "training=none", "engine.jobs=2", "activation=relu,kill,tanh,elu,gelu"),
+        ],
+        capture_output=True, text=True, cwd=here, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    found = table().set_index("activation")
+    assert found["status"].drop("kill").eq("ok").all()
+    assert found["status"]["kill"] == "killed"
+    assert "died" in found["error"]["kill"]
+
+
 def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(tiny, table, monkeypatch):
     real = commands.run
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backproof.sweeps import work
-from backproof.sweeps.engine import CELLS_PER_TASK, Engine, run, tasks_of
+from backproof.sweeps.engine import CELLS_PER_TASK, MOST_PER_TASK, Engine, run, tasks_of
 from backproof.sweeps.store import Store
 from backproof.sweeps.work import compute
 
@@ -108,6 +108,13 @@ def test_tasks_hold_every_cell_once_and_keep_shared_gradients_together(cells):
             homes.setdefault(case.numeric_key, set()).add(i)
     assert all(len(home) == 1 for home in homes.values())
     assert max(map(len, tasks)) <= CELLS_PER_TASK
+
+
+def test_many_cells_that_share_a_gradient_still_keep_every_worker_busy(grid):
+    found = grid("data=xor", "training.learning_rate=range(1,101)")
+    assert len({c.case.numeric_key for c in found.cells}) == 1
+    sizes = [len(task) for task in tasks_of(c.case for c in found.cells)]
+    assert sorted(sizes) == [4, MOST_PER_TASK, MOST_PER_TASK]
 
 
 def test_no_cells_no_tasks():

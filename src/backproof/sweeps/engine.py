@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import cast
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 
 from backproof.sweeps.case import Case
@@ -14,6 +17,9 @@ from backproof.sweeps.work import Outcome, compute
 
 CELLS_PER_TASK = 12
 """Cells of a task: enough to share their work, few enough that rows come every second or so."""
+
+MOST_PER_TASK = 48
+"""Where more cells share one numeric gradient, computing it again is cheaper than an idle worker."""
 
 BACKENDS = ("loky", "threading", "sequential")
 
@@ -43,8 +49,8 @@ def tasks_of(cases: Iterable[Case]) -> list[list[Case]]:
     tasks: list[list[Case]] = []
     for _, relatives in groupby(sorted(cases, key=family), key=family):
         task: list[Case] = []
-        for _, sharing in groupby(sorted(relatives, key=numeric), key=numeric):
-            shared = list(sharing)
+        shares = [list(group) for _, group in groupby(sorted(relatives, key=numeric), key=numeric)]
+        for shared in (s[i : i + MOST_PER_TASK] for s in shares for i in range(0, len(s), MOST_PER_TASK)):
             if task and len(task) + len(shared) > CELLS_PER_TASK:
                 tasks.append(task)
                 task = []
@@ -70,10 +76,44 @@ def run(
                 write(outcomes)
                 yield outcomes
         return
-    limits = {"inner_max_num_threads": 1} if engine.backend == "loky" else {}
-    with threadpool_limits(1), parallel_config(backend=engine.backend, n_jobs=workers, **limits):
-        for outcomes in Parallel(return_as="generator_unordered", batch_size=1)(
-            delayed(compute)(t) for t in tasks
-        ):
-            write(outcomes)
-            yield outcomes
+    for outcomes in _in_parallel(tasks, engine.backend, workers):
+        write(outcomes)
+        yield outcomes
+
+
+def _in_parallel(tasks: list[list[Case]], backend: str, workers: int) -> Iterator[list[Outcome]]:
+    """Outcomes of the tasks as they come.
+
+    A process that dies, of memory or in somebody's compiled code, takes all tasks in flight with it; their
+    cells are then computed one at a time, so that only the one to blame is lost.
+    """
+    limits = {"inner_max_num_threads": 1} if backend == "loky" else {}
+    with threadpool_limits(1), parallel_config(backend=backend, n_jobs=workers, **limits):
+        while tasks:
+            done: set[int] = set()
+            try:
+                for number, outcomes in Parallel(return_as="generator_unordered", batch_size=1)(
+                    delayed(_numbered)(i, task) for i, task in enumerate(tasks)
+                ):
+                    done.add(number)
+                    yield outcomes
+                return
+            except TerminatedWorkerError:
+                left = [task for i, task in enumerate(tasks) if i not in done]
+                # joblib hands out twice as many tasks as there are workers, in order.
+                suspects, tasks = left[: 2 * workers], left[2 * workers :]
+            for case in itertools.chain.from_iterable(suspects):
+                yield [_alone(case)]
+
+
+def _numbered(number: int, task: list[Case]) -> tuple[int, list[Outcome]]:
+    return number, compute(task)
+
+
+def _alone(case: Case) -> Outcome:
+    try:
+        # Two workers, because joblib would run a single one within this process.
+        (outcomes,) = Parallel(n_jobs=2)([delayed(compute)([case])])
+    except TerminatedWorkerError:
+        return Outcome(case.id, "killed", "the process that computed it died, of memory or in compiled code")
+    return cast(Outcome, outcomes[0])
