@@ -1,5 +1,7 @@
 """Wrong input: exit status 2, one line that names what is wrong, and nothing has happened."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -100,8 +102,14 @@ def test_arguments(program, here, nothing_runs, given):
     assert_refused(program(*arguments), here, nothing_runs, says)
 
 
-@pytest.mark.parametrize("given", WRONG_GRIDS, ids=lambda g: " ".join(g[0]))
-@pytest.mark.parametrize("flags", [("sweep", "-m"), ("check",)], ids=" ".join)
+COMMANDS = itertools.cycle([("sweep",), ("sweep", "-m"), ("plan",), ("check",)])
+
+
+@pytest.mark.parametrize(
+    ("flags", "given"),
+    zip(COMMANDS, WRONG_GRIDS, strict=False),
+    ids=lambda v: " ".join(v if isinstance(v, tuple) else v[0]),
+)
 def test_grids(program, here, nothing_runs, flags, given):
     arguments, *says = given
     assert_refused(program(*flags, *arguments), here, nothing_runs, says)

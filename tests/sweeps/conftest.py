@@ -8,14 +8,20 @@ from backproof import paths
 from backproof.sweeps.grid import expand
 
 
-def loader_of(folder):
+def _loader_of(folder):
     with initialize_config_dir(str(folder), version_base="1.3"):
         return GlobalHydra.instance().config_loader()
 
 
 @pytest.fixture(scope="session")
 def loader():
-    return loader_of(paths.conf())
+    return _loader_of(paths.conf())
+
+
+@pytest.fixture
+def loader_of():
+    """A configuration folder to its loader."""
+    return _loader_of
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import shlex
 import shutil
 
 import pytest
-from conftest import loader_of
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -96,14 +95,14 @@ OWN_CHOICES = {
 
 
 @pytest.mark.parametrize("name", OWN_CHOICES)
-def test_files_that_do_more_than_fill_their_place_are_composed_as_by_hydra(own_conf, name):
+def test_files_that_do_more_than_fill_their_place_are_composed_as_by_hydra(own_conf, loader_of, name):
     (own_conf / "activation" / f"{name}.yaml").write_text(OWN_CHOICES[name])
     overrides = [f"activation={name}", "relu_at_zero=0.25", "output=sigmoid"]
     (cell,) = expand(loader_of(own_conf), "config", overrides, None).cells
     assert cell.case == cell_of(*by_hydra(*overrides, folder=own_conf, resolve=True)).case
 
 
-def test_an_added_key_goes_through_hydra(own_conf):
+def test_an_added_key_goes_through_hydra(own_conf, loader_of):
     (own_conf / "activation" / "bare.yaml").write_text("_target_: backproof.network.activations.leaky_relu\n")
     overrides = ["activation=bare", "+activation.slope=0.25", *QUICK]
     (cell,) = expand(loader_of(own_conf), "config", overrides, None).cells
