@@ -107,7 +107,7 @@ COMMANDS = itertools.cycle([("sweep",), ("sweep", "-m"), ("plan",), ("check",)])
 
 @pytest.mark.parametrize(
     ("flags", "given"),
-    zip(COMMANDS, WRONG_GRIDS, strict=False),
+    list(zip(COMMANDS, WRONG_GRIDS, strict=False)),
     ids=lambda v: " ".join(v if isinstance(v, tuple) else v[0]),
 )
 def test_grids(program, here, nothing_runs, flags, given):
