@@ -108,7 +108,7 @@ COMMANDS = itertools.cycle([("sweep",), ("sweep", "-m"), ("plan",), ("check",)])
 @pytest.mark.parametrize(
     ("flags", "given"),
     list(zip(COMMANDS, WRONG_GRIDS, strict=False)),
-    ids=lambda v: " ".join(v if isinstance(v, tuple) else v[0]),
+    ids=lambda v: " ".join(v[0] if isinstance(v[0], list) else v),
 )
 def test_grids(program, here, nothing_runs, flags, given):
     arguments, *says = given
