@@ -238,8 +238,11 @@ def expand(
     grid = Grid()
     seen: set[Case] = set()
     excluded = _Excluder(experiment.exclude if experiment else ())
+    composers: dict[tuple[str, ...], Composer] = {}
     for request in requests(loader, arguments, experiment):
-        composer = Composer(loader, config_name, request.extra)
+        if request.extra not in composers:
+            composers[request.extra] = Composer(loader, config_name, request.extra)
+        composer = composers[request.extra]
         grid.defaults = composer.base
         for settings, overrides, times in _points(composer, request.axes):
             grid.requested += times
