@@ -14,7 +14,9 @@ Each budget is the sum of the two and of the analytic gradient's own round-off.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,8 +29,13 @@ from backproof.network.arrays import Array, unit_roundoff
 ROUNDINGS = 3.0
 """Units of round-off that one elementary function is allowed: a library's log or exp errs by about one."""
 
-TRUNCATION_SAFETY = 2.0
-"""How far the third derivative within the step may exceed the one measured around it."""
+TRUNCATION_SAFETY = 12.0
+"""How far truncation may exceed what the third derivative measured around the point says.
+
+The worst for one term is a jump J of the second derivative (ELU's at zero): a central difference
+with step δ errs by up to δ·J/4, and the probe, with η = 2δ, reads δ²/6 · J/(2η) = δ·J/24 of
+truncation from it. Another factor of two, since jumps of several outputs may cancel in the probe.
+"""
 
 SHRINK = 8.0
 """By how much a probe is shortened while there is a kink in its reach."""
@@ -47,8 +54,11 @@ class LayerAccount:
         noise: the largest rounding error of f's terms under a move of z_ij.
         reach: how far z_ij may move with no kink within four times that distance.
         blocked: a kink so near that no usable step avoids it.
+        unsure: how far secants around a blocked z_ij differ in slope, so how far a difference that
+            comes near its kink may be off; 0 elsewhere, infinite at the edge of the loss's domain.
         through: Σ_k |∂f/∂z_next,k|·|W_next[k, j]|, the weight with which an error of the unit's
             value arrives at the loss; the output's own slope in the last layer.
+        backward: what rounding of y and of the loss's slope can make of ∂f/∂z_ij in an analytic gradient.
     """
 
     slope: Array
@@ -56,7 +66,9 @@ class LayerAccount:
     noise: Array
     reach: Array
     blocked: NDArray[np.bool_]
+    unsure: Array
     through: Array
+    backward: Array
 
 
 def account(loss: PerturbedLoss, step: float | None) -> list[LayerAccount]:
@@ -78,14 +90,15 @@ def _account_layer(
     size = np.abs(loss.forward.inputs[layer]).max(axis=1, initial=0).astype(kind)
     start = np.full(len(z), best_step(z.dtype), kind) if step is None else size * step
     reach = np.repeat(start[:, None], z.shape[1], axis=1)
-    slope, third = np.zeros(z.shape, kind), np.zeros(z.shape, kind)
+    slope, third, swing, unsure = (np.zeros(z.shape, kind) for _ in range(4))
     pending = reach > 0
     blocked = np.zeros(z.shape, bool)
     smallest = smallest_step(z.dtype)
     while pending.any():
         samples, units = np.nonzero(pending)
-        s, t, kinked = _probe(loss, layer, samples, units, 2 * reach[samples, units])
-        slope[samples, units], third[samples, units] = s, t
+        *measured, kinked = _probe(loss, layer, samples, units, 2 * reach[samples, units])
+        for array, values in zip((slope, third, swing, unsure), measured, strict=True):
+            array[samples, units] = values
         shorter = reach[samples, units] / SHRINK
         stuck = kinked & (shorter < smallest)
         blocked[samples[stuck], units[stuck]] = True
@@ -98,18 +111,29 @@ def _account_layer(
     reach[blocked] = np.repeat(start[:, None], z.shape[1], axis=1)[blocked]
     if blocked.any():
         third[blocked] = third[~blocked].max(initial=0.0)
+    unsure[~blocked] = 0
     noise, through = _noise(loss, layer, slope, above)
-    return LayerAccount(slope, third, noise, reach, blocked, through)
+    noise += ROUNDINGS * unit_roundoff(z.dtype) * swing
+    if layer == loss.last:
+        backward = backward_error_at_output(loss).astype(kind)
+    else:
+        arriving = above[0].backward @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
+        backward = _slope_size(loss.problem.activation.value, z).astype(kind) * arriving
+    return LayerAccount(slope, third, noise, reach, blocked, unsure, through, backward)
 
 
 def _probe(
     loss: PerturbedLoss, layer: int, samples: Index, units: Index, eta: Array
-) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Slope and third derivative at ±η, ±2η, and whether a kink lies between −2η and 2η.
+) -> tuple[Array, Array, Array, Array, NDArray[np.bool_]]:
+    """What four moves, by ±η and ±2η, tell of a pre-activation.
+
+    Slope; third derivative; by how much the terms grow over ±η, rounding with them; how far slopes of
+    secants spread, where there is a kink; whether there is one.
 
     (8(f₁ − f₋₁) − (f₂ − f₋₂)) / 12η and (f₂ − 2f₁ + 2f₋₁ − f₋₂) / 2η³, errors O(η⁴) and O(η²).
     """
-    slope, third = np.empty_like(eta), np.empty_like(eta)
+    slope, third, swing = (np.empty_like(eta) for _ in range(3))
+    spread = np.zeros_like(eta)
     kinked = np.empty(len(eta), bool)
     block = max(1, PROBES_AT_ONCE // loss.width(layer))
     for start in range(0, len(eta), block):
@@ -120,6 +144,9 @@ def _probe(
         e = step.astype(eta.dtype)
         near_up, near_down = loss.moved(layer, i, j, step), loss.moved(layer, i, j, -step)
         far_up, far_down = loss.moved(layer, i, j, 2 * step), loss.moved(layer, i, j, -2 * step)
+        at_rest = loss.base_terms(layer, i, j)
+        sizes = [np.abs(m.terms).sum(axis=1) for m in (near_up, near_down)]
+        swing[cut] = np.maximum(np.fmax(*sizes) - np.abs(at_rest).sum(axis=1), 0)
         near = difference(near_up.terms, near_down.terms)
         far = difference(far_up.terms, far_down.terms)
         slope[cut] = (8 * near - far) / (12 * e)
@@ -127,7 +154,17 @@ def _probe(
         kinked[cut] = (
             sides_differ(far_up, far_down) | sides_differ(near_up, far_up) | sides_differ(near_down, far_down)
         )
-    return slope, third, kinked
+        # The edge of the function's domain within reach is as bad as a kink.
+        kinked[cut] |= ~np.isfinite(third[cut])
+        if kinked[cut].any():
+            rest = loss.moved(layer, i, j, np.zeros_like(step))
+            ends = (far_down, near_down, rest, near_up, far_up)
+            secants = np.stack([difference(b.terms, a.terms) for a, b in pairwise(ends)]) / e
+            secants[~np.isfinite(secants)] = np.nan
+            spread[cut] = np.where(np.isnan(secants).any(axis=0), np.inf, np.ptp(secants, axis=0))
+            known = np.where(np.isnan(secants), 0, np.abs(secants)).max(axis=0)
+            slope[cut] = np.where(np.isfinite(slope[cut]), slope[cut], known)
+    return slope, third, np.nan_to_num(swing, nan=0, posinf=0), spread, kinked
 
 
 def _noise(loss: PerturbedLoss, layer: int, slope: Array, above: list[LayerAccount]) -> tuple[Array, Array]:
@@ -177,6 +214,54 @@ def _output_noise(loss: PerturbedLoss, u: float, kind: np.dtype[Any]) -> Array:
     return np.asarray(ROUNDINGS * (u * sizes + jitter))
 
 
+def backward_error_at_output(loss: PerturbedLoss) -> Array:
+    """By how much rounding can move ∂f/∂z at the output, however it is worked out; (N, m).
+
+    A gradient is computed from the rounded y. That moves the loss's slope L'(y) by L''(y)·ulp(y),
+    which is large where 1/(1 − y) is, and its own evaluation errs by a few u of its size. L', L'' and
+    the output's slope are differences of values in a wider precision; no derivative is taken on trust.
+    """
+    problem, y, z = loss.problem, loss.forward.outputs, loss.forward.pre_activations[-1]
+    u, kind = unit_roundoff(y.dtype), _wider(y.dtype)
+    outputs, targets = y.astype(kind), problem.targets.astype(kind)
+    ulp = np.abs(np.spacing(y)).astype(kind)
+    step = np.maximum(ulp, np.sqrt(u) * np.abs(outputs))
+    if problem.loss.uses_clip:  # stay on this side of the logarithms' poles
+        for end in (problem.loss.domain.low, problem.loss.domain.high):
+            distance = np.abs(outputs - end) / 4
+            step = np.where(distance > 0, np.minimum(step, np.maximum(distance, ulp)), step)
+    slope, curvature = np.zeros_like(outputs), np.zeros_like(outputs)
+    for k in range(y.shape[1]):
+        moved = np.zeros_like(outputs)
+        moved[:, k] = step[:, k]
+        up, rest, down = (
+            problem.loss.terms(outputs + way * moved, targets, problem.clip, problem.eps)
+            for way in (1, 0, -1)
+        )
+        slope[:, k] = np.abs((up - down).sum(axis=1)) / (2 * step[:, k])
+        curvature[:, k] = np.abs(((up - rest) + (down - rest)).sum(axis=1)) / step[:, k] ** 2
+    slope, curvature = (np.where(np.isfinite(x), x, 0) for x in (slope, curvature))
+    size = slope if problem.loss.uses_clip else slope + np.abs(targets)
+    error = curvature * ulp + ROUNDINGS * u * size
+    if problem.output.elementwise:
+        return np.asarray(_slope_size(problem.output.value, z) * error)
+    # Softmax couples the outputs: |J| ≤ y_k (1 at k + y), and y (g − Σ g y) cancels.
+    error = error + ROUNDINGS * u * slope
+    return np.asarray(outputs * (error + (outputs * error).sum(axis=1, keepdims=True)))
+
+
+def _slope_size(value: Callable[[Array], Array], z: Array) -> Array:
+    """|f'(z)| by central differences of f in a wider precision."""
+    kind = _wider(z.dtype)
+    wide_z = z.astype(kind)
+    step = np.sqrt(unit_roundoff(z.dtype)) * np.maximum(np.abs(wide_z), 1)
+    return np.asarray(np.abs(value(wide_z + step) - value(wide_z - step)) / (2 * step))
+
+
+def _wider(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    return np.float64 if dtype in (np.float16, np.float32) else np.longdouble
+
+
 def steps_of(account: LayerAccount, inputs: Array, step: float | None) -> Array:
     """The step of every parameter of a layer, (units, inputs): the longest that stays within reach.
 
@@ -197,14 +282,31 @@ def steps_of(account: LayerAccount, inputs: Array, step: float | None) -> Array:
     return power_of_two_below(steps)
 
 
-def budgets_of(account: LayerAccount, inputs: Array, steps: Array, depth: int) -> Array:
-    """The largest |analytic − numeric| that arithmetic can explain, per parameter, (units, inputs)."""
+def budgets_of(account: LayerAccount, inputs: Array, steps: Array, depth: int, scale: float) -> Array:
+    """The largest |analytic − numeric| that arithmetic can explain, per parameter, (units, inputs).
+
+    `depth` is the number of layers; `scale` turns the sum of all terms into the loss.
+    """
     u = unit_roundoff(inputs.dtype)
     a = np.abs(inputs).astype(account.reach.dtype)
     h = np.where(steps > 0, steps, 1)
     truncation = TRUNCATION_SAFETY * h**2 / 6 * (account.third.T @ a**3)
     roundoff = (account.noise.T @ (a > 0)) / h
-    # The analytic gradient: two matrix products a layer, each sum of n terms off by about √n·u.
-    roundings = ROUNDINGS * (depth + 1) + np.sqrt(len(a))
-    analytic = roundings * u * (account.through.T @ a)
-    return np.asarray(np.where(steps > 0, truncation + roundoff + analytic, 0))
+    # The analytic gradient: two matrix products a layer, each sum of n terms off by √n·u, or twice that.
+    roundings = ROUNDINGS * (depth + 1) + 2 * np.sqrt(len(a))
+    analytic = roundings * u * (account.through.T @ a) + account.backward.T @ a
+    # Products below the smallest number of the precision are rounded to a multiple of it.
+    lost = float(np.finfo(inputs.dtype).smallest_subnormal) * (1 + len(a) + a.sum(axis=0))
+    return np.asarray(np.where(steps > 0, (truncation + roundoff + analytic) * scale + lost, 0))
+
+
+def unsure_of(account: LayerAccount, inputs: Array) -> Array:
+    """What blocked pre-activations add to the budget of a parameter that passes none of their kinks."""
+    sure = not account.unsure.any()
+    a = np.abs(inputs).astype(account.reach.dtype)
+    shape = (account.unsure.shape[1], a.shape[1])
+    if sure:
+        return np.zeros(shape, account.reach.dtype)
+    finite = np.where(np.isfinite(account.unsure), account.unsure, 0).T @ a
+    endless = np.isinf(account.unsure).astype(a.dtype).T @ (a > 0)
+    return np.asarray(np.where(endless > 0, np.inf, finite))

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.differences.accounting import PROBES_AT_ONCE, LayerAccount, account, budgets_of, steps_of
+from backproof.differences.accounting import (
+    PROBES_AT_ONCE,
+    LayerAccount,
+    account,
+    budgets_of,
+    steps_of,
+    unsure_of,
+)
 from backproof.differences.perturbed import Index, PerturbedLoss, difference, sides_differ, wide
 from backproof.differences.steps import realised
 from backproof.network.arrays import Array, Weights
@@ -82,7 +89,7 @@ def numeric_gradient(
             inputs = forward.inputs[layer]
             steps = steps_of(measured, inputs, step)
             chosen = np.ones(w.shape, bool) if selected is None else selected[layer]
-            budget = budgets_of(measured, inputs, steps, len(weights)) * problem.scale
+            budget = budgets_of(measured, inputs, steps, len(weights), problem.scale)
             layers.append(_difference_layer(loss, layer, w, steps, budget, chosen, measured))
     return Numeric(layers, finite=True)
 
@@ -130,6 +137,9 @@ def _difference_layer(
             low[j, p] = slopes.min(axis=0) * loss.problem.scale - slack
             high[j, p] = slopes.max(axis=0) * loss.problem.scale + slack
             budget[j, p] += np.where(on_kink, BEND_SLACK * bends * loss.problem.scale, 0)
+    # Where a step comes near a kink and stays on its side, the slope may already be another one.
+    near = unsure_of(measured, loss.forward.inputs[layer]) * loss.problem.scale
+    budget = np.where(crossed | touched, budget, budget + near)
     return NumericLayer(gradient, budget, steps, selected, crossed, touched, low, high, measured)
 
 
