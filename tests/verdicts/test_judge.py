@@ -136,7 +136,7 @@ def test_in_every_precision_a_right_gradient_agrees_and_a_doubled_one_does_not(p
     assert judged(*network, tamper=scaled(2)).verdict is VERDICTS["wrong rule"]
 
 
-SMALL = random_problem(1, loss="logistic")
+SMALL = random_problem(0, loss="logistic")
 ENTRIES = [(layer, *at) for layer, w in enumerate(SMALL[1]) for at in np.ndindex(w.shape)]
 
 
@@ -163,6 +163,20 @@ def test_the_worst_parameter_is_the_planted_one(at, name):
     np.testing.assert_allclose(tensor.analytic, 1.001 * right[at[0]][at[1:]], rtol=1e-12)
     np.testing.assert_allclose(tensor.numeric, right[at[0]][at[1:]], rtol=1e-6)
     np.testing.assert_allclose(tensor.excess, abs(tensor.analytic - tensor.numeric) / tensor.budget)
+
+
+@pytest.mark.parametrize(
+    ("budgets", "name"), [(0.95, "agrees"), (-0.95, "agrees"), (1.05, "wrong rule"), (-1.05, "wrong rule")]
+)
+def test_the_line_is_drawn_at_the_budget(budgets, name):
+    problem, weights = SMALL
+    numeric = numeric_gradient(problem, weights)
+    gradient = [layer.gradient.copy() for layer in numeric.layers]
+    gradient[1][1, 2] += budgets * numeric.layers[1].budget[1, 2]
+    found = judge(gradient, numeric, look_at_outputs(problem, problem.forward(weights)))
+    assert found.verdict is VERDICTS[name]
+    assert found.worst_parameter == "W2[1,2]"
+    assert found.excess == pytest.approx(abs(budgets), rel=1e-3)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -202,7 +216,7 @@ def test_the_tensors_that_disagree_and_the_topmost_layer_are_named(fault, wrong,
     found = judged(*generic(), BackwardRule(fault=FAULTS[fault]))
     assert {t.name for t in found.tensors if t.disagreeing} == wrong
     assert {t.name for t in found.tensors if t.excess > 1} == wrong
-    assert found.causes[0] == cause
+    assert found.causes == (cause,)
     assert [t.name for t in found.tensors] == ["W1", "b1", "W2", "b2", "W3", "b3"]
     assert [t.size for t in found.tensors] == [16, 4, 20, 5, 15, 3]
 
@@ -228,6 +242,17 @@ def test_only_selected_parameters_are_judged(rule):
     assert found.parameters == 2
     assert [(t.name, t.size, t.worst) for t in found.tensors] == [("W1", 1, "W1[1,2]"), ("b3", 1, "b3[0]")]
     assert found.verdict is VERDICTS["agrees" if rule is EXACT else "wrong rule"]
+
+
+def test_of_equal_gradients_a_selected_parameter_is_shown_and_none_is_the_worst():
+    problem, weights = generic()
+    selected = [np.zeros(w.shape, bool) for w in weights]
+    selected[1][3, 2] = True
+    numeric = numeric_gradient(problem, weights, selected=selected)
+    gradient = [layer.gradient for layer in numeric.layers]
+    found = judge(gradient, numeric, look_at_outputs(problem, problem.forward(weights)))
+    assert [(t.worst, t.excess) for t in found.tensors] == [("W2[3,2]", 0)]
+    assert (found.worst_parameter, found.gradient_error) == (None, 0)
 
 
 def test_nothing_selected_is_nothing_wrong():
