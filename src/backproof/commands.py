@@ -123,8 +123,7 @@ def plan(request: Request, _launcher: Any = None) -> int:
     todo, seconds = [c for c in grid.cells if not c.excluded], SECONDS_PER_CELL
     if (folder / STORE_FILE).is_file():
         with read_only(folder) as store:
-            known = store.statuses(c.case.id for c in grid.cells)
-            todo = [c for c in todo if known.get(c.case.id, "pending") == "pending"]
+            todo = _missing(store, grid, request.retry_failed)
             seconds = store.mean_seconds() or seconds
     excluded = [c for c in grid.cells if c.excluded]
     out.print(f"{grid.requested} points in the grid of {folder}")
@@ -194,7 +193,7 @@ def _grid(request: Request, experiment: Experiment | None) -> Grid:
 
 
 def _count(grid: Grid) -> str:
-    words = [f"{len(grid.cells)} cells"]
+    words = [f"{len(grid.cells)} cell{'s' if len(grid.cells) != 1 else ''}"]
     if grid.duplicates:
         words.append(f"{grid.duplicates} duplicates")
     excluded = sum(c.excluded is not None for c in grid.cells)
@@ -206,7 +205,7 @@ def _count(grid: Grid) -> str:
 def _missing(store: Store, grid: Grid, retry_failed: bool) -> list[Cell]:
     known = store.statuses(c.case.id for c in grid.cells)
     wanted = {"pending", "failed", "killed", "timeout"} if retry_failed else {"pending"}
-    return [c for c in grid.cells if not c.excluded and known[c.case.id] in wanted]
+    return [c for c in grid.cells if not c.excluded and known.get(c.case.id, "pending") in wanted]
 
 
 def _run_on_engine(store: Store, todo: Sequence[Cell], engine: Engine) -> None:
@@ -250,7 +249,9 @@ def _finish(store: Store, folder: Path, grid: Grid) -> int:
     statuses = store.statuses(c.case.id for c in grid.cells)
     failed = [c for c in grid.cells if statuses[c.case.id] in ("failed", "killed", "timeout")]
     if failed:
-        err.print(f"{len(failed)} cells failed; why is in {folder / 'cells.csv'}, column 'error'")
+        err.print(
+            f"{len(failed)} of {len(grid.cells)} cells failed; why is in {folder / 'cells.csv'}, column 'error'"
+        )
     out.print(f"report: {folder / 'report.html'}")
     return SOME_FAILED if failed else OK
 

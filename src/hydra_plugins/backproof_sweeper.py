@@ -60,5 +60,10 @@ class BackproofSweeper(Sweeper):
             folders=[s.path for s in self.config.hydra.runtime.config_sources if s.schema == "file"],
             retry_failed=self.retry_failed,
         )
+        if self.command not in commands.RUN:
+            from backproof.sweeps.settings import ConfigurationError
+
+            known = ", ".join(commands.RUN)
+            raise ConfigurationError(f"hydra.sweeper.command: must be one of {known}; not '{self.command}'")
         jobs.status = commands.RUN[self.command](request, launcher)
         return jobs.status

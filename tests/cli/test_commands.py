@@ -93,7 +93,7 @@ def test_info_runs_nothing(program, here):
 def test_a_sweep_of_one_cell(tiny, here, table):
     done = tiny("sweep")
     assert done.status == 0
-    assert "results/sweep: 1 cells; 0 already there, 1 to run" in done.err
+    assert "results/sweep: 1 cell; 0 already there, 1 to run" in done.err
     assert "results/sweep/report.html" in done.out
     (row,) = table().to_dict("records")
     assert (row["status"], row["verdict"], row["data"], row["attempts"]) == ("ok", "agrees", "xor", 1)
@@ -149,7 +149,7 @@ def test_a_wider_grid_runs_only_the_new(tiny, table):
 
 def test_duplicates_are_run_once_and_said(tiny, table):
     done = tiny("sweep", "activation=tanh", "output=sigmoid", "relu_at_zero=0,0.5,1")
-    assert "1 cells, 2 duplicates; 0 already there, 1 to run" in done.err
+    assert "1 cell, 2 duplicates; 0 already there, 1 to run" in done.err
     assert len(table()) == 1
 
 
@@ -304,7 +304,7 @@ SOME_FAIL = ("--config-dir", "my", "activation=relu,boom", "output=sigmoid")
 def test_a_cell_that_fails_has_a_row_and_the_status_says_so(tiny, program, table, armed):
     done = tiny("sweep", *SOME_FAIL)
     assert done.status == 1
-    assert "1 cells failed; why is in results/sweep/cells.csv" in done.err
+    assert "1 of 2 cells failed; why is in results/sweep/cells.csv" in done.err
     assert "Traceback" not in done.err
     found = table().set_index("activation")
     assert found["status"].to_dict() == {"relu": "ok", "boom": "failed"}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import cast
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
@@ -102,7 +101,7 @@ def _in_parallel(tasks: list[list[Case]], backend: str, workers: int) -> Iterato
                 left = [task for i, task in enumerate(tasks) if i not in done]
                 # joblib hands out twice as many tasks as there are workers, in order.
                 suspects, tasks = left[: 2 * workers], left[2 * workers :]
-            for case in itertools.chain.from_iterable(suspects):
+            for case in chain.from_iterable(suspects):
                 yield [_alone(case)]
 
 
