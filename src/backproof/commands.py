@@ -249,9 +249,8 @@ def _finish(store: Store, folder: Path, grid: Grid) -> int:
     statuses = store.statuses(c.case.id for c in grid.cells)
     failed = [c for c in grid.cells if statuses[c.case.id] in ("failed", "killed", "timeout")]
     if failed:
-        err.print(
-            f"{len(failed)} of {len(grid.cells)} cells failed; why is in {folder / 'cells.csv'}, column 'error'"
-        )
+        why = f"why is in {folder / 'cells.csv'}, column 'error'"
+        err.print(f"{len(failed)} of {len(grid.cells)} cells failed; {why}")
     out.print(f"report: {folder / 'report.html'}")
     return SOME_FAILED if failed else OK
 
