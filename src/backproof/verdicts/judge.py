@@ -77,7 +77,7 @@ def look_at_outputs(problem: Problem, forward: Forward) -> Outputs:
 
 def gradient_error(analytic: Array, numeric: Array) -> float | None:
     """‖a − n‖₂ / (‖a‖₂ + ‖n‖₂); both are scaled first, so that no square over- or underflows."""
-    size = max(np.abs(analytic).max(initial=0), np.abs(numeric).max(initial=0))
+    size = np.maximum(np.abs(analytic).max(initial=0), np.abs(numeric).max(initial=0))  # NaN is passed on
     if not np.isfinite(size):
         return None
     if size == 0:
@@ -192,7 +192,8 @@ def _not_finite(numeric: Numeric, analytic: Sequence[Array], outputs: Outputs) -
     causes = []
     if not numeric.finite:
         causes.append("loss not finite")
-    if not all(np.isfinite(a).all() for a in analytic):
+    chosen = [layer.selected for layer in numeric.layers] or [np.ones(a.shape, bool) for a in analytic]
+    if not all(np.isfinite(a[s]).all() for a, s in zip(analytic, chosen, strict=True)):
         causes.append("analytic gradient not finite")
     if not all(np.isfinite(layer.gradient[layer.selected]).all() for layer in numeric.layers):
         causes.append("numeric gradient not finite")
@@ -202,5 +203,5 @@ def _not_finite(numeric: Numeric, analytic: Sequence[Array], outputs: Outputs) -
         causes.append("outside domain")
     outside = not numeric.finite and outputs.outside_domain > 0
     verdict = v.OUTSIDE_DOMAIN if outside else v.NOT_FINITE
-    size = sum(a.size for a in analytic)
+    size = _count(chosen)
     return Judgement(verdict, tuple(causes), None, None, None, size, 0, 0, ())
