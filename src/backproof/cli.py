@@ -80,11 +80,14 @@ def _report(rest: list[str]) -> int:
         return commands.report(Path(rest[0]))
     except ConfigurationError as error:
         return _wrong(str(error))
+    except OSError as error:
+        return _wrong(f"{rest[0]}: the report cannot be written ({error})")
 
 
 def _hydra(command: str, rest: list[str]) -> int:
     """Let Hydra parse the arguments and compose; its sweeper then calls back into `commands`."""
     import hydra
+    import yaml
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -99,6 +102,7 @@ def _hydra(command: str, rest: list[str]) -> int:
         options.append("hydra.sweeper.retry_failed=true")
     try:
         rest = _flags_first(rest)
+        _refuse_ours(command, rest)
     except ConfigurationError as error:
         return _wrong(str(error))
     # Hydra prints its errors itself, with a traceback or a hint at one, unless it is told to raise them.
@@ -114,6 +118,8 @@ def _hydra(command: str, rest: list[str]) -> int:
         return _wrong(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         return _wrong(_translated(error, rest))
+    except yaml.YAMLError as error:
+        return _wrong(f"a configuration file is not readable as YAML: {error}")
     except KeyboardInterrupt:
         return 130
     finally:
@@ -144,6 +150,27 @@ def _flags_first(rest: Sequence[str]) -> list[str]:
     if known.multirun and not overrides:
         raise ConfigurationError("--multirun: needs axes, as in `-m activation=relu,tanh seed=0,1`")
     return [*(word for word in rest if word not in overrides), *overrides]
+
+
+def _refuse_ours(command: str, rest: Sequence[str]) -> None:
+    """What the commands set themselves, and what Hydra would answer with a traceback."""
+    from backproof.sweeps.settings import ConfigurationError
+
+    for word in rest:
+        key, equals, value = word.lstrip("+~").partition("=")
+        if equals and not key:
+            raise ConfigurationError(f"'{word}' is not an override: it names no key")
+        if key in ("hydra.mode", "hydra.sweeper.command", "hydra.sweeper.retry_failed"):
+            raise ConfigurationError(f"{key}: is set by the command itself")
+        if key == "hydra/sweeper" and command != "sweep" and value != "backproof":
+            raise ConfigurationError(f"hydra/sweeper: {command} needs backproof's own; not '{value}'")
+        if equals and value in ("", "null") and not key.startswith("hydra") and (paths.conf() / key).is_dir():
+            raise ConfigurationError(f"{key}: must be one of {', '.join(_choices(key, rest))}; not null")
+
+
+def _choices(group: str, rest: Sequence[str]) -> list[str]:
+    """A group's choices, ours and those of --config-dir."""
+    return sorted({path.stem for folder in _config_dirs(rest) for path in (folder / group).glob("*.yaml")})
 
 
 def _known_keys(folders: Sequence[Path]) -> list[str]:

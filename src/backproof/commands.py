@@ -6,7 +6,9 @@ import json
 import os
 import platform
 import shlex
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -102,8 +104,11 @@ def sweep(request: Request, launcher: Any = None) -> int:
         _describe(store, folder, grid, experiment, request)
         excluded = sum(c.excluded is not None for c in grid.cells)
         there = len(grid.cells) - excluded - len(todo)
+        _note_idle(grid)
         err.print(f"{folder}: {_count(grid)}; {there} already there, {len(todo)} to run")
-        interrupted = False
+        interrupted, status = False, OK
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: with a report
         try:
             if launcher is None:
                 _run_on_engine(store, todo, engine)
@@ -112,7 +117,11 @@ def sweep(request: Request, launcher: Any = None) -> int:
         except KeyboardInterrupt:
             interrupted = True
             err.print("interrupted: what is finished is kept, and the same command goes on from here")
-        status = _finish(store, folder, grid)
+        try:
+            status = _finish(store, folder, grid)
+        except KeyboardInterrupt:
+            interrupted = True
+            err.print(f"interrupted: `backproof report {folder}` writes tables and report")
     return INTERRUPTED if interrupted else status
 
 
@@ -125,6 +134,7 @@ def plan(request: Request, _launcher: Any = None) -> int:
         with read_only(folder) as store:
             todo = _missing(store, grid, request.retry_failed)
             seconds = store.mean_seconds() or seconds
+    _note_idle(grid)
     excluded = [c for c in grid.cells if c.excluded]
     out.print(f"{grid.requested} points in the grid of {folder}")
     out.print(f"  {grid.duplicates} duplicates: equal to another point in every setting that can matter")
@@ -157,6 +167,7 @@ def report(folder: Path) -> int:
     with read_only(folder) as store:
         _write_results(store, folder)
         failed = store.failed()
+    out.print(f"report: {folder / 'report.html'}")
     return SOME_FAILED if failed else OK
 
 
@@ -177,8 +188,10 @@ def compute_one(cell: Cell, name: str) -> float:
 
 
 def _grid(request: Request, experiment: Experiment | None) -> Grid:
-    own = [f"--config-dir={f}" for f in request.folders if Path(f) != paths.conf()]
-    grid = expand(request.loader, request.config_name, request.arguments, experiment, own[:1])
+    folders = [f for f in request.folders if Path(f) != paths.conf()]
+    own = [f"--config-dir={f}" for f in folders[:1]]
+    own += [f"hydra.searchpath=[{','.join(folders[1:])}]"] * bool(folders[1:])
+    grid = expand(request.loader, request.config_name, request.arguments, experiment, own)
     if experiment:
         from backproof.reports.validation import (  # pandas: only where needed
             validate_claims,
@@ -192,10 +205,15 @@ def _grid(request: Request, experiment: Experiment | None) -> Grid:
     return grid
 
 
+def _note_idle(grid: Grid) -> None:
+    for key in grid.idle:
+        err.print(f"note: {key} makes no difference to any of these cells")
+
+
 def _count(grid: Grid) -> str:
     words = [f"{len(grid.cells)} cell{'s' if len(grid.cells) != 1 else ''}"]
     if grid.duplicates:
-        words.append(f"{grid.duplicates} duplicates")
+        words.append(f"{grid.duplicates} duplicate{'s' if grid.duplicates != 1 else ''}")
     excluded = sum(c.excluded is not None for c in grid.cells)
     if excluded:
         words.append(f"{excluded} excluded")
@@ -232,7 +250,7 @@ def _describe(
         "experiment": content if experiment else None,
     }
     store.set_meta("provenance", json.dumps(about))
-    store.set_meta("experiment", json.dumps(content))
+    store.set_meta("experiment", json.dumps(content, default=str))  # YAML has dates
     write_text(folder / "provenance.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
     write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 

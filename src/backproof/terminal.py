@@ -37,7 +37,7 @@ def show_case(cell: Cell, console: Console) -> bool:
     if run:
         _show_run(run, console)
     console.print(f"\n{escape(cell.command)}", style="dim")
-    return verdict.right
+    return verdict.right or verdict is NOT_CHECKED
 
 
 def _show_judgement(judgement: Judgement, console: Console) -> None:

@@ -50,8 +50,15 @@ class BackproofSweeper(Sweeper):
             launcher = Plugins.instance().instantiate_launcher(
                 hydra_context=self.hydra_context, task_function=self.task_function, config=self.config
             )
+        loader = self.hydra_context.config_loader
+        for source in self.config.hydra.runtime.config_sources:
+            if source.provider.startswith("hydra.searchpath"):
+                # Hydra searches there while it composes only; we go on composing.
+                path = f"{source.schema}://{source.path}"
+                loader.get_search_path().prepend(source.provider, path, "schema")
+        loader.repository.initialize_sources(loader.get_search_path())  # type: ignore[attr-defined]
         request = commands.Request(
-            loader=self.hydra_context.config_loader,
+            loader=loader,
             config_name=self.config.hydra.job.config_name,
             arguments=list(arguments),
             name=self.config.name,

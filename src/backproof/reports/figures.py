@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 
 from backproof.reports import curves as training_curves
 from backproof.reports.heatmaps import heatmap, number
-from backproof.reports.tables import OFF, UNITS, Pivot, label, pivot, select, telling_axes
+from backproof.reports.tables import UNITS, Pivot, label, pivot, select, telling_axes
 from backproof.reports.validation import CURVES
+from backproof.sweeps.settings import OFF
 from backproof.verdicts import VERDICTS
 
 MOST_PLACES = 40

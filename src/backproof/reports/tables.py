@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backproof.sweeps.settings import GROUPS, VALUES, shown
+from backproof.sweeps.settings import GROUPS, OFF, VALUES, shown
 
 FAILED = ("failed", "killed", "timeout")
 """Statuses of cells that ran and have no result."""
@@ -40,7 +40,6 @@ UNITS = {
 """What a value is, for titles and scales."""
 
 OF_TRAINING = ("final_loss", "accuracy", "steps_to_threshold", "diverged_at", "dead_units", "cosine")
-OFF = "none"
 
 
 def select(cells: pd.DataFrame, where: str | None) -> pd.DataFrame:

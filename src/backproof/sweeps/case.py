@@ -16,7 +16,7 @@ from typing import cast
 import backproof
 from backproof.network.losses import Loss
 from backproof.sweeps import components
-from backproof.sweeps.settings import TARGET, ConfigurationError, Settings, Value
+from backproof.sweeps.settings import SAME, TARGET, ConfigurationError, Settings, Value
 
 RULE = ("delta", "relu_at_zero", "kink", "clip.backward", "fault")
 """The backward rule's settings; a group's name stands for its values too."""
@@ -109,8 +109,10 @@ def canonical(settings: Settings) -> Case:
         ConfigurationError: if a component cannot be built, or the data do not fit the loss.
     """
     s = dict(settings)
-    if s["output"] == "same":
+    if s["output"] == SAME:
         _copy_group(s, "activation", "output")
+    s.update(components.as_declared(s))
+    s.update(components.code_of(s))
     loss, clip = components.loss(s), components.clip(s)
     delta, fault = components.delta(s), components.fault(s)
     del fault  # built for its errors alone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from functools import cache, lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -12,13 +13,13 @@ from typing import Any, cast
 import numpy as np
 
 from backproof.data.dataset import DataError, Dataset
-from backproof.network.activations import Activation, Output
+from backproof.network.activations import Activation, Output, Softmax
 from backproof.network.arrays import PRECISIONS
 from backproof.network.clipping import Clip
 from backproof.network.faults import Fault
 from backproof.network.losses import Loss
 from backproof.network.rules import Delta
-from backproof.sweeps.settings import TARGET, ConfigurationError, Settings, Value, nearest
+from backproof.sweeps.settings import TARGET, ConfigurationError, Settings, Value, is_public, nearest
 from backproof.training.optimisers import Optimiser
 
 OWN_KEYS = {
@@ -27,6 +28,17 @@ OWN_KEYS = {
     "training": {"learning_rate", "steps", "batch", "threshold", "every"},
 }
 """Keys of a group that are the sweep's own rather than parameters of its component."""
+
+RECORDS: dict[str, tuple[type, ...]] = {
+    "activation": (Activation,),
+    "output": (Activation, Softmax),
+    "loss": (Loss,),
+    "clip": (Clip,),
+    "delta": (Delta,),
+    "fault": (Fault,),
+    "training": (Optimiser,),
+}
+"""What the target of each group has to be or to return."""
 
 Parameters = tuple[tuple[str, Value], ...]
 
@@ -39,7 +51,7 @@ def parameters(settings: Settings, group: str) -> Parameters:
         sorted(
             (k[len(prefix) :], v)
             for k, v in settings.items()
-            if k.startswith(prefix) and k[len(prefix) :] not in own
+            if k.startswith(prefix) and k[len(prefix) :] not in own and is_public(k)
         )
     )
 
@@ -56,7 +68,11 @@ def component(settings: Settings, group: str) -> Any:
             f"{group}={settings.get(group)}: its file needs a `{TARGET}:` that names code"
         )
     given = parameters(settings, group)
-    return _build(group, target, given, tuple(type(v) for _, v in given))
+    built = _build(group, target, given, tuple(type(v) for _, v in given))
+    if not isinstance(built, RECORDS[group]):
+        wanted = " or ".join(kind.__name__ for kind in RECORDS[group])
+        raise ConfigurationError(f"{group}.{TARGET}: {target} must give {wanted}; not {type(built).__name__}")
+    return built
 
 
 @cache
@@ -71,18 +87,69 @@ def _build(group: str, target: str, given: Parameters, _kinds: tuple[type, ...])
         return found(**dict(given))
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"{group}: {error}") from error
+    except Exception as error:  # somebody's own code
+        raise ConfigurationError(f"{group}: {target} raises {type(error).__name__}: {error}") from error
 
 
+@cache
 def _find(group: str, target: str) -> Any:
     try:
         return resolve_name(target)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(f"{group}.{TARGET}: cannot import {target} ({error})") from error
+    except Exception as error:  # importing runs somebody's own code
+        raise ConfigurationError(
+            f"{group}.{TARGET}: cannot import {target} ({type(error).__name__}: {error})"
+        ) from error
+
+
+def code_of(settings: Settings) -> Settings:
+    """A digest of each module outside this package that a target names, so that ids change when it does."""
+    digests: Settings = {}
+    for key, target in settings.items():
+        if key.endswith("." + TARGET) and isinstance(target, str) and not target.startswith("backproof."):
+            group = key.removesuffix("." + TARGET)
+            _find(group, target)
+            digests[f"{group}._code"] = _source_digest(target)
+    return digests
+
+
+def _source_digest(target: str) -> str | None:
+    parts = target.replace(":", ".").split(".")
+    for end in range(len(parts), 0, -1):
+        module = sys.modules.get(".".join(parts[:end]))
+        if module is not None:
+            path = getattr(module, "__file__", None)
+            return _digest(path, Path(path).stat().st_mtime_ns) if path and Path(path).is_file() else None
+    return None
+
+
+def as_declared(settings: Settings) -> Settings:
+    """Parameters as declared: 1 is 1.0 where a component takes a float, so that both mean one case."""
+    found: Settings = {}
+    for group in dict.fromkeys(k.partition(".")[0] for k in settings if k.endswith("." + TARGET)):
+        target = settings[f"{group}.{TARGET}"]
+        if not isinstance(target, str) or not callable(function := _find(group, target)):
+            continue
+        declared = _declared(group, target, function)
+        for name, value in parameters(settings, group):
+            if declared.get(name) == "float" and isinstance(value, int) and not isinstance(value, bool):
+                found[f"{group}.{name}"] = float(value)
+    return found
+
+
+def _declared(group: str, target: str, function: Any) -> dict[str, str]:
+    try:
+        return {k: str(p.annotation) for k, p in inspect.signature(function).parameters.items()}
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f"{group}.{TARGET}: {target} is not a function of known parameters"
+        ) from error
 
 
 _KINDS: dict[str, tuple[str, Any]] = {
     "float": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
-    "int": ("a whole number", lambda v: isinstance(v, int) and not isinstance(v, bool)),
+    "int": ("a whole number", lambda v: isinstance(v, int) and not isinstance(v, bool) and abs(v) < 2**63),
     "bool": ("true or false", lambda v: isinstance(v, bool)),
     "str": ("text", lambda v: isinstance(v, str)),
     "str | None": ("text or null", lambda v: v is None or isinstance(v, str)),

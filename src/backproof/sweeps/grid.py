@@ -29,6 +29,7 @@ from backproof.sweeps.schema import validate
 from backproof.sweeps.settings import (
     GROUPS,
     RUN,
+    SAME,
     ConfigurationError,
     Settings,
     Value,
@@ -38,6 +39,10 @@ from backproof.sweeps.settings import (
     ordered,
     shown,
 )
+
+MOST_VALUES = 100_000
+MOST_POINTS = 2_000_000
+"""Values of an axis and points of a grid: they are all known, and validated, before the first cell runs."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,17 @@ class Cell:
 
 @dataclass
 class Grid:
-    """The distinct cells of a sweep, in the order of the grid, and the default configuration."""
+    """The distinct cells of a sweep, in the order of the grid.
+
+    Attributes:
+        requested: how many points the grid has, duplicates included.
+        idle: axes with several values that make no difference to any cell.
+        defaults: the default configuration.
+    """
 
     cells: list[Cell] = field(default_factory=list)
     requested: int = 0
+    idle: list[str] = field(default_factory=list)
     defaults: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -202,7 +214,12 @@ def _axis(parser: OverridesParser, override: Override) -> Axis:
         raise ConfigurationError(
             f"{key}: an interval needs a sweeper that draws from it; use a list, range or choice"
         )
-    lines = [f"{key}={text}" for text in override.sweep_string_iterator()]
+    texts = itertools.islice(override.sweep_string_iterator(), MOST_VALUES + 1)
+    lines = [f"{key}={text}" for text in texts]
+    if len(lines) > MOST_VALUES:
+        raise ConfigurationError(
+            f"{key}: has more than {MOST_VALUES:,} values; at most so many make one axis"
+        )
     if not lines:
         raise ConfigurationError(f"{key}: {override.input_line} matches nothing")
     return Axis(key, tuple(_value(o) for o in _parsed(parser, lines)))
@@ -218,7 +235,9 @@ def _value(override: Override) -> Value:
 def cell_of(config: Mapping[str, Any], choices: Mapping[str, str]) -> Cell:
     """The cell of a configuration that Hydra composed, for jobs of its own launchers."""
     case = canonical(validate(flatten(config, choices)))
-    return Cell(case, _overrides(case, lambda _key, _value: True))
+    same = choices.get("output") == SAME and "activation" in case.values
+    named = _overrides(case, lambda key, _value: not (same and key.partition(".")[0] == "output"))
+    return Cell(case, (*named, f"output={SAME}") if same else named)
 
 
 def expand(
@@ -239,7 +258,9 @@ def expand(
     seen: set[Case] = set()
     excluded = _Excluder(experiment.exclude if experiment else ())
     composers: dict[tuple[str, ...], Composer] = {}
+    swept: dict[str, None] = {}
     for request in requests(loader, arguments, experiment):
+        swept.update(dict.fromkeys(a.key for a in request.axes if len(a.values) > 1))
         if request.extra not in composers:
             composers[request.extra] = Composer(loader, config_name, request.extra)
         composer = composers[request.extra]
@@ -251,6 +272,8 @@ def expand(
                 seen.add(case)
                 grid.cells.append(Cell(case, overrides(case), tuple(options)))
     grid.cells = excluded.apply(grid.cells)
+    there = {key for cell in grid.cells for key in cell.case.values}
+    grid.idle = [key for key in swept if key not in there]
     return grid
 
 
@@ -271,6 +294,9 @@ def _points(
         if axis.key not in known and axis.key not in composer.keys_of(axis.key.partition(".")[0]):
             names = [*composer.groups, *(k for k in known if is_public(k))]
             raise ConfigurationError(f"{axis.key}: unknown{nearest(axis.key, names)}")
+    points = math.prod(len(a.values) for a in axes)
+    if points > MOST_POINTS:
+        raise ConfigurationError(f"the grid has {points:,} points; at most {MOST_POINTS:,} make one sweep")
     for base in bases:
         # A value that this choice does not have cannot affect it: relu has no slope.
         here = [a for a in value_axes if a.key in base.settings]
@@ -309,13 +335,17 @@ class _Base:
 
     def overrides(self, case: Case) -> tuple[str, ...]:
         """The fewest overrides that make this case again."""
-        return _overrides(case, self._differs)
+        # The activation says what the output is, and may be a choice that no output file has.
+        if self.chosen.get("output") != SAME or "activation" not in case.values:
+            return _overrides(case, self._differs)
+        named = _overrides(case, lambda key, v: key.partition(".")[0] != "output" and self._differs(key, v))
+        return named if self.default_choices.get("output") == SAME else (*named, f"output={SAME}")
 
     def _differs(self, key: str, value: Value) -> bool:
         group, _, inner = key.partition(".")
         if not inner and group in GROUPS:
             return value != self.default_choices.get(group)
-        if group == "output" and self.chosen.get("output") == "same":
+        if group == "output" and self.chosen.get("output") == SAME:
             return True  # the command names the output, whose own file may hold other values
         return bool(value != self.settings.get(key))
 
@@ -345,6 +375,8 @@ class _Excluder:
                 fits = table.eval(rule.where, engine="python")
             except Exception as error:
                 raise ConfigurationError(f"exclude: '{rule.where}': {one_line(error)}") from error
-            for i in np.flatnonzero(np.broadcast_to(np.asarray(fits, bool), len(cells))):
+            if np.asarray(fits).dtype != bool:
+                raise ConfigurationError(f"exclude: '{rule.where}': must be true or false for a cell")
+            for i in np.flatnonzero(np.broadcast_to(np.asarray(fits), len(cells))):
                 reasons[i] = reasons[i] or rule.because
         return [replace(cell, excluded=reason) for cell, reason in zip(cells, reasons, strict=True)]

@@ -12,7 +12,7 @@ from backproof.network.arrays import PRECISIONS
 from backproof.network.initial import BIASES
 from backproof.network.losses import REDUCTIONS
 from backproof.network.rules import CLIP_MODES, KINK_MODES
-from backproof.sweeps.settings import ConfigurationError, Settings, Value, nearest
+from backproof.sweeps.settings import GROUPS, OFF, VALUES, ConfigurationError, Settings, Value, nearest
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ def number(low: float, high: float = math.inf, *, open_low: bool = False, open_h
 
 
 def integer(low: int) -> Field:
-    """A whole number of at least `low`."""
+    """A whole number of at least `low` that fits 64 bits, as tables want it."""
 
     def read(value: Any) -> Value:
-        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value < 2**63:
             raise ValueError
         return value
 
@@ -126,11 +126,12 @@ def _quoted(value: Any) -> str:
 
 
 def validate(settings: Settings) -> Settings:
-    """Settings with every value checked and normalised.
+    """Settings with every value there, checked and normalised.
 
     Raises:
         ConfigurationError: naming the key, what is allowed and what was given.
     """
+    _check_complete(settings)
     checked = dict(settings)
     for key, value in settings.items():
         if key in FIELDS:
@@ -139,3 +140,14 @@ def validate(settings: Settings) -> Settings:
             except TypeError as error:  # an unhashable value: a list within a list
                 raise ConfigurationError(f"{key}: must be {FIELDS[key].says}; not {value!r}") from error
     return checked
+
+
+def _check_complete(settings: Settings) -> None:
+    """Nothing that a case needs was taken away (`~seed`) or left out of somebody's own file."""
+    for key in (*GROUPS, *VALUES):
+        if key not in settings or (key in GROUPS and settings[key] is None):
+            raise ConfigurationError(f"{key}: is missing, and every case needs it")
+    for key in FIELDS:
+        group = key.partition(".")[0]
+        if key not in settings and settings[group] != OFF:
+            raise ConfigurationError(f"{key}: is missing from {group}={settings[group]}")

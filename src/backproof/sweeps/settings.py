@@ -27,6 +27,12 @@ VALUES = ("relu_at_zero", "seed")
 RUN = ("engine", "name", "experiment")
 """Keys that say how a sweep is run; no part of any case."""
 
+SAME = "same"
+"""The output that is the hidden activation."""
+
+OFF = "none"
+"""The choice that switches a check or a training run off."""
+
 TARGET = "_target_"
 
 

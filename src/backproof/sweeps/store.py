@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -72,13 +72,16 @@ order. Tables and report show the grid, so that cells of an earlier grid or of o
 class Store:
     """The store in a results folder; a context manager."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open or create it.
+    def __init__(self, folder: Path, *, readonly: bool = False) -> None:
+        """Open or create it; with `readonly` it has to be there, and nothing is written.
 
         Raises:
             ConfigurationError: if the folder cannot be written, or the file is no store of ours.
         """
         self.path = folder / FILE
+        if readonly:
+            self.db = _connect_readonly(self.path)
+            return
         with ExitStack() as undo:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -271,16 +274,32 @@ def encode_curves(curves: dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, 
 
 
 def read_only(folder: Path) -> Store:
-    """The store of an existing results folder.
+    """The store of an existing results folder, to read from.
 
     Raises:
         ConfigurationError: if there is none.
     """
     if not (folder / FILE).is_file():
         raise ConfigurationError(f"{folder}: holds no sweep ({FILE} is missing)")
-    with closing(sqlite3.connect(folder / FILE)) as db:
+    return Store(folder, readonly=True)
+
+
+def _connect_readonly(path: Path) -> sqlite3.Connection:
+    # Beside a running sweep its journal is read as well, which needs an index in the same folder; where
+    # there is no journal nobody writes, and a file taken as it stands leaves no trace.
+    problem: Exception | None = None
+    running = path.with_name(path.name + "-wal").exists()
+    for mode in ("mode=ro", "immutable=1") if running else ("immutable=1",):
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=60)
         try:
-            db.execute("SELECT 1 FROM cells LIMIT 1")
+            found = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+            db.execute("SELECT 1 FROM grid JOIN cells USING (id) LIMIT 1")
         except sqlite3.Error as error:
-            raise ConfigurationError(f"{folder / FILE}: is not a store of backproof ({error})") from error
-    return Store(folder)
+            db.close()
+            problem = error
+            continue
+        if found == (str(VERSION),):
+            return db
+        db.close()
+        raise ConfigurationError(f"{path}: written by another version; use another name=")
+    raise ConfigurationError(f"{path}: is not a store of backproof, or damaged ({problem})")

@@ -76,8 +76,7 @@ def compute(cases: Sequence[Case]) -> list[Outcome]:
         _together(problem_cases, outcomes, _check)
     fit = [c for c in cases if outcomes[c].status == "ok" and c["training"] != "none"]
     for alike in _grouped(fit, lambda c: c.training_key):
-        for batch in _batches(alike):
-            _together(batch, outcomes, _train)
+        _together(alike, outcomes, _train)
     return [outcomes[case] for case in cases]
 
 
@@ -219,16 +218,17 @@ def _batches(cases: list[Case]) -> list[list[Case]]:
 
 
 def _train(cases: list[Case], outcomes: dict[Case, Outcome]) -> None:
-    for case, run in zip(cases, runs_of(cases), strict=True):
-        outcomes[case].values.update(
-            final_loss=run.final_loss,
-            accuracy=run.accuracy,
-            steps_to_threshold=run.steps_to_threshold,
-            diverged_at=run.diverged_at,
-            dead_units=run.dead_units,
-            cosine=run.cosine,
-        )
-        outcomes[case].curves = run.curves
+    for batch in _batches(cases):
+        for case, run in zip(batch, runs_of(batch), strict=True):
+            outcomes[case].values.update(
+                final_loss=run.final_loss,
+                accuracy=run.accuracy,
+                steps_to_threshold=run.steps_to_threshold,
+                diverged_at=run.diverged_at,
+                dead_units=run.dead_units,
+                cosine=run.cosine,
+            )
+            outcomes[case].curves = run.curves
 
 
 def runs_of(cases: list[Case]) -> list[Run]:
