@@ -95,6 +95,7 @@ def test_an_npz_of_several_values(npz):
     ("text", "says"),
     [
         ("", "not a readable CSV"),
+        ("1,0\n2,1\n3,0\n4,1\n5,0\n", "line 1 must be a header"),
         ("a,y\n", "at least 4 rows and 1 feature"),
         ("a,y\n1,0\n2,1\n3,0\n", "at least 4 rows and 1 feature"),
         ("y\n0\n1\n0\n1\n", "at least 4 rows and 1 feature"),

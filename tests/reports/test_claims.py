@@ -2,7 +2,7 @@
 
 import pytest
 
-from backproof.reports.claims import CONFIRMED, OPEN, REFUTED, evaluate
+from backproof.reports.claims import BROKEN, CONFIRMED, OPEN, REFUTED, evaluate
 from backproof.reports.validation import validate_claims, validate_figures
 from backproof.sweeps.settings import ConfigurationError
 
@@ -68,8 +68,13 @@ def test_an_expression_that_fails_is_told_and_costs_nothing_else(cells):
         ],
         cells,
     )
-    assert results[0].verdict == OPEN and results[0].problem
+    assert results[0].verdict == BROKEN and results[0].problem
     assert results[1].verdict == CONFIRMED
+
+
+def test_an_expression_that_is_neither_true_nor_false_settles_nothing(cells):
+    assert settle(cells, holds="activation").verdict == BROKEN
+    assert settle(cells, where="seed").verdict == BROKEN
 
 
 def test_a_measure_is_a_table_of_its_own(cells):
@@ -132,6 +137,8 @@ def test_the_door_refuses(broken, message):
         ({"rows": "loss"}, "rows: must be a list"),
         ({"columns": ["los"]}, "columns: unknown axis los; did you mean 'loss'"),
         ({"where": "sed == 0"}, "where: unknown name sed"),
+        ({"rows": ["gradient_error"]}, "rows: unknown axis gradient_error"),
+        ({"rows": ["loss"]}, "loss is named twice"),
     ],
 )
 def test_the_door_refuses_figures(broken, message):

@@ -62,6 +62,7 @@ def test_every_verdict_has_a_colour_and_a_symbol_of_its_own():
         ({"status": "failed"}, "failed"),
         ({"status": "excluded"}, "excluded"),
         ({"gradient_error": np.nan}, "not finite"),
+        ({"training": "none", "accuracy": np.nan}, "no value"),
         (None, "no cell"),
     ],
 )
@@ -72,7 +73,7 @@ def test_places_without_a_number_are_hatched_and_named(cells, change, name):
     else:
         for key, value in change.items():
             cells.loc[here, key] = value
-    figure = heatmaps.heatmap(laid(cells), "t")
+    figure = heatmaps.heatmap(laid(cells, "accuracy" if name == "no value" else "gradient_error"), "t")
     assert [t.get_text() for t in figure.legends[0].get_texts()] == [name]
     assert len(figure.axes[0].patches) == 1 and (figure.axes[0].patches[0].get_hatch() or name == "no cell")
 

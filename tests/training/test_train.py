@@ -327,3 +327,41 @@ def test_no_sample_at_all(batch):
     assert run.final_loss == 0
     assert run.cosine is None, "two gradients that vanish have no angle"
     assert run.steps_to_threshold is None
+
+
+# --- what a mini-batch cannot say alone
+
+
+def test_an_unlucky_first_sample_is_no_divergence():
+    """Single samples differ in loss by orders of magnitude; weights that hardly move do not diverge."""
+    samples = samples_of(0, count=40)
+    samples.targets[::7] *= 30
+    plan = plan_of(rates=(1e-9,), steps=60, batch=1)
+    run = run_one(samples, weights_of(0), plan)
+    loss = run.curves["loss"][1]
+    assert loss.max() > 10 * loss[0]
+    assert run.diverged_at is None
+
+
+def test_mini_batches_that_diverge_are_seen_to():
+    run = run_one(samples_of(0, count=40), weights_of(0), plan_of(rates=(1e6,), steps=60, batch=1), RULE,
+                  problem_of(samples_of(0, count=40), output=IDENTITY))  # fmt: skip
+    assert run.diverged_at is not None
+
+
+def test_a_unit_that_one_mini_batch_leaves_inactive_is_not_dead():
+    samples = samples_of(0, count=40)
+    runs = [
+        run_one(samples, weights_of(0), plan_of((1e-9,), steps=9, batch=b), problem=problem_of(samples, RELU))
+        for b in (1, None)
+    ]
+    assert runs[0].dead_units == runs[1].dead_units
+
+
+def test_numbers_as_targets_have_no_accuracy():
+    samples = samples_of(0)
+    samples.targets[:] = np.linspace(0.5, 50, samples.targets.size).reshape(samples.targets.shape)
+    samples.test_targets[:] = 3.5
+    run = run_one(samples, weights_of(0), plan_of())
+    assert np.isnan(run.accuracy) and run.steps_to_threshold is None
+    assert np.isfinite(run.final_loss)

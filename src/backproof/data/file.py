@@ -79,6 +79,8 @@ def _read_csv(path: Path, target: str | None) -> tuple[Array, Array]:
             table = pd.read_csv(path, low_memory=False, index_col=False)
     except (ValueError, OSError, pd.errors.ParserWarning) as error:
         raise DataError(f"data.path={path}: not a readable CSV ({str(error).splitlines()[0]})") from error
+    if len(table.columns) and all(_is_number(str(column)) for column in table.columns):
+        raise DataError(f"data.path={path}: line 1 must be a header with the columns' names; not numbers")
     for column in table.columns:
         numbers = pd.to_numeric(table[column], errors="coerce")
         bad = np.flatnonzero(~np.isfinite(numbers.to_numpy(float)))
@@ -87,13 +89,21 @@ def _read_csv(path: Path, target: str | None) -> tuple[Array, Array]:
             # Line 1 of the file is the header.
             raise DataError(
                 f"data.path={path}: column '{column}', line {bad[0] + 2}: "
-                f"must be a finite number; not {given!r}"
+                f"must be a finite number; not {given.item() if hasattr(given, 'item') else given!r}"
             )
     name = table.columns[-1] if target is None and len(table.columns) else target
     if name not in table.columns:
         columns = ", ".join(map(str, table.columns))
         raise DataError(f"data.target={name}: must be one of {columns}")
     return table.drop(columns=[name]).to_numpy(float), table[name].to_numpy(float)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_npz(path: Path, _target: str | None) -> tuple[Array, Array]:

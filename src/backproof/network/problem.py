@@ -79,9 +79,13 @@ class Problem:
             return Forward(entering, pre_activations, a, terms, np.asarray(total))
 
     def accuracy(self, outputs: Array) -> Array:
-        """Share of samples whose largest output is the target's; for one output, a threshold. (...)"""
+        """Share of samples whose largest output is the target's; for one output, a threshold. (...)
+
+        NaN where there are no samples, or where targets are numbers rather than classes.
+        """
         t = self.targets
-        if t.shape[-2] == 0:
+        classes = ((t == 0) | (t == 1)).all() and (t.shape[-1] == 1 or (t.sum(axis=-1) == 1).all())
+        if t.shape[-2] == 0 or not classes:
             return np.full(outputs.shape[:-2], np.nan)
         if t.shape[-1] == 1:
             right = (outputs > self.loss.threshold)[..., 0] == (t > 0.5)[..., 0]

@@ -11,7 +11,7 @@ import pandas as pd
 from backproof.reports.tables import evaluated, select, training_summary, truth
 from backproof.reports.validation import required_share
 
-CONFIRMED, REFUTED, OPEN = "confirmed", "refuted", "not enough data"
+CONFIRMED, REFUTED, OPEN, BROKEN = "confirmed", "refuted", "not enough data", "could not be evaluated"
 EXAMPLES = 5
 """How many cells that break a claim are listed with it."""
 
@@ -61,7 +61,7 @@ def _settle(name: str, claim: Mapping[str, Any], done: pd.DataFrame) -> Result:
     except (
         Exception
     ) as error:  # pandas raises many kinds; a claim that cannot be settled must not cost the report
-        return Result(name, says, where, holds, OPEN, 0, 0, needs, problem=" ".join(str(error).split()))
+        return Result(name, says, where, holds, BROKEN, 0, 0, needs, problem=" ".join(str(error).split()))
     against = ~kept if least > 0.5 or most == 1.0 else kept
     return Result(
         name,

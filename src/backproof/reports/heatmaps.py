@@ -156,6 +156,7 @@ HATCHES = {
     "null": ("////", "#8C8C8C"),
     "failed": ("xxxx", "#D55E00"),
     "excluded": ("\\\\", "#8C8C8C"),
+    "no value": ("--", "#BBBBBB"),
     "no cell": ("..", "#BBBBBB"),
 }
 
@@ -172,6 +173,8 @@ def _hatch(axes: Axes, pivot: Pivot) -> list[Patch]:
             reason, name = "failed", "failed"
         elif pivot.excluded[i, j]:
             reason, name = "excluded", "excluded"
+        elif pivot.finished[i, j]:
+            reason, name = "no value", "no value"
         else:
             reason, name = "no cell", "no cell"
         hatch, colour = HATCHES[reason]

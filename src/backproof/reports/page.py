@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from backproof.reports.claims import CONFIRMED, OPEN, REFUTED, Result
+from backproof.reports.claims import BROKEN, CONFIRMED, OPEN, REFUTED, Result
 from backproof.reports.heatmaps import COLOURS
 from backproof.reports.tables import FAILED, axes_of, training_summary, varying
 from backproof.verdicts import VERDICTS
@@ -63,7 +63,7 @@ def page(
         question=question,
         answer=_answer(claims, cells, pending),
         claims=claims,
-        badges={CONFIRMED: "✓", REFUTED: "✗", OPEN: "?"},
+        badges={CONFIRMED: "✓", REFUTED: "✗", OPEN: "?", BROKEN: "!"},
         pictures=pictures,
         chosen=chosen,
         verdicts=[
@@ -105,7 +105,7 @@ def _answer(claims: Sequence[Result], cells: pd.DataFrame, pending: int) -> list
     """The answer in two or three sentences, with figures."""
     sentences = []
     if claims:
-        counts = {word: sum(c.verdict == word for c in claims) for word in (CONFIRMED, REFUTED, OPEN)}
+        counts = {word: sum(c.verdict == word for c in claims) for word in (CONFIRMED, REFUTED, OPEN, BROKEN)}
         told = [f"{n} {word}" for word, n in counts.items() if n]
         sentences.append(f"Of {len(claims)} statements: {', '.join(told)}.")
     done = cells[cells["status"] == "ok"]

@@ -56,6 +56,8 @@ def select(cells: pd.DataFrame, where: str | None) -> pd.DataFrame:
 def truth(cells: pd.DataFrame, expression: str) -> pd.Series[bool]:
     """An expression over the columns, cell by cell; null counts as false."""
     found = evaluated(cells, expression)
+    if not pd.api.types.is_bool_dtype(found.dropna().infer_objects()) and len(found.dropna()):
+        raise TypeError(f"'{expression}' is not true or false for a cell")
     return found.astype("boolean").fillna(False).astype(bool)
 
 
@@ -70,7 +72,12 @@ def evaluated(cells: pd.DataFrame, expression: str) -> pd.Series[Any]:
 
 def axes_of(cells: pd.DataFrame) -> list[str]:
     """The columns that are settings, in the table's order."""
-    return [c for c in cells.columns if c in VALUES or str(c).partition(".")[0] in GROUPS]
+    return [c for c in cells.columns if is_axis(str(c))]
+
+
+def is_axis(column: str) -> bool:
+    """Whether a column is a setting rather than a result."""
+    return column in VALUES or column.partition(".")[0] in GROUPS
 
 
 def varying(cells: pd.DataFrame) -> list[str]:
@@ -124,7 +131,7 @@ class Pivot:
         middle: the median over the cells of a place; NaN where there is none. Infinite where most
             cells have no value. For verdicts, the index of the most frequent one in `words`.
         low, high: the least and greatest.
-        n: how many finished cells a place has.
+        finished: how many finished cells a place has; n: how many of them have a value.
         agreeing: for verdicts, how many of them have the shown verdict.
         failed, excluded: how many cells failed, and how many a rule left out.
     """
@@ -137,6 +144,7 @@ class Pivot:
     middle: np.ndarray[Any, Any]
     low: np.ndarray[Any, Any]
     high: np.ndarray[Any, Any]
+    finished: np.ndarray[Any, Any]
     n: np.ndarray[Any, Any]
     agreeing: np.ndarray[Any, Any]
     failed: np.ndarray[Any, Any]
@@ -204,7 +212,7 @@ def pivot(
     failed = np.isin(status, FAILED)
     return Pivot(
         value, tuple(rows), tuple(columns), row_keys, column_keys, middle, low, high,
-        count(ok), agreeing, count(failed), count(status == "excluded"), tuple(words),
+        count(status == "ok"), count(ok), agreeing, count(failed), count(status == "excluded"), tuple(words),
     )  # fmt: skip
 
 

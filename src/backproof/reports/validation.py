@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from backproof.reports.tables import UNITS
+from backproof.reports.tables import UNITS, is_axis
 from backproof.sweeps.settings import ConfigurationError, nearest
 
 CURVES = "curves"
@@ -106,10 +106,13 @@ def validate_figures(figures: Iterable[Mapping[str, Any]], columns: Sequence[str
         for side in ("rows", "columns"):
             if not isinstance(figure[side], list):
                 raise ConfigurationError(f"{name}.{side}: must be a list of axes; not {figure[side]!r}")
+            axes = [c for c in columns if is_axis(c)]
             for axis in figure[side]:
-                if axis not in columns:
-                    raise ConfigurationError(
-                        f"{name}.{side}: unknown axis {axis}{nearest(str(axis), columns)}"
-                    )
+                if axis not in axes:
+                    raise ConfigurationError(f"{name}.{side}: unknown axis {axis}{nearest(str(axis), axes)}")
+        both = [*figure["rows"], *figure["columns"]]
+        for axis in both:
+            if both.count(axis) > 1:
+                raise ConfigurationError(f"{name}: {axis} is named twice in rows and columns")
         if figure.get("where") is not None:
             check_expression(f"{name}.where", figure["where"], columns)

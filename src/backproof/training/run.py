@@ -19,10 +19,14 @@ from backproof.network.rules import EXACT, BackwardRule
 from backproof.training.optimisers import Optimiser
 
 DIVERGED = 10.0
-"""A run has diverged once its loss is this many times the loss it started from, or not finite."""
+"""A run has diverged once its loss is this many times the training set's at the start, or not finite."""
 
 WINDOW = 10
-"""Mini-batch accuracies are averaged over this many steps before they are held against the threshold."""
+"""Mini-batch losses and accuracies are averaged over this many steps before they are judged."""
+
+
+LOOKED_AT = 256
+"""With mini-batches, dead units are looked for on this many of the first training samples."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,9 @@ def train(
     state: dict[str, Any] = {}
     batches = _Batches(samples, plan, generators)
     recorder = _Recorder(plan, len(samples), batches.full)
+    if not batches.full:
+        with np.errstate(all="ignore"):
+            recorder.first_loss = [_loss(template, weights, cell, s) for cell, s in enumerate(samples)]
     with np.errstate(all="ignore"):
         for step in range(plan.steps):
             inputs, targets = batches.take()
@@ -108,16 +115,18 @@ def train(
                 exact = replace(
                     rule, delta=EXACT, kink="multiply", clip_backward="consistent", fault=NO_FAULT
                 )
+                seen = forward
+                if not batches.full:
+                    fixed = replace(problem, inputs=batches.fixed_inputs, targets=batches.fixed_targets)
+                    seen = fixed.forward(weights)
                 recorder.note_rarely(
-                    step, forward, problem, gradients, exact.gradient(problem, forward, weights)
+                    step, seen, problem, gradients, exact.gradient(problem, forward, weights)
                 )
             # The gradient is scaled rather than the rate: Adam's step has no scale of its own.
             per_sample = rates.dtype.type(1 / (problem.scale * max(targets.shape[-2], 1)))
             plan.optimiser.update(weights, [g * per_sample for g in gradients], rates, state)
         return [
-            recorder.run_of(
-                cell, *_evaluate(replace(template, eps=_eps_of(template, cell)), weights, cell, s)
-            )
+            recorder.run_of(cell, _loss(template, weights, cell, s), _accuracy(template, weights, cell, s))
             for cell, s in enumerate(samples)
         ]
 
@@ -127,12 +136,19 @@ def _eps_of(template: Problem, cell: int) -> Array:
     return eps if eps.ndim == 0 else np.asarray(eps[cell, 0, 0])
 
 
-def _evaluate(problem: Problem, weights: Sequence[Array], cell: int, samples: Samples) -> tuple[float, float]:
-    own = [w[cell] for w in weights]
-    trained = replace(problem, inputs=samples.inputs, targets=samples.targets)
-    tested = replace(problem, inputs=samples.test_inputs, targets=samples.test_targets)
-    final = sum_over_terms(trained.forward(own).terms) / max(len(samples.inputs), 1)
-    return float(final), float(tested.accuracy(tested.forward(own).outputs))
+def _loss(template: Problem, weights: Sequence[Array], cell: int, samples: Samples) -> float:
+    """The loss per sample of one network over its whole training set."""
+    problem = replace(template, inputs=samples.inputs, targets=samples.targets, eps=_eps_of(template, cell))
+    terms = problem.forward([w[cell] for w in weights]).terms
+    return float(sum_over_terms(terms) / max(len(samples.inputs), 1))
+
+
+def _accuracy(template: Problem, weights: Sequence[Array], cell: int, samples: Samples) -> float:
+    """The accuracy of one network over its test set."""
+    problem = replace(
+        template, inputs=samples.test_inputs, targets=samples.test_targets, eps=_eps_of(template, cell)
+    )
+    return float(problem.accuracy(problem.forward([w[cell] for w in weights]).outputs))
 
 
 class _Batches:
@@ -147,6 +163,9 @@ class _Batches:
         self.full = self.size == count
         self.inputs = np.stack([s.inputs[: self.size] for s in samples])
         self.targets = np.stack([s.targets[: self.size] for s in samples])
+        # Whether a unit is dead is not for one mini-batch to say.
+        self.fixed_inputs = np.stack([s.inputs[:LOOKED_AT] for s in samples])
+        self.fixed_targets = np.stack([s.targets[:LOOKED_AT] for s in samples])
         self.order: list[Array] = []
         self.position = count
 
@@ -170,6 +189,8 @@ class _Recorder:
 
     def __init__(self, plan: Plan, cells: int, full_batch: bool) -> None:
         self.plan, self.full_batch = plan, full_batch
+        self.window = 1 if full_batch else min(WINDOW, plan.steps)
+        self.first_loss: list[float] = []
         self.loss = np.full((plan.steps, cells), np.nan)
         self.accuracy = np.full((plan.steps, cells), np.nan)
         self.rare_steps: list[int] = []
@@ -203,28 +224,39 @@ class _Recorder:
             final_loss=final_loss,
             accuracy=accuracy,
             steps_to_threshold=self._steps_to_threshold(self.accuracy[:, cell]),
-            diverged_at=_diverged_at(self.loss[:, cell], final_loss),
+            diverged_at=self._diverged_at(cell, final_loss),
             dead_units=float(self.dead[-1][cell]) if self.dead else None,
             cosine=float(finite.min()) if finite.size else None,
             curves=curves,
         )
 
+    def _diverged_at(self, cell: int, final_loss: float) -> int | None:
+        loss = self.loss[:, cell]
+        first = float(loss[0]) if self.full_batch else self.first_loss[cell]
+        return _diverged_at(loss, final_loss, first, self.window)
+
     def _steps_to_threshold(self, accuracy: Array) -> int | None:
-        window = 1 if self.full_batch else min(WINDOW, len(accuracy))
-        if not len(accuracy):
-            return None
+        window = self.window
         # Summed, then divided: ten times a tenth is less than one.
         smooth = np.convolve(accuracy, np.ones(window), mode="valid") / window
         reached = np.flatnonzero(smooth >= self.plan.threshold)
         return int(reached[0]) + window - 1 if reached.size else None
 
 
-def _diverged_at(loss: Array, final_loss: float) -> int | None:
-    everything = np.append(loss, final_loss)
+def _diverged_at(loss: Array, final_loss: float, first_loss: float, window: int) -> int | None:
+    """The first step whose loss is not finite or far above the loss that training started from.
+
+    One mini-batch's loss says little, so the mean over a window is held against the start. A start
+    of exactly 0 has no multiple; from there only a loss that is not finite counts.
+    """
+    bound = DIVERGED * abs(first_loss) if first_loss else np.inf
     with np.errstate(all="ignore"):
-        bad = ~np.isfinite(everything) | (np.abs(everything) > DIVERGED * np.abs(everything[0]))
-    first = np.flatnonzero(bad)
-    return int(first[0]) if first.size else None
+        smooth = np.convolve(loss, np.ones(window), mode="valid") / window
+        high = np.flatnonzero(np.abs(smooth) > bound) + window - 1
+        broken = np.flatnonzero(~np.isfinite(loss))
+    first = min([*high[:1], *broken[:1], len(loss)])
+    ended_well = np.isfinite(final_loss) and abs(final_loss) <= bound
+    return None if first == len(loss) and ended_well else int(first)
 
 
 def _cosine(used: Sequence[Array], exact: Sequence[Array]) -> Array:
