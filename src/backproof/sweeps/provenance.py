@@ -56,7 +56,10 @@ def _git(folder: Path) -> dict[str, Any] | None:
     tracked = _run("git", "-C", str(folder), "ls-files", "__init__.py")
     if not commit or not tracked:
         return None
-    return {"commit": commit, "dirty": bool(_run("git", "-C", str(folder), "status", "--porcelain"))}
+    return {
+        "commit": commit,
+        "dirty": bool(_run("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no")),
+    }
 
 
 def _run(*command: str) -> str | None:
