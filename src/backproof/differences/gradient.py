@@ -129,10 +129,10 @@ def _difference_layer(
                 ([0], np.cumsum(np.bincount(owner[kinked], minlength=len(differ))[differ]))
             )[:-1]
             spans = np.stack([up[units[cut], inputs[cut]], -down[units[cut], inputs[cut]]])[:, owner[kinked]]
-            slopes, bends, on_kink = _one_sided(
+            slopes, bends, on_kink, passed = _one_sided(
                 loss, layer, sample[kinked], unit[kinked], a[kinked], spans, starts
             )
-            touched[j, p], crossed[j, p] = on_kink, ~on_kink
+            touched[j, p], crossed[j, p] = on_kink, passed
             slack = ONE_SIDED_SLACK * budget[j, p]
             low[j, p] = slopes.min(axis=0) * loss.problem.scale - slack
             high[j, p] = slopes.max(axis=0) * loss.problem.scale + slack
@@ -172,8 +172,8 @@ class _Moves:
 
 def _one_sided(
     loss: PerturbedLoss, layer: int, sample: Index, unit: Index, a: Array, spans: Array, starts: Index
-) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """What f does on either side of θ, and whether θ itself is on a kink.
+) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.bool_]]:
+    """What f does on either side of θ, whether θ itself is on a kink, and whether another is passed.
 
     Slopes to the right and to the left, (2, parameters): (4f(h/2) − 3f(0) − f(h)) / h, error O(h²),
     formed term by term. And the bend: where the curvature jumps by J as well, a central difference
@@ -181,7 +181,7 @@ def _one_sided(
     `spans` is (2, moves): the steps up and down of the parameter that each move belongs to.
     """
     rest = loss.moved(layer, sample, unit, np.zeros_like(a))
-    on_kink = np.zeros(len(a), bool)
+    on_kink, passed = np.zeros(len(a), bool), np.zeros(len(a), bool)
     slopes, arcs = [], []
     for h in spans:
         near, far = loss.moved(layer, sample, unit, h / 2 * a), loss.moved(layer, sample, unit, h * a)
@@ -191,5 +191,7 @@ def _one_sided(
         arcs.append(np.add.reduceat(whole - 2 * half, starts))
         for at_rest, at_end in zip(rest.sides, far.sides, strict=True):
             on_kink |= ((at_rest == 0) & (at_end != 0)).any(axis=1)
+            passed |= ((at_rest != 0) & (at_end != at_rest)).any(axis=1)
     bends = np.abs((arcs[0] - arcs[1]) / span)
-    return np.stack(slopes), bends, np.logical_or.reduceat(on_kink, starts)
+    flags = (np.logical_or.reduceat(flag, starts) for flag in (on_kink, passed))
+    return np.stack(slopes), bends, *flags
