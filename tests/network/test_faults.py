@@ -1,127 +1,289 @@
-"""Every planted fault changes the gradient in the way its record says, and nothing else."""
+"""Every planted fault changes the gradient in the way its record says, where it says that it matters."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from oracles import random_problem
 
+from backproof import paths
 from backproof.network import BackwardRule
-from backproof.network.faults import FAULTS
+from backproof.network.activations import ACTIVATIONS, OUTPUTS
+from backproof.network.faults import FAULTS, Setting
+from backproof.sweeps.components import _find
 
-SAMPLES = 7
+SAMPLES, WIDTHS = 6, (6, 6)
+L2 = 0.1
+SPECIAL = {
+    "missing_output_slope": {"output": "tanh"},
+    "softmax_elementwise": {"output": "softmax"},
+    "clip_ignored": {"output": "sigmoid", "loss": "logistic", "clip": "floor", "eps": 0.4},
+    "shift_ignored": {"output": "sigmoid", "loss": "logistic", "clip": "shift", "eps": 0.1},
+    "mask_on_value": {"activation": "relu"},
+    "wrong_side": {"activation": "leaky_relu"},
+    "kink_assigned": {"activation": "relu", "bias": "zero"},
+}
+"""What some faults need in order to matter; the rest do with tanh, sigmoid and squared error."""
 
 
-def gradients(fault, **choice):
-    problem, weights = random_problem(1, hidden=(4, 5), samples=SAMPLES, **choice)
-    forward = problem.forward(weights)
-    right = BackwardRule().gradient(problem, forward, weights)
-    return (
-        BackwardRule(fault=FAULTS[fault]).gradient(problem, forward, weights),
-        right,
-        problem,
-        forward,
-        weights,
+def setting_of(problem, weights, canonical=False):
+    return Setting(
+        (problem.inputs.shape[1], *(len(w) for w in weights)),
+        len(problem.inputs),
+        problem.activation,
+        problem.output,
+        problem.loss.name,
+        problem.clip.name if problem.loss.uses_clip else "none",
+        problem.reduction,
+        problem.l2,
+        str(problem.inputs.dtype),
+        canonical,
     )
+
+
+def problem_for(fault, **more):
+    choice = {"activation": "tanh", "hidden": WIDTHS, "samples": SAMPLES, "features": 6, "reduction": "mean"}
+    problem, weights = random_problem(2, **{**choice, **SPECIAL.get(fault, {}), **more})
+    if fault == "kink_assigned":
+        problem.inputs[0] = 0
+    return replace(problem, l2=L2), weights
+
+
+def with_and_without(fault, problem, weights):
+    forward = problem.forward(weights)
+    rules = BackwardRule(relu_at_zero=0.5, fault=FAULTS[fault]), BackwardRule(relu_at_zero=0.5)
+    return [rule.backward(problem, forward, weights) for rule in rules]
 
 
 def same(found, right):
-    return [bool(np.allclose(a, b, rtol=1e-12, atol=1e-14)) for a, b in zip(found, right, strict=True)]
+    return all(np.allclose(a, b, rtol=1e-12, atol=1e-14) for a, b in zip(found, right, strict=True))
 
 
-def _sign(right, *_):
-    return [-g for g in right]
+def slope(name, z):
+    """Derivatives of the activations used here, once more."""
+    return {
+        "tanh": 1 - np.tanh(z) ** 2,
+        "relu": np.where(z == 0, 0.5, z > 0),
+        "leaky_relu": np.where(z > 0, 1.0, 0.01),
+        "sigmoid": 1 / (2 + np.exp(z) + np.exp(-z)),
+    }[name]
 
 
-def _doubled(right, *_):
-    return [2 * g for g in right]
-
-
-def _divided(right, *_):
-    return [g / SAMPLES for g in right]
-
-
-def _twice(right, *_):
-    return [2 * right[0], *right[1:]]
-
-
-def _no_bias(right, *_):
-    return [np.concatenate([g[:, :-1], np.zeros((len(g), 1))], axis=1) for g in right]
-
-
-def _transposed(right, *_):
-    """Features and the first hidden layer are four each: its matrix is the only square one."""
-    first = right[0].copy()
-    first[:, :-1] = first[:, :-1].T
-    return [first, *right[1:]]
-
-
-def _by_hand(problem, forward, weights, slope, weights_used=lambda w, _g: w):
-    """The backward pass of tanh layers below a sigmoid, once more."""
-    y, t = forward.outputs, problem.targets
-    delta = (y - t) * slope(forward.pre_activations[-1], y, lambda s: s * (1 - s))
-    found = []
-    for layer in (2, 1, 0):
-        found.insert(0, delta.T @ forward.inputs[layer])
+def by_hand(problem, weights, **change):
+    """The backward pass once more, with any step of it replaced."""
+    forward, last = problem.forward(weights), len(weights) - 1
+    y, t, z = forward.outputs, problem.targets, forward.pre_activations
+    scale = 1 / y.size
+    name = problem.activation.name
+    eps = float(problem.eps)
+    g = {
+        "none": lambda: y - t,
+        "floor": lambda: (
+            (1 - t) * (1 - y > eps) / np.maximum(1 - y, eps) - t * (y > eps) / np.maximum(y, eps)
+        ),
+        "shift": lambda: (1 - t) / (1 - y + eps) - t / (y + eps),
+    }[problem.clip.name]()
+    g = change.get("of_loss", lambda g: g)(g)
+    if problem.output.name == "softmax":
+        delta = y * (g - (g * y).sum(axis=1, keepdims=True))
+    else:
+        delta = g * slope(problem.output.name, z[-1])
+    delta = change.get("delta", lambda d, *_: d)(delta, g, y) * change.get("scale", scale)
+    found, deltas = [None] * (last + 1), [None] * (last + 1)
+    for layer in range(last, -1, -1):
+        deltas[layer] = delta
+        inputs = change.get("inputs", lambda a, *_: a)(forward.inputs[layer], layer, z)
+        gradient = delta.T @ inputs
+        gradient = change.get("gradient", lambda g, *_: g)(gradient, delta, layer, deltas, forward)
+        penalty = L2 * weights[layer] * (np.arange(weights[layer].shape[1]) < weights[layer].shape[1] - 1)
+        found[layer] = gradient + change.get("penalty", lambda p, _w: p)(penalty, weights[layer])
         if layer:
-            a, z = forward.inputs[layer][:, :-1], forward.pre_activations[layer - 1]
-            carried = delta @ weights_used(weights[layer], found[0])[:, :-1]
-            delta = carried * slope(z, a, lambda v: 1 - v**2)
+            w = change.get("carry", lambda w, _: w)(weights[layer][:, :-1], found[layer][:, :-1])
+            incoming = change.get("incoming", lambda x: x)(delta @ w)
+            f = change.get("slope", lambda s, *_: s)(slope(name, z[layer - 1]), z, layer - 1, name)
+            delta = incoming * f
+            if "assign" in change:
+                delta = np.where(z[layer - 1] == 0, change["assign"], delta)
     return found
 
 
-def _missing_slope(_right, *network):
-    return _by_hand(*network, lambda _z, a, _of_value: np.ones_like(a))
+def with_bias(bias):
+    def gradient(g, delta, *_):
+        return np.concatenate([g[:, :-1], np.asarray(bias(delta)).reshape(-1, 1)], axis=1)
+
+    return gradient
 
 
-def _slope_of_value(_right, *network):
-    sigmoid_of = network[1].outputs
-    functions = {id(sigmoid_of): lambda v: 1 / (1 + np.exp(-v))}
-    return _by_hand(*network, lambda _z, a, of_value: of_value(functions.get(id(a), np.tanh)(a)))
+def off_by_one(g, _delta, layer, deltas, forward):
+    above = deltas[layer + 1] if layer + 1 < len(deltas) else None
+    if above is None or above.shape[1] != len(g):
+        return g
+    return above.T @ forward.inputs[layer]
 
 
-def _updated(_right, *network):
-    return _by_hand(*network, lambda _z, a, of_value: of_value(a), lambda w, g: w - 0.01 * g)
+def transposed(g, *_):
+    if g.shape[0] != g.shape[1] - 1:
+        return g
+    return np.concatenate([g[:, :-1].T, g[:, -1:]], axis=1)
 
 
-def _last_sample(right, problem, _forward, weights):
-    found = [g.copy() for g in right]
-    last = problem.inputs[-1:]
-    one = type(problem)(
-        last, problem.targets[-1:], problem.activation, problem.output, problem.loss, problem.clip
-    )
-    for g, of_one in zip(found, BackwardRule().gradient(one, one.forward(weights), weights), strict=True):
-        g[:, -1] = of_one[:, -1]
-    return found
+def z_as_input(a, layer, z):
+    return a if layer == 0 else np.concatenate([z[layer - 1], np.ones((len(a), 1))], axis=1)
+
+
+def stale(problem, weights):
+    older = problem.forward([0.99 * weights[0], *weights[1:]]).inputs
+    return by_hand(problem, weights, inputs=lambda a, layer, _z: a if layer == 0 else older[layer])
+
+
+def unclipped(problem, weights):
+    return by_hand(
+        problem, weights, of_loss=lambda _g: (lambda y, t: (1 - t) / (1 - y) - t / y)(
+            problem.forward(weights).outputs, problem.targets
+        ),
+    )  # fmt: skip
+
+
+def first_doubled(g, _delta, layer, *_):
+    return 2 * g if layer == 0 else g
+
+
+def last_sample_zero(delta, *_):
+    return delta * (np.arange(len(delta)) < len(delta) - 1)[:, None]
+
+
+def other_layers(_s, z, layer, name):
+    return slope(name, z[1 - layer])
 
 
 EFFECTS = {
-    "none": lambda right, *_: right,
-    "missing_slope": _missing_slope,
-    "slope_of_value": _slope_of_value,
-    "sign": _sign,
-    "transposed": _transposed,
-    "no_bias": _no_bias,
-    "bias_not_summed": _last_sample,
-    "divided_by_samples": _divided,
-    "doubled": _doubled,
-    "updated_weights": _updated,
-    "accumulated_twice": _twice,
+    "none": lambda *n: by_hand(*n),
+    "sign": lambda *n: by_hand(*n, scale=-1 / (SAMPLES * 3)),
+    "doubled": lambda *n: by_hand(*n, scale=2 / (SAMPLES * 3)),
+    "divided_by_samples": lambda *n: by_hand(*n, scale=1 / (SAMPLES * SAMPLES * 3)),
+    "not_divided": lambda *n: by_hand(*n, scale=1),
+    "missing_output_slope": lambda *n: by_hand(*n, delta=lambda _d, g, _y: g),
+    "softmax_elementwise": lambda *n: by_hand(*n, delta=lambda _d, g, y: g * y * (1 - y)),
+    "clip_ignored": unclipped,
+    "shift_ignored": unclipped,
+    "in_float32": lambda *n: by_hand(*n, delta=lambda d, *_: d.astype(np.float32).astype(float)),
+    "last_sample_left_out": lambda *n: by_hand(*n, delta=last_sample_zero),
+    "missing_slope": lambda *n: by_hand(*n, slope=lambda s, *_: np.ones_like(s)),
+    "slope_twice": lambda *n: by_hand(*n, slope=lambda s, *_: s**2),
+    "slope_of_value": lambda *n: by_hand(*n, slope=lambda _s, z, i, name: slope(name, np.tanh(z[i]))),
+    "formula_of_value_at_z": lambda *n: by_hand(*n, slope=lambda _s, z, i, _n: 1 - z[i] ** 2),
+    "tanh_one_minus_value": lambda *n: by_hand(*n, slope=lambda _s, z, i, _n: 1 - np.tanh(z[i])),
+    "mask_on_value": lambda *n: by_hand(*n, slope=lambda s, *_: np.ones_like(s)),
+    "wrong_side": lambda *n: by_hand(*n, slope=lambda _s, z, i, name: slope(name, -z[i])),
+    "mask_of_other_layer": lambda *n: by_hand(*n, slope=other_layers),
+    "positive_only": lambda *n: by_hand(*n, incoming=lambda x: np.where(x > 0, x, 0)),
+    "kink_assigned": lambda *n: by_hand(*n, assign=0.5),
+    "updated_weights": lambda *n: by_hand(*n, carry=lambda w, g: w - 0.01 * g),
+    "weights_transposed": lambda *n: by_hand(*n, carry=lambda w, _: w.T if w.shape[0] == w.shape[1] else w),
+    "transposed": lambda *n: by_hand(*n, gradient=transposed),
+    "no_bias": lambda *n: by_hand(*n, gradient=with_bias(lambda d: np.zeros(d.shape[1]))),
+    "bias_not_summed": lambda *n: by_hand(*n, gradient=with_bias(lambda d: d[-1])),
+    "bias_over_units": lambda *n: by_hand(
+        *n, gradient=with_bias(lambda d: d.sum(axis=1 if d.shape[0] == d.shape[1] else 0))
+    ),
+    "accumulated_twice": lambda *n: by_hand(*n, gradient=first_doubled),
+    "off_by_one": lambda *n: by_hand(*n, gradient=off_by_one),
+    "pre_activation_as_input": lambda *n: by_hand(*n, inputs=z_as_input),
+    "stale_cache": stale,
+    "no_penalty": lambda *n: by_hand(*n, penalty=lambda p, _w: 0 * p),
+    "penalty_on_biases": lambda *n: by_hand(*n, penalty=lambda _p, w: L2 * w),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_does_what_its_record_says(fault):
-    found, right, *network = gradients(fault)
-    assert all(same(found, EFFECTS[fault](right, *network)))
-    assert all(same(found, right)) == (fault == "none")
+    problem, weights = problem_for(fault)
+    found, right = with_and_without(fault, problem, weights)
+    assert same(found.gradients, EFFECTS[fault](problem, weights))
+    assert same(found.gradients, right.gradients) == (fault == "none")
+    assert FAULTS[fault].matters(setting_of(problem, weights))
+
+
+def test_an_effect_wrong_by_one_in_a_thousand_is_refused():
+    problem, weights = problem_for("sign")
+    found, _ = with_and_without("sign", problem, weights)
+    assert not same(found.gradients, by_hand(problem, weights, scale=-1.001 / (SAMPLES * 3)))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_never_touches_the_problem(fault):
-    _, _, problem, forward, weights = gradients(fault)
-    again = problem.forward(weights)
-    assert np.array_equal(again.loss, forward.loss)
+    problem, weights = problem_for(fault)
+    before = problem.forward(weights).loss
+    with_and_without(fault, problem, weights)
+    assert np.array_equal(problem.forward(weights).loss, before)
 
 
-def test_an_effect_wrong_by_one_in_a_thousand_is_refused():
-    found, right, *_ = gradients("doubled")
-    assert not any(same(found, [2.002 * g for g in right]))
+IDLE = [
+    ("divided_by_samples", {"samples": 1}),
+    ("bias_not_summed", {"samples": 1}),
+    ("not_divided", {"reduction": "sum"}),
+    ("missing_output_slope", {"output": "identity"}),
+    ("softmax_elementwise", {"output": "sigmoid"}),
+    ("clip_ignored", {"clip": "none"}),
+    ("shift_ignored", {"clip": "floor"}),
+    ("in_float32", {"precision": "float32"}),
+    ("missing_slope", {"activation": "identity"}),
+    ("slope_twice", {"activation": "relu"}),
+    ("slope_of_value", {"activation": "relu"}),
+    ("formula_of_value_at_z", {"activation": "softplus"}),
+    ("tanh_one_minus_value", {"activation": "sigmoid"}),
+    ("mask_on_value", {"activation": "leaky_relu"}),
+    ("wrong_side", {"activation": "tanh"}),
+    ("mask_of_other_layer", {"hidden": (6, 5)}),
+    ("mask_of_other_layer", {"activation": "identity"}),
+    ("kink_assigned", {"activation": "tanh"}),
+    ("positive_only", {"hidden": ()}),
+    ("updated_weights", {"hidden": ()}),
+    ("weights_transposed", {"hidden": (6, 5)}),
+    ("transposed", {"hidden": (5, 4)}),
+    ("bias_over_units", {"samples": 5}),
+    ("off_by_one", {"hidden": (6, 5)}),
+    ("pre_activation_as_input", {"activation": "identity"}),
+    ("stale_cache", {"hidden": ()}),
+]
+
+
+@pytest.mark.parametrize(("fault", "choice"), IDLE)
+def test_where_a_fault_changes_nothing_it_does_not_matter(fault, choice):
+    problem, weights = problem_for(fault, **choice)
+    found, right = with_and_without(fault, problem, weights)
+    assert same(found.gradients, right.gradients)
+    assert not FAULTS[fault].matters(setting_of(problem, weights))
+
+
+@pytest.mark.parametrize("fault", ["no_penalty", "penalty_on_biases"])
+def test_without_a_penalty_there_is_none_to_forget(fault):
+    problem, weights = problem_for(fault)
+    assert not FAULTS[fault].matters(setting_of(replace(problem, l2=0.0), weights))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_what_matters_is_what_changes_the_gradient(fault, activation):
+    """Over every activation and output; at a kink alone a fault may matter and change nothing elsewhere."""
+    for output in OUTPUTS:
+        problem, weights = problem_for(fault, activation=activation, output=output)
+        if not np.isfinite(problem.forward(weights).loss):
+            continue
+        found, right = with_and_without(fault, problem, weights)
+        if not same(found.gradients, right.gradients):
+            assert FAULTS[fault].matters(setting_of(problem, weights)), output
+
+
+def test_each_fault_has_a_file_and_each_file_a_fault():
+    files = {path.stem: yaml.safe_load(path.read_text()) for path in Path(paths.conf() / "fault").glob("*")}
+    assert set(files) == set(FAULTS)
+    for name, content in files.items():
+        assert _find("fault", content["_target_"]) is FAULTS[name]
+
+
+def test_there_are_at_least_25_and_each_names_its_cause():
+    assert len(FAULTS) > 25
+    assert all(bool(f.cause) == (f.name != "none") for f in FAULTS.values())

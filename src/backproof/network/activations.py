@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 from scipy import special
 
-from backproof.network.arrays import REALS, Array, Interval
+from backproof.network.arrays import REALS, Array, Interval, magnitude, positive_part
 
 
 @dataclass(frozen=True)
@@ -100,25 +100,25 @@ def _finite(z: Array) -> Array:
 
 def sigmoid(z: Array) -> Array:
     """1 / (1 + exp(−z)); the exponential is of −|z|, so that it cannot overflow in any precision."""
-    e = np.exp(-np.abs(z))
-    return np.asarray(np.where(z >= 0, z.dtype.type(1), e) / (1 + e))
+    e = np.exp(-magnitude(z))
+    return np.asarray(np.where(z.real >= 0, z.dtype.type(1), e) / (1 + e))
 
 
 def _sigmoid_slope(z: Array) -> Array:
     # σ(z)·σ(−z) = e/(1+e)² with e = exp(−|z|): no cancellation where σ is close to 1.
-    e = np.exp(-np.abs(z))
+    e = np.exp(-magnitude(z))
     return np.asarray(e / (1 + e) ** 2)
 
 
 def _tanh_slope(z: Array) -> Array:
     # 1 − tanh² cancels once tanh is close to 1; 4e/(1+e)² with e = exp(−2|z|) is the same and does not.
-    e = np.exp(-2 * np.abs(z))
+    e = np.exp(-2 * magnitude(z))
     return np.asarray(4 * e / (1 + e) ** 2)
 
 
 def softplus(z: Array) -> Array:
     """log(1 + exp(z)) without overflow."""
-    return np.asarray(np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))))
+    return np.asarray(positive_part(z) + np.log1p(np.exp(-magnitude(z))))
 
 
 def _silu(z: Array) -> Array:

@@ -59,6 +59,16 @@ def with_ones(a: Array) -> Array:
     return out
 
 
+def magnitude(z: Array) -> Array:
+    """|z|; of complex numbers z or −z, whichever has the positive real part: |z| is not analytic."""
+    return np.asarray(np.where(z.real < 0, -z, z)) if np.iscomplexobj(z) else np.abs(z)
+
+
+def positive_part(z: Array) -> Array:
+    """max(z, 0); of complex numbers by their real parts, on the same side as `magnitude` where that is 0."""
+    return np.asarray(np.where(z.real < 0, 0, z)) if np.iscomplexobj(z) else np.maximum(z, 0)
+
+
 def transpose(a: Array) -> Array:
     """Swap the last two axes, leaving the batch axes alone."""
     return np.swapaxes(a, -1, -2)

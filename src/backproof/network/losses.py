@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproof.network.activations import sigmoid
-from backproof.network.arrays import REALS, Array, Interval
+from backproof.network.arrays import REALS, Array, Interval, magnitude, positive_part
 from backproof.network.clipping import Clip, Eps
 
 Terms = Callable[[Array, Array, Clip, Eps], Array]
@@ -84,8 +84,12 @@ def _logistic_slope(y: Array, t: Array, clip: Clip, eps: Eps) -> Array:
     return np.asarray(through_logs * clip.prepare_slope(y, eps))
 
 
-def _one_minus(_y: Array, t: Array) -> Array:
-    return 1 - t  # 1 − y is rounded to u, and so is its logarithm near 1
+def _both_sides(y: Array, _t: Array) -> Array:
+    return np.ones_like(y)  # 1 − y and y + eps are rounded to u, and so are their logarithms near 1
+
+
+def _own_side(_y: Array, t: Array) -> Array:
+    return t
 
 
 def _categorical(y: Array, t: Array, clip: Clip, eps: Eps) -> Array:
@@ -99,7 +103,7 @@ def _categorical_slope(y: Array, t: Array, clip: Clip, eps: Eps) -> Array:
 
 def _logistic_from_logits(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
     # softplus(y) − t·y, written so that neither half overflows.
-    return np.asarray(np.maximum(y, 0) - t * y + np.log1p(np.exp(-np.abs(y))))
+    return np.asarray(positive_part(y) - t * y + np.log1p(np.exp(-magnitude(y))))
 
 
 def _logistic_from_logits_slope(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
@@ -140,7 +144,7 @@ LOGISTIC = Loss(
     domain=PROBABILITIES,
     targets=PROBABILITIES,
     uses_clip=True,
-    intermediate=_one_minus,
+    intermediate=_both_sides,
 )
 CATEGORICAL = Loss(
     "categorical",
@@ -151,6 +155,7 @@ CATEGORICAL = Loss(
     targets=PROBABILITIES,
     one_hot=True,
     uses_clip=True,
+    intermediate=_own_side,
 )
 LOGISTIC_FROM_LOGITS = Loss(
     "logistic_from_logits",

@@ -42,6 +42,7 @@ class Problem:
         activation: of every hidden layer.
         output: of the last layer.
         eps: the clip's, a number or an array (..., 1, 1).
+        l2: weight of the penalty ½·l2·Σ w² over all weights but the biases; it is added after the reduction.
 
     The precision is that of `inputs`; weights are expected in the same.
     """
@@ -54,6 +55,7 @@ class Problem:
     clip: Clip
     eps: Eps = 0.0
     reduction: str = "sum"
+    l2: float = 0.0
 
     def __post_init__(self) -> None:
         # In the problem's own precision: an eps below its smallest number is zero there, as in real code.
@@ -76,7 +78,15 @@ class Problem:
                 a = self.output.value(z) if last else self.activation.value(z)
             terms = self.loss.terms(a, self.targets, self.clip, self.eps)
             total = sum_over_terms(terms) * terms.dtype.type(self.scale)
+            if self.l2:
+                total = total + sum((sum_over_terms(self.penalty(w)) for w in weights), start=0)
             return Forward(entering, pre_activations, a, terms, np.asarray(total))
+
+    def penalty(self, w: Array) -> Array:
+        """The penalty's terms of one layer, ½·l2·w² and 0 for biases; shaped like `w`."""
+        terms = w.dtype.type(self.l2 / 2) * w * w
+        terms[..., -1] = 0
+        return np.asarray(terms)
 
     def accuracy(self, outputs: Array) -> Array:
         """Share of samples whose largest output is the target's; for one output, a threshold. (...)

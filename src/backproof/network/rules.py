@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from backproof.network.activations import Activation, Softmax
 from backproof.network.arrays import Array, Weights, transpose
 from backproof.network.clipping import NONE as NO_CLIP
-from backproof.network.faults import NO_FAULT, Fault
+from backproof.network.faults import NO_FAULT, Fault, Here
 from backproof.network.problem import Forward, Problem
 
 KINK_MODES = ("multiply", "assign")
@@ -40,7 +40,8 @@ def _exact(problem: Problem, forward: Forward, rule: BackwardRule) -> Array:
     slope = problem.loss.slope(forward.outputs, problem.targets, clip, problem.eps)
     if isinstance(problem.output, Softmax):
         return problem.output.pullback(forward.outputs, slope)
-    return rule.through(problem.output, forward.pre_activations[-1], slope, len(forward.inputs) - 1)
+    z = forward.pre_activations[-1]
+    return rule.through(problem.output, z, slope, problem.output.derivative(z, rule.relu_at_zero))
 
 
 def _canonical(problem: Problem, forward: Forward, _rule: BackwardRule) -> Array:
@@ -51,6 +52,19 @@ def _canonical(problem: Problem, forward: Forward, _rule: BackwardRule) -> Array
 EXACT = Delta("exact", "f'(z) ∂L/∂y", _exact)
 CANONICAL = Delta("canonical", "y - t", _canonical, uses_kinks=False, uses_clip=False)
 DELTAS: dict[str, Delta] = {d.name: d for d in (EXACT, CANONICAL)}
+
+
+@dataclass(frozen=True)
+class Backward:
+    """What a backward pass leaves behind, a list entry a layer.
+
+    Attributes:
+        deltas: ∂f/∂z of each layer as the rule has it, (..., N, units out).
+        gradients: ∂f/∂weights, shaped like the weights.
+    """
+
+    deltas: list[Array]
+    gradients: list[Array]
 
 
 @dataclass(frozen=True)
@@ -72,31 +86,55 @@ class BackwardRule:
     clip_backward: str = "consistent"
     fault: Fault = field(default=NO_FAULT)
 
+    def __post_init__(self) -> None:
+        for name, value in self.fault.conventions:
+            object.__setattr__(self, name, value)
+
+    @property
+    def faultless(self) -> BackwardRule:
+        """The same conventions, the chain rule everywhere, and nothing planted."""
+        return replace(self, delta=EXACT, kink="multiply", clip_backward="consistent", fault=NO_FAULT)
+
     def gradient(self, problem: Problem, forward: Forward, weights: Weights) -> list[Array]:
         """∂f/∂weights by this rule, an array a layer, shaped like `weights`.
 
         Non-finite values are passed on, not reported.
         """
-        with np.errstate(all="ignore"):
-            last = len(weights) - 1
-            delta = self.fault.at_output(self.delta.at_output(problem, forward, self), problem, forward)
-            delta = delta * delta.dtype.type(problem.scale)
-            gradients: list[Array] = []
-            for layer in range(last, -1, -1):
-                gradient = transpose(delta) @ forward.inputs[layer]
-                gradients.append(self.fault.of_weights(gradient, delta, layer, problem, forward))
-                if layer:
-                    w = self.fault.weights_used(weights[layer], gradients[-1])
-                    incoming = delta @ w[..., :-1]
-                    delta = self.through(
-                        problem.activation, forward.pre_activations[layer - 1], incoming, layer - 1
-                    )
-            return gradients[::-1]
+        return self.backward(problem, forward, weights).gradients
 
-    def through(self, activation: Activation, z: Array, incoming: Array, layer: int) -> Array:
+    def backward(self, problem: Problem, forward: Forward, weights: Weights) -> Backward:
+        """The whole backward pass by this rule, its deltas kept."""
+        with np.errstate(all="ignore"):
+            fault, last = self.fault, len(weights) - 1
+            passed = Backward([], [])  # the last layer first, until the end
+            here = Here(problem, forward, weights, last, ())
+            delta = fault.at_output(self.delta.at_output(problem, forward, self), here)
+            delta = delta * delta.dtype.type(problem.scale)
+            for layer in range(last, -1, -1):
+                here = Here(problem, forward, weights, layer, tuple(passed.deltas))
+                passed.deltas.append(delta)
+                gradient = fault.of_weights(transpose(delta) @ forward.inputs[layer], delta, here)
+                if problem.l2:
+                    gradient = gradient + fault.of_penalty(_penalty_slope(problem, weights[layer]), here)
+                passed.gradients.append(gradient)
+                if layer:
+                    w = fault.weights_used(weights[layer], gradient, here)
+                    incoming = fault.arriving(delta @ w[..., :-1], here)
+                    z = forward.pre_activations[layer - 1]
+                    slope = problem.activation.derivative(z, self.relu_at_zero)
+                    below = Here(problem, forward, weights, layer - 1, tuple(passed.deltas))
+                    delta = self.through(problem.activation, z, incoming, fault.slope(slope, below))
+            return Backward(passed.deltas[::-1], passed.gradients[::-1])
+
+    def through(self, activation: Activation, z: Array, incoming: Array, slope: Array) -> Array:
         """Carry a gradient back through an activation, from its value to its pre-activation."""
-        slope = self.fault.slope(activation, z, activation.derivative(z, self.relu_at_zero), layer)
         delta = incoming * slope
         if self.kink == "assign" and activation.kinks:
             delta = np.where(activation.at_kink(z), np.asarray(self.relu_at_zero, z.dtype), delta)
         return np.asarray(delta)
+
+
+def _penalty_slope(problem: Problem, w: Array) -> Array:
+    slope = w.dtype.type(problem.l2) * w
+    slope[..., -1] = 0
+    return np.asarray(slope)

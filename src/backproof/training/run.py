@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from backproof.network.arrays import Array, sum_over_terms
-from backproof.network.faults import NO_FAULT
 from backproof.network.problem import Forward, Problem
-from backproof.network.rules import EXACT, BackwardRule
+from backproof.network.rules import BackwardRule
 from backproof.training.optimisers import Optimiser
 
 DIVERGED = 10.0
@@ -112,9 +111,7 @@ def train(
             gradients = rule.gradient(problem, forward, weights)
             recorder.note(step, problem, forward)
             if step % plan.every == 0 or step == plan.steps - 1:
-                exact = replace(
-                    rule, delta=EXACT, kink="multiply", clip_backward="consistent", fault=NO_FAULT
-                )
+                exact = rule.faultless
                 seen = forward
                 if not batches.full:
                     fixed = replace(problem, inputs=batches.fixed_inputs, targets=batches.fixed_targets)
