@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.differences.perturbed import Index, PerturbedLoss, difference, sides_differ, wide
+from backproof.differences.schemes import COMPLEX, COMPLEX_STEP, Scheme
 from backproof.differences.steps import best_step, power_of_two_below, smallest_step
 from backproof.network.arrays import Array, unit_roundoff
 
@@ -39,6 +40,9 @@ place of δ·r it would be too little for a sample that moves by less than r. An
 since jumps of several outputs may cancel in the probe.
 """
 
+SECOND_SAFETY = 2.0
+"""How far f'' may exceed, within a step, what was measured at the point; for one-sided differences."""
+
 SHRINK = 8.0
 """By how much a probe is shortened while there is a kink in its reach."""
 
@@ -52,6 +56,8 @@ class LayerAccount:
 
     Attributes:
         slope: ∂f/∂z_ij by a five-point difference: the numeric counterpart of delta.
+        slope_error: by how much that may be off.
+        second: |∂²f/∂z_ij²|.
         third: |∂³f/∂z_ij³|.
         noise: the largest rounding error of f's terms under a move of z_ij.
         reach: how far z_ij may move with no kink within four times that distance.
@@ -64,6 +70,8 @@ class LayerAccount:
     """
 
     slope: Array
+    slope_error: Array
+    second: Array
     third: Array
     noise: Array
     reach: Array
@@ -92,14 +100,14 @@ def _account_layer(
     size = np.abs(loss.forward.inputs[layer]).max(axis=1, initial=0).astype(kind)
     start = np.full(len(z), best_step(z.dtype), kind) if step is None else size * step
     reach = np.repeat(start[:, None], z.shape[1], axis=1)
-    slope, third, swing, unsure = (np.zeros(z.shape, kind) for _ in range(4))
+    slope, second, third, swing, unsure = (np.zeros(z.shape, kind) for _ in range(5))
     pending = reach > 0
     blocked = np.zeros(z.shape, bool)
     smallest = smallest_step(z.dtype)
     while pending.any():
         samples, units = np.nonzero(pending)
         *measured, kinked = _probe(loss, layer, samples, units, 2 * reach[samples, units])
-        for array, values in zip((slope, third, swing, unsure), measured, strict=True):
+        for array, values in zip((slope, second, third, swing, unsure), measured, strict=True):
             array[samples, units] = values
         shorter = reach[samples, units] / SHRINK
         stuck = kinked & (shorter < smallest)
@@ -108,10 +116,12 @@ def _account_layer(
         pending[:] = False
         pending[samples[again], units[again]] = True
         reach[samples[again], units[again]] = shorter[again]
+    probed = reach.copy()
     # No step helps a blocked pre-activation, so it must not shorten its neighbours' steps; what its
     # third derivative is on either side is taken from the rest of the layer.
     reach[blocked] = np.repeat(start[:, None], z.shape[1], axis=1)[blocked]
     if blocked.any():
+        second[blocked] = second[~blocked].max(initial=0.0)
         third[blocked] = third[~blocked].max(initial=0.0)
     unsure[~blocked] = 0
     noise, through = _noise(loss, layer, slope, above)
@@ -121,20 +131,22 @@ def _account_layer(
     else:
         arriving = above[0].backward @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
         backward = _slope_size(loss.problem.activation.value, z).astype(kind) * arriving
-    return LayerAccount(slope, third, noise, reach, blocked, unsure, through, backward)
+    # Weights 8, 8, 1 and 1 over 12η amplify noise by 3/2; the truncation is O(η⁴), and less than this.
+    slope_error = 1.5 * noise / (2 * probed) + probed**2 * third + unsure
+    return LayerAccount(slope, slope_error, second, third, noise, reach, blocked, unsure, through, backward)
 
 
 def _probe(
     loss: PerturbedLoss, layer: int, samples: Index, units: Index, eta: Array
-) -> tuple[Array, Array, Array, Array, NDArray[np.bool_]]:
+) -> tuple[Array, Array, Array, Array, Array, NDArray[np.bool_]]:
     """What four moves, by ±η and ±2η, tell of a pre-activation.
 
-    Slope; third derivative; by how much the terms grow over ±η, rounding with them; how far slopes of
-    secants spread, where there is a kink; whether there is one.
+    Slope; second and third derivative; by how much the terms grow over ±η, rounding with them; how far
+    slopes of secants spread, where there is a kink; whether there is one.
 
     (8(f₁ − f₋₁) − (f₂ − f₋₂)) / 12η and (f₂ − 2f₁ + 2f₋₁ − f₋₂) / 2η³, errors O(η⁴) and O(η²).
     """
-    slope, third, swing = (np.empty_like(eta) for _ in range(3))
+    slope, second, third, swing = (np.empty_like(eta) for _ in range(4))
     spread = np.zeros_like(eta)
     kinked = np.empty(len(eta), bool)
     block = max(1, PROBES_AT_ONCE // loss.width(layer))
@@ -152,6 +164,7 @@ def _probe(
         near = difference(near_up.terms, near_down.terms)
         far = difference(far_up.terms, far_down.terms)
         slope[cut] = (8 * near - far) / (12 * e)
+        second[cut] = np.abs(difference(near_up.terms, at_rest) + difference(near_down.terms, at_rest)) / e**2
         third[cut] = np.abs(far - 2 * near) / (2 * e**3)
         kinked[cut] = (
             sides_differ(far_up, far_down) | sides_differ(near_up, far_up) | sides_differ(near_down, far_down)
@@ -166,7 +179,7 @@ def _probe(
             spread[cut] = np.where(np.isnan(secants).any(axis=0), np.inf, np.ptp(secants, axis=0))
             known = np.where(np.isnan(secants), 0, np.abs(secants)).max(axis=0)
             slope[cut] = np.where(np.isfinite(slope[cut]), slope[cut], known)
-    return slope, third, np.nan_to_num(swing, nan=0, posinf=0), spread, kinked
+    return slope, second, third, np.nan_to_num(swing, nan=0, posinf=0), spread, kinked
 
 
 def _noise(loss: PerturbedLoss, layer: int, slope: Array, above: list[LayerAccount]) -> tuple[Array, Array]:
@@ -246,7 +259,9 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
     size = slope if problem.loss.uses_clip else slope + np.abs(targets)
     error = curvature * ulp + ROUNDINGS * u * size
     if problem.output.elementwise:
-        return np.asarray(_slope_size(problem.output.value, z) * error)
+        # The slope is worked out at a rounded z, too, and where it passes through zero its parts cancel.
+        bend = _bend_size(problem.output.value, z)
+        return np.asarray(_slope_size(problem.output.value, z) * error + ROUNDINGS * u * slope * bend)
     # Softmax couples the outputs: |J| ≤ y_k (1 at k + y), and y (g − Σ g y) cancels.
     error = error + ROUNDINGS * u * slope
     return np.asarray(outputs * (error + (outputs * error).sum(axis=1, keepdims=True)))
@@ -260,14 +275,23 @@ def _slope_size(value: Callable[[Array], Array], z: Array) -> Array:
     return np.asarray(np.abs(value(wide_z + step) - value(wide_z - step)) / (2 * step))
 
 
+def _bend_size(value: Callable[[Array], Array], z: Array) -> Array:
+    """|z·f''(z)| by central differences of f in a wider precision."""
+    wide_z = z.astype(_wider(z.dtype))
+    step = np.sqrt(unit_roundoff(z.dtype)) * np.maximum(np.abs(wide_z), 1)
+    bend = np.abs((value(wide_z + step) - value(wide_z)) - (value(wide_z) - value(wide_z - step))) / step**2
+    return np.asarray(np.abs(wide_z) * bend)
+
+
 def _wider(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
     return np.float64 if dtype in (np.float16, np.float32) else np.longdouble
 
 
-def steps_of(account: LayerAccount, inputs: Array, step: float | None) -> Array:
+def steps_of(account: LayerAccount, inputs: Array, step: float | None, factor: float = 1.0) -> Array:
     """The step of every parameter of a layer, (units, inputs): the longest that stays within reach.
 
-    Steps are powers of two; an input that is zero in every sample gets the step 0.
+    `factor` shortens it for schemes whose best step is shorter. Steps are powers of two; an input that is
+    zero in every sample gets the step 0.
     """
     a = np.abs(inputs).astype(account.reach.dtype)
     largest = a.max(axis=0, initial=0)
@@ -282,27 +306,37 @@ def steps_of(account: LayerAccount, inputs: Array, step: float | None) -> Array:
         np.minimum(steps[unit], account.reach[sample, unit] * inverse[sample], out=steps[unit])
     steps[:, largest == 0] = 0
     finite = float(np.finfo(inputs.dtype).max) / 4  # an input of 1e-6 would ask for more than float16 has
-    return power_of_two_below(np.minimum(steps, finite))
+    return power_of_two_below(np.minimum(steps * factor, finite))
 
 
-def budgets_of(account: LayerAccount, inputs: Array, steps: Array, depth: int, scale: float) -> Array:
-    """The largest |analytic − numeric| that arithmetic can explain, per parameter, (units, inputs).
+def budgets_of(
+    account: LayerAccount, inputs: Array, steps: Array, depth: int, scale: float, scheme: Scheme
+) -> tuple[Array, Array]:
+    """The largest |analytic − numeric| that arithmetic can explain, and what part of it is truncation.
 
-    `depth` is the number of layers; `scale` turns the sum of all terms into the loss.
+    Both per parameter, (units, inputs). `depth` is the number of layers; `scale` turns the sum of all
+    terms into the loss.
     """
     u = unit_roundoff(inputs.dtype)
     a = np.abs(inputs).astype(account.reach.dtype)
     h = np.where(steps > 0, steps, 1)
-    # |h·a| is at most the reach, but for a step of the user's.
-    bend = np.maximum((account.third * account.reach).T @ a**2, h * (account.third.T @ a**3))
-    truncation = TRUNCATION_SAFETY * h / 6 * bend
-    roundoff = (account.noise.T @ (a > 0)) / h
     # The analytic gradient: two matrix products a layer, each sum of n terms off by √n·u, or twice that.
     roundings = ROUNDINGS * (depth + 1) + 2 * np.sqrt(len(a))
     analytic = roundings * u * (account.through.T @ a) + account.backward.T @ a
     # Products below the smallest number of the precision are rounded to a multiple of it.
     lost = float(np.finfo(inputs.dtype).smallest_subnormal) * (1 + len(a) + a.sum(axis=0))
-    return np.asarray(np.where(steps > 0, (truncation + roundoff + analytic) * scale + lost, 0))
+    if scheme is COMPLEX:  # it runs through the same products as an analytic gradient, and rounds like one
+        lost = lost / COMPLEX_STEP  # of imaginary parts that underflow
+        return np.where(steps > 0, 2 * analytic * scale + lost, 0), np.zeros_like(h)
+    # |h·a| is at most the reach, but for a step of the user's.
+    bend = np.maximum((account.third * account.reach).T @ a**2, h * (account.third.T @ a**3))
+    truncation = TRUNCATION_SAFETY * h / 6 * bend
+    if scheme.order == 1:
+        truncation = truncation + SECOND_SAFETY * h / 2 * (account.second.T @ a**2)
+    roundoff = scheme.noise * (account.noise.T @ (a > 0)) / h
+    total = (truncation + roundoff + analytic) * scale + lost
+    moves = steps > 0
+    return np.where(moves, total, 0), np.where(moves, truncation * scale, 0)
 
 
 def unsure_of(account: LayerAccount, inputs: Array) -> Array:

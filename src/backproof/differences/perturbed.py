@@ -12,12 +12,14 @@ and are worked on as flat arrays, so any selection of parameters can share one a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backproof.differences.schemes import COMPLEX_TYPES
 from backproof.network.activations import Kink
 from backproof.network.arrays import Array, Weights, transpose, with_ones
 from backproof.network.problem import Forward, Problem
@@ -50,11 +52,23 @@ class PerturbedLoss:
         self.weights = weights
         self.forward = forward
         self.last = len(weights) - 1
+        self.hidden_type: type[np.generic] = forward.outputs.dtype.type
         self.hidden = [problem.activation.value(z) for z in forward.pre_activations[:-1]]
         self.edges = [
             float(edge) for edge in problem.clip.edges(np.asarray(problem.eps))
         ] if problem.loss.uses_clip else []  # fmt: skip
         self.lone_output = problem.output.elementwise and problem.loss.elementwise
+
+    def on_complex_numbers(self) -> PerturbedLoss:
+        """The same loss at the same point, ready for imaginary moves."""
+        kind = COMPLEX_TYPES[self.forward.outputs.dtype.type]
+        shadow = copy(self)
+        shadow.forward = replace(
+            self.forward, pre_activations=[z.astype(kind) for z in self.forward.pre_activations]
+        )
+        shadow.hidden = [a.astype(kind) for a in self.hidden]
+        shadow.hidden_type = kind
+        return shadow
 
     def width(self, layer: int) -> int:
         """Array elements that a move in this layer costs: the widest layer that is recomputed."""
@@ -104,7 +118,8 @@ class PerturbedLoss:
 
 
 def _side(x: Array, at: float) -> NDArray[np.int8]:
-    """−1, 0 or 1: below, at or above the kink."""
+    """−1, 0 or 1: below, at or above the kink; by the real part, of complex numbers."""
+    x = x.real
     return np.subtract(x > at, x < at, dtype=np.int8)
 
 

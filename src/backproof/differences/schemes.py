@@ -1,0 +1,101 @@
+"""Difference schemes: which evaluations make a derivative, and what each of them costs in accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproof.network.arrays import Array, unit_roundoff
+from backproof.network.problem import Problem
+
+COMPLEX_STEP = 2.0**-60
+"""Im f(θ + ih)/h errs by h²/6·f''' and subtracts nothing, so any h works whose square is lost beside 1."""
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A derivative as Σ weight · (f(θ + high·h) − f(θ + low·h)) / ((high − low)·h).
+
+    Attributes:
+        pairs: (high, low, weight) of each difference; none for the complex step.
+        order: the power of h that truncation falls with.
+    """
+
+    name: str
+    formula: str
+    pairs: tuple[tuple[float, float, float], ...]
+    order: int
+
+    @property
+    def noise(self) -> float:
+        """How the noise of one value is amplified, beside noise/h of a central difference."""
+        return sum(abs(weight) * 2 / (high - low) for high, low, weight in self.pairs)
+
+    def best_step(self, dtype: np.dtype[Any]) -> float:
+        """The step, beside that of a central difference, at which truncation and round-off balance."""
+        if self.order >= 2:
+            return 1.0
+        u = unit_roundoff(dtype)
+        return float(2.0 ** np.round(np.log2(np.sqrt(u) / np.cbrt(u))))
+
+
+CENTRAL = Scheme("central", "(f(θ+h) − f(θ−h)) / 2h", ((1, -1, 1),), 2)
+FORWARD = Scheme("forward", "(f(θ+h) − f(θ)) / h", ((1, 0, 1),), 1)
+BACKWARD = Scheme("backward", "(f(θ) − f(θ−h)) / h", ((0, -1, 1),), 1)
+RICHARDSON = Scheme("richardson", "(4 D(h/2) − D(h)) / 3", ((0.5, -0.5, 4 / 3), (1, -1, -1 / 3)), 4)
+COMPLEX = Scheme("complex", "Im f(θ + ih) / h", (), 2)
+
+SCHEMES: dict[str, Scheme] = {s.name: s for s in (CENTRAL, FORWARD, BACKWARD, RICHARDSON, COMPLEX)}
+
+COMPLEX_TYPES: dict[type[np.floating[Any]], type[np.complexfloating[Any, Any]]] = {
+    np.float32: np.complex64,
+    np.float64: np.complex128,
+    np.longdouble: np.clongdouble,
+}
+"""The complex numbers of each precision; float16 has none."""
+
+
+def takes_complex(function: Callable[[Array], Array], dtype: type[np.floating[Any]]) -> bool:
+    """Whether a function is defined on complex numbers of this precision and analytic there.
+
+    Im f(z + ih)/h must be the derivative that a central difference finds. A function that takes
+    absolute values, or casts to real numbers, is not that.
+    """
+    if dtype not in COMPLEX_TYPES:
+        return False
+    z = np.array([[0.15, 0.3, 0.45], [0.2, 0.55, 0.7]], dtype)
+    h = dtype(np.cbrt(unit_roundoff(dtype)))
+    try:
+        with np.errstate(all="ignore"):
+            there = function(z + z.dtype.type(COMPLEX_STEP) * COMPLEX_TYPES[dtype](1j))
+            if not np.iscomplexobj(there) or np.finfo(there.dtype).eps > np.finfo(dtype).eps:
+                return False
+            found = there.imag / COMPLEX_STEP
+            right = (function(z + h) - function(z - h)) / (2 * h)
+    except Exception:  # whatever a function of somebody's makes of complex numbers
+        return False
+    near = np.abs(found - right) <= 1e-2 * (1 + np.abs(right))
+    return bool(near.all())
+
+
+def refuses_complex(problem: Problem) -> str:
+    """Which of a problem's functions takes no complex numbers of its precision; empty if all do."""
+    dtype = problem.inputs.dtype.type
+    eps = np.asarray(problem.eps)
+
+    def terms(y: Array) -> Array:
+        zero, one = np.zeros(y.shape, dtype), np.ones(y.shape, dtype)
+        return sum(problem.loss.terms(y, t, problem.clip, eps) for t in (zero, one))  # type: ignore[return-value]
+
+    functions = {
+        "activation": problem.activation.value,
+        "output": problem.output.value,
+        "loss": terms,
+    }
+    for name, function in functions.items():
+        if not takes_complex(function, dtype):
+            return name
+    return ""
