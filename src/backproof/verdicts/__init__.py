@@ -1,6 +1,10 @@
-"""From an analytic and a numeric gradient to a verdict."""
+"""From an analytic and a numeric gradient to a verdict, its causes and its evidence."""
 
-from backproof.verdicts.judge import Judgement, judge, look_at_outputs
+from backproof.verdicts.judge import Cause, Judgement, judge, look_at_outputs
 from backproof.verdicts.verdict import VERDICTS, Verdict
+from backproof.verdicts.view import View, in_precision, view_of
 
-__all__ = ["VERDICTS", "Judgement", "Verdict", "judge", "look_at_outputs"]
+__all__ = [
+    "VERDICTS", "Cause", "Judgement", "Verdict", "View",
+    "in_precision", "judge", "look_at_outputs", "view_of",
+]  # fmt: skip

@@ -11,7 +11,7 @@ class Verdict:
 
     Attributes:
         symbol: one letter for figures, so that nothing is said by colour alone.
-        right: whether the analytic gradient is one that arithmetic and mathematics allow.
+        right: whether the backward rule is one that mathematics allows, whatever the numbers made of it.
     """
 
     name: str
@@ -35,19 +35,47 @@ VALID_SUBGRADIENT = Verdict(
     "A kink is hit exactly; there the analytic value lies between the one-sided slopes, elsewhere it agrees.",
     "Nothing is wrong; use the average of the slopes (relu_at_zero=0.5) or move the point for a match.",
 )
+ROUND_OFF = Verdict(
+    "round-off",
+    "r",
+    True,
+    "The rule is right, as a finer difference shows; the numbers differ because rounding drowns them.",
+    "Use a higher precision or a larger step, or weights that do not saturate the outputs.",
+)
+TRUNCATION = Verdict(
+    "truncation",
+    "t",
+    True,
+    "The rule is right, as shorter steps show; the numeric gradient is off because the step is too long.",
+    "Use a smaller step (check.step), or leave the choice to the budget (check.step=null).",
+)
 WRONG_RULE = Verdict(
     "wrong rule",
     "✗",
     False,
     "The analytic gradient is not the gradient of the loss, and neither arithmetic nor a kink explains it.",
-    "Use the exact delta or an output that matches the loss; look at the topmost layer that disagrees.",
+    "Mend the operation that is named first; everything below it follows from it.",
+)
+CLIP_ACTIVE = Verdict(
+    "clip active",
+    "c",
+    False,
+    "Where the clip flattens the loss its slope is zero and the analytic one is not; elsewhere they agree.",
+    "Differentiate the clip as computed, use a smaller eps, or compute the loss from logits.",
+)
+KINKS_COMBINED = Verdict(
+    "kinks combined",
+    "m",
+    False,
+    "Several kinks are hit at once: each slope lies between its one-sided slopes, their product does not.",
+    "No value at the kinks is right here in general; move the point, or use biases that are not zero.",
 )
 KINK_CROSSED = Verdict(
     "kink crossed",
     "k",
     False,
-    "Some differences straddle a kink that no usable step avoids; only there does the gradient disagree.",
-    "Use a higher precision, whose steps are shorter, or leave out the samples that lie so near.",
+    "Some differences straddle a kink; only there does the gradient disagree.",
+    "Use a smaller step or a higher precision, or leave out the samples that lie so near.",
 )
 OUTSIDE_DOMAIN = Verdict(
     "outside domain",
@@ -63,12 +91,19 @@ NOT_FINITE = Verdict(
     "The loss or a gradient is infinite or not a number.",
     "Clip the logarithm, or compute the loss from logits.",
 )
+NOT_DETERMINISTIC = Verdict(
+    "not deterministic",
+    "≠",
+    False,
+    "Two evaluations at the same point differ, so there is nothing to take a difference of.",
+    "Fix the seed of whatever is random in the function, or take it out.",
+)
 UNDETERMINED = Verdict(
     "undetermined",
     "?",
     False,
     "The difference is within what round-off explains, but it is large: a wrong gradient could hide in it.",
-    "Use a higher precision, or weights that do not saturate the outputs.",
+    "Use weights that do not saturate the outputs.",
 )
 NOT_CHECKED = Verdict(
     "not checked", "–", False, "The check was switched off (check=none).", "Use check=full."
@@ -77,7 +112,10 @@ NOT_CHECKED = Verdict(
 VERDICTS: dict[str, Verdict] = {
     v.name: v
     for v in (
-        AGREES, VALID_SUBGRADIENT, WRONG_RULE, KINK_CROSSED, OUTSIDE_DOMAIN, UNDETERMINED, NOT_FINITE,
-        NOT_CHECKED,
+        AGREES, VALID_SUBGRADIENT, ROUND_OFF, TRUNCATION, KINKS_COMBINED, KINK_CROSSED, CLIP_ACTIVE,
+        WRONG_RULE, OUTSIDE_DOMAIN, UNDETERMINED, NOT_DETERMINISTIC, NOT_FINITE, NOT_CHECKED,
     )
 }  # fmt: skip
+
+AGREEING = (AGREES, VALID_SUBGRADIENT)
+"""Verdicts of a gradient that agrees with the loss in the numbers as well."""

@@ -1,0 +1,238 @@
+"""Causes: what was planted is what is named, where it was planted, and a right pass departs nowhere."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from network.test_faults import setting_of, with_and_without
+from oracles import random_problem
+
+from backproof.network import BackwardRule
+from backproof.network.activations import ACTIVATIONS, TANH
+from backproof.network.faults import FAULTS
+from backproof.network.rules import CANONICAL, Backward
+from backproof.verdicts import judge, view_of
+from backproof.verdicts.causes import localise, slopes_of
+
+ACTIVATED = ("tanh", "sigmoid", "relu", "softplus", "leaky_relu", "elu")
+PAIRS = [
+    {"output": "sigmoid", "loss": "logistic", "reduction": "mean"},
+    {"output": "softmax", "loss": "categorical", "clip": "shift", "eps": 0.1},
+    {"output": "identity", "loss": "squared_error", "reduction": "sample_mean"},
+    {"output": "relu", "loss": "squared_error"},
+    {"output": "softmax", "loss": "squared_error", "reduction": "mean"},
+    {"output": "tanh", "loss": "squared_error"},
+    {"output": "sigmoid", "loss": "logistic", "clip": "floor", "eps": 0.3},
+]
+
+
+def square(seed=3, **choice):
+    """Seven of everything, so that every confusion of shapes is possible; with a penalty."""
+    given = {"hidden": (7, 7), "samples": 7, "features": 7, **choice}
+    problem, weights = random_problem(seed, **given)
+    return replace(problem, l2=0.01), weights
+
+
+class Changed:
+    """The right backward pass, one of its deltas or gradients changed and carried on from there."""
+
+    def __init__(self, layer, *, delta=None, gradient=None):
+        self.layer, self.delta, self.gradient = layer, delta, gradient
+
+    def backward(self, problem, forward, weights):
+        right = BackwardRule().backward(problem, forward, weights)
+        deltas = [d.copy() for d in right.deltas]
+        gradients = [g.copy() for g in right.gradients]
+        if self.delta:
+            deltas[self.layer] = self.delta(deltas[self.layer])
+        for layer in range(self.layer, -1, -1):
+            if layer < self.layer:
+                z = forward.pre_activations[layer]
+                carried = deltas[layer + 1] @ weights[layer + 1][:, :-1]
+                deltas[layer] = carried * problem.activation.slope(z)
+            penalty = problem.l2 * weights[layer]
+            penalty[:, -1] = 0
+            gradients[layer] = deltas[layer].T @ forward.inputs[layer] + penalty
+        if self.gradient:
+            gradients[self.layer] = self.gradient(gradients[self.layer], deltas[self.layer], forward)
+        return Backward(deltas, gradients)
+
+
+class Blind:
+    """A rule that keeps its deltas to itself."""
+
+    def __init__(self, rule):
+        self.rule = rule
+
+    def backward(self, *here):
+        return Backward([], self.rule.backward(*here).gradients)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda p: "-".join(map(str, p.values())))
+@pytest.mark.parametrize("activation", ACTIVATED)
+def test_every_planted_fault_is_named_first(activation, pair):
+    problem, weights = square(activation=activation, **pair)
+    view = view_of(problem, weights)
+    named = 0
+    for fault in FAULTS.values():
+        found, right = with_and_without(fault.name, problem, weights)
+        changes = zip(found.gradients, right.gradients, strict=True)
+        changed = max(np.abs(a - b).max() / np.abs(b).max() for a, b in changes) > 1e-9
+        judged = judge(BackwardRule(relu_at_zero=0.5, fault=fault), view)
+        assert (judged.verdict.name in ("wrong rule", "clip active")) == changed, fault.name
+        if changed and fault.matters(setting_of(problem, weights)):
+            assert judged.causes[0].name == fault.cause, fault.name
+            named += 1
+    assert named > 15
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"gradient": lambda g, *_: 3 * g}, "weight gradient: scale"),
+        ({"gradient": lambda g, *_: -g}, "weight gradient: sign"),
+        ({"gradient": lambda g, *_: 0 * g}, "weight gradient: zero"),
+        ({"delta": lambda d: 3 * d}, "scale"),
+        ({"delta": lambda d: np.where(np.arange(7)[:, None] == 3, 0, d)}, "samples left out"),
+        ({"delta": lambda d: d.astype(np.float32).astype(float)}, "lower precision"),
+    ],
+)
+def test_a_change_in_one_layer_is_located_there_and_nowhere_else(layer, change, cause):
+    problem, weights = square(activation="tanh", output="sigmoid", loss="squared_error")
+    rule = Changed(layer, **change)
+    view = view_of(problem, weights)
+    departures = localise(rule.backward(problem, view.forward, weights), view)
+    assert [d.layer for d in departures] == [layer + 1]
+    assert departures[0].name.endswith(cause)
+    assert judge(rule, view).causes[0].layers == (layer + 1,)
+
+
+def test_a_random_mask_on_a_hidden_delta_has_no_name_but_a_place():
+    problem, weights = square(activation="tanh", output="sigmoid", samples=40)
+    mask = np.random.default_rng(1).random((40, 7)) < 0.8
+    view = view_of(problem, weights)
+    judged = judge(Changed(1, delta=lambda d: d * mask / 0.8), view)
+    assert judged.causes[0].name == "slope: other"
+    assert judged.causes[0].layers == (2,)
+
+
+def test_shuffled_inputs_are_other_inputs():
+    problem, weights = square(activation="tanh", output="sigmoid")
+
+    def shuffled(g, delta, forward):
+        wrong = g.copy()
+        wrong[:, :-1] += delta.T @ (np.roll(forward.inputs[1], 1, axis=0) - forward.inputs[1])[:, :-1]
+        return wrong
+
+    judged = judge(Changed(1, gradient=shuffled), view_of(problem, weights))
+    assert judged.causes[0].name == "weight gradient: other inputs"
+
+
+def test_another_activations_slope_is_named():
+    problem, weights = square(activation="softplus", output="sigmoid")
+    view = view_of(problem, weights)
+
+    class Confused(BackwardRule):
+        def backward(self, problem, forward, weights):
+            confused = replace(problem, activation=replace(problem.activation, slope=TANH.slope))
+            return super().backward(confused, forward, weights)
+
+    cause = judge(Confused(), view).causes[0]
+    assert (cause.name, cause.detail, cause.layers) == ("slope: another activation's", "tanh", (2, 1))
+
+
+MISMATCHED = [
+    ("relu", "logistic"), ("softplus", "logistic"), ("tanh", "squared_error"), ("sigmoid", "squared_error"),
+    ("sigmoid", "categorical"), ("softmax", "logistic"), ("softmax", "squared_error"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("output", "loss"), MISMATCHED)
+def test_y_minus_t_for_another_pair(output, loss):
+    problem, weights = square(output=output, loss=loss, clip="floor", eps=1e-3)
+    name = judge(BackwardRule(CANONICAL), view_of(problem, weights)).causes[0].name
+    missing = loss == "squared_error"  # there y − t is ∂L/∂y itself
+    assert name == "output delta: " + ("slope missing" if missing else "y - t for another pair")
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"), [(7, "7, the number of samples"), (1 / 3, "1/3, one over the number of outputs")]
+)
+def test_a_factor_is_said_to_be_what_it_is(factor, words):
+    problem, weights = square(output="sigmoid")
+    judged = judge(Changed(2, delta=lambda d: factor * d), view_of(problem, weights))
+    assert judged.causes[0].detail == f"× {words}"
+
+
+def test_a_gradient_that_was_cut_off_is_named_with_its_bound():
+    problem, weights = square(output="sigmoid")
+    bound = 0.1
+    judged = judge(Changed(1, gradient=lambda g, *_: np.clip(g, -bound, bound)), view_of(problem, weights))
+    assert judged.causes[0].name == "weight gradient: cut off"
+    assert judged.causes[0].detail == "at ±0.1"
+
+
+def test_weights_added_to_their_own_gradient_are_another_penalty():
+    problem, weights = square(output="sigmoid")
+    judged = judge(Changed(1, gradient=lambda g, *_: g + 0.2 * weights[1]), view_of(problem, weights))
+    assert [c.name for c in judged.causes] == ["penalty: another weight"]
+    assert judged.causes[0].detail == "0.21 in place of 0.01"
+
+
+def test_two_faults_are_both_named_and_share_the_error():
+    problem, weights = square(output="sigmoid", loss="squared_error")
+
+    def no_bias(g, *_):
+        wrong = g.copy()
+        wrong[:, -1] = 0
+        return wrong
+
+    judged = judge(Changed(2, delta=lambda d: -d, gradient=no_bias), view_of(problem, weights))
+    assert [c.name for c in judged.causes] == ["output delta: sign", "bias gradient: zero"]
+    assert judged.causes[0].error > judged.causes[1].error > 0
+    assert sum(c.error for c in judged.causes) == pytest.approx(1)
+    assert judged.causes[1].parameters == pytest.approx(3 / sum(w.size for w in weights))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_right_pass_departs_nowhere(activation):
+    for seed, pair in enumerate(PAIRS):
+        problem, weights = square(seed, activation=activation, **pair)
+        view = view_of(problem, weights)
+        rule = BackwardRule()
+        assert localise(rule.backward(problem, view.forward, weights), view) == []
+        assert localise(Blind(rule).backward(problem, view.forward, weights), view) == []
+
+
+@pytest.mark.parametrize("pair", PAIRS[:4], ids=lambda p: "-".join(map(str, p.values())))
+def test_most_causes_are_named_from_the_gradient_alone(pair):
+    problem, weights = square(activation="tanh", features=9, hidden=(9, 9), **pair)
+    view = view_of(problem, weights)
+    same = total = 0
+    for fault in FAULTS.values():
+        rule = BackwardRule(fault=fault)
+        seen, blind = judge(rule, view), judge(Blind(rule), view)
+        assert seen.verdict is blind.verdict
+        if seen.causes:
+            total += 1
+            same += seen.causes[0].name == blind.causes[0].name
+    assert same / total > 0.6
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=lambda a: a.name)
+@pytest.mark.parametrize("dtype", [np.float64, np.longdouble])
+def test_slopes_by_differences_are_the_slopes(activation, dtype):
+    z = np.linspace(-8, 8, 401).astype(dtype)[:, None] + dtype(0.003)
+    low, high = slopes_of(activation, z)
+    assert np.array_equal(low, high)
+    np.testing.assert_allclose(low, activation.slope(z), rtol=1e-11, atol=1e-12)
+    for kink in activation.kinks:
+        left, right = slopes_of(activation, np.full((1, 1), kink.at, dtype))
+        assert sorted([kink.left, kink.right]) == pytest.approx([left.item(), right.item()], abs=1e-9)
+
+
+def test_a_slope_off_by_one_in_a_million_is_no_slope():
+    z = np.linspace(-3, 3, 50)[:, None]
+    low, _ = slopes_of(TANH, z)
+    assert not np.allclose(low * (1 + 1e-6), TANH.slope(z), rtol=1e-11, atol=1e-12)
