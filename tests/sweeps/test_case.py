@@ -48,6 +48,10 @@ RELEVANT = [
     ((), "output", ("relu", "sigmoid", "softmax")),
     ((), "loss", ("squared_error", "logistic", "categorical")),
     ((), "loss.reduction", ("sum", "mean", "sample_mean")),
+    ((), "loss.l2", ("0", "0.1")),
+    ((), "check.scheme", ("central", "forward", "backward", "richardson", "complex")),
+    ((), "check.step", ("null", "1e-3", "1e-5")),
+    (("network.hidden=[8]",), "fault", ("none", "sign", "missing_slope", "stale_cache")),
     ((), "clip", ("none", "floor", "clamp", "shift", "log_floor")),
     ((), "clip.eps", ("1e-3", "1e-5")),
     ((), "clip.backward", ("consistent", "ignored")),
@@ -171,3 +175,31 @@ def test_targets_that_do_not_fit_the_loss(one, tmp_path, y, kind, overrides, say
 def test_targets_that_fit(one, tmp_path):
     np.savez(tmp_path / "my.npz", X=np.arange(4.0)[:, None], y=np.array([0.5, 2, -1, 1]))
     assert one("data=file", f"data.path={tmp_path}/my.npz", "data.kind=values", "loss=squared_error")
+
+
+@pytest.mark.parametrize(
+    "idle",
+    [
+        ("fault=divided_by_samples", "check.samples=1", "training=none"),
+        ("fault=not_divided", "loss.reduction=sum"),
+        ("fault=slope_of_value", "activation=relu"),
+        ("fault=no_penalty", "loss.l2=0"),
+        ("fault=softmax_elementwise", "output=sigmoid"),
+        ("fault=in_float32", "precision=float32"),
+        ("fault=clip_ignored", "loss=squared_error"),
+        ("fault=missing_slope", "network.hidden=[]"),
+        ("fault=clip_ignored", "delta=canonical"),
+    ],
+)
+def test_a_fault_that_changes_nothing_is_no_fault(one, idle):
+    base = [o for o in idle if not o.startswith("fault")]
+    assert one(*idle).case == one(*base).case
+
+
+def test_one_sample_in_the_check_is_not_one_in_training(one):
+    assert one("fault=divided_by_samples", "check.samples=1").case["fault"] == "divided_by_samples"
+
+
+def test_a_complex_step_has_no_use_for_a_step(one):
+    wide = ("check.scheme=complex", "output=sigmoid")
+    assert one(*wide, "check.step=1e-3").case == one(*wide).case

@@ -13,10 +13,17 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 import backproof
+from backproof.differences.schemes import COMPLEX_TYPES, refuses_complex
+from backproof.network.activations import IDENTITY
+from backproof.network.clipping import NONE as NO_CLIP
+from backproof.network.faults import NO_FAULT, Setting
 from backproof.network.losses import Loss
+from backproof.network.problem import Problem
 from backproof.sweeps import components
-from backproof.sweeps.settings import SAME, TARGET, ConfigurationError, Settings, Value
+from backproof.sweeps.settings import OFF, SAME, TARGET, ConfigurationError, Settings, Value
 
 RULE = ("delta", "relu_at_zero", "kink", "clip.backward", "fault")
 """The backward rule's settings; a group's name stands for its values too."""
@@ -57,6 +64,12 @@ class Case:
         """The settings outside the named groups and values: what a shared computation is keyed by."""
         return tuple((k, v) for k, v in self.settings if not _belongs(k, names))
 
+    @property
+    def unfaulted(self) -> Case:
+        """The same case with nothing planted."""
+        kept = [(k, v) for k, v in self.settings if not _belongs(k, ("fault",))]
+        return Case(tuple(sorted([*kept, ("fault", OFF), ("fault." + TARGET, NO_FAULT_TARGET)])))
+
     @cached_property
     def numeric_key(self) -> tuple[tuple[str, Value], ...]:
         """Cells equal in this share one numeric gradient."""
@@ -86,6 +99,7 @@ COMPUTING = (
     "training",
     "data",
     "sweeps/components.py",
+    "sweeps/cures.py",
     "sweeps/work.py",
 )
 """The code that a cell's numbers depend on."""
@@ -114,8 +128,8 @@ def canonical(settings: Settings) -> Case:
     s.update(components.as_declared(s))
     s.update(components.code_of(s))
     loss, clip = components.loss(s), components.clip(s)
-    delta, fault = components.delta(s), components.fault(s)
-    del fault  # built for its errors alone
+    delta = components.delta(s)
+    _forget_idle_fault(s)
     if not s["network.hidden"]:
         _forget(s, "activation")
     hidden_kinks = bool(s["network.hidden"]) and bool(components.activation(s).kinks)
@@ -135,11 +149,71 @@ def canonical(settings: Settings) -> Case:
         _forget(s, "training", but=("training",))
     else:
         components.optimiser(s)
+    if s["check"] != OFF and s["check.scheme"] == "complex":
+        s["check.step"] = None
+    _check_scheme(s)
     content = components.content_of(s)
     if content is not None:
         s["data.content"] = content
     _check_targets(s, loss)
     return Case(tuple(sorted((k, v) for k, v in s.items() if v is not None)))
+
+
+def _forget_idle_fault(s: Settings) -> None:
+    """A fault that changes nothing here (1/N with one sample) is no fault."""
+    fault = components.fault(s)
+    if fault is NO_FAULT:
+        return
+    data = components.dataset(s)
+    rows = len(data.inputs)
+    samples = [min(cast(int, s["check.samples"]), rows)] if s["check"] != OFF else []
+    if s["training"] != OFF:
+        samples.append(rows if s["training.batch"] == "full" else min(cast(int, s["training.batch"]), rows))
+    hidden = cast(tuple[int, ...], s["network.hidden"])
+    setting = Setting(
+        widths=(data.inputs.shape[1], *hidden, data.targets.shape[1]),
+        samples=max(samples, default=1),
+        activation=components.activation(s) if hidden else IDENTITY,
+        output=components.output(s),
+        loss=components.loss(s).name,
+        clip=components.clip(s).name if components.loss(s).uses_clip else "none",
+        reduction=str(s["loss.reduction"]),
+        l2=cast(float, s["loss.l2"]),
+        precision=str(s["precision"]),
+        canonical=components.delta(s).name == "canonical",
+    )
+    if not fault.matters(setting):
+        _forget(s, "fault")
+        s["fault"], s["fault." + TARGET] = "none", NO_FAULT_TARGET
+
+
+def _check_scheme(s: Settings) -> None:
+    """A step that the precision cannot make, or a scheme that the functions cannot take."""
+    if s["check"] == OFF:
+        return
+    dtype, step = components.dtype(s), s.get("check.step")
+    spacing = float(np.finfo(dtype).eps)
+    if step is not None and cast(float, step) < spacing:
+        raise ConfigurationError(
+            f"check.step: must be at least {spacing:.3g}, the spacing of {s['precision']} at 1; not {step}"
+        )
+    if s["check.scheme"] != "complex":
+        return
+    if dtype not in COMPLEX_TYPES:
+        raise ConfigurationError(
+            f"check.scheme: complex needs complex numbers, and {s['precision']} has none"
+        )
+    nothing = np.zeros((1, 1), dtype)
+    activation = components.activation(s) if s["network.hidden"] else IDENTITY
+    eps = cast(float, s.get("clip.eps") or 0.0)
+    clip = components.clip(s) if components.loss(s).uses_clip else NO_CLIP
+    group = refuses_complex(
+        Problem(nothing, nothing, activation, components.output(s), components.loss(s), clip, eps)
+    )
+    if group:
+        raise ConfigurationError(
+            f"check.scheme: complex does not apply, since {group}={s[group]} takes no complex numbers"
+        )
 
 
 def _copy_group(s: Settings, source: str, to: str) -> None:
@@ -154,6 +228,8 @@ def _forget(s: Settings, group: str, but: tuple[str, ...] = ()) -> None:
         if key not in but:
             s[key] = None
 
+
+NO_FAULT_TARGET = "backproof.network.faults.NO_FAULT"
 
 BUILT_IN_CLASSES = "backproof.data.builtin."
 """Sources whose targets are classes by construction, which every loss takes."""

@@ -23,7 +23,7 @@ from backproof.sweeps.settings import TARGET, ConfigurationError, Settings, Valu
 from backproof.training.optimisers import Optimiser
 
 OWN_KEYS = {
-    "loss": {"reduction"},
+    "loss": {"reduction", "l2"},
     "clip": {"eps", "backward"},
     "training": {"learning_rate", "steps", "batch", "threshold", "every"},
 }

@@ -84,9 +84,7 @@ def load(path: Path) -> Experiment:
         claims=tuple(
             _records(path, "claims", content.get("claims") or [], CLAIM_KEYS, ("says", "where", "holds"))
         ),
-        figures=tuple(
-            _records(path, "figures", content.get("figures") or [], FIGURE_KEYS, ("value", "rows", "columns"))
-        ),
+        figures=tuple(_records(path, "figures", content.get("figures") or [], FIGURE_KEYS, ("value",))),
         content=dict(content),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from backproof.differences.schemes import SCHEMES
 from backproof.network.arrays import PRECISIONS
 from backproof.network.initial import BIASES
 from backproof.network.losses import REDUCTIONS
@@ -64,6 +65,17 @@ def one_of(*allowed: str) -> Field:
     return Field("one of " + ", ".join(allowed), read)
 
 
+def yes_or_no() -> Field:
+    """true or false."""
+
+    def read(value: Any) -> Value:
+        if not isinstance(value, bool):
+            raise ValueError
+        return value
+
+    return Field("true or false", read)
+
+
 def word_or(word: str | None, other: Field) -> Field:
     """A word (or null), or what the other field allows."""
 
@@ -86,6 +98,7 @@ FIELDS: dict[str, Field] = {
     "network.init_scale": number(0),
     "network.bias": one_of(*BIASES),
     "loss.reduction": one_of(*REDUCTIONS),
+    "loss.l2": number(0),
     "clip.eps": number(0, 0.5, open_low=True, open_high=True),
     "clip.backward": one_of(*CLIP_MODES),
     "precision": one_of(*PRECISIONS),
@@ -95,6 +108,10 @@ FIELDS: dict[str, Field] = {
     "check.samples": integer(1),
     "check.parameters": word_or("all", integer(1)),
     "check.step": word_or(None, number(0, open_low=True)),
+    "check.scheme": one_of(*SCHEMES),
+    "check.cures": integer(0),
+    "check.evidence": yes_or_no(),
+    "check.rivals": yes_or_no(),
     "training.learning_rate": number(0, open_low=True),
     "training.steps": integer(1),
     "training.batch": word_or("full", integer(1)),

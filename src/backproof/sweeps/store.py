@@ -22,7 +22,7 @@ from backproof.sweeps.settings import ConfigurationError, is_public, ordered, sh
 from backproof.sweeps.work import Outcome
 
 FILE = "sweep.sqlite"
-VERSION = 1
+VERSION = 2
 
 RESULTS = (
     "status", "error", "verdict", "causes", "cures", "gradient_error", "excess", "worst_parameter",
@@ -33,7 +33,15 @@ RESULTS = (
 `loss_value`: `loss` is the axis."""
 
 EXTRA = (
+    "cause",
+    "planted",
+    "named",
+    "no_cures",
+    "rule_error",
+    "noise",
+    "fault_size",
     "parameters",
+    "disagreeing",
     "touched",
     "crossed",
     "outside_domain",
@@ -41,10 +49,31 @@ EXTRA = (
     "clip_active",
     "dead_units",
     "cosine",
+    "relative_1e_2",
+    "relative_1e_4",
+    "relative_1e_7",
+    "allclose",
+    "quadratic",
 )
-"""Further columns: counts of parameters, shares of outputs and units, smallest cosine to the gradient."""
+"""Further columns: the first cause's name, the cause that was planted and whether it is among those named,
+what did not cure, errors apart from the precision's noise, the
+largest relative change by a planted fault, counts of parameters, shares of outputs and units, smallest cosine
+to the gradient, and with check.rivals which other tests would raise an alarm."""
 
-TEXTS = ("status", "error", "verdict", "causes", "cures", "worst_parameter", "command")
+TEXTS = (
+    "status",
+    "error",
+    "verdict",
+    "cause",
+    "planted",
+    "causes",
+    "cures",
+    "no_cures",
+    "worst_parameter",
+    "command",
+)
+WHOLE = ("steps_to_threshold", "diverged_at", "attempts", "parameters", "disagreeing", "touched", "crossed")
+TRUTHS = ("named", "relative_1e_2", "relative_1e_4", "relative_1e_7", "allclose", "quadratic")
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -231,15 +260,9 @@ def _as_table(records: list[dict[str, Any]]) -> pd.DataFrame:
         if name in ("cell", *TEXTS):
             table[name] = table[name].astype("str" if pd.__version__ >= "3" else object)
         elif name in (*RESULTS, *EXTRA):
-            whole = name in (
-                "steps_to_threshold",
-                "diverged_at",
-                "attempts",
-                "parameters",
-                "touched",
-                "crossed",
-            )
-            table[name] = pd.to_numeric(table[name]).astype("Int64" if whole else "float64")
+            kind = "Int64" if name in WHOLE else "boolean" if name in TRUTHS else "float64"
+            numbers = table[name] if name in TRUTHS else pd.to_numeric(table[name])
+            table[name] = numbers.astype(kind)  # type: ignore[call-overload]
         else:
             table[name] = _setting_column(table[name])
     return table

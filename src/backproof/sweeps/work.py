@@ -10,28 +10,38 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import groupby
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from backproof.differences import Numeric, numeric_gradient
+from backproof.differences import Numeric
+from backproof.differences.schemes import SCHEMES, refuses_complex
 from backproof.network import BackwardRule, Problem
 from backproof.network.activations import IDENTITY
 from backproof.network.arrays import Array
 from backproof.network.clipping import NONE
 from backproof.network.initial import initial_weights
-from backproof.network.problem import Forward
 from backproof.sweeps import components
 from backproof.sweeps.case import Case
-from backproof.sweeps.settings import Value
+from backproof.sweeps.cures import Cures, cures_of
+from backproof.sweeps.settings import OFF, ConfigurationError, Value
 from backproof.training import Plan, Run, Samples, train
-from backproof.verdicts import Judgement, judge, look_at_outputs
+from backproof.verdicts import Judgement, View, in_precision, judge, look_at_outputs, view_of
+from backproof.verdicts.evidence import evidence_of, rivals_of
 from backproof.verdicts.judge import Outputs
-from backproof.verdicts.verdict import NOT_CHECKED
+from backproof.verdicts.verdict import AGREEING, CLIP_ACTIVE, NOT_CHECKED, WRONG_RULE
 
 BATCH_ELEMENTS = 1 << 18
 """Array elements of one layer of a training batch: what a core's second-level cache holds."""
+
+
+FINER_PARAMETERS = 300
+"""Extended precision is slow; so many parameters are enough to tell a right rule from a wrong one."""
+
+MOST_NEIGHBOURS = 48
+"""Neighbouring problems that a worker keeps; each takes about half a megabyte."""
 
 
 @dataclass
@@ -60,13 +70,19 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Checkable:
-    """A problem at the point where it is checked, and its numeric gradient."""
+    """A case's problem at the point where it is checked, evaluated as the case asks for it.
 
-    problem: Problem
-    weights: list[Array]
-    forward: Forward
+    Attributes:
+        reference: the same in double precision or better, with steps of the budget's choice; None where
+            `own` is that itself.
+        checked: False with check=none; then there is no numeric gradient.
+    """
+
+    own: View
+    reference: View | None
+    finer: Callable[[], View] | None
     outputs: Outputs
-    numeric: Numeric | None
+    checked: bool = True
 
 
 def compute(cases: Sequence[Case]) -> list[Outcome]:
@@ -74,7 +90,7 @@ def compute(cases: Sequence[Case]) -> list[Outcome]:
     outcomes = {case: Outcome(case.id) for case in cases}
     for problem_cases in _grouped(cases, lambda c: c.numeric_key):
         _together(problem_cases, outcomes, _check)
-    fit = [c for c in cases if outcomes[c].status == "ok" and c["training"] != "none"]
+    fit = [c for c in cases if outcomes[c].status == "ok" and c["training"] != OFF]
     for alike in _grouped(fit, lambda c: c.training_key):
         _together(alike, outcomes, _train)
     return [outcomes[case] for case in cases]
@@ -131,6 +147,7 @@ def problem_of(case: Case, inputs: Array, targets: Array) -> Problem:
         components.clip(s) if "clip" in s else NONE,
         cast(float, s.get("clip.eps") or 0.0),
         str(s["loss.reduction"]),
+        cast(float, s["loss.l2"]),
     )
 
 
@@ -155,21 +172,56 @@ def weights_of(case: Case, features: int, outputs: int) -> list[Array]:
 
 
 def checkable(case: Case) -> Checkable:
-    """The problem of a case on the samples of its check, with its numeric gradient unless check=none."""
+    """The problem of a case on the samples of its check, with its numeric gradient unless check=none.
+
+    Raises:
+        ConfigurationError: if the step is lost in rounding at some weight.
+    """
     s, data = case.values, samples_of(case)
-    count = len(data.inputs) if s["check"] == "none" else cast(int, s["check.samples"])
+    checked = s["check"] != OFF
+    count = cast(int, s["check.samples"]) if checked else len(data.inputs)
     problem = problem_of(case, data.inputs[:count], data.targets[:count])
     weights = weights_of(case, data.inputs.shape[1], data.targets.shape[1])
-    forward = problem.forward(weights)
-    numeric = None
-    if s["check"] != "none":
-        step = cast("float | None", s.get("check.step"))
-        numeric = numeric_gradient(problem, weights, step=step, selected=_selected(case, weights))
-    return Checkable(problem, weights, forward, look_at_outputs(problem, forward), numeric)
+    if not checked:
+        forward = problem.forward(weights)
+        own = View(problem, weights, forward, Numeric([], finite=True))
+        return Checkable(own, None, None, look_at_outputs(problem, forward), checked=False)
+    step, scheme = cast("float | None", s.get("check.step")), SCHEMES[str(s["check.scheme"])]
+    if step is not None:
+        _check_step(step, weights)
+    selected = _selected(case, weights, s["check.parameters"])
+    own = view_of(problem, weights, step=step, scheme=scheme, selected=selected)
+    dtype, reference = components.dtype(s), None
+    wide = np.float64 if dtype in (np.float16, np.float32) else dtype
+    if wide is not dtype or step is not None or scheme is not SCHEMES["central"]:
+        reference = view_of(*in_precision(problem, weights, wide), selected=selected)
+
+    def finer() -> View:
+        if not refuses_complex(problem):  # no subtraction, so nothing drowns
+            return view_of(problem, weights, scheme=SCHEMES["complex"], selected=selected)
+        few = _selected(case, weights, FINER_PARAMETERS)
+        return view_of(*in_precision(problem, weights, np.longdouble), selected=few)
+
+    return Checkable(
+        own,
+        reference,
+        cache(finer) if dtype is np.float64 and reference is None else None,
+        look_at_outputs(problem, own.forward),
+    )
 
 
-def _selected(case: Case, weights: list[Array]) -> list[Array] | None:
-    wanted, total = case["check.parameters"], sum(w.size for w in weights)
+def _check_step(step: float, weights: list[Array]) -> None:
+    for layer, w in enumerate(weights, 1):
+        lost = np.argwhere(w + w.dtype.type(step) == w)
+        if len(lost):
+            j, p = lost[0]
+            raise ConfigurationError(
+                f"check.step: {step:g} is lost beside W{layer}[{j},{p}] = {float(w[j, p]):.4g} in {w.dtype}"
+            )
+
+
+def _selected(case: Case, weights: list[Array], wanted: Value) -> list[Array] | None:
+    total = sum(w.size for w in weights)
     if wanted == "all" or cast(int, wanted) >= total:
         return None
     chosen = np.zeros(total, bool)
@@ -178,34 +230,104 @@ def _selected(case: Case, weights: list[Array]) -> list[Array] | None:
     return [part.reshape(w.shape) for part, w in zip(np.split(chosen, cuts), weights, strict=True)]
 
 
-def judgement_of(case: Case, at: Checkable) -> Judgement | None:
+def judgement_of(case: Case, at: Checkable, *, explain: bool = True) -> Judgement | None:
     """The verdict on the case's backward rule; None if the check is switched off."""
-    if at.numeric is None:
+    if not at.checked:
         return None
-    return judge(rule_of(case).gradient(at.problem, at.forward, at.weights), at.numeric, at.outputs)
+    return judge(rule_of(case), at.own, at.reference, at.finer, explain=explain)
+
+
+class Neighbourhood:
+    """Neighbours of cases, each of their problems evaluated once while it is remembered."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[tuple[str, Value], ...], Checkable | None] = {}
+
+    def agrees(self, case: Case) -> bool:
+        """Whether a neighbour's gradient agrees; one that cannot be evaluated does not."""
+        key = case.numeric_key
+        if key not in self.known:
+            if len(self.known) >= MOST_NEIGHBOURS:
+                self.known.pop(next(iter(self.known)))
+            try:
+                self.known[key] = checkable(case)
+            except Exception:  # it is the neighbour that fails, not the case
+                self.known[key] = None
+        at = self.known[key]
+        try:
+            judgement = judgement_of(case, at, explain=False) if at else None
+        except Exception:
+            return False
+        return judgement is not None and judgement.verdict in AGREEING
+
+
+NEIGHBOURHOOD = Neighbourhood()
+"""Neighbours are shared by the tasks of a worker: all outputs of one loss have the same matching one."""
+
+
+def cures_for(case: Case, at: Checkable, judgement: Judgement) -> Cures:
+    """The cures of a case; none are looked for where it agrees, nor among axes that cannot matter."""
+    if judgement.verdict in AGREEING or not case["check.cures"]:
+        return Cures()
+    rule_at_fault = judgement.verdict in (WRONG_RULE, CLIP_ACTIVE)
+    idle = {"clip", "clip.eps"} if rule_at_fault and not at.outputs.clip_active else set()
+    return cures_of(case, NEIGHBOURHOOD.agrees, numbers=not rule_at_fault, idle=idle)
 
 
 def _check(cases: list[Case], outcomes: dict[Case, Outcome]) -> None:
     at = checkable(cases[0])
     for case in cases:
         judgement = judgement_of(case, at)
-        outcomes[case].values.update(
-            loss_value=float(at.forward.loss),
+        outcome = outcomes[case]
+        outcome.values.update(
+            loss_value=float(at.own.forward.loss),
             outside_domain=at.outputs.outside_domain,
             saturated=at.outputs.saturated,
             clip_active=at.outputs.clip_active,
             verdict=judgement.verdict.name if judgement else NOT_CHECKED.name,
         )
-        if judgement:
-            outcomes[case].values.update(
-                causes="; ".join(judgement.causes) or None,
-                gradient_error=judgement.gradient_error,
-                excess=judgement.excess,
-                worst_parameter=judgement.worst_parameter,
-                parameters=judgement.parameters,
-                touched=judgement.touched,
-                crossed=judgement.crossed,
+        if not judgement:
+            continue
+        cures = cures_for(case, at, judgement)
+        outcome.values.update(
+            cause=judgement.causes[0].name if judgement.causes else None,
+            causes="; ".join(map(str, judgement.causes)) or None,
+            cures="; ".join(cures.found) or None,
+            no_cures="; ".join(cures.failed) or None,
+            gradient_error=judgement.gradient_error,
+            rule_error=judgement.rule_error,
+            noise=judgement.noise,
+            excess=judgement.excess,
+            worst_parameter=judgement.worst_parameter,
+            parameters=judgement.parameters,
+            disagreeing=judgement.disagreeing,
+            touched=judgement.touched,
+            crossed=judgement.crossed,
+        )
+        planted = components.fault(case.values)
+        if planted.cause:
+            outcome.values.update(
+                planted=planted.cause,
+                named=any(cause.name == planted.cause for cause in judgement.causes),
+                fault_size=_fault_size(case, at),
             )
+        if case["check.rivals"]:
+            outcome.values.update(rivals_of(rule_of(case), at.own))
+        if case["check.evidence"]:
+            outcome.curves.update(evidence_of(rule_of(case), at.own))
+
+
+def _fault_size(case: Case, at: Checkable) -> float | None:
+    """By how much the fault changes the gradient: the largest change over its tensor's largest entry."""
+    rule, here = rule_of(case), (at.own.problem, at.own.forward, at.own.weights)
+    sizes = []
+    for with_it, without in zip(rule.gradient(*here), rule_of(case.unfaulted).gradient(*here), strict=True):
+        for cut in (np.s_[:, :-1], np.s_[:, -1:]):
+            largest = np.abs(without[cut]).max(initial=0)
+            change = np.abs(with_it[cut] - without[cut]).max(initial=0)
+            sizes.append(float(change / largest) if largest else float(change > 0))
+    size = max(sizes)
+    return size if np.isfinite(size) else None
 
 
 def _batches(cases: list[Case]) -> list[list[Case]]:
@@ -228,7 +350,7 @@ def _train(cases: list[Case], outcomes: dict[Case, Outcome]) -> None:
                 dead_units=run.dead_units,
                 cosine=run.cosine,
             )
-            outcomes[case].curves = run.curves
+            outcomes[case].curves.update(run.curves)
 
 
 def runs_of(cases: list[Case]) -> list[Run]:

@@ -1,0 +1,112 @@
+"""Cures: what is tried is what Hydra would compose, and the puzzle's cure is found."""
+
+from dataclasses import replace
+
+import pytest
+
+from backproof.sweeps import cures, work
+from backproof.sweeps.cures import changes, cures_of, neighbours
+
+PUZZLE = ("output=relu", "loss=logistic", "delta=canonical", "network.hidden=[8]", "training=none")
+CASES = [
+    PUZZLE,
+    ("fault=sign", "kink=assign", "relu_at_zero=0.25", "training=none"),
+    ("loss=squared_error", "output=softmax", "precision=float32", "check.step=0.01", "training=none"),
+    ("loss=categorical", "output=sigmoid", "clip=shift", "clip.backward=ignored", "training=none"),
+    (
+        "loss=logistic_from_logits",
+        "output=sigmoid",
+        "network.init_scale=8",
+        "check.scheme=forward",
+        "training=none",
+    ),
+    ("clip=none", "output=identity", "precision=float16", "training=none"),
+]
+
+
+def verdict_of(case):
+    return work.judgement_of(case, work.checkable(case)).verdict.name
+
+
+@pytest.mark.parametrize("overrides", CASES, ids=lambda c: c[0])
+@pytest.mark.parametrize("numbers", [True, False])
+def test_a_neighbour_is_what_hydra_composes(one, overrides, numbers):
+    case = one(*overrides).case
+    tried = [n for n in neighbours(case, numbers=numbers) if " " not in n[0]]
+    assert len(tried) >= 2
+    for changed, neighbour in tried:
+        key = changed.partition("=")[0]
+        kept = [o for o in overrides if o.partition("=")[0] != key]
+        composed = one(*kept, changed, "check.parameters=200").case
+        assert neighbour == composed, changed
+
+
+def test_the_puzzles_failing_case_is_cured_by_the_exact_delta_or_the_matching_output(one):
+    case = one(*PUZZLE).case
+    found = cures_of(case, work.Neighbourhood().agrees, numbers=False)
+    assert found.found == ("delta=exact", "output=sigmoid")
+    assert {o.partition("=")[0] for o in found.failed} >= {"clip.eps", "relu_at_zero"}
+
+
+@pytest.mark.parametrize("name", ["sign", "slope_twice", "no_bias"])
+def test_a_fault_is_cured_by_leaving_it_out(one, name):
+    case = one(
+        "output=sigmoid", "activation=tanh", "network.hidden=[8]", "training=none", f"fault={name}"
+    ).case
+    assert cures_of(case, work.Neighbourhood().agrees, numbers=False).found == ("fault=none",)
+
+
+def test_two_changes_are_tried_where_no_single_one_is_enough(one):
+    overrides = ("output=relu", "loss=logistic", "delta=canonical", "fault=no_bias", "network.hidden=[4]")
+    case = one(*overrides, "training=none", "check.cures=60").case
+    found = cures_of(case, work.Neighbourhood().agrees, numbers=False)
+    assert "delta=exact" in found.failed
+    assert "fault=none delta=exact" in found.found
+    assert all(" " in o for o in found.found)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3])
+def test_no_more_neighbours_are_tried_than_asked(one, limit):
+    case = one(*PUZZLE, f"check.cures={limit}").case
+    asked = []
+    cures_of(case, lambda c: bool(asked.append(c)), numbers=False)
+    assert len(asked) == limit
+
+
+def test_single_changes_come_first_and_axes_that_cannot_matter_are_left_out(one):
+    case = one("loss=squared_error", "activation=tanh", "output=sigmoid", "delta=canonical").case
+    keys = [c.key for c in changes(case, numbers=True)]
+    assert not {"clip", "clip.eps", "clip.backward", "relu_at_zero", "kink", "fault"} & set(keys)
+    tried = [o for o, _ in neighbours(case, numbers=True, idle={"output"})]
+    assert not any("output" in o for o in tried)
+    assert [" " in o for o in tried] == sorted(" " in o for o in tried)
+
+
+def test_what_was_tried_before_does_not_matter(one):
+    case, used = one(*PUZZLE).case, work.Neighbourhood()
+    for seed in (1, 2, 3):
+        cures_of(one(*PUZZLE, f"seed={seed}").case, used.agrees, numbers=False)
+    assert cures_of(case, used.agrees, numbers=False) == cures_of(
+        case, work.Neighbourhood().agrees, numbers=False
+    )
+
+
+def test_a_neighbour_that_breaks_is_no_cure(one, monkeypatch):
+    def broken(_case):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(work, "checkable", broken)
+    assert not work.Neighbourhood().agrees(one(*PUZZLE).case)
+
+
+def test_a_worker_forgets_its_oldest_neighbour(one, monkeypatch):
+    monkeypatch.setattr(work, "MOST_NEIGHBOURS", 2)
+    known = work.Neighbourhood()
+    for seed in range(4):
+        known.agrees(one(*PUZZLE, f"seed={seed}").case)
+    assert len(known.known) == 2
+
+
+def test_changes_are_written_as_overrides():
+    assert str(cures.Change("clip.eps", 1e-12, ())) == "clip.eps=1e-12"
+    assert str(replace(cures.Change("check.step", None, ()))) == "check.step=null"
