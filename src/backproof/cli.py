@@ -20,7 +20,8 @@ usage: backproof COMMAND [ARGUMENTS]
   sweep -m activation=relu,tanh clip.eps=1e-15,1e-7 name=mine
                                  any multirun grid, in Hydra's syntax
   plan ...                       the same arguments: how many cells, how long; runs nothing
-  check delta=canonical ...      one case in the terminal: verdict and a table per weight tensor
+  check delta=canonical ...      one case in the terminal: verdict, causes, cures, a table per weight tensor;
+                                 --json for programs, --plot for figures
   report results/NAME            rebuild the report from what is stored, also while a sweep runs
 
 `backproof sweep --help` lists every axis and its choices.
@@ -34,7 +35,8 @@ HYDRA_FLAGS = (
     "--experimental-rerun", "--info", "-i",
 )  # fmt: skip
 
-OWN_FLAGS = ("--retry-failed",)
+OWN_FLAGS = {"sweep": ("--retry-failed",), "plan": ("--retry-failed",), "check": ("--json", "--plot")}
+"""What each command understands beside Hydra's flags."""
 
 GRID_COMMANDS = ("sweep", "plan", "check")
 COMMANDS = (*GRID_COMMANDS, "report")
@@ -97,11 +99,12 @@ def _hydra(command: str, rest: list[str]) -> int:
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # as `python -m` does it: a `_target_` may lie in the user's folder
     options = [f"hydra.sweeper.command={command}"] if command != "sweep" else []
-    if "--retry-failed" in rest:
-        rest = [a for a in rest if a != "--retry-failed"]
-        options.append("hydra.sweeper.retry_failed=true")
+    own = [a for a in rest if a in OWN_FLAGS[command]]
+    if own:
+        rest = [a for a in rest if a not in own]
+        options.append(f"hydra.sweeper.flags=[{','.join(flag.removeprefix('--') for flag in own)}]")
     try:
-        rest = _flags_first(rest)
+        rest = _flags_first(command, rest)
         _refuse_ours(command, rest)
     except ConfigurationError as error:
         return _wrong(str(error))
@@ -126,7 +129,7 @@ def _hydra(command: str, rest: list[str]) -> int:
         sys.argv = kept
 
 
-def _flags_first(rest: Sequence[str]) -> list[str]:
+def _flags_first(command: str, rest: Sequence[str]) -> list[str]:
     """The same arguments, overrides last: argparse takes them in one piece only.
 
     Raises:
@@ -139,7 +142,9 @@ def _flags_first(rest: Sequence[str]) -> list[str]:
     for word in rest:
         flag = word.partition("=")[0]
         if flag.startswith("-") and flag not in HYDRA_FLAGS:
-            raise ConfigurationError(f"{flag}: unknown option{nearest(flag, (*HYDRA_FLAGS, *OWN_FLAGS))}")
+            raise ConfigurationError(
+                f"{flag}: unknown option{nearest(flag, (*HYDRA_FLAGS, *OWN_FLAGS[command]))}"
+            )
     parser = get_args_parser()
     parser.exit_on_error = False
     try:
@@ -160,7 +165,7 @@ def _refuse_ours(command: str, rest: Sequence[str]) -> None:
         key, equals, value = word.lstrip("+~").partition("=")
         if equals and not key:
             raise ConfigurationError(f"'{word}' is not an override: it names no key")
-        if key in ("hydra.mode", "hydra.sweeper.command", "hydra.sweeper.retry_failed"):
+        if key in ("hydra.mode", "hydra.sweeper.command", "hydra.sweeper.flags"):
             raise ConfigurationError(f"{key}: is set by the command itself")
         if key == "hydra/sweeper" and command != "sweep" and value != "backproof":
             raise ConfigurationError(f"hydra/sweeper: {command} needs backproof's own; not '{value}'")

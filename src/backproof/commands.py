@@ -59,7 +59,7 @@ class Request:
     experiment: str | None
     engine: dict[str, Any]
     folders: list[str]
-    retry_failed: bool = False
+    flags: frozenset[str] = frozenset()
 
 
 def experiment_of(request: Request) -> Experiment | None:
@@ -100,7 +100,7 @@ def sweep(request: Request, launcher: Any = None) -> int:
     grid = _grid(request, experiment)
     with Store(folder) as store, _alone(folder):
         store.announce(grid.cells)
-        todo = _missing(store, grid, request.retry_failed)
+        todo = _missing(store, grid, "retry-failed" in request.flags)
         _describe(store, folder, grid, experiment, request)
         excluded = sum(c.excluded is not None for c in grid.cells)
         there = len(grid.cells) - excluded - len(todo)
@@ -132,7 +132,7 @@ def plan(request: Request, _launcher: Any = None) -> int:
     todo, seconds = [c for c in grid.cells if not c.excluded], SECONDS_PER_CELL
     if (folder / STORE_FILE).is_file():
         with read_only(folder) as store:
-            todo = _missing(store, grid, request.retry_failed)
+            todo = _missing(store, grid, "retry-failed" in request.flags)
             seconds = store.mean_seconds() or seconds
     _note_idle(grid)
     excluded = [c for c in grid.cells if c.excluded]
@@ -157,9 +157,23 @@ def check(request: Request, _launcher: Any = None) -> int:
     grid = _grid(request, None)
     if len(grid.cells) != 1:
         raise ConfigurationError(f"check takes one case; these arguments span {len(grid.cells)} (use sweep)")
-    from backproof.terminal import show_case
+    from backproof import terminal
 
-    return OK if show_case(grid.cells[0], out) else SOME_FAILED
+    folder = paths.results_folder(str(request.name or "check"))
+    if folder is None:
+        raise ConfigurationError(f"name: must be a folder name; not '{request.name}'")
+    cell = grid.cells[0]
+    finding = terminal.find(cell)
+    if "json" in request.flags:
+        print(terminal.as_json(finding, cell))
+    else:
+        terminal.show(finding, cell, out)
+    if "plot" in request.flags:
+        from backproof.reports.evidence import write_evidence
+
+        for path in write_evidence(folder, terminal.curves_of(finding, cell)):
+            err.print(f"figure: {path}")
+    return OK if finding.agrees else SOME_FAILED
 
 
 def report(folder: Path) -> int:

@@ -24,10 +24,12 @@ Says how many cells there are, how many are done, duplicate or excluded, and how
 
 """,
     "check": """\
-usage: backproof check [AXIS=VALUE ...]
+usage: backproof check [AXIS=VALUE ...] [--json] [--plot]
 
-Checks and trains one case and prints the verdict.
-Exit status 0 where the gradient is right, 1 where it is not.
+Checks and trains one case: the verdict, what causes a disagreement and where, the smallest changes that
+cure it, and a table of the weight tensors. --json prints the same for programs; --plot draws the error
+against the step and the error of every weight into results/check (or name=NAME).
+Exit status 0 where the gradient agrees, 1 where it does not.
 
   backproof check activation=relu output=relu loss=logistic delta=canonical
 

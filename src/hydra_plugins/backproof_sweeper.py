@@ -6,7 +6,7 @@ is imported here until a sweep of ours begins.
 
 # No `from __future__ import annotations` here: Hydra executes plugins before they are in sys.modules,
 # where dataclasses would look up annotations that are strings.
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -17,11 +17,11 @@ from omegaconf import DictConfig, OmegaConf
 
 @dataclass
 class BackproofSweeperConf:
-    """`command` is sweep, plan or check; `options` are the program's own."""
+    """`command` is sweep, plan or check; `flags` are the program's own."""
 
     _target_: str = "hydra_plugins.backproof_sweeper.BackproofSweeper"
     command: str = "sweep"
-    retry_failed: bool = False
+    flags: list[str] = field(default_factory=list)
 
 
 ConfigStore.instance().store(
@@ -32,8 +32,8 @@ ConfigStore.instance().store(
 class BackproofSweeper(Sweeper):
     """Hands the overrides of a multirun to backproof, as one grid."""
 
-    def __init__(self, command: str, retry_failed: bool) -> None:
-        self.command, self.retry_failed = command, retry_failed
+    def __init__(self, command: str, flags: list[str]) -> None:
+        self.command, self.flags = command, flags
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Called by Hydra before `sweep`."""
@@ -65,7 +65,7 @@ class BackproofSweeper(Sweeper):
             experiment=self.config.experiment,
             engine=OmegaConf.to_container(self.config.engine, resolve=True),  # type: ignore[arg-type]
             folders=[s.path for s in self.config.hydra.runtime.config_sources if s.schema == "file"],
-            retry_failed=self.retry_failed,
+            flags=frozenset(self.flags),
         )
         if self.command not in commands.RUN:
             from backproof.sweeps.settings import ConfigurationError
