@@ -154,3 +154,10 @@ def test_numbers_that_json_lacks_are_text():
         "True",
         "x",
     ]
+
+
+def test_the_noise_of_a_precision_is_told_from_its_wrong_rules(cells, report):
+    text = report(cells.assign(precision="float32", noise=2e-7))
+    wrong, count = int((cells["verdict"] == "wrong rule").sum()), len(cells)
+    assert "In float32 rounding alone makes a median error of 2.0e-07" in text
+    assert f"judged without it, {wrong} of {count} gradients are not right" in text

@@ -79,7 +79,7 @@ def _settle(name: str, claim: Mapping[str, Any], done: pd.DataFrame) -> Result:
 
 
 def _measured(measure: Mapping[str, Any] | None, cells: pd.DataFrame) -> pd.DataFrame | None:
-    """A claim's own table: a value by some axes, as a share, a median or a mean; with n and spread."""
+    """A claim's own table: a value by some axes, as a share, a median, a mean or a sum; with n and spread."""
     if measure is None:
         return None
     by, how = list(measure["by"]), measure["as"]
@@ -88,11 +88,11 @@ def _measured(measure: Mapping[str, Any] | None, cells: pd.DataFrame) -> pd.Data
     keys = [cells[b].astype(object).where(cells[b].notna(), None) for b in by]
     groups = values.groupby([k.values for k in keys], sort=True, dropna=False)
     table = pd.DataFrame({
-        "share" if how == "share" else how: groups.median() if how == "median" else groups.mean(),
+        how: groups.mean() if how == "share" else groups.agg(how),
         "least": groups.min(),
         "greatest": groups.max(),
         "n": groups.size(),
     })  # fmt: skip
     table.index.names = by
-    table = table.drop(columns=["least", "greatest"]) if how == "share" else table
+    table = table.drop(columns=["least", "greatest"]) if how in ("share", "sum") else table
     return table.reset_index()

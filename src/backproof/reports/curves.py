@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -29,12 +29,18 @@ MOST_POINTS = 200
 """Beyond so many steps, only every so many-th is drawn."""
 
 
-def join(cells: pd.DataFrame, curves: pa.Table, hue: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+def join(
+    cells: pd.DataFrame,
+    curves: pa.Table,
+    hue: Sequence[str],
+    columns: Sequence[str],
+    series: Collection[str] = tuple(SERIES),
+) -> pd.DataFrame:
     """The curves of these cells, long: series, step, value, line, panel."""
     cells = expand_nulls(expand_nulls(cells[cells["status"] == "ok"], list(hue)), list(columns))
     chosen = curves.filter(pc.is_in(curves["cell"], value_set=pa.array(cells["cell"].unique())))
     long = chosen.to_pandas()
-    long = long[long["series"].isin(SERIES) & np.isfinite(long["value"])]
+    long = long[long["series"].isin(series) & np.isfinite(long["value"])]
     stride = max(1, int(long["step"].max() + 1) // MOST_POINTS) if len(long) else 1
     long = long[(long["series"] == "cosine") | (long["step"] % stride == 0)]
     places = cells[["cell"]].assign(line=_names(cells, hue), panel=_names(cells, columns))

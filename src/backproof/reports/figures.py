@@ -10,14 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from matplotlib.figure import Figure
 
 from backproof.reports import curves as training_curves
+from backproof.reports.alarms import confusion, detection
+from backproof.reports.evidence import map_figure, maps_of, steps_figure
 from backproof.reports.heatmaps import heatmap, number
 from backproof.reports.tables import UNITS, Pivot, label, pivot, select, telling_axes
-from backproof.reports.validation import CURVES
+from backproof.reports.validation import CONFUSION, CURVES, DETECTION, MAP, STEPS
 from backproof.sweeps.settings import OFF
 from backproof.verdicts import VERDICTS
+from backproof.verdicts.evidence import STEPS as SWEPT
 
 MOST_PLACES = 40
 """A side chosen by the data takes a second axis only if it keeps to so many places."""
@@ -77,7 +81,8 @@ def choose(cells: pd.DataFrame) -> tuple[list[dict[str, Any]], str]:
 
 def draw(figure: Mapping[str, Any], cells: pd.DataFrame, curves: pa.Table) -> Drawn:
     """Draw one figure; whatever is wrong with it is told in its place, and costs no other figure."""
-    value, rows, columns = str(figure["value"]), list(figure["rows"]), list(figure["columns"])
+    value = str(figure["value"])
+    rows, columns = (list(figure.get(side) or []) for side in ("rows", "columns"))
     title = str(figure.get("title") or UNITS.get(value, value).capitalize())
     caption = " ".join(str(figure.get("caption") or "").split())
     try:
@@ -86,7 +91,14 @@ def draw(figure: Mapping[str, Any], cells: pd.DataFrame, curves: pa.Table) -> Dr
             return Drawn(title, caption, problem="no cell fits its `where`")
         if value == CURVES:
             return _curves(chosen, curves, title, caption, rows, columns)
+        if value in (STEPS, MAP):
+            return _evidence(value, chosen, curves, title, caption, [*rows, *columns])
+        if value in (CONFUSION, DETECTION):
+            laid = (confusion if value == CONFUSION else detection)(chosen)
+            return Drawn(title, caption, _share_finding(laid), heatmap(laid, title), laid.table())
         words = tuple(VERDICTS) if value == "verdict" else ()
+        if value == "cause":
+            words = tuple(dict.fromkeys(chosen["cause"].dropna()))
         laid = pivot(chosen, value, rows, columns, words)
         return Drawn(title, caption, _finding(laid), heatmap(laid, title), laid.table())
     except Exception as error:  # an expression of the user's may fail in any way
@@ -102,6 +114,42 @@ def _curves(
         return Drawn(title, caption, problem="none of its cells was trained")
     runs = long["cell"].nunique()
     return Drawn(title, caption, f"Training curves of {runs} runs: median and range over replicates.", drawn)
+
+
+def _evidence(
+    value: str, cells: pd.DataFrame, curves: pa.Table, title: str, caption: str, axes: list[str]
+) -> Drawn:
+    nothing = Drawn(title, caption, problem="none of its cells kept evidence (check.evidence=true)")
+    if value == MAP:
+        for cell in cells.loc[cells["status"] == "ok", "cell"]:
+            of_cell = curves.filter(pc.equal(curves["cell"], cell)).to_pandas()
+            maps = maps_of({name: part["value"] for name, part in of_cell.groupby("series", sort=False)})
+            if maps:
+                beyond = sum(int((m > 1).sum()) for m in maps.values())
+                alt = f"{beyond} of {sum(m.size for m in maps.values())} parameters are beyond their budgets."
+                return Drawn(title, caption, alt, map_figure(maps, title))
+        return nothing
+    long = training_curves.join(cells, curves, axes, [], [SWEPT])
+    drawn = steps_figure(long, title, " × ".join(axes)) if len(long) else None
+    if drawn is None:
+        return nothing
+    best = long.groupby("line", observed=True)["value"].min()
+    told = "; ".join(f"{line}: {error:.1e}" for line, error in best.items())
+    return Drawn(title, caption, f"Smallest error over all steps: {told}.", drawn, long)
+
+
+def _share_finding(laid: Pivot) -> str:
+    """What a figure of shares shows, in a sentence."""
+    full = laid.middle[np.isfinite(laid.middle)]
+    if laid.value == CONFUSION:
+        same = [
+            laid.middle[i, laid.columns.index(row)] for i, row in enumerate(laid.rows) if row in laid.columns
+        ]
+        named = np.nanmin(same) if same else np.nan
+        return (
+            f"Of {laid.n.sum()} cases, each planted cause is named first in at least {named:.0%} of its own."
+        )
+    return f"Shares of cells in which each test raises an alarm, from {full.min():.0%} to {full.max():.0%}."
 
 
 def _finding(laid: Pivot) -> str:

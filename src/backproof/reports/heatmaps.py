@@ -21,14 +21,20 @@ from backproof.verdicts import VERDICTS
 COLOURS = {
     "agrees": "#009E73",
     "valid subgradient": "#56B4E9",
+    "round-off": "#9AD0EC",
+    "truncation": "#7FCDBB",
     "wrong rule": "#D55E00",
+    "clip active": "#E69F00",
+    "kinks combined": "#8C7A00",
     "kink crossed": "#F0E442",
     "outside domain": "#CC79A7",
     "undetermined": "#0072B2",
+    "not deterministic": "#8C564B",
     "not finite": "#4D4D4D",
     "not checked": "#DDDDDD",
 }
-"""Okabe and Ito's palette, told apart with every kind of colour vision; symbols say the same in print."""
+"""Okabe and Ito's palette and shades between, told apart with every kind of colour vision; the symbols say
+the same in print."""
 
 ERROR_NORM = LogNorm(1e-16, 1, clip=True)
 """One scale for every gradient error in every report, so that figures can be laid side by side."""
@@ -42,6 +48,9 @@ STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "hatch.linewidth": 0.6,
 }
+
+SHARES = {"confusion": "share of the planted cause's cells", "detection": "share of cells with an alarm"}
+"""Figures of shares; a place without a number is one that no cell falls into, and stays empty."""
 
 CELL = (0.62, 0.36)
 """Inches across and down that a place takes."""
@@ -75,14 +84,19 @@ def heatmap(pivot: Pivot, title: str) -> Figure:
             vmax=norm.vmax,
             linewidths=0.8,
             linecolor="white",
+            xticklabels=False,  # ours say more, and seaborn would draw the figure once to see whether its fit
+            yticklabels=False,
             cbar=not pivot.words,
-            cbar_kws={"label": UNITS.get(pivot.value, pivot.value), "shrink": min(1.0, 2.2 / height + 0.4)},
+            cbar_kws={
+                "label": {**UNITS, **SHARES}.get(pivot.value, pivot.value),
+                "shrink": min(1.0, 2.2 / height + 0.4),
+            },
             ax=axes,
         )
-        handles = _hatch(axes, pivot)
+        handles = [] if pivot.value in SHARES else _hatch(axes, pivot)
         if pivot.words:
             present = sorted({int(i) for i in pivot.middle[shown]})
-            handles = [_verdict_patch(pivot.words[i]) for i in present] + handles
+            handles = [_word_patch(pivot.words[i], pivot.words) for i in present] + handles
         if handles:
             figure.legend(
                 handles=handles,
@@ -107,11 +121,11 @@ def rendered(figure: Figure, ending: str) -> bytes:
 
 def _scale(pivot: Pivot) -> tuple[Colormap | str, Normalize]:
     if pivot.words:
-        palette = [COLOURS.get(w, "#AAAAAA") for w in pivot.words]
+        palette = [_colour(w, pivot.words) for w in pivot.words]
         return ListedColormap(palette), Normalize(-0.5, len(palette) - 0.5)
     if pivot.value == "gradient_error":
         return "cividis", ERROR_NORM
-    if pivot.value == "accuracy":
+    if pivot.value in ("accuracy", *SHARES):
         return "cividis", Normalize(0, 1)
     finite = pivot.middle[np.isfinite(pivot.middle)]
     if finite.size and finite.min() > 0 and finite.max() > 100 * finite.min():
@@ -126,7 +140,7 @@ def _texts(pivot: Pivot) -> np.ndarray[Any, Any]:
             continue
         if pivot.words:
             word, n, same = pivot.words[int(middle)], pivot.n[at], pivot.agreeing[at]
-            symbol = VERDICTS[word].symbol if word in VERDICTS else word
+            symbol = _symbol(word, pivot.words)
             texts[at] = symbol if n == same else f"{symbol} {same}/{n}"
         else:
             texts[at] = number(middle, pivot.value)
@@ -135,6 +149,8 @@ def _texts(pivot: Pivot) -> np.ndarray[Any, Any]:
 
 def number(x: float, value: str) -> str:
     """A number as short as a place in a heatmap needs it."""
+    if value in SHARES:
+        return f"{x:.0%}"
     if x == 0:
         return "0"
     if value in ("accuracy", "cosine", "dead_units"):
@@ -147,9 +163,21 @@ def number(x: float, value: str) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def _verdict_patch(word: str) -> Patch:
-    symbol = VERDICTS[word].symbol if word in VERDICTS else "?"
-    return Patch(facecolor=COLOURS.get(word, "#AAAAAA"), label=f"{symbol}  {word}")
+def _symbol(word: str, words: Sequence[str]) -> str:
+    """A verdict's symbol; other words are numbered."""
+    return VERDICTS[word].symbol if word in VERDICTS else str(list(words).index(word) + 1)
+
+
+def _colour(word: str, words: Sequence[str]) -> str:
+    """A verdict's colour; other words take theirs from a wheel of lightnesses, for print."""
+    if word in COLOURS:
+        return COLOURS[word]
+    wheel = sns.color_palette("husl", max(len(words), 2))
+    return str(mpl.colors.to_hex(wheel[list(words).index(word)]))
+
+
+def _word_patch(word: str, words: Sequence[str]) -> Patch:
+    return Patch(facecolor=_colour(word, words), label=f"{_symbol(word, words)}  {word}")
 
 
 HATCHES = {
@@ -174,7 +202,7 @@ def _hatch(axes: Axes, pivot: Pivot) -> list[Patch]:
         elif pivot.excluded[i, j]:
             reason, name = "excluded", "excluded"
         elif pivot.finished[i, j]:
-            reason, name = "no value", "no value"
+            reason, name = "no value", "nothing to explain" if pivot.value == "cause" else "no value"
         else:
             reason, name = "no cell", "no cell"
         hatch, colour = HATCHES[reason]

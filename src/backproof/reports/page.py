@@ -21,6 +21,8 @@ from backproof.verdicts import VERDICTS
 
 FIRST = ("verdict", "gradient_error", "accuracy")
 KEY_RESULTS = (
+    "cause",
+    "cures",
     "excess",
     "final_loss",
     "steps_to_threshold",
@@ -120,8 +122,24 @@ def _answer(claims: Sequence[Result], cells: pd.DataFrame, pending: int) -> list
                     f"where it is {which}, median test accuracy after training is {trained['accuracy']:.2f}"
                 )
         sentences.append("; ".join(words) + ".")
+    sentences += _noise(checked)
     if pending:
         sentences.append(f"{pending:,} cells are still to come.")
+    return sentences
+
+
+def _noise(checked: pd.DataFrame) -> list[str]:
+    """What a low precision's noise is beside the rule's own error, where the two were told apart."""
+    sentences: list[str] = []
+    if "precision" not in checked:
+        return sentences
+    low = checked[checked["noise"].notna() & checked["precision"].isin(["float16", "float32"])]
+    for precision, cells in low.groupby("precision", sort=False):
+        wrong = int((~cells["verdict"].map(lambda v: VERDICTS[v].right)).sum())
+        sentences.append(
+            f"In {precision} rounding alone makes a median error of {cells['noise'].median():.1e}; "
+            f"judged without it, {wrong:,} of {len(cells):,} gradients are not right."
+        )
     return sentences
 
 

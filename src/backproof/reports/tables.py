@@ -36,6 +36,9 @@ UNITS = {
     "cosine": "smallest cosine to the exact gradient",
     "dead_units": "share of dead units",
     "seconds": "seconds per cell",
+    "rule_error": "gradient error of the rule, without the precision's noise",
+    "noise": "gradient error that the precision makes",
+    "fault_size": "largest change by the fault, of its tensor's largest entry",
 }
 """What a value is, for titles and scales."""
 

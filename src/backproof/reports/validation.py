@@ -11,9 +11,13 @@ from backproof.reports.tables import UNITS, is_axis
 from backproof.sweeps.settings import ConfigurationError, nearest
 
 CURVES = "curves"
-VALUES = ("verdict", *UNITS, CURVES)
+WORDS = ("verdict", "cause")
+"""Results that are words, drawn as categories."""
+
+STEPS, MAP, CONFUSION, DETECTION = "steps", "map", "confusion", "detection"
+VALUES = (*WORDS, *UNITS, CURVES, STEPS, MAP, CONFUSION, DETECTION)
 SHARES = ("all", "none", "some")
-MEASURES = ("share", "median", "mean")
+MEASURES = ("share", "median", "mean", "sum")
 FUNCTIONS = ("abs", "sqrt", "log", "log10", "exp", "floor", "ceil")
 """What pandas offers by name within an expression, as far as a claim needs it."""
 
@@ -104,13 +108,16 @@ def validate_figures(figures: Iterable[Mapping[str, Any]], columns: Sequence[str
                 f"{name}.value: must be one of {', '.join(VALUES)}; not {figure['value']!r}{hint}"
             )
         for side in ("rows", "columns"):
-            if not isinstance(figure[side], list):
-                raise ConfigurationError(f"{name}.{side}: must be a list of axes; not {figure[side]!r}")
+            wanted = figure.get(side) or []
+            if not isinstance(wanted, list):
+                raise ConfigurationError(f"{name}.{side}: must be a list of axes; not {wanted!r}")
             axes = [c for c in columns if is_axis(c)]
-            for axis in figure[side]:
+            for axis in wanted:
                 if axis not in axes:
                     raise ConfigurationError(f"{name}.{side}: unknown axis {axis}{nearest(str(axis), axes)}")
-        both = [*figure["rows"], *figure["columns"]]
+        both = [*(figure.get("rows") or []), *(figure.get("columns") or [])]
+        if not both and figure["value"] in (*WORDS, *UNITS):
+            raise ConfigurationError(f"{name}: needs rows or columns, each a list of axes")
         for axis in both:
             if both.count(axis) > 1:
                 raise ConfigurationError(f"{name}: {axis} is named twice in rows and columns")

@@ -38,8 +38,11 @@ def write_report(
     wanted, chosen = experiment.get("figures") or [], ""
     if not wanted:
         wanted, chosen = figures.choose(cells)
-    drawn = [figures.draw(figure, cells, curves) for figure in wanted]
-    pictures = [_keep(folder / "figures", i, one) for i, one in enumerate(drawn, 1)]
+    # One after another: a figure holds its pixels for as long as it lives.
+    pictures = [
+        _keep(folder / "figures", i, figures.draw(figure, cells, curves))
+        for i, figure in enumerate(wanted, 1)
+    ]
     _remove_others(folder / "figures", pictures)
     settled = claims.evaluate(experiment.get("claims") or [], cells)
     name = str(experiment.get("name") or folder.name)
