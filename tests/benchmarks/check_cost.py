@@ -1,0 +1,108 @@
+"""What budgets, kinks, causes and a verdict cost beside the differences themselves.
+
+    python tests/benchmarks/check_cost.py
+
+Three times for each case, medians over rounds that alternate them: the plain central differences of
+all parameters, incrementally and with no bookkeeping at all; the numeric gradient with budgets and
+kinks; and that with the verdict on a wrong rule, its causes located. For float32 the last holds a second
+numeric gradient, in double precision. `naive` is 2P forward passes.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from backproof.differences import numeric_gradient
+from backproof.differences.gradient import Moves
+from backproof.differences.naive import naive_gradient
+from backproof.differences.perturbed import PerturbedLoss, difference
+from backproof.differences.steps import best_step
+from backproof.network import BackwardRule, Problem
+from backproof.network.activations import ACTIVATIONS, OUTPUTS
+from backproof.network.arrays import PRECISIONS
+from backproof.network.clipping import CLIPS
+from backproof.network.initial import initial_weights
+from backproof.network.losses import LOSSES
+from backproof.network.rules import DELTAS
+from backproof.verdicts import in_precision, judge, view_of
+
+ROUNDS = 5
+CASES = {
+    "64-100-10 relu, sigmoid, logistic": ((64, 100, 10), "relu", "sigmoid", "logistic", "float64"),
+    "64-100-10 relu, relu, logistic": ((64, 100, 10), "relu", "relu", "logistic", "float64"),
+    "64-128-128-10 tanh, softmax, categorical": (
+        (64, 128, 128, 10), "tanh", "softmax", "categorical", "float64",
+    ),
+    "20-32-32-32-3 elu, identity, squared_error": (
+        (20, 32, 32, 32, 3), "elu", "identity", "squared_error", "float64",
+    ),
+    "64-100-10 tanh, sigmoid, logistic, float32": ((64, 100, 10), "tanh", "sigmoid", "logistic", "float32"),
+}  # fmt: skip
+
+
+def problem_of(widths, activation, output, loss, precision):
+    """Gaussian inputs in 16 samples, one-hot targets."""
+    draw, dtype = np.random.default_rng(1), PRECISIONS[precision]
+    inputs = np.abs(draw.standard_normal((16, widths[0]))).astype(dtype)
+    targets = np.eye(widths[-1])[draw.integers(0, widths[-1], 16)].astype(dtype)
+    parts = ACTIVATIONS[activation], OUTPUTS[output], LOSSES[loss], CLIPS["floor"]
+    return Problem(inputs, targets, *parts, 1e-7), initial_weights(widths, 1.0, "normal", draw, dtype)
+
+
+def plain(problem, weights):
+    """Central differences of every parameter with one step, and nothing else."""
+    loss, h = PerturbedLoss(problem, weights, problem.forward(weights)), best_step(problem.inputs.dtype)
+    gradients = []
+    for layer, w in enumerate(weights):
+        moves, gradient = Moves(loss.forward.inputs[layer]), np.zeros(w.shape)
+        units, inputs = np.indices(w.shape).reshape(2, -1)
+        for cut in moves.blocks(inputs, loss.width(layer)):
+            j, p = units[cut], inputs[cut]
+            sample, owner, starts = moves.of(p)
+            a = loss.forward.inputs[layer][sample, p[owner]] * w.dtype.type(h)
+            up, down = (loss.moved(layer, sample, j[owner], way * a).terms for way in (1, -1))
+            gradient[j, p] = np.add.reduceat(difference(up, down), starts) / (2 * h)
+        gradients.append(gradient)
+    return gradients
+
+
+def checked(problem, weights):
+    """The verdict on y − t, with all its evidence, as a sweep's cell computes it."""
+    own = view_of(problem, weights)
+    low = problem.inputs.dtype == np.float32
+    reference = view_of(*in_precision(problem, weights, np.float64)) if low else None
+    return judge(BackwardRule(DELTAS["canonical"]), own, reference)
+
+
+def seconds(work, *given):
+    """Wall time of one call."""
+    start = time.perf_counter()
+    with np.errstate(all="ignore"):
+        work(*given)
+    return time.perf_counter() - start
+
+
+def main():
+    headings = "".join(f"{h:>10}" for h in ("parameters", "plain", "budgets", "verdict", "naive"))
+    print(f"{'case':46}{headings}  verdict / plain")
+    for name, given in CASES.items():
+        problem, weights = problem_of(*given)
+        works = (plain, numeric_gradient, checked)
+        times = [[seconds(work, problem, weights) for work in works] for _ in range(ROUNDS + 1)][1:]
+        middle = [statistics.median(column) for column in zip(*times, strict=True)]
+        steps = [np.full(w.shape, best_step(w.dtype), w.dtype) for w in weights]
+        naive = seconds(naive_gradient, problem, weights, steps)
+        ratios = sorted(row[2] / row[0] for row in times)
+        count = sum(w.size for w in weights)
+        columns = "".join(f"{1000 * t:8.1f}ms" for t in (*middle, naive))
+        spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+        print(f"{name:46}{count:10,}{columns}  {middle[2] / middle[0]:.2f} ({spread})")
+
+
+if __name__ == "__main__":
+    with threadpool_limits(1):
+        main()
