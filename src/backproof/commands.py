@@ -171,8 +171,9 @@ def check(request: Request, _launcher: Any = None) -> int:
     if "plot" in request.flags:
         from backproof.reports.evidence import write_evidence
 
-        for path in write_evidence(folder, terminal.curves_of(finding, cell)):
-            err.print(f"figure: {path}")
+        curves, parameters = terminal.curves_of(finding, cell), terminal.parameters_of(finding, cell)
+        for path in write_evidence(folder, curves, parameters):
+            err.print(f"written: {path}")
     return OK if finding.agrees else SOME_FAILED
 
 

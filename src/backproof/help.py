@@ -28,7 +28,8 @@ usage: backproof check [AXIS=VALUE ...] [--json] [--plot]
 
 Checks and trains one case: the verdict, what causes a disagreement and where, the smallest changes that
 cure it, and a table of the weight tensors. --json prints the same for programs; --plot draws the error
-against the step and the error of every weight into results/check (or name=NAME).
+against the step and the error of every weight into results/check (or name=NAME), and lists every parameter
+with its gradients, budget, verdict, largest safe step and kinks in parameters.csv.
 Exit status 0 where the gradient agrees, 1 where it does not.
 
   backproof check activation=relu output=relu loss=logistic delta=canonical

@@ -267,6 +267,39 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def parameters_of(finding: Finding, cell: Cell) -> list[dict[str, Any]]:
+    """A record a parameter: both gradients, budget, steps, verdict, and every kink that it meets."""
+    own, judgement = finding.at.own, finding.judgement
+    if judgement is None or not judgement.verdicts:
+        return []
+    with threadpool_limits(1), np.errstate(all="ignore"):
+        gradients = rule_of(cell.case).gradient(own.problem, own.forward, own.weights)
+        distances = kink_distances(own.problem, own.weights)
+    names, records = tuple(VERDICTS), []
+    for depth, layer in enumerate(own.numeric.layers, 1):
+        safe = safe_steps(distances[depth - 1], own.forward.inputs[depth - 1])
+        for j, p in np.argwhere(layer.selected):
+            bias = p == layer.selected.shape[1] - 1
+            met: list[KinkEvent] = []
+            if layer.touched[j, p] or layer.crossed[j, p]:
+                step = float(layer.step[j, p])
+                met = kink_events(own.problem, own.weights, depth - 1, int(j), int(p), step)
+            records.append({
+                "parameter": f"b{depth}[{j}]" if bias else f"W{depth}[{j},{p}]",
+                "value": float(own.weights[depth - 1][j, p]),
+                "analytic": float(gradients[depth - 1][j, p]),
+                "numeric": float(layer.gradient[j, p]),
+                "budget": float(layer.budget[j, p]),
+                "step": float(layer.step[j, p]),
+                "safe_step": float(safe[j, p]),
+                "verdict": names[judgement.verdicts[depth - 1][j, p]],
+                "low": float(layer.low[j, p]),
+                "high": float(layer.high[j, p]),
+                "kinks": "; ".join(map(str, met)),
+            })  # fmt: skip
+    return records
+
+
 def curves_of(finding: Finding, cell: Cell) -> dict[str, Any]:
     """The error against the step and of every parameter, as `evidence_of` has them."""
     with threadpool_limits(1):

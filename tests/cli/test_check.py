@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 SMALL = ("data=gaussian", "network.hidden=[4]", "training=none")
@@ -60,8 +61,24 @@ def test_figures_are_written_where_they_are_looked_for(program, here, name, fold
     assert written == {
         "error-against-step.svg", "error-against-step.png", "error-against-step.csv",
         "error-of-weights.svg", "error-of-weights.png",
+        "parameters.csv",
     }  # fmt: skip
-    assert f"figure: results/{folder}/error-against-step.svg" in done.err
+    assert f"written: results/{folder}/error-against-step.svg" in done.err
+
+
+def test_every_parameter_is_listed_with_its_kinks(program, here):
+    """xor's row of zeros is sample 0 or another; with zero biases it puts every unit on its kink."""
+    program("check", *SMALL, "data=xor", "network.bias=zero", "output=sigmoid", "--plot")
+    table = pd.read_csv(here / "results" / "check" / "parameters.csv").set_index("parameter")
+    assert len(table) == 2 * 4 + 4 + 4 * 2 + 2
+    touched = table.loc[[f"b1[{j}]" for j in range(4)]]
+    assert touched["kinks"].str.fullmatch(r"sample \d, layer 1, unit \d: 0 lies on the kink at 0").all()
+    assert (touched["safe_step"] == 0).all()
+    assert ((touched["low"] <= touched["analytic"]) & (touched["analytic"] <= touched["high"])).all()
+    rest = table.drop(index=touched.index)
+    assert rest["kinks"].isna().all()
+    assert (rest["verdict"] == "agrees").all()
+    assert (rest["safe_step"] > 0).all()
 
 
 WRONG = [

@@ -1,5 +1,6 @@
 """Cures: what is tried is what Hydra would compose, and the puzzle's cure is found."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -89,6 +90,23 @@ def test_what_was_tried_before_does_not_matter(one):
     assert cures_of(case, used.agrees, numbers=False) == cures_of(
         case, work.Neighbourhood().agrees, numbers=False
     )
+
+
+def test_parameters_of_a_choice_that_goes_go_with_it(one):
+    overrides = ("output=leaky_relu", "output.slope=0.3", "loss=logistic", "delta=canonical", "training=none")
+    case = one(*overrides, "network.hidden=[4]").case
+    assert case["output.slope"] == 0.3
+    changed = dict(neighbours(case, numbers=False))["output=sigmoid"]
+    assert changed["output.slope"] is None
+    assert "output=sigmoid" in cures_of(case, work.Neighbourhood().agrees, numbers=False).found
+
+
+def test_threads_do_not_share_what_they_remember(one):
+    known = work.Neighbourhood()
+    known.agrees(one(*PUZZLE).case)
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(lambda: len(known.known)).result() == 0
+    assert len(known.known) == 1
 
 
 def test_a_neighbour_that_breaks_is_no_cure(one, monkeypatch):

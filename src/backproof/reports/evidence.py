@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +113,13 @@ def maps_of(curves: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
     return maps
 
 
-def write_evidence(folder: Path, curves: Mapping[str, Any]) -> list[Path]:
-    """Draw one case's evidence into a folder, as SVG, PNG and CSV; returns the files."""
+def write_evidence(
+    folder: Path, curves: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]]
+) -> list[Path]:
+    """Draw one case's evidence into a folder, as SVG, PNG and CSV; returns the files.
+
+    `parameters` are records, a line each in parameters.csv.
+    """
     if not curves:
         return []
     folder.mkdir(parents=True, exist_ok=True)
@@ -132,4 +137,6 @@ def write_evidence(folder: Path, curves: Mapping[str, Any]) -> list[Path]:
                 written.append(path)
     table = folder / "error-against-step.csv"
     long.assign(h=2.0 ** long["step"].astype(float)).drop(columns="line").to_csv(table, index=False)
-    return [*written, table]
+    of_parameters = folder / "parameters.csv"
+    pd.DataFrame(parameters).to_csv(of_parameters, index=False)
+    return [*written, table, of_parameters]

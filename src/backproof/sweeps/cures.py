@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import combinations, islice
 
+from backproof.sweeps import components
 from backproof.sweeps.case import Case, canonical
 from backproof.sweeps.settings import TARGET, ConfigurationError, Settings, Value, shown
 
@@ -124,11 +125,11 @@ def neighbours(case: Case, *, numbers: bool, idle: Collection[str] = ()) -> Iter
     for several in (*((c,) for c in single), *pairs):
         settings = {**WHEN_MISSING, **case.values, "training": "none"}
         for change in several:
+            if len(change.settings) > 1:  # another choice: parameters of the one that goes, go too
+                kept = {f"{change.key}.{name}" for name in components.OWN_KEYS.get(change.key, ())}
+                for key in [k for k in settings if k.startswith(change.key + ".") and k not in kept]:
+                    del settings[key]
             settings.update(change.settings)
-            if change.key in ("output", "fault"):  # parameters of the choice that goes
-                for key in [k for k in settings if k.startswith(change.key + ".") and k.count(".") == 1]:
-                    if key != f"{change.key}.{TARGET}":
-                        del settings[key]
         settings["check.parameters"] = _fewer(case)
         try:
             yield " ".join(map(str, several)), canonical(settings)

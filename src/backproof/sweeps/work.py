@@ -6,6 +6,7 @@ all networks that train alike. Nothing here depends on which cells share a task.
 
 from __future__ import annotations
 
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -237,8 +238,8 @@ def judgement_of(case: Case, at: Checkable, *, explain: bool = True) -> Judgemen
     return judge(rule_of(case), at.own, at.reference, at.finer, explain=explain)
 
 
-class Neighbourhood:
-    """Neighbours of cases, each of their problems evaluated once while it is remembered."""
+class Neighbourhood(threading.local):
+    """Neighbours of cases, each of their problems evaluated once while it is remembered; one a thread."""
 
     def __init__(self) -> None:
         self.known: dict[tuple[tuple[str, Value], ...], Checkable | None] = {}
