@@ -46,7 +46,7 @@ SECOND_SAFETY = 2.0
 SHRINK = 8.0
 """By how much a probe is shortened while there is a kink in its reach."""
 
-PROBES_AT_ONCE = 1 << 15
+PROBES_AT_ONCE = 1 << 14
 """Array elements a block of moves may occupy: a few blocks fit into a core's second-level cache."""
 
 
