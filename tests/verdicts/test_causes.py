@@ -195,10 +195,11 @@ def test_two_faults_are_both_named_and_share_the_error():
     assert judged.causes[1].parameters == pytest.approx(3 / sum(w.size for w in weights))
 
 
+@pytest.mark.parametrize("precision", ["float64", "longdouble"])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_a_right_pass_departs_nowhere(activation):
+def test_a_right_pass_departs_nowhere(activation, precision):
     for seed, pair in enumerate(PAIRS):
-        problem, weights = square(seed, activation=activation, **pair)
+        problem, weights = square(seed, activation=activation, precision=precision, **pair)
         view = view_of(problem, weights)
         rule = BackwardRule()
         assert localise(rule.backward(problem, view.forward, weights), view) == []
