@@ -17,7 +17,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backproof.differences import numeric_gradient
-from backproof.differences.gradient import Moves
+from backproof.differences.moves import Moves
 from backproof.differences.naive import naive_gradient
 from backproof.differences.perturbed import PerturbedLoss, difference
 from backproof.differences.steps import best_step

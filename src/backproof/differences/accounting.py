@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backproof.differences.moves import BLOCK
 from backproof.differences.perturbed import Index, PerturbedLoss, difference, sides_differ, wide
 from backproof.differences.schemes import COMPLEX, COMPLEX_STEP, Scheme
 from backproof.differences.steps import best_step, power_of_two_below, smallest_step
@@ -45,9 +46,6 @@ SECOND_SAFETY = 2.0
 
 SHRINK = 8.0
 """By how much a probe is shortened while there is a kink in its reach."""
-
-PROBES_AT_ONCE = 1 << 14
-"""Array elements a block of moves may occupy: a few blocks fit into a core's second-level cache."""
 
 
 @dataclass(frozen=True)
@@ -149,36 +147,34 @@ def _probe(
     slope, second, third, swing = (np.empty_like(eta) for _ in range(4))
     spread = np.zeros_like(eta)
     kinked = np.empty(len(eta), bool)
-    block = max(1, PROBES_AT_ONCE // loss.width(layer))
+    block = max(1, BLOCK // (5 * loss.width(layer)))
     for start in range(0, len(eta), block):
         cut = slice(start, start + block)
         i, j = samples[cut], units[cut]
         # Powers of two times a coarse η: exact in z's precision; the realised move is what is divided by.
         step = eta[cut].astype(loss.forward.outputs.dtype)
         e = step.astype(eta.dtype)
-        near_up, near_down = loss.moved(layer, i, j, step), loss.moved(layer, i, j, -step)
-        far_up, far_down = loss.moved(layer, i, j, 2 * step), loss.moved(layer, i, j, -2 * step)
-        at_rest = loss.base_terms(layer, i, j)
-        sizes = [np.abs(m.terms).sum(axis=1) for m in (near_up, near_down)]
-        swing[cut] = np.maximum(np.fmax(*sizes) - np.abs(at_rest).sum(axis=1), 0)
-        near = difference(near_up.terms, near_down.terms)
-        far = difference(far_up.terms, far_down.terms)
+        # The point itself last, so that the four moves are compared among each other.
+        moved = loss.moved(layer, i, j, step[:, None] * np.array([-2, -1, 1, 2, 0], step.dtype))
+        far_down, near_down, near_up, far_up, rest = (moved.terms[:, k] for k in range(5))
+        sizes = [np.abs(terms).sum(axis=1) for terms in (near_up, near_down)]
+        swing[cut] = np.maximum(np.fmax(*sizes) - np.abs(rest).sum(axis=1), 0)
+        near, far = difference(near_up, near_down), difference(far_up, far_down)
         slope[cut] = (8 * near - far) / (12 * e)
-        second[cut] = np.abs(difference(near_up.terms, at_rest) + difference(near_down.terms, at_rest)) / e**2
+        second[cut] = np.abs(difference(near_up, rest) + difference(near_down, rest)) / e**2
         third[cut] = np.abs(far - 2 * near) / (2 * e**3)
-        kinked[cut] = (
-            sides_differ(far_up, far_down) | sides_differ(near_up, far_up) | sides_differ(near_down, far_down)
-        )
         # The edge of the function's domain within reach is as bad as a kink.
-        kinked[cut] |= ~np.isfinite(third[cut])
-        if kinked[cut].any():
-            rest = loss.moved(layer, i, j, np.zeros_like(step))
-            ends = (far_down, near_down, rest, near_up, far_up)
-            secants = np.stack([difference(b.terms, a.terms) for a, b in pairwise(ends)]) / e
+        kinked[cut] = sides_differ(moved, np.s_[:4]) | ~np.isfinite(third[cut])
+        doubtful = np.flatnonzero(kinked[cut])
+        if len(doubtful):
+            ends = [terms[doubtful] for terms in (far_down, near_down, rest, near_up, far_up)]
+            secants = np.stack([difference(b, a) for a, b in pairwise(ends)]) / e[doubtful]
             secants[~np.isfinite(secants)] = np.nan
-            spread[cut] = np.where(np.isnan(secants).any(axis=0), np.inf, np.ptp(secants, axis=0))
+            lost = np.isnan(secants).any(axis=0)
+            spread[start + doubtful] = np.where(lost, np.inf, np.ptp(secants, axis=0))
             known = np.where(np.isnan(secants), 0, np.abs(secants)).max(axis=0)
-            slope[cut] = np.where(np.isfinite(slope[cut]), slope[cut], known)
+            read = slope[start + doubtful]
+            slope[start + doubtful] = np.where(np.isfinite(read), read, known)
     return slope, second, third, np.nan_to_num(swing, nan=0, posinf=0), spread, kinked
 
 
@@ -200,13 +196,13 @@ def _noise(loss: PerturbedLoss, layer: int, slope: Array, above: list[LayerAccou
     first = np.abs(above[0].slope) * np.abs(forward.pre_activations[layer + 1])
     total = total + u * first.sum(axis=1, keepdims=True)
     for depth, w in enumerate(loss.weights[layer + 2 :]):
-        values = np.abs(loss.hidden[layer + 1 + depth]).astype(kind)
+        values = np.abs(loss.hidden[layer + 1 + depth].T).astype(kind)
         rounded = ROUNDINGS * u * (values * above[depth].through).sum(axis=1, keepdims=True)
         sums = np.abs(forward.inputs[layer + 2 + depth]) @ np.abs(transposed(w))
         added = u * (np.abs(above[depth + 1].slope) * sums).sum(axis=1, keepdims=True)
         total = total + rounded + added
     through = np.abs(above[0].slope) @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
-    values = np.abs(loss.hidden[layer]).astype(kind)
+    values = np.abs(loss.hidden[layer].T).astype(kind)
     return own + total + ROUNDINGS * u * values * through, through
 
 
@@ -246,15 +242,19 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
             distance = np.abs(outputs - end) / 4
             step = np.where(distance > 0, np.minimum(step, np.maximum(distance, ulp)), step)
     slope, curvature = np.zeros_like(outputs), np.zeros_like(outputs)
-    for k in range(y.shape[1]):
+    # Outputs that have each a term of their own are moved all at once.
+    for k in [np.s_[:]] if problem.loss.elementwise else range(y.shape[1]):
         moved = np.zeros_like(outputs)
         moved[:, k] = step[:, k]
         up, rest, down = (
             problem.loss.terms(outputs + way * moved, targets, problem.clip, problem.eps)
             for way in (1, 0, -1)
         )
-        slope[:, k] = np.abs((up - down).sum(axis=1)) / (2 * step[:, k])
-        curvature[:, k] = np.abs(((up - rest) + (down - rest)).sum(axis=1)) / step[:, k] ** 2
+        rise, bend = up - down, (up - rest) + (down - rest)
+        if not problem.loss.elementwise:
+            rise, bend = rise.sum(axis=1), bend.sum(axis=1)
+        slope[:, k] = np.abs(rise) / (2 * step[:, k])
+        curvature[:, k] = np.abs(bend) / step[:, k] ** 2
     slope, curvature = (np.where(np.isfinite(x), x, 0) for x in (slope, curvature))
     size = slope if problem.loss.uses_clip else slope + np.abs(targets)
     error = curvature * ulp + ROUNDINGS * u * size
@@ -307,6 +307,16 @@ def steps_of(account: LayerAccount, inputs: Array, step: float | None, factor: f
     steps[:, largest == 0] = 0
     finite = float(np.finfo(inputs.dtype).max) / 4  # an input of 1e-6 would ask for more than float16 has
     return power_of_two_below(np.minimum(steps * factor, finite))
+
+
+def within_reach(account: LayerAccount, inputs: Array, steps: Array) -> NDArray[np.bool_]:
+    """Of which parameters the step meets no kink in any sample, as the probes have shown; (units, inputs)."""
+    a = np.abs(inputs).astype(account.reach.dtype)
+    meets = account.blocked.T.astype(a.dtype) @ (a > 0).astype(a.dtype) > 0
+    usual = account.reach.max(axis=1, initial=0)
+    for sample, unit in zip(*np.nonzero(account.reach < usual[:, None]), strict=True):
+        meets[unit] |= steps[unit] * a[sample] > account.reach[sample, unit]
+    return np.asarray(~meets)
 
 
 def budgets_of(

@@ -12,17 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.differences.accounting import (
-    PROBES_AT_ONCE,
     LayerAccount,
     account,
     budgets_of,
     steps_of,
     unsure_of,
+    within_reach,
 )
-from backproof.differences.perturbed import Index, Moved, PerturbedLoss, difference, sides_differ, wide
-from backproof.differences.schemes import CENTRAL, COMPLEX, COMPLEX_STEP, Scheme
+from backproof.differences.moves import Moves, totals_of_units
+from backproof.differences.perturbed import Index, PerturbedLoss, difference, on_kinks, sides_differ, wide
+from backproof.differences.schemes import CENTRAL, COMPLEX, COMPLEX_STEP, COMPLEX_TYPES, Scheme
 from backproof.differences.steps import best_step, realised
-from backproof.network.arrays import Array, Weights, unit_roundoff
+from backproof.network.arrays import Array, Weights, keep_memory, unit_roundoff
 from backproof.network.problem import Problem
 
 ONE_SIDED_SLACK = 8.0
@@ -86,6 +87,7 @@ def numeric_gradient(
         scheme: which evaluations make a derivative.
         selected: per layer, shape of the weights; by default every parameter.
     """
+    keep_memory()
     forward = problem.forward(weights)
     if not np.isfinite(forward.loss):
         return Numeric([], finite=False)
@@ -112,75 +114,123 @@ def _difference_layer(
     selected: NDArray[np.bool_],
     measured: LayerAccount,
 ) -> NumericLayer:
-    kind, scale = wide(w.dtype), loss.problem.scale
-    budget, truncation = budgets
-    up, down = realised(w, steps)
+    kind, inputs = wide(w.dtype), loss.forward.inputs[layer]
     gradient = np.where(selected, 0, np.nan).astype(kind)
-    crossed, touched = np.zeros(w.shape, bool), np.zeros(w.shape, bool)
     low, high = np.full(w.shape, np.nan, kind), np.full(w.shape, np.nan, kind)
-    moves = Moves(loss.forward.inputs[layer])
-    evaluated = loss.on_complex_numbers() if scheme is COMPLEX else loss
-    # Where outputs saturate, the probes of the account see nothing; imaginary parts still are exact to the
-    # rounding of their factors, and exp(−z) is off by z·u.
-    largest = max(float(np.abs(z).max(initial=0)) for z in loss.forward.pre_activations)
-    relative = COMPLEX_ROUNDINGS * (len(loss.weights) + largest) * unit_roundoff(w.dtype)
-    units, inputs = np.nonzero(selected & (steps > 0))
-    for cut in moves.blocks(inputs, loss.width(layer)):
-        j, p = units[cut], inputs[cut]
-        sample, owner, starts = moves.of(p)
-        unit, a = j[owner], loss.forward.inputs[layer][sample, p[owner]]
-        if scheme is COMPLEX:
-            sides = []
-            for way in (1j, -1j):
-                imagined = evaluated.moved(layer, sample, unit, a * evaluated.hidden_type(way) * COMPLEX_STEP)
-                parts = imagined.terms.imag.sum(axis=1, dtype=kind) / (COMPLEX_STEP * way.imag) * scale
-                sides.append(np.add.reduceat(parts, starts))
-            budget[j, p] += relative * np.add.reduceat(np.abs(parts), starts)
-            gradient[j, p] = (sides[0] + sides[1]) / 2
-            rest = loss.base_terms(layer, sample, unit)
-            strays = ~np.isclose(imagined.terms.real, rest, rtol=1e-6, atol=1e-6).all(axis=1)
-            # log(0 + ih) is another number than log(0): no derivative can be read off there.
-            lost = np.logical_or.reduceat(strays, starts)
-            budget[j[lost], p[lost]] = np.inf
-            on_kink = np.logical_or.reduceat(_at_rest_on_kink(imagined), starts)
-            # Complex numbers are compared by their imaginary parts where the real ones are equal, so at a
-            # kink +ih takes the slope to the right and −ih the one to the left.
-            touched[j, p] = on_kink
-            low[j, p] = np.where(on_kink, np.minimum(*sides) - budget[j, p], np.nan)
-            high[j, p] = np.where(on_kink, np.maximum(*sides) + budget[j, p], np.nan)
-            continue
-        slope = np.zeros(len(j), kind)
-        for upper, lower, weight in scheme.pairs:
-            near, far = _span(w[j, p], steps[j, p], upper, lower)
-            ends = [loss.moved(layer, sample, unit, d[owner] * a) for d in (near, far)]
-            total = np.add.reduceat(difference(ends[0].terms, ends[1].terms), starts)
-            slope += weight * total / (near.astype(kind) - far.astype(kind))
-        gradient[j, p] = slope * scale
-        differ = np.logical_or.reduceat(sides_differ(*ends), starts)
-        if differ.any():
+    crossed, touched = np.zeros(w.shape, bool), np.zeros(w.shape, bool)
+    found = NumericLayer(gradient, *budgets, steps, selected, crossed, touched, low, high, measured)
+    todo = selected & (steps > 0)
+    if scheme is COMPLEX:
+        _imaginary(loss, layer, found, todo)
+    else:
+        clear = todo & within_reach(measured, inputs, steps)
+        units = np.flatnonzero(2 * clear.sum(axis=1) >= inputs.any(axis=0).sum())
+        if len(units):
+            slope = _of_units(loss, layer, units, w, steps, scheme)
+            done = clear & np.isin(np.arange(len(w)), units)[:, None]
+            gradient[done] = slope[done]
+            todo &= ~done
+        _of_parameters(loss, layer, found, w, scheme, todo, clear)
+        # Where a step comes near a kink and stays on its side, the slope may already be another one.
+        near_kinks = unsure_of(measured, inputs) * loss.problem.scale
+        found.budget[...] += np.where(crossed | touched, 0, near_kinks)
+    if loss.problem.l2:
+        penalty, rounding = _penalty_slope(loss.problem, w, steps, scheme)
+        gradient += penalty
+        found.budget[...] += rounding
+        low += penalty - rounding
+        high += penalty + rounding
+    return found
+
+
+def _of_units(loss: PerturbedLoss, layer: int, units: Index, w: Array, steps: Array, scheme: Scheme) -> Array:
+    """The slopes of all parameters of some units, steps that pass no kink; 0 elsewhere."""
+    slope = np.zeros(w.shape, wide(w.dtype))
+    for upper, lower, weight in scheme.pairs:
+        near, far = _span(w, steps, upper, lower)
+        total = totals_of_units(loss, layer, units, near, far)
+        slope += weight * total / (near.astype(slope.dtype) - far.astype(slope.dtype))
+    return np.asarray(slope * loss.problem.scale)
+
+
+def _of_parameters(
+    loss: PerturbedLoss,
+    layer: int,
+    found: NumericLayer,
+    w: Array,
+    scheme: Scheme,
+    todo: NDArray[np.bool_],
+    clear: NDArray[np.bool_],
+) -> None:
+    """Slopes of single parameters, written into `found`; those that are not `clear` with their kinks."""
+    scale, kind = loss.problem.scale, found.gradient.dtype
+    inputs = loss.forward.inputs[layer]
+    moves = Moves(inputs)
+    up, down = realised(w, found.step)
+    spans = [(*_span(w, found.step, upper, lower), weight) for upper, lower, weight in scheme.pairs]
+    for mask, doubtful in ((todo & clear, False), (todo & ~clear, True)):
+        units, columns = np.nonzero(mask)
+        for cut in moves.blocks(columns, 2 * loss.width(layer)):
+            j, p = units[cut], columns[cut]
+            sample, owner, starts = moves.of(p)
+            unit, a = j[owner], inputs[sample, p[owner]]
+            slope, differ = np.zeros(len(j), kind), np.zeros(len(j), bool)
+            for near, far, weight in spans:
+                ends = np.stack([near[j, p][owner] * a, far[j, p][owner] * a], axis=1)
+                moved = loss.moved(layer, sample, unit, ends, sides=doubtful)
+                total = np.add.reduceat(difference(moved.terms[:, 0], moved.terms[:, 1]), starts)
+                slope += weight * total / (near[j, p].astype(kind) - far[j, p].astype(kind))
+                if doubtful:
+                    differ = np.logical_or.reduceat(sides_differ(moved), starts)
+            found.gradient[j, p] = slope * scale
+            if not differ.any():
+                continue
             kinked = differ[owner]
+            steps = np.stack([up[j, p], -down[j, p]], axis=1)[owner[kinked]]
             j, p = j[differ], p[differ]
             starts = np.concatenate(
                 ([0], np.cumsum(np.bincount(owner[kinked], minlength=len(differ))[differ]))
             )[:-1]
-            spans = np.stack([up[units[cut], inputs[cut]], -down[units[cut], inputs[cut]]])[:, owner[kinked]]
             slopes, bends, on_kink, passed = _one_sided(
-                loss, layer, sample[kinked], unit[kinked], a[kinked], spans, starts
+                loss, layer, sample[kinked], unit[kinked], a[kinked], steps, starts
             )
-            touched[j, p], crossed[j, p] = on_kink, passed
-            slack = ONE_SIDED_SLACK * budget[j, p]
-            low[j, p] = slopes.min(axis=0) * scale - slack
-            high[j, p] = slopes.max(axis=0) * scale + slack
-            budget[j, p] += np.where(on_kink, BEND_SLACK * bends * scale, 0)
-    # Where a step comes near a kink and stays on its side, the slope may already be another one.
-    near_kinks = unsure_of(measured, loss.forward.inputs[layer]) * scale
-    if scheme is not COMPLEX:
-        budget = np.where(crossed | touched, budget, budget + near_kinks)
-    if loss.problem.l2:
-        penalty, rounding = _penalty_slope(loss.problem, w, steps, scheme)
-        gradient, budget = gradient + penalty, budget + rounding
-        low, high = low + penalty - rounding, high + penalty + rounding
-    return NumericLayer(gradient, budget, truncation, steps, selected, crossed, touched, low, high, measured)
+            found.touched[j, p], found.crossed[j, p] = on_kink, passed
+            slack = ONE_SIDED_SLACK * found.budget[j, p]
+            found.low[j, p] = slopes.min(axis=0) * scale - slack
+            found.high[j, p] = slopes.max(axis=0) * scale + slack
+            found.budget[j, p] += np.where(on_kink, BEND_SLACK * bends * scale, 0)
+
+
+def _imaginary(loss: PerturbedLoss, layer: int, found: NumericLayer, todo: NDArray[np.bool_]) -> None:
+    """Slopes by complex steps, written into `found`."""
+    inputs, kind, scale = loss.forward.inputs[layer], found.gradient.dtype, loss.problem.scale
+    # Where outputs saturate, the probes of the account see nothing; imaginary parts still are exact to the
+    # rounding of their factors, and exp(−z) is off by z·u.
+    largest = max(float(np.abs(z).max(initial=0)) for z in loss.forward.pre_activations)
+    relative = COMPLEX_ROUNDINGS * (len(loss.weights) + largest) * unit_roundoff(inputs.dtype)
+    ways = np.array([1j, -1j]).astype(COMPLEX_TYPES[inputs.dtype.type])
+    moves, evaluated = Moves(inputs), loss.on_complex_numbers()
+    units, columns = np.nonzero(todo)
+    for cut in moves.blocks(columns, 2 * loss.width(layer)):
+        j, p = units[cut], columns[cut]
+        sample, owner, starts = moves.of(p)
+        unit, a = j[owner], inputs[sample, p[owner]]
+        imagined = evaluated.moved(
+            layer, sample, unit, a[:, None] * ways * ways.real.dtype.type(COMPLEX_STEP)
+        )
+        parts = imagined.terms.imag.sum(axis=2, dtype=kind) / (COMPLEX_STEP * ways.imag) * scale
+        sides = np.add.reduceat(parts, starts, axis=0).T
+        budget = found.budget[j, p] + relative * np.add.reduceat(np.abs(parts[:, 1]), starts)
+        rest = loss.base_terms(layer, sample, unit)
+        strays = ~np.isclose(imagined.terms[:, 1].real, rest, rtol=1e-6, atol=1e-6).all(axis=1)
+        # log(0 + ih) is another number than log(0): no derivative can be read off there.
+        budget[np.logical_or.reduceat(strays, starts)] = np.inf
+        # Complex numbers are compared by their imaginary parts where the real ones are equal, so at a
+        # kink +ih takes the slope to the right and −ih the one to the left.
+        on_kink = np.logical_or.reduceat(on_kinks(imagined, 1), starts)
+        found.gradient[j, p], found.budget[j, p], found.touched[j, p] = sides.mean(axis=0), budget, on_kink
+        found.low[j, p] = np.where(on_kink, sides.min(axis=0) - budget, np.nan)
+        found.high[j, p] = np.where(on_kink, sides.max(axis=0) + budget, np.nan)
 
 
 def _span(theta: Array, steps: Array, upper: float, lower: float) -> tuple[Array, Array]:
@@ -190,14 +240,6 @@ def _span(theta: Array, steps: Array, upper: float, lower: float) -> tuple[Array
         up, down = realised(theta, abs(side) * steps)
         ends.append(up if side >= 0 else -down)
     return ends[0], ends[1]
-
-
-def _at_rest_on_kink(moved: Moved) -> NDArray[np.bool_]:
-    """Per move: whether something lies on a kink. An imaginary move leaves every real part where it is."""
-    found = np.zeros(len(moved.terms), bool)
-    for side in moved.sides:
-        found |= (side == 0).any(axis=1)
-    return found
 
 
 def _penalty_slope(problem: Problem, w: Array, steps: Array, scheme: Scheme) -> tuple[Array, Array]:
@@ -219,53 +261,27 @@ def _penalty_slope(problem: Problem, w: Array, steps: Array, scheme: Scheme) -> 
     return slope, np.where(size > 0, rounding, 0)
 
 
-class Moves:
-    """Which samples each input of a layer moves: those in which it is not zero."""
-
-    def __init__(self, inputs: Array) -> None:
-        by_input, self.samples = np.nonzero(inputs.T)
-        self.first = np.searchsorted(by_input, np.arange(inputs.shape[1] + 1))
-
-    def blocks(self, inputs: Index, width: int) -> list[slice]:
-        """Cut a list of parameters (given by their input) into blocks that fit the cache."""
-        cost = np.cumsum(np.diff(self.first)[inputs] * width)
-        cuts, start = [], 0
-        while start < len(inputs):
-            spent = cost[start - 1] if start else 0
-            end = max(int(np.searchsorted(cost, spent + PROBES_AT_ONCE, side="right")), start + 1)
-            cuts.append(slice(start, end))
-            start = end
-        return cuts
-
-    def of(self, inputs: Index) -> tuple[Index, Index, Index]:
-        """The moves of a block: sample of each, index of its parameter, first move of each parameter."""
-        counts = np.diff(self.first)[inputs]
-        starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
-        owner = np.repeat(np.arange(len(inputs)), counts)
-        within = np.arange(len(owner)) - starts[owner]
-        return self.samples[self.first[inputs][owner] + within], owner, starts
-
-
 def _one_sided(
-    loss: PerturbedLoss, layer: int, sample: Index, unit: Index, a: Array, spans: Array, starts: Index
+    loss: PerturbedLoss, layer: int, sample: Index, unit: Index, a: Array, steps: Array, starts: Index
 ) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.bool_]]:
     """What f does on either side of θ, whether θ itself is on a kink, and whether another is passed.
 
     Slopes to the right and to the left, (2, parameters): (4f(h/2) − 3f(0) − f(h)) / h, error O(h²),
     formed term by term. And the bend: where the curvature jumps by J as well, a central difference
     is off the average slope by h·J/4, with f'' ≈ 4 (f(h) − 2f(h/2) + f(0)) / h² on either side.
-    `spans` is (2, moves): the steps up and down of the parameter that each move belongs to.
+    `steps` is (moves, 2): the steps up and down of the parameter that each move belongs to.
     """
-    rest = loss.moved(layer, sample, unit, np.zeros_like(a))
-    on_kink, passed = np.zeros(len(a), bool), np.zeros(len(a), bool)
     slopes, arcs = [], []
-    for h in spans:
-        near, far = loss.moved(layer, sample, unit, h / 2 * a), loss.moved(layer, sample, unit, h * a)
-        half, whole = difference(near.terms, rest.terms), difference(far.terms, rest.terms)
-        span = h[starts].astype(half.dtype)
+    on_kink, passed = np.zeros(len(a), bool), np.zeros(len(a), bool)
+    for h in steps.T:
+        span = h[starts].astype(wide(h.dtype))
+        moved = loss.moved(layer, sample, unit, np.stack([np.zeros_like(a), h / 2 * a, h * a], axis=1))
+        rest, near, far = (moved.terms[:, k] for k in range(3))
+        half, whole = difference(near, rest), difference(far, rest)
         slopes.append(np.add.reduceat(4 * half - whole, starts) / span)
         arcs.append(np.add.reduceat(whole - 2 * half, starts))
-        for at_rest, at_end in zip(rest.sides, far.sides, strict=True):
+        for side in moved.sides:
+            at_rest, at_end = side[:, 0], side[:, 2]
             on_kink |= ((at_rest == 0) & (at_end != 0)).any(axis=1)
             passed |= ((at_rest != 0) & (at_end != at_rest)).any(axis=1)
     bends = np.abs((arcs[0] - arcs[1]) / span)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backproof.differences.perturbed import PerturbedLoss, sides_differ
+from backproof.differences.perturbed import Moved, PerturbedLoss, on_kinks, sides_differ
 from backproof.network.arrays import Array, Weights
 from backproof.network.problem import Forward, Problem
 
@@ -95,32 +95,26 @@ def kink_distances(problem: Problem, weights: Weights) -> list[Array]:
 def _distances(loss: PerturbedLoss, layer: int) -> Array:
     z = loss.forward.pre_activations[layer]
     samples, units = (index.ravel() for index in np.indices(z.shape))
-    rest = loss.moved(layer, samples, units, np.zeros(z.size, z.dtype))
 
-    def meets(distance: Array) -> Array:
-        found = np.zeros(z.size, bool)
-        for way in (1, -1):
-            there = loss.moved(layer, samples, units, (way * distance).astype(z.dtype))
-            found |= sides_differ(there, rest)
-        return found
+    def around(distance: Array) -> Moved:
+        ends = distance[:, None] * np.array([1, 0, -1])
+        return loss.moved(layer, samples, units, ends.astype(z.dtype))
 
     smallest = float(np.finfo(z.dtype).eps)
     low, high = np.zeros(z.size), np.full(z.size, np.inf)
     distance = smallest
     while distance <= FARTHEST:
-        met = meets(np.full(z.size, distance)) & np.isinf(high)
+        met = sides_differ(around(np.full(z.size, distance))) & np.isinf(high)
         high[met] = distance
         low[np.isinf(high)] = distance
         distance *= LADDER
     near = np.isfinite(high)
     for _ in range(BISECTIONS if near.any() else 0):
         middle = np.where(near, (low + high) / 2, 0)
-        met = meets(middle)
+        met = sides_differ(around(middle))
         high = np.where(near & met, middle, high)
         low = np.where(near & ~met, middle, low)
-    touched = np.zeros(z.size, bool)
-    for side in rest.sides:
-        touched |= (side == 0).any(axis=1)
+    touched = on_kinks(around(np.full(z.size, smallest)), 1)
     return np.where(touched & near & (high <= 2 * smallest), 0, high).reshape(z.shape)
 
 

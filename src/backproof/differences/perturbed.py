@@ -5,8 +5,9 @@ h·a_{l−1}[i, p]. So a difference over one parameter is a sum over samples of 
 one pre-activation each, and everything that does not lie downstream of it is kept from the
 forward pass. The moved function is still evaluated; nothing here knows a derivative.
 
-A *move* is a triple (sample, unit, distance) in one layer. Moves are independent of each other
-and are worked on as flat arrays, so any selection of parameters can share one array operation.
+A *move* is a pre-activation and a distance. They come in rows: a row is a (sample, unit) of one
+layer, its columns the distances by which that pre-activation moves. What a row shares is taken
+once for all of its columns: the unit's weights to the next layer, and the sample's values there.
 """
 
 from __future__ import annotations
@@ -21,20 +22,29 @@ from numpy.typing import NDArray
 
 from backproof.differences.schemes import COMPLEX_TYPES
 from backproof.network.activations import Kink
-from backproof.network.arrays import Array, Weights, transpose, with_ones
+from backproof.network.arrays import Array, Weights
 from backproof.network.problem import Forward, Problem
 
 Index = NDArray[np.intp]
 
+MANY_COLUMNS = 16
+"""From here on the columns of a row lie side by side in memory; below it the rows do.
+
+NumPy's inner loops run along what lies side by side, and cost about as much to start as 50 numbers.
+"""
+
+BLAS_TYPES = (np.float32, np.float64)
+
 
 @dataclass(frozen=True)
 class Moved:
-    """What a move does, one row a move.
+    """What moves do.
 
     Attributes:
-        terms: the loss terms that the move can change, (moves, m), or (moves, 1) where it can
+        terms: the loss terms that a move can change, (rows, columns, m), or (rows, columns, 1) where it can
             change only its own output's.
-        sides: for each function with kinks on the way, on which side of them its argument lies.
+        sides: for each function with kinks on the way, on which side of them its argument lies,
+            (rows, columns, units); empty if they were not asked for.
     """
 
     terms: Array
@@ -52,8 +62,10 @@ class PerturbedLoss:
         self.weights = weights
         self.forward = forward
         self.last = len(weights) - 1
-        self.hidden_type: type[np.generic] = forward.outputs.dtype.type
-        self.hidden = [problem.activation.value(z) for z in forward.pre_activations[:-1]]
+        # Unit by unit, so that what is taken for a list of samples lies side by side.
+        self.pre_activations = [np.ascontiguousarray(z.T) for z in forward.pre_activations]
+        self.hidden = [np.ascontiguousarray(problem.activation.value(z)) for z in self.pre_activations[:-1]]
+        self.targets = np.ascontiguousarray(problem.targets.T)
         self.edges = [
             float(edge) for edge in problem.clip.edges(np.asarray(problem.eps))
         ] if problem.loss.uses_clip else []  # fmt: skip
@@ -63,58 +75,170 @@ class PerturbedLoss:
         """The same loss at the same point, ready for imaginary moves."""
         kind = COMPLEX_TYPES[self.forward.outputs.dtype.type]
         shadow = copy(self)
-        shadow.forward = replace(
-            self.forward, pre_activations=[z.astype(kind) for z in self.forward.pre_activations]
-        )
+        shadow.pre_activations = [z.astype(kind) for z in self.pre_activations]
         shadow.hidden = [a.astype(kind) for a in self.hidden]
-        shadow.hidden_type = kind
         return shadow
 
     def width(self, layer: int) -> int:
         """Array elements that a move in this layer costs: the widest layer that is recomputed."""
-        if layer == self.last and self.lone_output:
-            return 1
-        return max(int(w.shape[0]) for w in self.weights[min(layer + 1, self.last) :])
+        return max((self.output_width(layer), *(int(w.shape[0]) for w in self.weights[layer + 1 : -1])))
+
+    def output_width(self, layer: int) -> int:
+        """The number of outputs that a move in this layer moves."""
+        return 1 if layer == self.last and self.lone_output else int(self.weights[-1].shape[0])
 
     def base_terms(self, layer: int, sample: Index, unit: Index) -> Array:
-        """The terms that `moved` returns, at rest."""
+        """The terms that `moved` returns, at rest; (rows, m) or (rows, 1)."""
         if layer == self.last and self.lone_output:
             return np.asarray(self.forward.terms[sample, unit][:, None])
         return np.asarray(self.forward.terms[sample])
 
-    def moved(self, layer: int, sample: Index, unit: Index, distance: Array) -> Moved:
-        """Move z_layer[sample, unit] by `distance`; three arrays of one length."""
-        problem = self.problem
-        sides: list[NDArray[np.int8]] = []
-        z = self.forward.pre_activations[layer][sample, unit] + distance
-        if layer == self.last:
-            if self.lone_output:
-                return self._at_output(z[:, None], problem.targets[sample, unit][:, None], sides)
-            row = self.forward.pre_activations[layer][sample]
-            row[np.arange(len(unit)), unit] = z
-            return self._at_output(row, problem.targets[sample], sides)
-        self._note_sides(z[:, None], problem.activation.kinks, sides)
-        change = problem.activation.value(z) - self.hidden[layer][sample, unit]
-        fan_out = transpose(self.weights[layer + 1][:, :-1])[unit]
-        z = change[:, None] * fan_out
-        z += self.forward.pre_activations[layer + 1][sample]
-        for w in self.weights[layer + 2 :]:
-            self._note_sides(z, problem.activation.kinks, sides)
-            z = with_ones(problem.activation.value(z)) @ transpose(w)
-        return self._at_output(z, problem.targets[sample], sides)
+    def changes(self, layer: int, sample: Index, unit: Index, distance: Array) -> Array:
+        """By how much units of a hidden layer change when z_layer[sample, unit] moves; (rows, columns)."""
+        z = self.pre_activations[layer][unit, sample][:, None] + distance
+        return np.asarray(self.problem.activation.value(z) - self.hidden[layer][unit, sample][:, None])
 
-    def _at_output(self, z: Array, targets: Array, sides: list[NDArray[np.int8]]) -> Moved:
+    def moved(self, layer: int, sample: Index, unit: Index, distance: Array, *, sides: bool = True) -> Moved:
+        """Move z_layer[sample, unit] by `distance`; arrays (rows), (rows) and (rows, columns)."""
+        noted: list[NDArray[np.int8]] | None = [] if sides else None
+        if layer == self.last:
+            z = self.pre_activations[layer][unit, sample][:, None] + distance
+            if self.lone_output:
+                targets = self.targets[unit, sample][:, None, None]
+                return self._at_end(z[:, :, None], targets, noted)
+            base = self.pre_activations[layer].take(sample, axis=1)
+            row = _layout(z.shape[1]).empty(len(base), z)
+            row[:] = base.T[:, None]
+            row[np.arange(len(unit)), :, unit] = z
+            return self._at_end(row, self._targets(sample), noted)
+        if noted is not None:
+            z = self.pre_activations[layer][unit, sample][:, None] + distance
+            self._note_sides(z[:, :, None], self.problem.activation.kinks, noted)
+        change = self.changes(layer, sample, unit, distance)
+        rows = np.flatnonzero(change.any(axis=1))
+        if len(rows) == len(change):
+            z = self.at_output(layer, sample, unit, change, noted)
+            return self._at_end(z, self._targets(sample), noted)
+        # A unit that stays as it is, like a ReLU below zero, is not followed any further.
+        below: list[NDArray[np.int8]] | None = [] if sides else None
+        z = self.at_output(layer, sample[rows], unit[rows], change[rows], below)
+        some = self._at_end(z, self._targets(sample[rows]), below)
+        return Moved(
+            _at_rest(self.base_terms(layer, sample, unit), rows, some.terms),
+            [
+                *(noted or []),
+                *(_at_rest(np.ones((len(change), s.shape[2]), s.dtype), rows, s) for s in some.sides),
+            ],
+        )
+
+    def at_output(
+        self,
+        layer: int,
+        sample: Index,
+        unit: Index,
+        change: Array,
+        sides: list[NDArray[np.int8]] | None = None,
+    ) -> Array:
+        """The output's pre-activations after units of a hidden layer have changed; (rows, columns, m)."""
+        fan_out = self.weights[layer + 1].take(unit, axis=1)
+        base = self.pre_activations[layer + 1].take(sample, axis=1)
+        layout = _layout(change.shape[1])
+        z = layout.spread(fan_out, base, change)
+        for w in self.weights[layer + 2 :]:
+            if sides is not None:
+                self._note_sides(z, self.problem.activation.kinks, sides)
+            z = layout.through(w, self.problem.activation.value(z))
+        return z
+
+    def empty(self, change: Array) -> Array:
+        """Room for the output's pre-activations of rows and columns like these."""
+        return _layout(change.shape[1]).empty(len(self.targets), change)
+
+    def terms(self, z: Array, sample: Index) -> Array:
+        """The loss terms of output pre-activations (rows, columns, m)."""
+        return self._at_end(z, self._targets(sample), None).terms
+
+    def _targets(self, sample: Index) -> Array:
+        return np.asarray(self.targets.take(sample, axis=1).T[:, None, :])
+
+    def _at_end(self, z: Array, targets: Array, sides: list[NDArray[np.int8]] | None) -> Moved:
         problem = self.problem
-        self._note_sides(z, problem.output.kinks, sides)
         y = problem.output.value(z)
-        for edge in self.edges:
-            sides.append(_side(y, edge))
-            sides.append(_side(1 - y, edge))
-        return Moved(problem.loss.terms(y, targets, problem.clip, problem.eps), sides)
+        if sides is not None:
+            self._note_sides(z, problem.output.kinks, sides)
+            for edge in self.edges:
+                sides.append(_side(y, edge))
+                sides.append(_side(1 - y, edge))
+        return Moved(problem.loss.terms(y, targets, problem.clip, problem.eps), sides or [])
 
     @staticmethod
     def _note_sides(z: Array, kinks: Sequence[Kink], sides: list[NDArray[np.int8]]) -> None:
         sides.extend(_side(z, kink.at) for kink in kinks)
+
+
+def _at_rest(rest: Array, rows: Index, values: Array) -> Array:
+    """Values of some rows, (rows, columns, units); of the others what is there at rest, (all rows, units)."""
+    every = _layout(values.shape[1]).empty(
+        rest.shape[1], np.empty((len(rest), values.shape[1]), values.dtype)
+    )
+    every[:] = rest[:, None]
+    every[rows] = values
+    return every
+
+
+class _ManyRows:
+    """Values of (rows, columns, units) that lie in memory as (units, columns, rows).
+
+    NumPy's element-wise functions keep the order in memory of what they are given.
+    """
+
+    @staticmethod
+    def empty(units: int, like: Array) -> Array:
+        """Of as many rows and columns, and of the type, of an array (rows, columns)."""
+        return np.empty((units, *like.shape[::-1]), like.dtype).T
+
+    @staticmethod
+    def spread(fan_out: Array, base: Array, change: Array) -> Array:
+        """fan_out·change + base; arrays (units, rows) twice and (rows, columns)."""
+        z = fan_out[:, None, :] * np.ascontiguousarray(change.T)
+        z += base[:, None, :]
+        return np.asarray(z.T)
+
+    @staticmethod
+    def through(w: Array, a: Array) -> Array:
+        """The next layer's pre-activations."""
+        below = a.T
+        z = w[:, :-1] @ below.reshape(len(below), below.shape[1] * below.shape[2])
+        z += w[:, -1:]
+        return np.asarray(z.reshape(len(z), *below.shape[1:]).T)
+
+
+class _WideRows:
+    """The same, lying in memory as (rows, units, columns)."""
+
+    @staticmethod
+    def empty(units: int, like: Array) -> Array:
+        return np.empty((len(like), units, like.shape[1]), like.dtype).swapaxes(1, 2)
+
+    @staticmethod
+    def spread(fan_out: Array, base: Array, change: Array) -> Array:
+        if change.dtype not in BLAS_TYPES:
+            return np.asarray((fan_out.T[:, :, None] * change[:, None] + base.T[:, :, None]).swapaxes(1, 2))
+        # One product a row, [fan_out base]·[change 1]ᵀ, is faster than multiplying and adding.
+        left = np.stack([fan_out.T, base.T], axis=2)
+        right = np.ones((len(change), 2, change.shape[1]), change.dtype)
+        right[:, 0] = change
+        return np.asarray((left @ right).swapaxes(1, 2))
+
+    @staticmethod
+    def through(w: Array, a: Array) -> Array:
+        z = w[:, :-1] @ a.swapaxes(1, 2)
+        z += w[:, -1:]
+        return np.asarray(z.swapaxes(1, 2))
+
+
+def _layout(columns: int) -> type[_ManyRows] | type[_WideRows]:
+    return _WideRows if columns >= MANY_COLUMNS else _ManyRows
 
 
 def _side(x: Array, at: float) -> NDArray[np.int8]:
@@ -123,12 +247,21 @@ def _side(x: Array, at: float) -> NDArray[np.int8]:
     return np.subtract(x > at, x < at, dtype=np.int8)
 
 
-def sides_differ(one: Moved, other: Moved) -> NDArray[np.bool_]:
-    """Per move: whether any argument on the way lies on another side of a kink."""
-    differ = np.zeros(len(one.terms), bool)
-    for a, b in zip(one.sides, other.sides, strict=True):
-        differ |= (a != b).any(axis=1)
+def sides_differ(moved: Moved, columns: slice = np.s_[:]) -> NDArray[np.bool_]:
+    """Per row: whether, between some of its columns, an argument on the way changes its side of a kink."""
+    differ = np.zeros(len(moved.terms), bool)
+    for side in moved.sides:
+        there = side[:, columns]
+        differ |= (there != there[:, :1]).any(axis=(1, 2))
     return differ
+
+
+def on_kinks(moved: Moved, column: int) -> NDArray[np.bool_]:
+    """Per row: whether, in one of its columns, an argument on the way lies on a kink."""
+    found = np.zeros(len(moved.terms), bool)
+    for side in moved.sides:
+        found |= (side[:, column] == 0).any(axis=1)
+    return found
 
 
 def wide(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
@@ -137,6 +270,6 @@ def wide(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
 
 
 def difference(plus: Array, minus: Array) -> Array:
-    """Subtract term by term, then sum each row: cancellation happens before anything is added up."""
+    """Subtract term by term, then sum over the last axis: cancellation happens before anything is added up."""
     kind = wide(plus.dtype)
-    return np.asarray((plus.astype(kind, copy=False) - minus.astype(kind, copy=False)).sum(axis=1))
+    return np.asarray((plus.astype(kind, copy=False) - minus.astype(kind, copy=False)).sum(axis=-1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproof.differences.gradient import Moves
+from backproof.differences.moves import Moves
 from backproof.differences.perturbed import PerturbedLoss, difference, wide
 from backproof.network.arrays import Array, Weights
 from backproof.network.problem import Problem
@@ -26,15 +26,14 @@ def five_points(problem: Problem, weights: Weights, layer: int, steps: Array) ->
     moving = np.abs(loss.forward.inputs[layer]).any(axis=0)
     units, inputs = np.nonzero((steps > 0) & moving)
     with np.errstate(all="ignore"):
-        for cut in moves.blocks(inputs, loss.width(layer)):
+        for cut in moves.blocks(inputs, len(POINTS) * loss.width(layer)):
             j, p = units[cut], inputs[cut]
             sample, owner, starts = moves.of(p)
             a, h = loss.forward.inputs[layer][sample, p[owner]], steps[j, p].astype(w.dtype)
-            rest = loss.moved(layer, sample, j[owner], np.zeros_like(a)).terms
-            values = []
-            for k in POINTS:
-                there = loss.moved(layer, sample, j[owner], w.dtype.type(k) * h[owner] * a).terms
-                values.append(np.add.reduceat(difference(there, rest), starts))
+            ends = np.multiply.outer(h[owner] * a, POINTS.astype(w.dtype))
+            terms = loss.moved(layer, sample, j[owner], ends, sides=False).terms
+            rest = terms[:, len(POINTS) // 2]
+            values = [np.add.reduceat(difference(terms[:, k], rest), starts) for k in range(len(POINTS))]
             of_penalty = problem.l2 / 2 * (p < w.shape[1] - 1)
             theta = w[j, p].astype(kind)
             penalty = of_penalty * np.stack([(theta + k * h) ** 2 - theta**2 for k in POINTS])

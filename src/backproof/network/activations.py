@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import ClassVar
+from functools import cache, partial
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import special
@@ -99,9 +99,22 @@ def _finite(z: Array) -> Array:
 
 
 def sigmoid(z: Array) -> Array:
-    """1 / (1 + exp(−z)); the exponential is of −|z|, so that it cannot overflow in any precision."""
-    e = np.exp(-magnitude(z))
-    return np.asarray(np.where(z.real >= 0, z.dtype.type(1), e) / (1 + e))
+    """exp(z) / (1 + exp(z)), which is 1 / (1 + exp(−z)) and keeps all digits where σ is small.
+
+    From where exp(z) would be lost beside 1 the quotient is 1 to the last bit, so z need not be followed
+    until it overflows; but complex steps see the slope there, and need exp(−z).
+    """
+    if np.iscomplexobj(z):
+        e = np.exp(-magnitude(z))
+        return np.asarray(np.where(z.real >= 0, z.dtype.type(1), e) / (1 + e))
+    e = np.exp(np.minimum(z, _saturated(z.dtype)))
+    return np.asarray(e / (1 + e))
+
+
+@cache
+def _saturated(dtype: np.dtype[Any]) -> Any:
+    """9, 18, 39 and 46: exp(−z) is less than an eighth of the distance from 1 to the next number."""
+    return dtype.type(np.ceil(-np.log(np.finfo(dtype).eps)) + 2)
 
 
 def _sigmoid_slope(z: Array) -> Array:

@@ -75,7 +75,7 @@ def _squared_slope(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
 
 def _logistic(y: Array, t: Array, clip: Clip, eps: Eps) -> Array:
     p = clip.prepare(y, eps)
-    return np.asarray(-(t * clip.log(p, eps) + (1 - t) * clip.log(1 - p, eps)))
+    return np.asarray((t - 1) * clip.log(1 - p, eps) - t * clip.log(p, eps))
 
 
 def _logistic_slope(y: Array, t: Array, clip: Clip, eps: Eps) -> Array:
