@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -270,6 +270,6 @@ def wide(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
 
 
 def difference(plus: Array, minus: Array) -> Array:
-    """Subtract term by term, then sum over the last axis: cancellation happens before anything is added up."""
+    """Subtract term by term, then sum over the last axis: cancellation comes before addition."""
     kind = wide(plus.dtype)
     return np.asarray((plus.astype(kind, copy=False) - minus.astype(kind, copy=False)).sum(axis=-1))
