@@ -10,6 +10,7 @@ from oracles import jax_gradient, random_problem
 
 from backproof.differences import numeric_gradient
 from backproof.differences.naive import naive_gradient
+from backproof.differences.schemes import CENTRAL, FIVE_POINT
 from backproof.differences.steps import best_step, power_of_two_below, realised, smallest_step
 from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS, OUTPUTS
@@ -39,10 +40,13 @@ def roundoff_of(layer):
     reduction=st.sampled_from(REDUCTIONS),
     precision=st.sampled_from(list(PRECISIONS)),
     step=st.sampled_from([None, 2.0**-10]),
+    scheme=st.sampled_from([FIVE_POINT, CENTRAL]),
 )
-def test_moving_single_pre_activations_gives_what_two_forward_passes_a_parameter_give(seed, step, **choice):
+def test_moving_single_pre_activations_gives_what_two_forward_passes_a_parameter_give(
+    seed, step, scheme, **choice
+):
     problem, weights = random_problem(seed, **choice)
-    numeric = numeric_gradient(problem, weights, step=step)
+    numeric = numeric_gradient(problem, weights, step=step, scheme=scheme)
     if not numeric.finite:
         assert not np.isfinite(problem.forward(weights).loss)
         return
@@ -51,6 +55,40 @@ def test_moving_single_pre_activations_gives_what_two_forward_passes_a_parameter
         for layer, plain in zip(numeric.layers, naive, strict=True):
             same = (layer.gradient == plain) | ~np.isfinite(plain)
             assert (same | (np.abs(layer.gradient - plain) <= layer.budget)).all()
+
+
+@pytest.mark.parametrize("hidden", [(), (6,), (6, 5), (4, 5, 3, 4)])
+@pytest.mark.parametrize("features", [1, 20])
+@pytest.mark.parametrize(("output", "loss"), [("sigmoid", "logistic"), ("softmax", "categorical")])
+def test_blocks_of_rows_give_the_central_differences_of_the_plain_way(hidden, features, output, loss):
+    """To rounding, in narrow and wide layouts of memory, with inputs that are zero here and there."""
+    choice = {"output": output, "loss": loss, "features": features, "samples": 7, "activation": "relu"}
+    problem, weights = random_problem(31, hidden=hidden, **choice)
+    problem.inputs[problem.inputs < -0.5] = 0
+    numeric = numeric_gradient(problem, weights, scheme=CENTRAL)
+    naive = naive_gradient(problem, weights, [layer.step for layer in numeric.layers])
+    for layer, plain in zip(numeric.layers, naive, strict=True):
+        assert not layer.crossed.any()
+        np.testing.assert_allclose(layer.gradient, plain, rtol=1e-9, atol=1e-10)
+
+
+def test_five_points_a_pre_activation_are_all_that_is_evaluated():
+    """However many weights lead to a unit, and however many of them are looked at."""
+    counts = []
+
+    def counted(z):
+        counts[-1] += z.size
+        return np.tanh(z)
+
+    for features in (2, 30):
+        problem, weights = random_problem(32, activation="tanh", hidden=(6, 5), features=features)
+        watched = replace(problem, activation=replace(problem.activation, value=counted))
+        for scheme in (FIVE_POINT, CENTRAL):
+            counts.append(0)
+            numeric_gradient(watched, weights, scheme=scheme)
+    few, few_central, many, many_central = counts
+    assert few == many
+    assert many_central > 5 * few_central > 5 * few
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

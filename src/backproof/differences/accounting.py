@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from backproof.differences.moves import BLOCK
 from backproof.differences.perturbed import Index, PerturbedLoss, difference, sides_differ, wide
-from backproof.differences.schemes import COMPLEX, COMPLEX_STEP, Scheme
+from backproof.differences.schemes import COMPLEX, COMPLEX_STEP, FIVE_POINT, Scheme
 from backproof.differences.steps import best_step, power_of_two_below, smallest_step
 from backproof.network.arrays import Array, unit_roundoff
 
@@ -41,6 +41,14 @@ place of δ·r it would be too little for a sample that moves by less than r. An
 since jumps of several outputs may cancel in the probe.
 """
 
+SLOPE_SAFETY = 4.0
+"""How far the truncation of a five-point slope may exceed η²/4 times the third derivative that was measured.
+
+For a smooth loss it is far less, O(η⁴). A jump J of the second derivative at the point makes the slope err by
+J·η/6, and the third derivative read J/2η: a third of η² times that, at most, wherever within reach the jump
+lies. Three times as much is allowed, since several jumps may cancel in the probe.
+"""
+
 SECOND_SAFETY = 2.0
 """How far f'' may exceed, within a step, what was measured at the point; for one-sided differences."""
 
@@ -54,7 +62,7 @@ class LayerAccount:
 
     Attributes:
         slope: ∂f/∂z_ij by a five-point difference: the numeric counterpart of delta.
-        slope_error: by how much that may be off.
+        slope_noise, slope_truncation: by how much rounding and curvature may make that err.
         second: |∂²f/∂z_ij²|.
         third: |∂³f/∂z_ij³|.
         noise: the largest rounding error of f's terms under a move of z_ij.
@@ -68,7 +76,8 @@ class LayerAccount:
     """
 
     slope: Array
-    slope_error: Array
+    slope_noise: Array
+    slope_truncation: Array
     second: Array
     third: Array
     noise: Array
@@ -77,6 +86,11 @@ class LayerAccount:
     unsure: Array
     through: Array
     backward: Array
+
+    @property
+    def slope_error(self) -> Array:
+        """By how much the slope may be off."""
+        return self.slope_noise + self.slope_truncation + self.unsure
 
 
 def account(loss: PerturbedLoss, step: float | None) -> list[LayerAccount]:
@@ -129,9 +143,11 @@ def _account_layer(
     else:
         arriving = above[0].backward @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
         backward = _slope_size(loss.problem.activation.value, z).astype(kind) * arriving
-    # Weights 8, 8, 1 and 1 over 12η amplify noise by 3/2; the truncation is O(η⁴), and less than this.
-    slope_error = 1.5 * noise / (2 * probed) + probed**2 * third + unsure
-    return LayerAccount(slope, slope_error, second, third, noise, reach, blocked, unsure, through, backward)
+    # The weights 8, 8, 1 and 1 over 12η amplify noise by 3/2; the probe's η is twice its reach.
+    slope_noise, slope_truncation = 1.5 * noise / (2 * probed), SLOPE_SAFETY * probed**2 * third
+    return LayerAccount(
+        slope, slope_noise, slope_truncation, second, third, noise, reach, blocked, unsure, through, backward
+    )
 
 
 def _probe(
@@ -319,6 +335,23 @@ def within_reach(account: LayerAccount, inputs: Array, steps: Array) -> NDArray[
     return np.asarray(~meets)
 
 
+def carried(account: LayerAccount, inputs: Array) -> Array:
+    """∂f/∂w of a layer's weights, unscaled, from the slopes at its pre-activations; (units, inputs)."""
+    slope = np.where(account.blocked, 0, account.slope)
+    return np.asarray(slope.T @ inputs.astype(slope.dtype))
+
+
+def _analytic_rounding(account: LayerAccount, inputs: Array, depth: int) -> Array:
+    """What rounding can make of an analytic gradient, unscaled.
+
+    Two matrix products a layer, each a sum of n terms off by √n·u, or twice that.
+    """
+    a = np.abs(inputs).astype(account.reach.dtype)
+    roundings = ROUNDINGS * (depth + 1) + 2 * np.sqrt(len(a))
+    u = unit_roundoff(inputs.dtype)
+    return np.asarray(roundings * u * (account.through.T @ a) + account.backward.T @ a)
+
+
 def budgets_of(
     account: LayerAccount, inputs: Array, steps: Array, depth: int, scale: float, scheme: Scheme
 ) -> tuple[Array, Array]:
@@ -327,17 +360,18 @@ def budgets_of(
     Both per parameter, (units, inputs). `depth` is the number of layers; `scale` turns the sum of all
     terms into the loss.
     """
-    u = unit_roundoff(inputs.dtype)
     a = np.abs(inputs).astype(account.reach.dtype)
     h = np.where(steps > 0, steps, 1)
-    # The analytic gradient: two matrix products a layer, each sum of n terms off by √n·u, or twice that.
-    roundings = ROUNDINGS * (depth + 1) + 2 * np.sqrt(len(a))
-    analytic = roundings * u * (account.through.T @ a) + account.backward.T @ a
+    analytic = _analytic_rounding(account, inputs, depth)
     # Products below the smallest number of the precision are rounded to a multiple of it.
     lost = float(np.finfo(inputs.dtype).smallest_subnormal) * (1 + len(a) + a.sum(axis=0))
     if scheme is COMPLEX:  # it runs through the same products as an analytic gradient, and rounds like one
         lost = lost / COMPLEX_STEP  # of imaginary parts that underflow
         return np.where(steps > 0, 2 * analytic * scale + lost, 0), np.zeros_like(h)
+    if scheme is FIVE_POINT:
+        truncation, roundoff = account.slope_truncation.T @ a, account.slope_noise.T @ a + analytic
+        total = (truncation + roundoff + analytic) * scale + lost
+        return np.where(steps > 0, total, 0), np.where(steps > 0, truncation * scale, 0)
     # |h·a| is at most the reach, but for a step of the user's.
     bend = np.maximum((account.third * account.reach).T @ a**2, h * (account.third.T @ a**3))
     truncation = TRUNCATION_SAFETY * h / 6 * bend

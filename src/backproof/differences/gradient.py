@@ -15,13 +15,14 @@ from backproof.differences.accounting import (
     LayerAccount,
     account,
     budgets_of,
+    carried,
     steps_of,
     unsure_of,
     within_reach,
 )
 from backproof.differences.moves import Moves, totals_of_units
 from backproof.differences.perturbed import Index, PerturbedLoss, difference, on_kinks, sides_differ, wide
-from backproof.differences.schemes import CENTRAL, COMPLEX, COMPLEX_STEP, COMPLEX_TYPES, Scheme
+from backproof.differences.schemes import CENTRAL, COMPLEX, COMPLEX_STEP, COMPLEX_TYPES, FIVE_POINT, Scheme
 from backproof.differences.steps import best_step, realised
 from backproof.network.arrays import Array, Weights, keep_memory, unit_roundoff
 from backproof.network.problem import Problem
@@ -76,18 +77,21 @@ def numeric_gradient(
     weights: Weights,
     *,
     step: float | None = None,
-    scheme: Scheme = CENTRAL,
+    scheme: Scheme = FIVE_POINT,
     selected: list[NDArray[np.bool_]] | None = None,
 ) -> Numeric:
     """Differences of `problem` (no batch axes) over every selected parameter.
 
     Args:
         step: one step for all parameters; by default each has its own, as long as the precision
-            wants and short enough to stay on this side of every kink. The complex step has no use for it.
+            wants and short enough to stay on this side of every kink. The complex step has no use for it;
+            with one, differences are central rather than five-point.
         scheme: which evaluations make a derivative.
         selected: per layer, shape of the weights; by default every parameter.
     """
     keep_memory()
+    if step is not None and scheme is FIVE_POINT:
+        scheme = CENTRAL
     forward = problem.forward(weights)
     if not np.isfinite(forward.loss):
         return Numeric([], finite=False)
@@ -99,8 +103,7 @@ def numeric_gradient(
             inputs = forward.inputs[layer]
             steps = steps_of(measured, inputs, step, scheme.best_step(w.dtype))
             chosen = np.ones(w.shape, bool) if selected is None else selected[layer]
-            budgets = budgets_of(measured, inputs, steps, len(weights), problem.scale, scheme)
-            layers.append(_difference_layer(loss, layer, w, steps, scheme, budgets, chosen, measured))
+            layers.append(_difference_layer(loss, layer, w, steps, scheme, chosen, measured))
     return Numeric(layers, finite=True)
 
 
@@ -110,20 +113,28 @@ def _difference_layer(
     w: Array,
     steps: Array,
     scheme: Scheme,
-    budgets: tuple[Array, Array],
     selected: NDArray[np.bool_],
     measured: LayerAccount,
 ) -> NumericLayer:
-    kind, inputs = wide(w.dtype), loss.forward.inputs[layer]
+    kind, inputs, scale = wide(w.dtype), loss.forward.inputs[layer], loss.problem.scale
     gradient = np.where(selected, 0, np.nan).astype(kind)
     low, high = np.full(w.shape, np.nan, kind), np.full(w.shape, np.nan, kind)
     crossed, touched = np.zeros(w.shape, bool), np.zeros(w.shape, bool)
+    clear, done = within_reach(measured, inputs, steps), np.zeros(w.shape, bool)
+    budgets = budgets_of(measured, inputs, steps, len(loss.weights), scale, scheme)
+    if scheme is FIVE_POINT:
+        scheme = CENTRAL  # of the parameters that it is not for
+        if not clear.all():
+            others = budgets_of(measured, inputs, steps, len(loss.weights), scale, scheme)
+            budgets = np.where(clear, budgets[0], others[0]), np.where(clear, budgets[1], others[1])
+        done = selected & (steps > 0) & clear
+        gradient[done] = carried(measured, inputs)[done] * scale
     found = NumericLayer(gradient, *budgets, steps, selected, crossed, touched, low, high, measured)
-    todo = selected & (steps > 0)
+    todo = selected & (steps > 0) & ~done
     if scheme is COMPLEX:
         _imaginary(loss, layer, found, todo)
     else:
-        clear = todo & within_reach(measured, inputs, steps)
+        clear &= todo
         units = np.flatnonzero(2 * clear.sum(axis=1) >= inputs.any(axis=0).sum())
         if len(units):
             slope = _of_units(loss, layer, units, w, steps, scheme)
@@ -132,7 +143,7 @@ def _difference_layer(
             todo &= ~done
         _of_parameters(loss, layer, found, w, scheme, todo, clear)
         # Where a step comes near a kink and stays on its side, the slope may already be another one.
-        near_kinks = unsure_of(measured, inputs) * loss.problem.scale
+        near_kinks = unsure_of(measured, inputs) * scale
         found.budget[...] += np.where(crossed | touched, 0, near_kinks)
     if loss.problem.l2:
         penalty, rounding = _penalty_slope(loss.problem, w, steps, scheme)

@@ -20,7 +20,7 @@ class Scheme:
     """A derivative as Σ weight · (f(θ + high·h) − f(θ + low·h)) / ((high − low)·h).
 
     Attributes:
-        pairs: (high, low, weight) of each difference; none for the complex step.
+        pairs: (high, low, weight) of each difference; none where parameters are not moved that way.
         order: the power of h that truncation falls with.
     """
 
@@ -42,13 +42,21 @@ class Scheme:
         return float(2.0 ** np.round(np.log2(np.sqrt(u) / np.cbrt(u))))
 
 
+FIVE_POINT = Scheme("five_point", "Σ a · (8 (f(z+η) − f(z−η)) − f(z+2η) + f(z−2η)) / 12η", (), 4)
+"""The default. How f reacts to a pre-activation z does not depend on which incoming weight moves it. So f
+is evaluated around every z of every sample, and the slope there carried to the weights by their inputs a, of
+which z is a sum: all weights of a unit share four evaluations. Where a kink is near, and with a step of one's
+own, the weights are moved themselves, by central differences."""
+
 CENTRAL = Scheme("central", "(f(θ+h) − f(θ−h)) / 2h", ((1, -1, 1),), 2)
 FORWARD = Scheme("forward", "(f(θ+h) − f(θ)) / h", ((1, 0, 1),), 1)
 BACKWARD = Scheme("backward", "(f(θ) − f(θ−h)) / h", ((0, -1, 1),), 1)
 RICHARDSON = Scheme("richardson", "(4 D(h/2) − D(h)) / 3", ((0.5, -0.5, 4 / 3), (1, -1, -1 / 3)), 4)
 COMPLEX = Scheme("complex", "Im f(θ + ih) / h", (), 2)
 
-SCHEMES: dict[str, Scheme] = {s.name: s for s in (CENTRAL, FORWARD, BACKWARD, RICHARDSON, COMPLEX)}
+SCHEMES: dict[str, Scheme] = {
+    s.name: s for s in (FIVE_POINT, CENTRAL, FORWARD, BACKWARD, RICHARDSON, COMPLEX)
+}
 
 COMPLEX_TYPES: dict[type[np.floating[Any]], type[np.complexfloating[Any, Any]]] = {
     np.float32: np.complex64,

@@ -95,7 +95,7 @@ def changes(case: Case, *, numbers: bool) -> Iterator[Change]:
     if numbers:
         wanted[:0] = [
             _value("check.step", None),
-            _value("check.scheme", "central"),
+            _value("check.scheme", "five_point"),
             _value("precision", "float64"),
             _value("precision", "longdouble"),
             _choice("clip", "floor", "clipping"),

@@ -194,7 +194,7 @@ def checkable(case: Case) -> Checkable:
     own = view_of(problem, weights, step=step, scheme=scheme, selected=selected)
     dtype, reference = components.dtype(s), None
     wide = np.float64 if dtype in (np.float16, np.float32) else dtype
-    if wide is not dtype or step is not None or scheme is not SCHEMES["central"]:
+    if wide is not dtype or step is not None or scheme is not SCHEMES["five_point"]:
         reference = view_of(*in_precision(problem, weights, wide), selected=selected)
 
     def finer() -> View:
