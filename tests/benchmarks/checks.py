@@ -149,7 +149,9 @@ def with_scipy(net: Net, problem: Problem, weights: list[Array]) -> Callable[[],
     from scipy.optimize._numdiff import approx_derivative
 
     cuts = np.cumsum([w.size for w in weights])[:-1]
-    right = np.concatenate([g.ravel() for g in BackwardRule().gradient(problem, problem.forward(weights), weights)])
+    right = np.concatenate(
+        [g.ravel() for g in BackwardRule().gradient(problem, problem.forward(weights), weights)]
+    )
     activation = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh}[net.activation]
 
     def loss(flat: Array) -> float:

@@ -88,7 +88,7 @@ def test_five_points_a_pre_activation_are_all_that_is_evaluated():
             numeric_gradient(watched, weights, scheme=scheme)
     few, few_central, many, many_central = counts
     assert few == many
-    assert many_central > 5 * few_central > 5 * few
+    assert many_central > 4 * few_central > 4 * few
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -49,7 +49,7 @@ RELEVANT = [
     ((), "loss", ("squared_error", "logistic", "categorical")),
     ((), "loss.reduction", ("sum", "mean", "sample_mean")),
     ((), "loss.l2", ("0", "0.1")),
-    ((), "check.scheme", ("central", "forward", "backward", "richardson", "complex")),
+    ((), "check.scheme", ("five_point", "central", "forward", "backward", "richardson", "complex")),
     ((), "check.step", ("null", "1e-3", "1e-5")),
     (("network.hidden=[8]",), "fault", ("none", "sign", "missing_slope", "stale_cache")),
     ((), "clip", ("none", "floor", "clamp", "shift", "log_floor")),

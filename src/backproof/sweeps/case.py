@@ -151,8 +151,6 @@ def canonical(settings: Settings) -> Case:
         components.optimiser(s)
     if s["check"] != OFF and s["check.scheme"] == "complex":
         s["check.step"] = None
-    elif s["check"] != OFF and s["check.step"] is not None and s["check.scheme"] == "five_point":
-        s["check.scheme"] = "central"
     _check_scheme(s)
     content = components.content_of(s)
     if content is not None:
