@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.differences.moves import BLOCK
-from backproof.differences.perturbed import Index, PerturbedLoss, difference, sides_differ, wide
+from backproof.differences.perturbed import Index, PerturbedLoss, difference, wide
 from backproof.differences.schemes import COMPLEX, COMPLEX_STEP, FIVE_POINT, Scheme
 from backproof.differences.steps import best_step, power_of_two_below, smallest_step
 from backproof.network.arrays import Array, unit_roundoff
@@ -160,8 +160,7 @@ def _probe(
 
     (8(f₁ − f₋₁) − (f₂ − f₋₂)) / 12η and (f₂ − 2f₁ + 2f₋₁ − f₋₂) / 2η³, errors O(η⁴) and O(η²).
     """
-    slope, second, third, swing = (np.empty_like(eta) for _ in range(4))
-    spread = np.zeros_like(eta)
+    slope, second, third, swing, spread = (np.zeros_like(eta) for _ in range(5))
     kinked = np.empty(len(eta), bool)
     block = max(1, BLOCK // (5 * loss.width(layer)))
     for start in range(0, len(eta), block):
@@ -172,25 +171,26 @@ def _probe(
         e = step.astype(eta.dtype)
         # The point itself last, so that the four moves are compared among each other.
         moved = loss.moved(layer, i, j, step[:, None] * np.array([-2, -1, 1, 2, 0], step.dtype))
+        rows, e = start + moved.rows, e[moved.rows]
         far_down, near_down, near_up, far_up, rest = (moved.terms[:, k] for k in range(5))
         sizes = [np.abs(terms).sum(axis=1) for terms in (near_up, near_down)]
-        swing[cut] = np.maximum(np.fmax(*sizes) - np.abs(rest).sum(axis=1), 0)
+        swing[rows] = np.maximum(np.fmax(*sizes) - np.abs(rest).sum(axis=1), 0)
         near, far = difference(near_up, near_down), difference(far_up, far_down)
-        slope[cut] = (8 * near - far) / (12 * e)
-        second[cut] = np.abs(difference(near_up, rest) + difference(near_down, rest)) / e**2
-        third[cut] = np.abs(far - 2 * near) / (2 * e**3)
+        slope[rows] = (8 * near - far) / (12 * e)
+        second[rows] = np.abs(difference(near_up, rest) + difference(near_down, rest)) / e**2
+        third[rows] = np.abs(far - 2 * near) / (2 * e**3)
         # The edge of the function's domain within reach is as bad as a kink.
-        kinked[cut] = sides_differ(moved, np.s_[:4]) | ~np.isfinite(third[cut])
-        doubtful = np.flatnonzero(kinked[cut])
+        kinked[cut] = moved.sides_differ(np.s_[:4]) | ~np.isfinite(third[cut])
+        doubtful = np.flatnonzero(kinked[rows])
         if len(doubtful):
             ends = [terms[doubtful] for terms in (far_down, near_down, rest, near_up, far_up)]
             secants = np.stack([difference(b, a) for a, b in pairwise(ends)]) / e[doubtful]
             secants[~np.isfinite(secants)] = np.nan
             lost = np.isnan(secants).any(axis=0)
-            spread[start + doubtful] = np.where(lost, np.inf, np.ptp(secants, axis=0))
+            spread[rows[doubtful]] = np.where(lost, np.inf, np.ptp(secants, axis=0))
             known = np.where(np.isnan(secants), 0, np.abs(secants)).max(axis=0)
-            read = slope[start + doubtful]
-            slope[start + doubtful] = np.where(np.isfinite(read), read, known)
+            read = slope[rows[doubtful]]
+            slope[rows[doubtful]] = np.where(np.isfinite(read), read, known)
     return slope, second, third, np.nan_to_num(swing, nan=0, posinf=0), spread, kinked
 
 

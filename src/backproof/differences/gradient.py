@@ -21,7 +21,7 @@ from backproof.differences.accounting import (
     within_reach,
 )
 from backproof.differences.moves import Moves, totals_of_units
-from backproof.differences.perturbed import Index, PerturbedLoss, difference, on_kinks, sides_differ, wide
+from backproof.differences.perturbed import Index, PerturbedLoss, wide
 from backproof.differences.schemes import CENTRAL, COMPLEX, COMPLEX_STEP, COMPLEX_TYPES, FIVE_POINT, Scheme
 from backproof.differences.steps import best_step, realised
 from backproof.network.arrays import Array, Weights, keep_memory, unit_roundoff
@@ -189,10 +189,10 @@ def _of_parameters(
             for near, far, weight in spans:
                 ends = np.stack([near[j, p][owner] * a, far[j, p][owner] * a], axis=1)
                 moved = loss.moved(layer, sample, unit, ends, sides=doubtful)
-                total = np.add.reduceat(difference(moved.terms[:, 0], moved.terms[:, 1]), starts)
+                total = np.add.reduceat(moved.difference(0, 1), starts)
                 slope += weight * total / (near[j, p].astype(kind) - far[j, p].astype(kind))
                 if doubtful:
-                    differ = np.logical_or.reduceat(sides_differ(moved), starts)
+                    differ = np.logical_or.reduceat(moved.sides_differ(), starts)
             found.gradient[j, p] = slope * scale
             if not differ.any():
                 continue
@@ -230,15 +230,16 @@ def _imaginary(loss: PerturbedLoss, layer: int, found: NumericLayer, todo: NDArr
             layer, sample, unit, a[:, None] * ways * ways.real.dtype.type(COMPLEX_STEP)
         )
         parts = imagined.terms.imag.sum(axis=2, dtype=kind) / (COMPLEX_STEP * ways.imag) * scale
+        parts = imagined.of_all(parts)
         sides = np.add.reduceat(parts, starts, axis=0).T
         budget = found.budget[j, p] + relative * np.add.reduceat(np.abs(parts[:, 1]), starts)
-        rest = loss.base_terms(layer, sample, unit)
+        rest = loss.base_terms(layer, sample[imagined.rows], unit[imagined.rows])
         strays = ~np.isclose(imagined.terms[:, 1].real, rest, rtol=1e-6, atol=1e-6).all(axis=1)
         # log(0 + ih) is another number than log(0): no derivative can be read off there.
-        budget[np.logical_or.reduceat(strays, starts)] = np.inf
+        budget[np.logical_or.reduceat(imagined.of_all(strays), starts)] = np.inf
         # Complex numbers are compared by their imaginary parts where the real ones are equal, so at a
         # kink +ih takes the slope to the right and −ih the one to the left.
-        on_kink = np.logical_or.reduceat(on_kinks(imagined, 1), starts)
+        on_kink = np.logical_or.reduceat(imagined.on_kinks(1), starts)
         found.gradient[j, p], found.budget[j, p], found.touched[j, p] = sides.mean(axis=0), budget, on_kink
         found.low[j, p] = np.where(on_kink, sides.min(axis=0) - budget, np.nan)
         found.high[j, p] = np.where(on_kink, sides.max(axis=0) + budget, np.nan)
@@ -287,14 +288,13 @@ def _one_sided(
     for h in steps.T:
         span = h[starts].astype(wide(h.dtype))
         moved = loss.moved(layer, sample, unit, np.stack([np.zeros_like(a), h / 2 * a, h * a], axis=1))
-        rest, near, far = (moved.terms[:, k] for k in range(3))
-        half, whole = difference(near, rest), difference(far, rest)
+        half, whole = moved.difference(1, 0), moved.difference(2, 0)
         slopes.append(np.add.reduceat(4 * half - whole, starts) / span)
         arcs.append(np.add.reduceat(whole - 2 * half, starts))
         for side in moved.sides:
             at_rest, at_end = side[:, 0], side[:, 2]
-            on_kink |= ((at_rest == 0) & (at_end != 0)).any(axis=1)
-            passed |= ((at_rest != 0) & (at_end != at_rest)).any(axis=1)
+            on_kink |= moved.of_all(((at_rest == 0) & (at_end != 0)).any(axis=1))
+            passed |= moved.of_all(((at_rest != 0) & (at_end != at_rest)).any(axis=1))
     bends = np.abs((arcs[0] - arcs[1]) / span)
     flags = (np.logical_or.reduceat(flag, starts) for flag in (on_kink, passed))
     return np.stack(slopes), bends, *flags

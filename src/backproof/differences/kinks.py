@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backproof.differences.perturbed import Moved, PerturbedLoss, on_kinks, sides_differ
+from backproof.differences.perturbed import Moved, PerturbedLoss
 from backproof.network.arrays import Array, Weights
 from backproof.network.problem import Forward, Problem
 
@@ -104,17 +104,17 @@ def _distances(loss: PerturbedLoss, layer: int) -> Array:
     low, high = np.zeros(z.size), np.full(z.size, np.inf)
     distance = smallest
     while distance <= FARTHEST:
-        met = sides_differ(around(np.full(z.size, distance))) & np.isinf(high)
+        met = around(np.full(z.size, distance)).sides_differ() & np.isinf(high)
         high[met] = distance
         low[np.isinf(high)] = distance
         distance *= LADDER
     near = np.isfinite(high)
     for _ in range(BISECTIONS if near.any() else 0):
         middle = np.where(near, (low + high) / 2, 0)
-        met = sides_differ(around(middle))
+        met = around(middle).sides_differ()
         high = np.where(near & met, middle, high)
         low = np.where(near & ~met, middle, low)
-    touched = on_kinks(around(np.full(z.size, smallest)), 1)
+    touched = around(np.full(z.size, smallest)).on_kinks(1)
     return np.where(touched & near & (high <= 2 * smallest), 0, high).reshape(z.shape)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from backproof.differences.perturbed import MANY_COLUMNS, Index, PerturbedLoss, difference, wide
 from backproof.network.arrays import Array
 
-BLOCK = 1 << 15
-"""Array elements that a block of moves occupies: a few blocks fit into a second-level cache."""
+BLOCK = 1 << 16
+"""Array elements that a block of moves occupies: half a megabyte; a second-level cache holds a few."""
 
 
 class Moves:

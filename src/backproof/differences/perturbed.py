@@ -41,14 +41,45 @@ class Moved:
     """What moves do.
 
     Attributes:
+        rows: which of the rows that were asked for make a difference; all else is of these alone. A unit that
+            stays as it is in every column, like a ReLU below zero, is not followed any further.
         terms: the loss terms that a move can change, (rows, columns, m), or (rows, columns, 1) where it can
             change only its own output's.
         sides: for each function with kinks on the way, on which side of them its argument lies,
             (rows, columns, units); empty if they were not asked for.
     """
 
+    rows: Index
     terms: Array
     sides: list[NDArray[np.int8]]
+    asked: int
+
+    def difference(self, plus: int, minus: int) -> Array:
+        """The terms of one column less those of another, summed: a number for each row that was asked for."""
+        return self.of_all(difference(self.terms[:, plus], self.terms[:, minus]))
+
+    def of_all(self, values: Array) -> Array:
+        """Values of the rows, and zeros for those that make no difference."""
+        if len(values) == self.asked:
+            return values
+        found = np.zeros((self.asked, *values.shape[1:]), values.dtype)
+        found[self.rows] = values
+        return found
+
+    def sides_differ(self, columns: slice = np.s_[:]) -> NDArray[np.bool_]:
+        """Per row asked for: whether, between columns, an argument on the way changes its side of a kink."""
+        differ = np.zeros(len(self.rows), bool)
+        for side in self.sides:
+            there = side[:, columns]
+            differ |= (there != there[:, :1]).any(axis=(1, 2))
+        return self.of_all(differ)
+
+    def on_kinks(self, column: int) -> NDArray[np.bool_]:
+        """Per row asked for: whether, in one of its columns, an argument on the way lies on a kink."""
+        found = np.zeros(len(self.rows), bool)
+        for side in self.sides:
+            found |= (side[:, column] == 0).any(axis=1)
+        return self.of_all(found)
 
 
 class PerturbedLoss:
@@ -100,36 +131,30 @@ class PerturbedLoss:
 
     def moved(self, layer: int, sample: Index, unit: Index, distance: Array, *, sides: bool = True) -> Moved:
         """Move z_layer[sample, unit] by `distance`; arrays (rows), (rows) and (rows, columns)."""
-        noted: list[NDArray[np.int8]] | None = [] if sides else None
+        noted: list[NDArray[np.int8]] = []
         if layer == self.last:
             z = self.pre_activations[layer][unit, sample][:, None] + distance
+            rows = np.arange(len(unit))
             if self.lone_output:
                 targets = self.targets[unit, sample][:, None, None]
-                return self._at_end(z[:, :, None], targets, noted)
+                terms = self._at_end(z[:, :, None], targets, noted if sides else None)
+                return Moved(rows, terms, noted, len(unit))
             base = self.pre_activations[layer].take(sample, axis=1)
             row = _layout(z.shape[1]).empty(len(base), z)
             row[:] = base.T[:, None]
-            row[np.arange(len(unit)), :, unit] = z
-            return self._at_end(row, self._targets(sample), noted)
-        if noted is not None:
-            z = self.pre_activations[layer][unit, sample][:, None] + distance
-            self._note_sides(z[:, :, None], self.problem.activation.kinks, noted)
+            row[rows, :, unit] = z
+            terms = self._at_end(row, self._targets(sample), noted if sides else None)
+            return Moved(rows, terms, noted, len(unit))
         change = self.changes(layer, sample, unit, distance)
         rows = np.flatnonzero(change.any(axis=1))
-        if len(rows) == len(change):
-            z = self.at_output(layer, sample, unit, change, noted)
-            return self._at_end(z, self._targets(sample), noted)
-        # A unit that stays as it is, like a ReLU below zero, is not followed any further.
-        below: list[NDArray[np.int8]] | None = [] if sides else None
-        z = self.at_output(layer, sample[rows], unit[rows], change[rows], below)
-        some = self._at_end(z, self._targets(sample[rows]), below)
-        return Moved(
-            _at_rest(self.base_terms(layer, sample, unit), rows, some.terms),
-            [
-                *(noted or []),
-                *(_at_rest(np.ones((len(change), s.shape[2]), s.dtype), rows, s) for s in some.sides),
-            ],
-        )
+        if len(rows) < len(unit):
+            sample, unit, change = sample[rows], unit[rows], change[rows]
+        if sides:
+            z = self.pre_activations[layer][unit, sample][:, None] + distance[rows]
+            self._note_sides(z[:, :, None], self.problem.activation.kinks, noted)
+        z = self.at_output(layer, sample, unit, change, noted if sides else None)
+        terms = self._at_end(z, self._targets(sample), noted if sides else None)
+        return Moved(rows, terms, noted, len(distance))
 
     def at_output(
         self,
@@ -156,12 +181,12 @@ class PerturbedLoss:
 
     def terms(self, z: Array, sample: Index) -> Array:
         """The loss terms of output pre-activations (rows, columns, m)."""
-        return self._at_end(z, self._targets(sample), None).terms
+        return self._at_end(z, self._targets(sample), None)
 
     def _targets(self, sample: Index) -> Array:
         return np.asarray(self.targets.take(sample, axis=1).T[:, None, :])
 
-    def _at_end(self, z: Array, targets: Array, sides: list[NDArray[np.int8]] | None) -> Moved:
+    def _at_end(self, z: Array, targets: Array, sides: list[NDArray[np.int8]] | None) -> Array:
         problem = self.problem
         y = problem.output.value(z)
         if sides is not None:
@@ -169,21 +194,11 @@ class PerturbedLoss:
             for edge in self.edges:
                 sides.append(_side(y, edge))
                 sides.append(_side(1 - y, edge))
-        return Moved(problem.loss.terms(y, targets, problem.clip, problem.eps), sides or [])
+        return problem.loss.terms(y, targets, problem.clip, problem.eps)
 
     @staticmethod
     def _note_sides(z: Array, kinks: Sequence[Kink], sides: list[NDArray[np.int8]]) -> None:
         sides.extend(_side(z, kink.at) for kink in kinks)
-
-
-def _at_rest(rest: Array, rows: Index, values: Array) -> Array:
-    """Values of some rows, (rows, columns, units); of the others what is there at rest, (all rows, units)."""
-    every = _layout(values.shape[1]).empty(
-        rest.shape[1], np.empty((len(rest), values.shape[1]), values.dtype)
-    )
-    every[:] = rest[:, None]
-    every[rows] = values
-    return every
 
 
 class _ManyRows:
@@ -245,23 +260,6 @@ def _side(x: Array, at: float) -> NDArray[np.int8]:
     """−1, 0 or 1: below, at or above the kink; by the real part, of complex numbers."""
     x = x.real
     return np.subtract(x > at, x < at, dtype=np.int8)
-
-
-def sides_differ(moved: Moved, columns: slice = np.s_[:]) -> NDArray[np.bool_]:
-    """Per row: whether, between some of its columns, an argument on the way changes its side of a kink."""
-    differ = np.zeros(len(moved.terms), bool)
-    for side in moved.sides:
-        there = side[:, columns]
-        differ |= (there != there[:, :1]).any(axis=(1, 2))
-    return differ
-
-
-def on_kinks(moved: Moved, column: int) -> NDArray[np.bool_]:
-    """Per row: whether, in one of its columns, an argument on the way lies on a kink."""
-    found = np.zeros(len(moved.terms), bool)
-    for side in moved.sides:
-        found |= (side[:, column] == 0).any(axis=1)
-    return found
 
 
 def wide(dtype: np.dtype[Any]) -> type[np.floating[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.differences.moves import Moves
-from backproof.differences.perturbed import PerturbedLoss, difference, wide
+from backproof.differences.perturbed import PerturbedLoss, wide
 from backproof.network.arrays import Array, Weights
 from backproof.network.problem import Problem
 
@@ -31,9 +31,9 @@ def five_points(problem: Problem, weights: Weights, layer: int, steps: Array) ->
             sample, owner, starts = moves.of(p)
             a, h = loss.forward.inputs[layer][sample, p[owner]], steps[j, p].astype(w.dtype)
             ends = np.multiply.outer(h[owner] * a, POINTS.astype(w.dtype))
-            terms = loss.moved(layer, sample, j[owner], ends, sides=False).terms
-            rest = terms[:, len(POINTS) // 2]
-            values = [np.add.reduceat(difference(terms[:, k], rest), starts) for k in range(len(POINTS))]
+            moved = loss.moved(layer, sample, j[owner], ends, sides=False)
+            rest = len(POINTS) // 2
+            values = [np.add.reduceat(moved.difference(k, rest), starts) for k in range(len(POINTS))]
             of_penalty = problem.l2 / 2 * (p < w.shape[1] - 1)
             theta = w[j, p].astype(kind)
             penalty = of_penalty * np.stack([(theta + k * h) ** 2 - theta**2 for k in POINTS])

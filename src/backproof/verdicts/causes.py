@@ -96,9 +96,13 @@ class _Pass:
         self.last = len(self.weights) - 1
         self.u = unit_roundoff(view.forward.outputs.dtype)
         z_hidden = view.forward.pre_activations[:-1]
-        self.slopes = [slopes_of(self.problem.activation, z) for z in z_hidden]
+        self.slopes = [self._sides(layer, z) for layer, z in enumerate(z_hidden)]
         self.deltas = backward.deltas or self._inferred()
         self.inferred = 0.0 if backward.deltas else INFERRED_ERROR
+
+    def _sides(self, layer: int, z: Array) -> tuple[Array, Array]:
+        sides = self.view.once(layer, lambda: np.stack(slopes_of(self.problem.activation, z)))
+        return sides[0], sides[1]
 
     def departures(self) -> Iterator[Departure]:
         for layer in range(self.last, -1, -1):
@@ -184,12 +188,16 @@ class _Pass:
 
         def by_y(loss: Loss, clip: Clip) -> Array:
             """∂(terms)/∂y of another loss or clip, at the y that was rounded."""
+            return self.view.once((loss, clip), lambda: worked_out(loss, clip))
+
+        def worked_out(loss: Loss, clip: Clip) -> Array:
             eps = np.asarray(problem.eps)
             edges = [float(e) for e in clip.edges(eps)] if loss.uses_clip else []
             return scale * _by_columns(
                 lambda x: loss.terms(x, t.astype(x.dtype), clip, eps.astype(x.dtype)),
                 y,
                 [*edges, *(1 - e for e in edges)],
+                apart=loss.elementwise,
             )
 
         yield from _constants(delta, right, *y.shape)
@@ -206,20 +214,26 @@ class _Pass:
         if isinstance(problem.output, Softmax):
             yield Candidate("softmax unit by unit", "∂L/∂y · y (1 − y)", slope_of_loss * y * (1 - y))
         else:
-            slope = _middle(problem.output, z)
+            last = self.last
+            slope = self._slope(problem.output, "z", last, z)
             yield Candidate("slope squared", "f'(z)² ∂L/∂y", slope_of_loss * slope**2)
-            yield Candidate("slope of the value", "f'(y) ∂L/∂y", slope_of_loss * _middle(problem.output, y))
+            at_value = self._slope(problem.output, "f(z)", last, y)
+            yield Candidate("slope of the value", "f'(y) ∂L/∂y", slope_of_loss * at_value)
             for other in ACTIVATIONS.values():
-                values = slope_of_loss * _middle(other, z)
+                values = slope_of_loss * self._slope(other, "z", last, z)
                 yield Candidate("another activation's slope", other.name, values)
         for loss in LOSSES.values():
             yield Candidate("of another loss", loss.name, self._through_output(by_y(loss, problem.clip)))
+
+    def _slope(self, activation: Activation, of: str, layer: int, z: Array) -> Array:
+        """An activation's slope at some function of a layer's pre-activations, worked out once a view."""
+        return self.view.once((activation, of, layer), lambda: _middle(activation, z))
 
     def _through_output(self, slope_of_loss: Array) -> Array:
         """From ∂L/∂y to ∂L/∂z, with the output's Jacobian by differences."""
         output, z = self.problem.output, self.forward.pre_activations[-1]
         if isinstance(output, Activation):
-            return slope_of_loss * _middle(output, z)
+            return slope_of_loss * self._slope(output, "z", self.last, z)
         wide = slope_of_loss.astype(np.longdouble)
         return _by_columns(lambda x: output.value(x) * wide, z)
 
@@ -264,17 +278,17 @@ class _Pass:
         yield from _constants(delta, right, *self.forward.outputs.shape)
         yield Candidate("missing", "without f'(z)", incoming)
         yield Candidate("squared", "f'(z)² in place of f'(z)", incoming * slope**2)
+        at_value = self._slope(activation, "f(z)", layer, activation.value(z))
+        yield Candidate("of the value", "f'(f(z)) in place of f'(z)", incoming * at_value)
         yield Candidate(
-            "of the value", "f'(f(z)) in place of f'(z)", incoming * _middle(activation, activation.value(z))
+            "of -z", "f'(−z) in place of f'(z)", incoming * self._slope(activation, "-z", layer, -z)
         )
-        yield Candidate("of -z", "f'(−z) in place of f'(z)", incoming * _middle(activation, -z))
         for other, (left, far) in enumerate(self.slopes):
             if other != layer and left.shape == slope.shape:
                 yield Candidate("another layer's", f"of layer {other + 1}", incoming * (left + far) / 2)
         for other_activation in ACTIVATIONS.values():
-            yield Candidate(
-                "another activation's", other_activation.name, incoming * _middle(other_activation, z)
-            )
+            values = incoming * self._slope(other_activation, "z", layer, z)
+            yield Candidate("another activation's", other_activation.name, values)
         gradient = self.backward.gradients[layer + 1][:, :-1]
         change = (above @ gradient) * slope
         lack = delta - right
@@ -531,10 +545,13 @@ def _middle(activation: Activation, z: Array) -> Array:
     return np.asarray((low + high) / 2)
 
 
-def _by_columns(terms: Callable[[Array], Array], x: Array, edges: Iterable[float] = ()) -> Array:
-    """∂(sum of a row's terms)/∂x by five-point differences in extended precision, a column at a time.
+def _by_columns(
+    terms: Callable[[Array], Array], x: Array, edges: Iterable[float] = (), *, apart: bool = False
+) -> Array:
+    """∂(sum of a row's terms)/∂x by five-point differences in extended precision.
 
-    No difference reaches over an edge, nor over 0 and 1, where logarithms of probabilities end.
+    A column at a time, or all at once where each has a term `apart` from the others. No difference reaches
+    over an edge, nor over 0 and 1, where logarithms of probabilities end.
     """
     wide = x.astype(np.longdouble)
     room = np.full(x.shape, np.inf, np.longdouble)
@@ -542,6 +559,9 @@ def _by_columns(terms: Callable[[Array], Array], x: Array, edges: Iterable[float
         distance = np.abs(wide - edge)
         room = np.where(distance > 0, np.minimum(room, distance), room)
     step = _step(room)
+    if apart:
+        near, far = terms(wide + step) - terms(wide - step), terms(wide + 2 * step) - terms(wide - 2 * step)
+        return np.asarray(((8 * near - far) / (12 * step)).astype(x.dtype))
     slope = np.zeros_like(wide)
     for k in range(x.shape[1]):
         h = np.zeros_like(wide)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ class View:
 
     Attributes:
         deterministic: whether a second forward pass gave the same bits.
+        known: what was worked out at this point and any rule's causes may need, by name.
     """
 
     problem: Problem
@@ -25,6 +27,13 @@ class View:
     forward: Forward
     numeric: Numeric
     deterministic: bool = True
+    known: dict[Hashable, Array] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, name: Hashable, work: Callable[[], Array]) -> Array:
+        """The result of `work`, done once for all backward rules that are held against this view."""
+        if name not in self.known:
+            self.known[name] = work()
+        return self.known[name]
 
 
 def view_of(problem: Problem, weights: Weights, **how: Any) -> View:
