@@ -12,6 +12,7 @@ from backproof.network.activations import ACTIVATIONS, OUTPUTS
 from backproof.network.arrays import PRECISIONS
 from backproof.network.clipping import CLIPS
 from backproof.network.losses import LOSSES, REDUCTIONS
+from backproof.network.problem import labels_of
 from backproof.network.rules import CLIP_MODES, DELTAS, KINK_MODES
 
 EXACT, CANONICAL = BackwardRule(DELTAS["exact"]), BackwardRule(DELTAS["canonical"])
@@ -142,7 +143,7 @@ def test_no_samples_no_loss_no_gradient(loss, output, reduction):
     for g, w in zip(EXACT.gradient(problem, forward, weights), weights, strict=True):
         assert g.shape == w.shape
         assert not g.any()
-    assert np.isnan(problem.accuracy(forward.outputs))
+    assert np.isnan(problem.accuracy(forward.outputs, labels_of(problem.targets)))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -206,11 +207,11 @@ def test_a_problem_of_a_batch_has_the_bits_it_has_alone(loss, output, precision)
     weights = [np.stack(layer) for layer in zip(*(w for _, w, _ in alone), strict=True)]
     forward = together.forward(weights)
     gradients = replace(EXACT, relu_at_zero=zeros).gradient(together, forward, weights)
-    accuracy = together.accuracy(forward.outputs)
+    accuracy = together.accuracy(forward.outputs, labels_of(together.targets))
     for k, (problem, own, rule) in enumerate(alone):
         single = problem.forward(own)
         assert np.array_equal(forward.loss[k], single.loss)
-        assert np.array_equal(accuracy[k], problem.accuracy(single.outputs))
+        assert np.array_equal(accuracy[k], problem.accuracy(single.outputs, labels_of(problem.targets)))
         for mine, right in zip(gradients, rule.gradient(problem, single, own), strict=True):
             assert np.array_equal(mine[k], right, equal_nan=True)
 
@@ -280,15 +281,15 @@ def test_saturated_networks_give_numbers_not_warnings(activation, precision):
 def test_accuracy_counts_the_largest_output_or_the_threshold(loss):
     many, _ = random_problem(0, samples=4, loss=loss)
     outputs = many.targets * 2 - 1
-    assert many.accuracy(outputs) == 1
+    assert many.accuracy(outputs, labels_of(many.targets)) == 1
     outputs[0] = -outputs[0]
-    assert many.accuracy(outputs) == 0.75
+    assert many.accuracy(outputs, labels_of(many.targets)) == 0.75
     outputs[1] = np.nan
-    assert many.accuracy(outputs) == 0.5
+    assert many.accuracy(outputs, labels_of(many.targets)) == 0.5
     one, _ = random_problem(0, samples=4, loss=loss, outputs=1)
     threshold = LOSSES[loss].threshold
-    assert one.accuracy(one.targets - 0.5 + threshold) == 1
-    assert one.accuracy(0.5 - one.targets + threshold) == 0
+    assert one.accuracy(one.targets - 0.5 + threshold, labels_of(one.targets)) == 1
+    assert one.accuracy(0.5 - one.targets + threshold, labels_of(one.targets)) == 0
 
 
 def test_eps_is_rounded_to_the_problems_precision():

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import special
 
-from backproof.network.arrays import REALS, Array, Interval, magnitude, positive_part
+from backproof.network.arrays import REALS, Array, Interval, magnitude, over_units, positive_part
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,10 @@ class Activation:
         """
         d = self.slope(z)
         for kink in self.kinks:
-            chosen = kink.left + np.asarray(at_kink, z.dtype) * (kink.right - kink.left)
-            d = np.where(z == kink.at, np.asarray(chosen, z.dtype), d)
+            touched = z == kink.at
+            if touched.any():
+                chosen = kink.left + np.asarray(at_kink, z.dtype) * (kink.right - kink.left)
+                d = np.where(touched, np.asarray(chosen, z.dtype), d)
         return d
 
     def at_kink(self, z: Array) -> Array:
@@ -81,12 +83,12 @@ class Softmax:
         """Shifted by the largest z, so that no exponential overflows."""
         if z.shape[-1] == 0:
             return z.copy()
-        e = np.exp(z - z.max(axis=-1, keepdims=True))
-        return np.asarray(e / e.sum(axis=-1, keepdims=True, dtype=e.dtype))
+        e = np.exp(z - over_units(np.maximum, z))
+        return np.asarray(e / over_units(np.add, e))
 
     def pullback(self, y: Array, g: Array) -> Array:
         """The Jacobian diag(y) − y yᵀ applied to g = ∂L/∂y; shapes (..., m)."""
-        return np.asarray(y * (g - (g * y).sum(axis=-1, keepdims=True, dtype=g.dtype)))
+        return np.asarray(y * (g - over_units(np.add, g * y)))
 
 
 Output = Activation | Softmax

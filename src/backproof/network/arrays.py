@@ -70,6 +70,20 @@ def positive_part(z: Array) -> Array:
     return np.asarray(np.where(z.real < 0, 0, z)) if np.iscomplexobj(z) else np.maximum(z, 0)
 
 
+NARROW = 64
+
+
+def over_units(reduce: np.ufunc, a: Array) -> Array:
+    """Reduce the last axis to length 1, in the array's own precision.
+
+    Short rows are laid out unit by unit first: NumPy would start its inner loop anew for every one of them.
+    """
+    if a.shape[-1] <= NARROW and a.strides[-1] == a.itemsize:
+        units_first = np.ascontiguousarray(np.moveaxis(a, -1, 0))
+        return np.asarray(reduce.reduce(units_first, axis=0)[..., None])
+    return np.asarray(reduce.reduce(a, axis=-1, keepdims=True))
+
+
 def transpose(a: Array) -> Array:
     """Swap the last two axes, leaving the batch axes alone."""
     return np.swapaxes(a, -1, -2)

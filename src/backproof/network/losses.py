@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproof.network.activations import sigmoid
-from backproof.network.arrays import REALS, Array, Interval, magnitude, positive_part
+from backproof.network.arrays import REALS, Array, Interval, magnitude, over_units, positive_part
 from backproof.network.clipping import Clip, Eps
 
 Terms = Callable[[Array, Array, Clip, Eps], Array]
@@ -115,8 +115,8 @@ def _logits_difference(y: Array, t: Array) -> Array:
 
 
 def _log_sum_exp(y: Array) -> Array:
-    top = y.max(axis=-1, keepdims=True)
-    return np.asarray(top + np.log(np.exp(y - top).sum(axis=-1, keepdims=True, dtype=y.dtype)))
+    top = over_units(np.maximum, y)
+    return np.asarray(top + np.log(over_units(np.add, np.exp(y - top))))
 
 
 def _categorical_from_logits(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
@@ -126,7 +126,7 @@ def _categorical_from_logits(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Arra
 def _categorical_from_logits_slope(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
     if not y.shape[-1]:
         return t * y
-    return np.asarray(np.exp(y - _log_sum_exp(y)) * t.sum(axis=-1, keepdims=True, dtype=t.dtype) - t)
+    return np.asarray(np.exp(y - _log_sum_exp(y)) * over_units(np.add, t) - t)
 
 
 def _largest_logit(y: Array, t: Array) -> Array:

@@ -88,17 +88,25 @@ class Problem:
         terms[..., -1] = 0
         return np.asarray(terms)
 
-    def accuracy(self, outputs: Array) -> Array:
-        """Share of samples whose largest output is the target's; for one output, a threshold. (...)
+    def accuracy(self, outputs: Array, labels: Array | None) -> Array:
+        """Share of samples whose predicted class is the label's, (...); NaN without samples or labels.
 
-        NaN where there are no samples, or where targets are numbers rather than classes.
+        The class is the one of the largest output; of a single output, whether it is above the threshold.
         """
-        t = self.targets
-        classes = ((t == 0) | (t == 1)).all() and (t.shape[-1] == 1 or (t.sum(axis=-1) == 1).all())
-        if t.shape[-2] == 0 or not classes:
+        if labels is None or outputs.shape[-2] == 0:
             return np.full(outputs.shape[:-2], np.nan)
-        if t.shape[-1] == 1:
-            right = (outputs > self.loss.threshold)[..., 0] == (t > 0.5)[..., 0]
+        if outputs.shape[-1] == 1:
+            right = (outputs[..., 0] > self.loss.threshold) == labels
         else:
-            right = outputs.argmax(axis=-1) == t.argmax(axis=-1)
-        return np.asarray((right & np.isfinite(outputs).all(axis=-1)).mean(axis=-1))
+            right = outputs.argmax(axis=-1) == labels
+        finite = np.isfinite(outputs)
+        return np.asarray((right if finite.all() else right & finite.all(axis=-1)).mean(axis=-1))
+
+
+def labels_of(targets: Array) -> Array | None:
+    """The class of each sample, (..., N); None where targets are numbers rather than classes."""
+    if not (((targets == 0) | (targets == 1)).all()):
+        return None
+    if targets.shape[-1] == 1:
+        return np.asarray(targets[..., 0] == 1)
+    return targets.argmax(axis=-1) if (targets.sum(axis=-1) == 1).all() else None

@@ -95,6 +95,13 @@ class BackwardRule:
         """The same conventions, the chain rule everywhere, and nothing planted."""
         return replace(self, delta=EXACT, kink="multiply", clip_backward="consistent", fault=NO_FAULT)
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is its own `faultless`: the same numbers to the last bit."""
+        return (self.delta, self.kink, self.fault) == (EXACT, "multiply", NO_FAULT) and (
+            self.clip_backward == "consistent"
+        )
+
     def gradient(self, problem: Problem, forward: Forward, weights: Weights) -> list[Array]:
         """∂f/∂weights by this rule, an array a layer, shaped like `weights`.
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from backproof.network.arrays import Array, sum_over_terms
-from backproof.network.problem import Forward, Problem
+from backproof.network.arrays import Array, keep_memory, sum_over_terms
+from backproof.network.problem import Forward, Problem, labels_of
 from backproof.network.rules import BackwardRule
 from backproof.training.optimisers import Optimiser
 
@@ -95,6 +95,7 @@ def train(
         weights: (cells, units, inputs + 1) each; left as they are.
         rule: relu_at_zero may be an array (cells, 1, 1).
     """
+    keep_memory()
     weights = [w.copy() for w in weights]
     rates = np.asarray(plan.rates, weights[0].dtype).reshape(-1, 1, 1)
     state: dict[str, Any] = {}
@@ -105,23 +106,22 @@ def train(
             recorder.first_loss = [_loss(template, weights, cell, s) for cell, s in enumerate(samples)]
     with np.errstate(all="ignore"):
         for step in range(plan.steps):
-            inputs, targets = batches.take()
+            inputs, targets, labels = batches.take()
             problem = replace(template, inputs=inputs, targets=targets)
             forward = problem.forward(weights)
             gradients = rule.gradient(problem, forward, weights)
-            recorder.note(step, problem, forward)
+            recorder.note(step, problem, forward, labels, batches.labelled)
             if step % plan.every == 0 or step == plan.steps - 1:
-                exact = rule.faultless
                 seen = forward
                 if not batches.full:
                     fixed = replace(problem, inputs=batches.fixed_inputs, targets=batches.fixed_targets)
                     seen = fixed.forward(weights)
-                recorder.note_rarely(
-                    step, seen, problem, gradients, exact.gradient(problem, forward, weights)
-                )
+                exact = gradients if rule.is_exact else rule.faultless.gradient(problem, forward, weights)
+                recorder.note_rarely(step, seen, problem, gradients, exact)
             # The gradient is scaled rather than the rate: Adam's step has no scale of its own.
             per_sample = rates.dtype.type(1 / (problem.scale * max(targets.shape[-2], 1)))
-            plan.optimiser.update(weights, [g * per_sample for g in gradients], rates, state)
+            scaled = gradients if per_sample == 1 else [g * per_sample for g in gradients]
+            plan.optimiser.update(weights, scaled, rates, state)
         return [
             recorder.run_of(cell, _loss(template, weights, cell, s), _accuracy(template, weights, cell, s))
             for cell, s in enumerate(samples)
@@ -145,7 +145,8 @@ def _accuracy(template: Problem, weights: Sequence[Array], cell: int, samples: S
     problem = replace(
         template, inputs=samples.test_inputs, targets=samples.test_targets, eps=_eps_of(template, cell)
     )
-    return float(problem.accuracy(problem.forward([w[cell] for w in weights]).outputs))
+    outputs = problem.forward([w[cell] for w in weights]).outputs
+    return float(problem.accuracy(outputs, labels_of(samples.test_targets)))
 
 
 class _Batches:
@@ -154,31 +155,40 @@ class _Batches:
     def __init__(
         self, samples: Sequence[Samples], plan: Plan, generators: Sequence[np.random.Generator]
     ) -> None:
-        self.samples, self.generators = samples, generators
-        count = len(samples[0].inputs)
-        self.size = count if plan.batch is None else min(plan.batch, count)
-        self.full = self.size == count
-        self.inputs = np.stack([s.inputs[: self.size] for s in samples])
-        self.targets = np.stack([s.targets[: self.size] for s in samples])
+        self.generators, self.count = generators, len(samples[0].inputs)
+        self.size = self.count if plan.batch is None else min(plan.batch, self.count)
+        self.full = self.size == self.count
+        # All samples in one array, each set once; a cell's begin at its offset.
+        sets = {id(s.inputs): s for s in samples}
+        self.offsets = np.array([list(sets).index(id(s.inputs)) * self.count for s in samples])[:, None]
+        self.inputs = np.concatenate([s.inputs for s in sets.values()])
+        self.targets = np.concatenate([s.targets for s in sets.values()])
+        labels = [labels_of(s.targets) for s in sets.values()]
+        self.labels = np.concatenate([np.zeros(self.count, int) if each is None else each for each in labels])
+        self.labelled = np.array([each is not None for each in labels])[
+            self.offsets[:, 0] // max(self.count, 1)
+        ]
         # Whether a unit is dead is not for one mini-batch to say.
-        self.fixed_inputs = np.stack([s.inputs[:LOOKED_AT] for s in samples])
-        self.fixed_targets = np.stack([s.targets[:LOOKED_AT] for s in samples])
-        self.order: list[Array] = []
-        self.position = count
+        self.fixed_inputs, self.fixed_targets, _ = self._of(np.arange(min(LOOKED_AT, self.count)))
+        self.everything = self._of(np.arange(self.count)) if self.full else None
+        self.order = np.empty((len(samples), self.count), np.intp)
+        self.position = self.count
 
-    def take(self) -> tuple[Array, Array]:
-        if self.full:
-            return self.inputs, self.targets
-        count = len(self.samples[0].inputs)
-        if self.position + self.size > count:
-            self.order = [g.permutation(count) for g in self.generators]
+    def take(self) -> tuple[Array, Array, Array]:
+        """Inputs, targets and labels of the next batch of every cell, (cells, size, …) each."""
+        if self.everything:
+            return self.everything
+        if self.position + self.size > self.count:
+            for order, generator in zip(self.order, self.generators, strict=True):
+                order[:] = generator.permutation(self.count)
             self.position = 0
-        for cell, s in enumerate(self.samples):
-            chosen = self.order[cell][self.position : self.position + self.size]
-            np.take(s.inputs, chosen, axis=0, out=self.inputs[cell])
-            np.take(s.targets, chosen, axis=0, out=self.targets[cell])
+        rows = self.order[:, self.position : self.position + self.size]
         self.position += self.size
-        return self.inputs, self.targets
+        return self._of(rows)
+
+    def _of(self, rows: Array) -> tuple[Array, Array, Array]:
+        places = self.offsets + rows
+        return self.inputs.take(places, axis=0), self.targets.take(places, axis=0), self.labels.take(places)
 
 
 class _Recorder:
@@ -194,10 +204,10 @@ class _Recorder:
         self.cosine: list[Array] = []
         self.dead: list[Array] = []
 
-    def note(self, step: int, problem: Problem, forward: Forward) -> None:
+    def note(self, step: int, problem: Problem, forward: Forward, labels: Array, labelled: Array) -> None:
         samples = max(problem.targets.shape[-2], 1)
         self.loss[step] = sum_over_terms(forward.terms) / samples
-        self.accuracy[step] = problem.accuracy(forward.outputs)
+        self.accuracy[step] = np.where(labelled, problem.accuracy(forward.outputs, labels), np.nan)
 
     def note_rarely(
         self, step: int, forward: Forward, problem: Problem, used: Sequence[Array], exact: Sequence[Array]

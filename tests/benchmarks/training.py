@@ -1,0 +1,132 @@
+"""Training many replicates of one network, beside a PyTorch loop and a JAX program.
+
+64-32-10 on digits, ReLU + softmax, mini-batches of 64, 200 steps of gradient descent, 32 seeds.
+backproof's side also records loss and accuracy of every step, and the cosine to the exact gradient
+and dead units of every tenth, as a sweep's cells do. The peers train, and nothing else.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from rounds import alternate, heading, line, ratios
+from threadpoolctl import threadpool_limits
+
+from backproof.data.builtin import digits
+from backproof.network import BackwardRule, Problem
+from backproof.network.activations import ACTIVATIONS, OUTPUTS
+from backproof.network.clipping import CLIPS
+from backproof.network.initial import initial_weights
+from backproof.network.losses import LOSSES
+from backproof.training import Plan, Samples, train
+from backproof.training.optimisers import OPTIMISERS
+
+REPLICATES, STEPS, BATCH, RATE = 32, 200, 64, 0.1
+WIDTHS = (64, 32, 10)
+TORCH, JAX = "PyTorch loop, one after another", "JAX jit(vmap), compiled before"
+
+
+def main(rounds: int) -> None:
+    data = digits(np.random.default_rng(0))
+    inputs, targets = data.inputs, data.targets
+    starts = [
+        initial_weights(WIDTHS, 1.0, "zero", np.random.default_rng(k), np.float64) for k in range(REPLICATES)
+    ]
+    heading(f"Training {REPLICATES} replicates, {STEPS} steps: how many times slower than backproof")
+    with threadpool_limits(1, user_api="blas"):
+        works = {
+            "backproof": lambda: ours(inputs, targets, starts),
+            TORCH: with_torch(inputs, targets, starts),
+            JAX: with_jax(inputs, targets, starts),
+        }
+        times = alternate(works, rounds)
+    for name, wanted in (("backproof", ""), (TORCH, "at least 50"), (JAX, "at least 1")):
+        line("64-32-10 relu + softmax on digits", name, times[name], ratios(times, name, "backproof"), wanted)
+
+
+def ours(inputs, targets, starts):
+    """As a batch of a sweep's cells."""
+    parts = ACTIVATIONS["relu"], OUTPUTS["softmax"], LOSSES["categorical"], CLIPS["none"]
+    template = Problem(inputs, targets, *parts, np.zeros((REPLICATES, 1, 1)), reduction="sample_mean")
+    plan = Plan(OPTIMISERS["sgd"], [RATE] * REPLICATES, STEPS, BATCH, 10, 0.9)
+    samples = [Samples(inputs, targets, inputs[:1], targets[:1])] * REPLICATES
+    generators = [np.random.default_rng(k) for k in range(REPLICATES)]
+    stacked = [np.stack(layer) for layer in zip(*starts, strict=True)]
+    runs = train(template, stacked, BackwardRule(relu_at_zero=0.0), plan, samples, generators)
+    learned([run.final_loss for run in runs])
+
+
+def learned(losses) -> None:
+    """No side may win by not learning."""
+    assert max(losses) < 0.5, max(losses)
+
+
+def with_torch(inputs, targets, starts):
+    """nn modules, SGD, one replicate after another, in float64 like ours."""
+    import torch
+    from torch import nn
+
+    torch.set_default_dtype(torch.float64)
+    x, t = torch.tensor(inputs), torch.tensor(targets)
+
+    def run() -> None:
+        losses = []
+        for k, (first, second) in enumerate(starts):
+            net = nn.Sequential(nn.Linear(*WIDTHS[:2]), nn.ReLU(), nn.Linear(*WIDTHS[1:]))
+            with torch.no_grad():
+                for linear, w in ((net[0], first), (net[2], second)):
+                    linear.weight.copy_(torch.tensor(w[:, :-1]))
+                    linear.bias.copy_(torch.tensor(w[:, -1]))
+            optimiser, criterion = torch.optim.SGD(net.parameters(), lr=RATE), nn.CrossEntropyLoss()
+            draw = torch.Generator().manual_seed(k)
+            order, position = None, len(x)
+            for _ in range(STEPS):
+                if position + BATCH > len(x):
+                    order, position = torch.randperm(len(x), generator=draw), 0
+                rows = order[position : position + BATCH]
+                position += BATCH
+                optimiser.zero_grad()
+                criterion(net(x[rows]), t[rows]).backward()
+                optimiser.step()
+            with torch.no_grad():
+                losses.append(float(criterion(net(x), t)))
+        learned(losses)
+
+    return run
+
+
+def with_jax(inputs, targets, starts):
+    """A scan over the steps under vmap over the replicates, mini-batches drawn beforehand."""
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    x, t = jnp.asarray(inputs), jnp.asarray(targets)
+    weights = [jnp.stack(layer) for layer in zip(*starts, strict=True)]
+
+    def loss(w, x, t):
+        hidden = jax.nn.relu(x @ w[0][:, :-1].T + w[0][:, -1])
+        z = hidden @ w[1][:, :-1].T + w[1][:, -1]
+        return -(t * jax.nn.log_softmax(z)).sum() / len(x)
+
+    def one(w, rows):
+        def step(w, rows):
+            g = jax.grad(loss)(w, x[rows], t[rows])
+            return [a - RATE * b for a, b in zip(w, g, strict=True)], None
+
+        w, _ = jax.lax.scan(step, w, rows)
+        return loss(w, x, t)
+
+    program = jax.jit(jax.vmap(one))
+
+    def run() -> None:
+        rows = np.empty((REPLICATES, STEPS, BATCH), np.int32)
+        for k in range(REPLICATES):
+            draw, position, order = np.random.default_rng(k), len(inputs), None
+            for step in range(STEPS):
+                if position + BATCH > len(inputs):
+                    order, position = draw.permutation(len(inputs)), 0
+                rows[k, step] = order[position : position + BATCH]
+                position += BATCH
+        learned(np.asarray(program(weights, jnp.asarray(rows))))
+
+    return run
