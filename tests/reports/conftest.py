@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from backproof.sweeps.store import EXTRA, RESULTS
+from backproof.sweeps.columns import EXTRA, RESULTS
 
 
 def row(**given):

@@ -151,7 +151,7 @@ def test_workers(jobs, workers):
 
 
 def test_negative_jobs_count_from_the_cores(monkeypatch):
-    monkeypatch.setattr("backproof.sweeps.engine.cpu_count", lambda: 8)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 8)
     assert [Engine("loky", j).workers for j in (-1, -2, -8, -100)] == [8, 7, 1, 1]
 
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backproof.sweeps.columns import EXTRA, RESULTS
 from backproof.sweeps.settings import ConfigurationError
-from backproof.sweeps.store import EXTRA, FILE, RESULTS, Store, read_only
+from backproof.sweeps.store import FILE, Store, read_only
 from backproof.sweeps.work import Outcome
 
 

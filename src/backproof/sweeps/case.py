@@ -7,6 +7,7 @@ this form are one cell: it is computed once and shown wherever it belongs.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from hashlib import blake2b
@@ -42,6 +43,7 @@ HOW = ("check", "training")
 """Settings that belong to neither problem nor rule."""
 
 
+@lru_cache(maxsize=1 << 14)
 def _belongs(key: str, names: tuple[str, ...]) -> bool:
     return any(key == name or key.startswith(name + ".") for name in names)
 
@@ -90,6 +92,14 @@ class Case:
         """A hash of the canonical settings and of the code that computes them."""
         text = json.dumps([self.settings, fingerprint()], ensure_ascii=False)
         return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def grouped(cases: Iterable[Case], key: Callable[[Case], Hashable]) -> list[list[Case]]:
+    """Cases that are equal in their key together; groups and cases in the order in which they came."""
+    groups: dict[Hashable, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(key(case), []).append(case)
+    return list(groups.values())
 
 
 COMPUTING = (

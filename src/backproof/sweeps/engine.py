@@ -1,17 +1,16 @@
-"""The engine: tasks of cells over joblib's workers, rows into the store as they come."""
+"""The engine: tasks of cells over joblib's workers, rows into the store as they come.
+
+joblib is imported where it is used, since arguments are refused sooner without it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import chain
 from typing import cast
 
-from joblib import Parallel, cpu_count, delayed, parallel_config
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-from threadpoolctl import threadpool_limits
-
-from backproof.sweeps.case import Case
+from backproof.sweeps.case import Case, grouped
 from backproof.sweeps.work import Outcome, compute
 
 CELLS_PER_TASK = 12
@@ -33,22 +32,18 @@ class Engine:
     @property
     def workers(self) -> int:
         """The number of workers; negative `jobs` count from the machine's cores, as in joblib."""
+        from joblib import cpu_count
+
         return self.jobs if self.jobs > 0 else max(1, cpu_count() + 1 + self.jobs)
 
 
 def tasks_of(cases: Iterable[Case]) -> list[list[Case]]:
     """Cells cut into tasks: those that share a numeric gradient together, then those that train alike."""
 
-    def family(case: Case) -> str:
-        return repr(case.family_key)
-
-    def numeric(case: Case) -> str:
-        return repr(case.numeric_key)
-
     tasks: list[list[Case]] = []
-    for _, relatives in groupby(sorted(cases, key=family), key=family):
+    for relatives in grouped(cases, lambda c: c.family_key):
         task: list[Case] = []
-        shares = [list(group) for _, group in groupby(sorted(relatives, key=numeric), key=numeric)]
+        shares = grouped(relatives, lambda c: c.numeric_key)
         for shared in (s[i : i + MOST_PER_TASK] for s in shares for i in range(0, len(s), MOST_PER_TASK)):
             if task and len(task) + len(shared) > CELLS_PER_TASK:
                 tasks.append(task)
@@ -66,6 +61,8 @@ def run(
 
     One BLAS thread a worker: workers do not fight over cores, and sums are formed in one order.
     """
+    from threadpoolctl import threadpool_limits
+
     tasks = tasks_of(cases)
     workers = min(engine.workers, max(len(tasks), 1))
     if engine.backend == "sequential" or (workers == 1 and engine.backend == "loky"):
@@ -86,6 +83,10 @@ def _in_parallel(tasks: list[list[Case]], backend: str, workers: int) -> Iterato
     A process that dies, of memory or in somebody's compiled code, takes all tasks in flight with it; their
     cells are then computed one at a time, so that only the one to blame is lost.
     """
+    from joblib import Parallel, delayed, parallel_config
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+    from threadpoolctl import threadpool_limits
+
     limits = {"inner_max_num_threads": 1} if backend == "loky" else {}
     with threadpool_limits(1), parallel_config(backend=backend, n_jobs=workers, **limits):
         while tasks:
@@ -110,6 +111,9 @@ def _numbered(number: int, task: list[Case]) -> tuple[int, list[Outcome]]:
 
 
 def _alone(case: Case) -> Outcome:
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
     try:
         # Two workers, because joblib would run a single one within this process.
         (outcomes,) = Parallel(n_jobs=2)([delayed(compute)([case])])

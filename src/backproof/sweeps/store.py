@@ -11,69 +11,18 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-import numpy as np
-import pandas as pd
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from backproof.sweeps.grid import Cell
-from backproof.sweeps.settings import ConfigurationError, is_public, ordered, shown
+from backproof.sweeps.settings import ConfigurationError
 from backproof.sweeps.work import Outcome
+
+if TYPE_CHECKING:  # pandas takes a quarter of a second to import, and a sweep may not come to its tables
+    import pandas as pd
+    import pyarrow as pa
 
 FILE = "sweep.sqlite"
 VERSION = 2
-
-RESULTS = (
-    "status", "error", "verdict", "causes", "cures", "gradient_error", "excess", "worst_parameter",
-    "loss_value", "final_loss", "accuracy", "steps_to_threshold", "diverged_at", "seconds", "attempts",
-    "command",
-)  # fmt: skip
-"""The columns of `cells` that follow the cell's id and its settings. The loss at the checked weights is
-`loss_value`: `loss` is the axis."""
-
-EXTRA = (
-    "cause",
-    "planted",
-    "named",
-    "no_cures",
-    "rule_error",
-    "noise",
-    "fault_size",
-    "parameters",
-    "disagreeing",
-    "touched",
-    "crossed",
-    "outside_domain",
-    "saturated",
-    "clip_active",
-    "dead_units",
-    "cosine",
-    "relative_1e_2",
-    "relative_1e_4",
-    "relative_1e_7",
-    "allclose",
-    "quadratic",
-)
-"""Further columns: the first cause's name, the cause that was planted and whether it is among those named,
-what did not cure, errors apart from the precision's noise, the
-largest relative change by a planted fault, counts of parameters, shares of outputs and units, smallest cosine
-to the gradient, and with check.rivals which other tests would raise an alarm."""
-
-TEXTS = (
-    "status",
-    "error",
-    "verdict",
-    "cause",
-    "planted",
-    "causes",
-    "cures",
-    "no_cures",
-    "worst_parameter",
-    "command",
-)
-WHOLE = ("steps_to_threshold", "diverged_at", "attempts", "parameters", "disagreeing", "touched", "crossed")
-TRUTHS = ("named", "relative_1e_2", "relative_1e_4", "relative_1e_7", "allclose", "quadratic")
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -177,6 +126,8 @@ class Store:
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Write the outcomes of a task in one transaction."""
+        from backproof.sweeps.curves import encode_curves
+
         rows = [
             (o.status, o.error, json.dumps(o.values), encode_curves(o.curves), o.seconds, o.id)
             for o in outcomes
@@ -213,6 +164,8 @@ class Store:
 
     def cells(self) -> pd.DataFrame:
         """The grid's cells, pending ones left out: `cell`, a column a setting, then the results."""
+        from backproof.sweeps.table import as_table
+
         query = (
             "SELECT id, settings, iif(excluded IS NULL, status, 'excluded'), coalesce(excluded, error),"
             " iif(excluded IS NULL, outcome, '{}'), iif(excluded IS NULL, seconds, NULL),"
@@ -220,80 +173,17 @@ class Store:
             " FROM grid JOIN cells USING (id) WHERE excluded IS NOT NULL OR status != 'pending'"
             " ORDER BY position"
         )
-        records = []
-        for row in self.db.execute(query):
-            cell, settings, status, error, outcome, seconds, attempts, command = row
-            record = {k: _column_value(v) for k, v in json.loads(settings).items() if is_public(k)}
-            record.update(json.loads(outcome))
-            record.update(
-                cell=cell, status=status, error=error, seconds=seconds, attempts=attempts, command=command
-            )
-            records.append(record)
-        return _as_table(records)
+        return as_table(self.db.execute(query))
 
     def curves(self) -> pa.Table:
         """The curves of the grid's cells, long: cell, series, step, value."""
-        parts = []
-        for cell, blob in self.db.execute(
+        from backproof.sweeps.curves import as_table
+
+        query = (
             "SELECT id, curves FROM grid JOIN cells USING (id)"
             " WHERE excluded IS NULL AND curves IS NOT NULL ORDER BY position"
-        ):
-            table = pa.ipc.open_stream(blob).read_all()
-            parts.append(table.add_column(0, "cell", pa.array([cell] * len(table), pa.string())))
-        return (
-            pa.concat_tables(parts)
-            if parts
-            else _CURVES.empty_table().add_column(0, "cell", pa.array([], pa.string()))
         )
-
-
-def _column_value(value: Any) -> Any:
-    return shown(tuple(value)) if isinstance(value, list) else value
-
-
-def _as_table(records: list[dict[str, Any]]) -> pd.DataFrame:
-    found = {key for record in records for key in record}
-    known = {"cell", *RESULTS, *EXTRA}
-    columns = ["cell", *ordered(found - known), *RESULTS, *EXTRA]
-    table = pd.DataFrame.from_records(records, columns=columns)
-    for name in columns:
-        if name in ("cell", *TEXTS):
-            table[name] = table[name].astype("str" if pd.__version__ >= "3" else object)
-        elif name in (*RESULTS, *EXTRA):
-            kind = "Int64" if name in WHOLE else "boolean" if name in TRUTHS else "float64"
-            numbers = table[name] if name in TRUTHS else pd.to_numeric(table[name])
-            table[name] = numbers.astype(kind)  # type: ignore[call-overload]
-        else:
-            table[name] = _setting_column(table[name])
-    return table
-
-
-def _setting_column(column: pd.Series) -> pd.Series:
-    """Numbers as numbers where all are, else text; null where the setting cannot matter."""
-    present = column.dropna()
-    if len(present) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in present):
-        whole = all(isinstance(v, int) for v in present)
-        return pd.to_numeric(column).astype("Int64" if whole else "float64")
-    return column.map(
-        lambda v: v if v is None or isinstance(v, str) else shown(v), na_action="ignore"
-    ).astype(object)
-
-
-_CURVES = pa.schema([("series", pa.string()), ("step", pa.int32()), ("value", pa.float64())])
-
-
-def encode_curves(curves: dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]) -> bytes | None:
-    """Curves as the bytes of an Arrow stream."""
-    if not curves:
-        return None
-    names = np.repeat(list(curves), [len(steps) for steps, _ in curves.values()])
-    steps = np.concatenate([s for s, _ in curves.values()])
-    values = np.concatenate([v for _, v in curves.values()]).astype(np.float64)
-    batch = pa.record_batch([pa.array(names), pa.array(steps, pa.int32()), pa.array(values)], schema=_CURVES)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, _CURVES) as writer:
-        writer.write_batch(batch)
-    return bytes(sink.getvalue())
+        return as_table(self.db.execute(query))
 
 
 def read_only(folder: Path) -> Store:

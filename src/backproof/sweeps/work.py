@@ -9,11 +9,10 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import groupby
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from backproof.network.arrays import Array
 from backproof.network.clipping import NONE
 from backproof.network.initial import initial_weights
 from backproof.sweeps import components
-from backproof.sweeps.case import Case
+from backproof.sweeps.case import Case, grouped
 from backproof.sweeps.cures import Cures, cures_of
 from backproof.sweeps.settings import OFF, ConfigurationError, Value
 from backproof.training import Plan, Run, Samples, train
@@ -89,22 +88,12 @@ class Checkable:
 def compute(cases: Sequence[Case]) -> list[Outcome]:
     """Check and train every case; a case that fails has an outcome that says why, and the others go on."""
     outcomes = {case: Outcome(case.id) for case in cases}
-    for problem_cases in _grouped(cases, lambda c: c.numeric_key):
+    for problem_cases in grouped(cases, lambda c: c.numeric_key):
         _together(problem_cases, outcomes, _check)
     fit = [c for c in cases if outcomes[c].status == "ok" and c["training"] != OFF]
-    for alike in _grouped(fit, lambda c: c.training_key):
+    for alike in grouped(fit, lambda c: c.training_key):
         _together(alike, outcomes, _train)
     return [outcomes[case] for case in cases]
-
-
-T = TypeVar("T")
-
-
-def _grouped(cases: Iterable[Case], key: Callable[[Case], tuple[tuple[str, Value], ...]]) -> list[list[Case]]:
-    def name(case: Case) -> str:
-        return repr(key(case))
-
-    return [list(group) for _, group in groupby(sorted(cases, key=name), key=name)]
 
 
 def _together(
