@@ -3,9 +3,10 @@
     python tests/benchmarks/check_cost.py
 
 Three times for each case, medians over rounds that alternate them: the plain central differences of
-all parameters, incrementally and with no bookkeeping at all; the numeric gradient with budgets and
-kinks; and that with the verdict on a wrong rule, its causes located. For float32 the last holds a second
-numeric gradient, in double precision. `naive` is 2P forward passes.
+all parameters, incrementally and with no bookkeeping at all; the numeric gradient with budgets and kinks,
+by five-point differences of the pre-activations; and that with the verdict on a wrong rule, its causes
+located. For float32 the last holds a second numeric gradient, in double precision. `naive` is 2P forward
+passes.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backproof.differences import numeric_gradient
-from backproof.differences.moves import Moves
+from backproof.differences.moves import totals_of_units
 from backproof.differences.naive import naive_gradient
-from backproof.differences.perturbed import PerturbedLoss, difference
+from backproof.differences.perturbed import PerturbedLoss
 from backproof.differences.steps import best_step
 from backproof.network import BackwardRule, Problem
 from backproof.network.activations import ACTIVATIONS, OUTPUTS
@@ -58,15 +59,9 @@ def plain(problem, weights):
     loss, h = PerturbedLoss(problem, weights, problem.forward(weights)), best_step(problem.inputs.dtype)
     gradients = []
     for layer, w in enumerate(weights):
-        moves, gradient = Moves(loss.forward.inputs[layer]), np.zeros(w.shape)
-        units, inputs = np.indices(w.shape).reshape(2, -1)
-        for cut in moves.blocks(inputs, loss.width(layer)):
-            j, p = units[cut], inputs[cut]
-            sample, owner, starts = moves.of(p)
-            a = loss.forward.inputs[layer][sample, p[owner]] * w.dtype.type(h)
-            up, down = (loss.moved(layer, sample, j[owner], way * a).terms for way in (1, -1))
-            gradient[j, p] = np.add.reduceat(difference(up, down), starts) / (2 * h)
-        gradients.append(gradient)
+        step = np.full(w.shape, h, w.dtype)
+        total = totals_of_units(loss, layer, np.arange(len(w)), step, -step)
+        gradients.append(total / (2 * h))
     return gradients
 
 

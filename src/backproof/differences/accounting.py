@@ -142,7 +142,7 @@ def _account_layer(
         backward = backward_error_at_output(loss).astype(kind)
     else:
         arriving = above[0].backward @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
-        backward = _slope_size(loss.problem.activation.value, z).astype(kind) * arriving
+        backward = _slope_size(loss.problem.activation.value, z, kind) * arriving
     # The weights 8, 8, 1 and 1 over 12η amplify noise by 3/2; the probe's η is twice its reach.
     slope_noise, slope_truncation = 1.5 * noise / (2 * probed), SLOPE_SAFETY * probed**2 * third
     return LayerAccount(
@@ -277,17 +277,16 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
     if problem.output.elementwise:
         # The slope is worked out at a rounded z, too, and where it passes through zero its parts cancel.
         bend = _bend_size(problem.output.value, z)
-        return np.asarray(_slope_size(problem.output.value, z) * error + ROUNDINGS * u * slope * bend)
+        return np.asarray(_slope_size(problem.output.value, z, kind) * error + ROUNDINGS * u * slope * bend)
     # Softmax couples the outputs: |J| ≤ y_k (1 at k + y), and y (g − Σ g y) cancels.
     error = error + ROUNDINGS * u * slope
     return np.asarray(outputs * (error + (outputs * error).sum(axis=1, keepdims=True)))
 
 
-def _slope_size(value: Callable[[Array], Array], z: Array) -> Array:
-    """|f'(z)| by central differences of f in a wider precision."""
-    kind = _wider(z.dtype)
+def _slope_size(value: Callable[[Array], Array], z: Array, kind: type[np.floating[Any]]) -> Array:
+    """|f'(z)| by central differences of f in a precision; off by about the ⅔rd power of its round-off."""
     wide_z = z.astype(kind)
-    step = np.sqrt(unit_roundoff(z.dtype)) * np.maximum(np.abs(wide_z), 1)
+    step = best_step(np.dtype(kind)) * np.maximum(np.abs(wide_z), 1)
     return np.asarray(np.abs(value(wide_z + step) - value(wide_z - step)) / (2 * step))
 
 
