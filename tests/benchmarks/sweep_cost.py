@@ -1,6 +1,6 @@
 """What a cell costs in sweeps of growing size, and what it leaves in memory and on disk.
 
-    python tests/benchmarks/sweep_cost.py [--quick]
+    python tests/benchmarks/sweep_cost.py [--quick] [--rounds N]
 
 `empty` cells do nothing (xor, three hidden units, no check, no training), so that the cost is the
 harness's own: grid, engine, store. `checked` cells check every parameter of a 2-16-2 network. Each
@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-SIZES = (100, 1_000, 5_000, 20_000)
+SIZES = (100, 1_000, 10_000, 50_000)
 PLANNED = 10_000
 ROUNDS = 3
 
@@ -97,6 +97,7 @@ def line(task: str, kind: str, workers: int, found: list[dict[str, float]]) -> N
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small sizes, one round, in a minute")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--task", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.task:
@@ -104,4 +105,4 @@ if __name__ == "__main__":
     elif given.quick:
         table(SIZES[:2], 1_000, 1)
     else:
-        table(SIZES, PLANNED, ROUNDS)
+        table(SIZES, PLANNED, given.rounds)

@@ -23,7 +23,7 @@ for _ in range(150_000):
 SWEEP = [
     "data=digits", "network.hidden=[48]", "check=full", "training=none", "name=measured",
     "activation=relu,tanh,elu,gelu", "output=sigmoid,softmax", "loss=logistic,categorical",
-    "delta=exact,canonical", "seed=range(0,50)",
+    "delta=exact,canonical", "seed=range(0,120)",
 ]  # fmt: skip
 
 
