@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -176,12 +177,12 @@ class Compared:
             for a, layer in zip(self.backward.gradients, self.layers, strict=True)
         )
 
-    @property
+    @cached_property
     def error(self) -> float | None:
         """The gradient error over all selected parameters."""
         return gradient_error(self.values, self.flat([n.gradient for n in self.layers]))
 
-    @property
+    @cached_property
     def values(self) -> Array:
         """The analytic gradient over all selected parameters."""
         return self.flat(self.backward.gradients)
