@@ -1,7 +1,8 @@
 """A full check of every parameter, beside the gradient checkers people use.
 
-backproof's side is the whole check: forward pass, budgets, kinks, central differences of all
-parameters, and the verdict. The peers' sides are told in their functions.
+backproof's side is the whole check: forward pass, budgets, kinks, a derivative by differences for every
+parameter, and the verdict; with five-point differences of the pre-activations, its default, and with central
+differences of every weight. The peers' sides are told in their functions.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from backproof.differences import numeric_gradient
 from backproof.differences.perturbed import PerturbedLoss
+from backproof.differences.schemes import CENTRAL, FIVE_POINT, Scheme
 from backproof.network import BackwardRule, Problem
 from backproof.network.activations import ACTIVATIONS, OUTPUTS
 from backproof.network.arrays import Array
@@ -24,7 +26,7 @@ from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES
 from backproof.verdicts import judge, view_of
 
-OURS = "backproof"
+OURS, OURS_CENTRAL = "backproof", "backproof, scheme=central"
 STEP = 2.0**-17
 
 
@@ -63,11 +65,11 @@ NETS = (
 )
 
 
-def ours(problem: Problem, weights: list[Array]) -> Callable[[], object]:
+def ours(problem: Problem, weights: list[Array], scheme: Scheme = FIVE_POINT) -> Callable[[], object]:
     """The whole check; it must say that the right gradient agrees."""
 
     def check() -> None:
-        verdict = judge(BackwardRule(), view_of(problem, weights)).verdict.name
+        verdict = judge(BackwardRule(), view_of(problem, weights, scheme=scheme)).verdict.name
         assert verdict == "agrees", verdict
 
     return check
@@ -183,6 +185,7 @@ def against_peers(rounds: int) -> None:
         jax_all, jax_one = with_jax(net, problem, weights)
         works = {
             OURS: ours(problem, weights),
+            OURS_CENTRAL: ours(problem, weights, CENTRAL),
             TORCH_SLOW: with_torch(net, problem, weights, fast=False),
             TORCH_FAST: with_torch(net, problem, weights, fast=True),
             JAX: jax_all,
@@ -202,14 +205,21 @@ def many_rules(rounds: int) -> None:
     rules = [BackwardRule(fault=fault) for fault in list(FAULTS.values())[:20]]
     for net in NETS:
         problem, weights = net.problem()
+        for scheme in (FIVE_POINT, CENTRAL):
 
-        def check(count: int, problem: Problem = problem, weights: list[Array] = weights) -> None:
-            view = view_of(problem, weights)
-            for rule in rules[:count]:
-                judge(rule, view)
+            def check(
+                count: int,
+                problem: Problem = problem,
+                weights: list[Array] = weights,
+                scheme: Scheme = scheme,
+            ) -> None:
+                view = view_of(problem, weights, scheme=scheme)
+                for rule in rules[:count]:
+                    judge(rule, view)
 
-        times = alternate({"one": lambda c=check: c(1), "twenty": lambda c=check: c(20)}, rounds)
-        line(net.name, "20 rules", times["twenty"], ratios(times, "twenty", "one"), "at most 1.5")
+            times = alternate({"one": lambda c=check: c(1), "twenty": lambda c=check: c(20)}, rounds)
+            ratio = ratios(times, "twenty", "one")
+            line(net.name, f"20 rules, {scheme.name}", times["twenty"], ratio, "at most 1.5")
 
 
 def against_the_machine(rounds: int) -> None:
@@ -217,14 +227,15 @@ def against_the_machine(rounds: int) -> None:
     heading("The check beside its activations and losses alone, arrays in cache, one core")
     for net in NETS:
         problem, weights = net.problem()
-        counts = evaluations(problem, weights)
-        times = alternate(
-            {OURS: lambda p=problem, w=weights: numeric_gradient(p, w), "bare": bare(problem, counts)}, rounds
-        )
-        line(net.name, "evaluations alone", times["bare"], ratios(times, OURS, "bare"), "at most 2")
+        for scheme in (FIVE_POINT, CENTRAL):
+            alone = bare(problem, evaluations(problem, weights, scheme))
+            check = ours(problem, weights, scheme)
+            times = alternate({OURS: check, "alone": alone}, rounds)
+            ratio = ratios(times, OURS, "alone")
+            line(net.name, f"evaluations of {scheme.name} alone", times["alone"], ratio, "at most 2")
 
 
-def evaluations(problem: Problem, weights: list[Array]) -> tuple[int, int]:
+def evaluations(problem: Problem, weights: list[Array], scheme: Scheme) -> tuple[int, int]:
     """How many hidden activations and how many outputs, with a loss term each, a check evaluates."""
     counts = {"hidden": 0, "outputs": 0}
 
@@ -246,7 +257,7 @@ def evaluations(problem: Problem, weights: list[Array]) -> tuple[int, int]:
     plain = gradient.PerturbedLoss
     gradient.PerturbedLoss = Counting
     try:
-        numeric_gradient(problem, weights)
+        numeric_gradient(problem, weights, scheme=scheme)
     finally:
         gradient.PerturbedLoss = plain
     return counts["hidden"], counts["outputs"]

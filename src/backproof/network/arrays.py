@@ -70,18 +70,24 @@ def positive_part(z: Array) -> Array:
     return np.asarray(np.where(z.real < 0, 0, z)) if np.iscomplexobj(z) else np.maximum(z, 0)
 
 
-NARROW = 64
+NARROW = 16
 
 
 def over_units(reduce: np.ufunc, a: Array) -> Array:
     """Reduce the last axis to length 1, in the array's own precision.
 
-    Short rows are laid out unit by unit first: NumPy would start its inner loop anew for every one of them.
+    Short rows are gone through unit by unit: NumPy would start its inner loop anew for every one of them. A
+    row's result depends neither on how many others there are nor on how they lie in memory.
     """
-    if a.shape[-1] <= NARROW and a.strides[-1] == a.itemsize:
-        units_first = np.ascontiguousarray(np.moveaxis(a, -1, 0))
-        return np.asarray(reduce.reduce(units_first, axis=0)[..., None])
-    return np.asarray(reduce.reduce(a, axis=-1, keepdims=True))
+    units = a.shape[-1]
+    if not 0 < units <= NARROW:
+        return np.asarray(reduce.reduce(np.ascontiguousarray(a), axis=-1, keepdims=True))
+    total = a[..., :1]
+    if a.dtype == np.float16:  # NumPy's own sums of float16 are carried out in float32, too
+        return np.asarray(over_units(reduce, a.astype(np.float32)).astype(np.float16))
+    for k in range(1, units):
+        total = reduce(total, a[..., k : k + 1])
+    return np.asarray(total)
 
 
 def transpose(a: Array) -> Array:
