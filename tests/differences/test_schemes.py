@@ -8,6 +8,7 @@ from differences.test_budget import case_of
 from oracles import jax_gradient, random_problem
 
 from backproof.differences import numeric_gradient
+from backproof.differences.accounting import SLOPE_SAFETY
 from backproof.differences.schemes import COMPLEX_TYPES, SCHEMES, refuses_complex, takes_complex
 from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS, OUTPUTS
@@ -71,6 +72,18 @@ def test_the_error_falls_with_the_schemes_order(name, order):
         errors(numeric_gradient(problem, weights, scheme=SCHEMES[name], step=h), right) for h in (0.1, 0.05)
     ]
     assert np.log2(found[0] / found[1]) == pytest.approx(order, abs=0.35)
+
+
+def test_a_jump_of_curvature_misleads_five_points_by_a_third_of_what_their_third_derivative_says():
+    """The bound behind SLOPE_SAFETY, for a jump at s anywhere within reach of the probe (η = 1)."""
+    shares = []
+    for s in np.linspace(-1.99, 1.99, 399):
+        f = {x: max(x - s, 0) ** 2 / 2 for x in (-2, -1, 1, 2)}
+        slope = (8 * (f[1] - f[-1]) - (f[2] - f[-2])) / 12
+        third = abs(f[2] - 2 * f[1] + 2 * f[-1] - f[-2]) / 2
+        shares.append(abs(slope - max(-s, 0)) / third)
+    assert 0.32 < max(shares) <= 1 / 3 + 1e-12
+    assert max(shares) * 3 == pytest.approx(SLOPE_SAFETY / 4, rel=0.01)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda s: s.name)

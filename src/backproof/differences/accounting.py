@@ -4,12 +4,13 @@ A parameter's difference is a sum over samples of differences over one pre-activ
 (see `perturbed`), and how the loss reacts to z_l[i, j] does not depend on *which* incoming
 weight moved it. So slope, third derivative, noise and the distance to the nearest kink are
 measured once for each (sample, unit), by four evaluations, and matrix products with the layer's
-inputs carry them over to every parameter. With a = the layer's inputs and h = the step,
+inputs carry them over to every parameter. With a = the layer's inputs, the slope itself becomes the
+derivative, Σ_i a_ip · ∂f/∂z_ij, and for weights that are moved by a step h,
 
     truncation[j, p] = h/6 · Σ_i |a_ip|² · reach_ij · |∂³f/∂z_ij³|
     round-off[j, p]  = 1/h  · Σ_i [a_ip ≠ 0] · noise_ij
 
-Each budget is the sum of the two and of the analytic gradient's own round-off.
+Each budget is the sum of truncation, round-off and the analytic gradient's own round-off.
 """
 
 from __future__ import annotations

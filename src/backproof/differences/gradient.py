@@ -39,13 +39,14 @@ BEND_SLACK = 1.5
 
 @dataclass(frozen=True)
 class NumericLayer:
-    """Central differences over the parameters of one layer; arrays (units, inputs + 1).
+    """The numeric gradient of one layer's parameters; arrays (units, inputs + 1).
 
     Attributes:
-        gradient: the central difference; NaN where the parameter was not selected.
+        gradient: by differences; NaN where the parameter was not selected.
         budget: the largest |analytic − numeric| that truncation and round-off explain.
         truncation: truncation's part of it.
-        step: the step used; 0 where the parameter cannot change the loss at these inputs.
+        step: what a weight was moved by, or could have been without meeting a kink; 0 where it cannot change
+            the loss at these inputs.
         selected: whether the parameter is part of the check.
         crossed: some pre-activation or probability passed a kink between θ − h and θ + h.
         touched: some lies exactly on a kink at θ, and the parameter moves it.
