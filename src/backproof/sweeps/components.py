@@ -45,15 +45,17 @@ Parameters = tuple[tuple[str, Value], ...]
 
 def parameters(settings: Settings, group: str) -> Parameters:
     """The component's parameters within a group, sorted."""
+    skip = len(group) + 1
+    return tuple((key[skip:], settings[key]) for key in _parameter_keys(tuple(settings), group))
+
+
+@lru_cache(maxsize=1 << 12)
+def _parameter_keys(keys: tuple[str, ...], group: str) -> tuple[str, ...]:
+    """Those of a case's keys that are parameters; the cells of a sweep have few different sets of keys."""
     own = OWN_KEYS.get(group, set()) | {TARGET}
     prefix = group + "."
-    return tuple(
-        sorted(
-            (k[len(prefix) :], v)
-            for k, v in settings.items()
-            if k.startswith(prefix) and k[len(prefix) :] not in own and is_public(k)
-        )
-    )
+    within = (k for k in keys if k.startswith(prefix) and is_public(k))
+    return tuple(sorted(k for k in within if k[len(prefix) :] not in own))
 
 
 def component(settings: Settings, group: str) -> Any:
@@ -138,6 +140,7 @@ def as_declared(settings: Settings) -> Settings:
     return found
 
 
+@cache
 def _declared(group: str, target: str, function: Any) -> dict[str, str]:
     try:
         return {k: str(p.annotation) for k, p in inspect.signature(function).parameters.items()}

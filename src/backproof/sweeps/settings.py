@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 Value = None | bool | int | float | str | tuple[int, ...]
@@ -85,8 +86,14 @@ def _plain(key: str, value: Any) -> Value:
 
 def ordered(keys: Iterable[str]) -> list[str]:
     """Keys in the order of the groups, a group before its values."""
-    rank = {name: i for i, name in enumerate((*GROUPS, *VALUES))}
-    return sorted(keys, key=lambda k: (rank.get(k.partition(".")[0], len(rank)), "." in k, k))
+    return sorted(keys, key=_place)
+
+
+@cache
+def _place(key: str) -> tuple[int, bool, str]:
+    names = (*GROUPS, *VALUES)
+    group = key.partition(".")[0]
+    return (names.index(group) if group in names else len(names)), "." in key, key
 
 
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
