@@ -47,6 +47,7 @@ class Moved:
             change only its own output's.
         sides: for each function with kinks on the way, on which side of them its argument lies,
             (rows, columns, units); empty if they were not asked for.
+        asked: the number of rows that were asked for.
     """
 
     rows: Index

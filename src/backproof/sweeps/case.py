@@ -126,6 +126,12 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=1 << 16, typed=True)
+def _setting(key: str, value: Value) -> tuple[str, Value]:
+    """One object for all cells that have it, which is most of what a grid of many cells is made of."""
+    return key, value
+
+
 def canonical(settings: Settings) -> Case:
     """Validated settings to a case; settings that cannot matter become null.
 
@@ -166,7 +172,7 @@ def canonical(settings: Settings) -> Case:
     if content is not None:
         s["data.content"] = content
     _check_targets(s, loss)
-    return Case(tuple(sorted((k, v) for k, v in s.items() if v is not None)))
+    return Case(tuple(_setting(k, v) for k, v in sorted(s.items()) if v is not None))
 
 
 def _forget_idle_fault(s: Settings) -> None:
