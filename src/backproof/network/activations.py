@@ -155,7 +155,7 @@ def _normal_cdf(z: Array) -> Array:
 
 
 def _normal_cdf_longdouble(z: Array) -> Array:
-    """Φ in extended precision, which SciPy lacks, to twenty units of *relative* round-off near −1 and four elsewhere.
+    """Φ in extended precision, which SciPy lacks, to a few units of *relative* round-off (twenty near −1).
 
     Near zero ½ + ½ erf(x), x = z/√2, with erf(x) = 2/√π·exp(−x²)·Σ 2ⁿx²ⁿ⁺¹/(2n+1)!! (Abramowitz &
     Stegun 7.1.6): all terms have one sign. In the tails erfc(x) = exp(−x²)/√π / (x + ½/(x + 1/(x +
