@@ -13,7 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from backproof.differences import NumericLayer
 from backproof.differences.kinks import KinkEvent, kink_distances, kink_events, safe_steps
+from backproof.network.arrays import Array
 from backproof.sweeps.cures import Cures
 from backproof.sweeps.grid import Cell
 from backproof.sweeps.work import (
@@ -38,7 +40,7 @@ class Finding:
     """All that is known of a case once it has been checked.
 
     Attributes:
-        safe_steps: per tensor, the largest step with which none of its parameters meets a kink.
+        safe: per layer, the largest step of each parameter that meets no kink, shaped like the weights.
         events: the kinks that the parameter with the most of them touches or crosses.
         named: which parameter that is.
     """
@@ -47,7 +49,7 @@ class Finding:
     judgement: Judgement | None
     cures: Cures
     run: Run | None
-    safe_steps: dict[str, float]
+    safe: list[Array]
     named: str
     events: list[KinkEvent]
 
@@ -55,6 +57,15 @@ class Finding:
     def verdict(self) -> Verdict:
         """The verdict, also where nothing was checked."""
         return self.judgement.verdict if self.judgement else NOT_CHECKED
+
+    @property
+    def safe_steps(self) -> dict[str, float]:
+        """Per tensor, the largest step with which none of its parameters meets a kink."""
+        steps: dict[str, float] = {}
+        for depth, safe in enumerate(self.safe, 1):
+            steps[f"W{depth}"] = float(safe[:, :-1].min(initial=np.inf))
+            steps[f"b{depth}"] = float(safe[:, -1].min(initial=np.inf))
+        return steps
 
     @property
     def agrees(self) -> bool:
@@ -70,28 +81,30 @@ def find(cell: Cell) -> Finding:
         judgement = judgement_of(case, at)
         cures = cures_for(case, at, judgement) if judgement else Cures()
         run = runs_of([case])[0] if case["training"] != "none" else None
-        steps, named, events = _kinks(at)
-    return Finding(at, judgement, cures, run, steps, named, events)
+        safe, named, events = _kinks(at)
+    return Finding(at, judgement, cures, run, safe, named, events)
 
 
-def _kinks(at: Checkable) -> tuple[dict[str, float], str, list[KinkEvent]]:
+def _kinks(at: Checkable) -> tuple[list[Array], str, list[KinkEvent]]:
     own = at.own
     if not own.numeric.layers:
-        return {}, "", []
-    steps: dict[str, float] = {}
+        return [], "", []
     distances = kink_distances(own.problem, own.weights)
+    safe = [safe_steps(far, inputs) for far, inputs in zip(distances, own.forward.inputs, strict=True)]
     named = ""
     events: list[KinkEvent] = []
-    for depth, (layer, far) in enumerate(zip(own.numeric.layers, distances, strict=True), 1):
-        safe = safe_steps(far, own.forward.inputs[depth - 1])
-        steps[f"W{depth}"] = float(safe[:, :-1].min(initial=np.inf))
-        steps[f"b{depth}"] = float(safe[:, -1].min(initial=np.inf))
+    for depth, layer in enumerate(own.numeric.layers, 1):
         hit = np.argwhere(layer.touched | layer.crossed)
         if len(hit) and not events:
             j, p = (int(i) for i in hit[-1])  # a bias, where there is one
-            named = f"b{depth}[{j}]" if p == layer.step.shape[1] - 1 else f"W{depth}[{j},{p}]"
+            named = _name(depth, j, p, layer)
             events = kink_events(own.problem, own.weights, depth - 1, j, p, float(layer.step[j, p]))
-    return steps, named, events
+    return safe, named, events
+
+
+def _name(depth: int, j: int, p: int, layer: NumericLayer) -> str:
+    """A parameter's name, as in W2[3,17] or b1[4]; the last column is the bias."""
+    return f"b{depth}[{j}]" if p == layer.step.shape[1] - 1 else f"W{depth}[{j},{p}]"
 
 
 def show(finding: Finding, cell: Cell, console: Console) -> None:
@@ -184,9 +197,9 @@ def _show_evidence(finding: Finding, console: Console) -> None:
     if len(finding.events) > MOST_EVENTS:
         console.print(f"  and {len(finding.events) - MOST_EVENTS} more")
     for share, what in (
-        (at.outputs.outside_domain, "lie outside the loss's domain"),
-        (at.outputs.saturated, "are exactly 0 or 1"),
-        (at.outputs.clip_active, "are flattened by the clip"),
+        (at.own.outputs.outside_domain, "lie outside the loss's domain"),
+        (at.own.outputs.saturated, "are exactly 0 or 1"),
+        (at.own.outputs.clip_active, "are flattened by the clip"),
     ):
         if share:
             console.print(f"{share:.1%} of the outputs {what}")
@@ -233,18 +246,13 @@ def as_json(finding: Finding, cell: Cell) -> str:
         "case": {k: list(v) if isinstance(v, tuple) else v for k, v in cell.case.values.items()},
         "command": cell.command,
         "loss": float(finding.at.own.forward.loss),
-        "outputs": asdict(finding.at.outputs),
+        "outputs": asdict(finding.at.own.outputs),
         "check": _plain(judgement) if judgement else None,
         "cures": {"found": finding.cures.found, "failed": finding.cures.failed},
         "safe_steps": finding.safe_steps,
         "kinks": [asdict(event) for event in finding.events],
         "clipped": [dict(zip(("sample", "output", "y"), at, strict=True)) for at in _clipped(finding.at)],
-        "training": {
-            k: getattr(finding.run, k)
-            for k in ("final_loss", "accuracy", "steps_to_threshold", "diverged_at", "dead_units", "cosine")
-        }
-        if finding.run
-        else None,
+        "training": finding.run.results if finding.run else None,
     }
     return json.dumps(_finite(told), indent=2, ensure_ascii=False)
 
@@ -253,7 +261,7 @@ def _plain(judgement: Judgement) -> dict[str, Any]:
     told = asdict(judgement)
     del told["verdict"]
     counted = {}
-    for name, i in zip(VERDICTS, range(len(VERDICTS)), strict=True):
+    for i, name in enumerate(VERDICTS):
         counted[name] = sum(int((each == i).sum()) for each in told["verdicts"])
     told["verdicts"] = {name: n for name, n in counted.items() if n}
     return told
@@ -274,24 +282,21 @@ def parameters_of(finding: Finding, cell: Cell) -> list[dict[str, Any]]:
         return []
     with threadpool_limits(1), np.errstate(all="ignore"):
         gradients = rule_of(cell.case).gradient(own.problem, own.forward, own.weights)
-        distances = kink_distances(own.problem, own.weights)
     names, records = tuple(VERDICTS), []
     for depth, layer in enumerate(own.numeric.layers, 1):
-        safe = safe_steps(distances[depth - 1], own.forward.inputs[depth - 1])
         for j, p in np.argwhere(layer.selected):
-            bias = p == layer.selected.shape[1] - 1
             met: list[KinkEvent] = []
             if layer.touched[j, p] or layer.crossed[j, p]:
                 step = float(layer.step[j, p])
                 met = kink_events(own.problem, own.weights, depth - 1, int(j), int(p), step)
             records.append({
-                "parameter": f"b{depth}[{j}]" if bias else f"W{depth}[{j},{p}]",
+                "parameter": _name(depth, j, p, layer),
                 "value": float(own.weights[depth - 1][j, p]),
                 "analytic": float(gradients[depth - 1][j, p]),
                 "numeric": float(layer.gradient[j, p]),
                 "budget": float(layer.budget[j, p]),
                 "step": float(layer.step[j, p]),
-                "safe_step": float(safe[j, p]),
+                "safe_step": float(finding.safe[depth - 1][j, p]),
                 "verdict": names[judgement.verdicts[depth - 1][j, p]],
                 "low": float(layer.low[j, p]),
                 "high": float(layer.high[j, p]),

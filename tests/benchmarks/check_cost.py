@@ -12,9 +12,9 @@ passes.
 from __future__ import annotations
 
 import statistics
-import time
 
 import numpy as np
+from rounds import alternate, ratios, seconds, shown
 from threadpoolctl import threadpool_limits
 
 from backproof.differences import numeric_gradient
@@ -73,31 +73,24 @@ def checked(problem, weights):
     return judge(BackwardRule(DELTAS["canonical"]), own, reference)
 
 
-def seconds(work, *given):
-    """Wall time of one call."""
-    start = time.perf_counter()
-    with np.errstate(all="ignore"):
-        work(*given)
-    return time.perf_counter() - start
-
-
 def main():
     headings = "".join(f"{h:>10}" for h in ("parameters", "plain", "budgets", "verdict", "naive"))
     print(f"{'case':46}{headings}  verdict / plain")
     for name, given in CASES.items():
         problem, weights = problem_of(*given)
-        works = (plain, numeric_gradient, checked)
-        times = [[seconds(work, problem, weights) for work in works] for _ in range(ROUNDS + 1)][1:]
-        middle = [statistics.median(column) for column in zip(*times, strict=True)]
+        works = {
+            work.__name__: lambda work=work, p=problem, w=weights: work(p, w)
+            for work in (plain, numeric_gradient, checked)
+        }
+        times = alternate(works, ROUNDS)
+        middle = [statistics.median(each) for each in times.values()]
         steps = [np.full(w.shape, best_step(w.dtype), w.dtype) for w in weights]
-        naive = seconds(naive_gradient, problem, weights, steps)
-        ratios = sorted(row[2] / row[0] for row in times)
+        naive = seconds(lambda p=problem, w=weights, s=steps: naive_gradient(p, w, s))
         count = sum(w.size for w in weights)
         columns = "".join(f"{1000 * t:8.1f}ms" for t in (*middle, naive))
-        spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
-        print(f"{name:46}{count:10,}{columns}  {middle[2] / middle[0]:.2f} ({spread})")
+        print(f"{name:46}{count:10,}{columns}  {shown(ratios(times, 'checked', 'plain'), 2)}")
 
 
 if __name__ == "__main__":
-    with threadpool_limits(1):
+    with threadpool_limits(1), np.errstate(all="ignore"):
         main()

@@ -38,6 +38,14 @@ def case_of(number, precision):
     )
 
 
+def smooth_ratios(layer, a):
+    """|analytic − numeric| / budget of the parameters of a layer that no kink is near, where they differ."""
+    gap = np.abs(a.astype(layer.gradient.dtype) - layer.gradient)
+    smooth = ~(layer.crossed | layer.touched) & (gap > 0) & np.isfinite(gap)
+    with np.errstate(divide="ignore"):
+        return (gap[smooth] / layer.budget[smooth]).astype(float)
+
+
 @cache
 def ratios(precision):
     """|analytic − numeric| / budget of every parameter of every case that no kink is near; and the misses."""
@@ -49,10 +57,7 @@ def ratios(precision):
             continue
         exact = BackwardRule().gradient(problem, problem.forward(weights), weights)
         for depth, (layer, a) in enumerate(zip(numeric.layers, exact, strict=True), 1):
-            gap = np.abs(a.astype(layer.gradient.dtype) - layer.gradient)
-            smooth = ~(layer.crossed | layer.touched) & (gap > 0) & np.isfinite(gap)
-            with np.errstate(divide="ignore"):
-                ratio = (gap[smooth] / layer.budget[smooth]).astype(float)
+            ratio = smooth_ratios(layer, a)
             found.append(ratio)
             if not (ratio <= 1).all():
                 names = problem.activation.name, problem.output.name, problem.loss.name, problem.clip.name

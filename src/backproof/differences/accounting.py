@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.differences.moves import BLOCK
+from backproof.differences.moves import BLOCK, cut
 from backproof.differences.perturbed import Index, PerturbedLoss, difference, wide
 from backproof.differences.schemes import COMPLEX, COMPLEX_STEP, FIVE_POINT, Scheme
 from backproof.differences.steps import best_step, power_of_two_below, smallest_step
@@ -163,16 +163,14 @@ def _probe(
     """
     slope, second, third, swing, spread = (np.zeros_like(eta) for _ in range(5))
     kinked = np.empty(len(eta), bool)
-    block = max(1, BLOCK // (5 * loss.width(layer)))
-    for start in range(0, len(eta), block):
-        cut = slice(start, start + block)
-        i, j = samples[cut], units[cut]
+    for block in cut(len(eta), BLOCK // (5 * loss.width(layer))):
+        i, j = samples[block], units[block]
         # Powers of two times a coarse η: exact in z's precision; the realised move is what is divided by.
-        step = eta[cut].astype(loss.forward.outputs.dtype)
+        step = eta[block].astype(loss.forward.outputs.dtype)
         e = step.astype(eta.dtype)
         # The point itself last, so that the four moves are compared among each other.
         moved = loss.moved(layer, i, j, step[:, None] * np.array([-2, -1, 1, 2, 0], step.dtype))
-        rows, e = start + moved.rows, e[moved.rows]
+        rows, e = block.start + moved.rows, e[moved.rows]
         far_down, near_down, near_up, far_up, rest = (moved.terms[:, k] for k in range(5))
         sizes = [np.abs(terms).sum(axis=1) for terms in (near_up, near_down)]
         swing[rows] = np.maximum(np.fmax(*sizes) - np.abs(rest).sum(axis=1), 0)
@@ -181,7 +179,7 @@ def _probe(
         second[rows] = np.abs(difference(near_up, rest) + difference(near_down, rest)) / e**2
         third[rows] = np.abs(far - 2 * near) / (2 * e**3)
         # The edge of the function's domain within reach is as bad as a kink.
-        kinked[cut] = moved.sides_differ(np.s_[:4]) | ~np.isfinite(third[cut])
+        kinked[block] = moved.sides_differ(np.s_[:4]) | ~np.isfinite(third[block])
         doubtful = np.flatnonzero(kinked[rows])
         if len(doubtful):
             ends = [terms[doubtful] for terms in (far_down, near_down, rest, near_up, far_up)]

@@ -25,7 +25,7 @@ from backproof.differences.perturbed import Index, PerturbedLoss, wide
 from backproof.differences.schemes import CENTRAL, COMPLEX, COMPLEX_STEP, COMPLEX_TYPES, FIVE_POINT, Scheme
 from backproof.differences.steps import best_step, realised
 from backproof.network.arrays import Array, Weights, keep_memory, unit_roundoff
-from backproof.network.problem import Problem
+from backproof.network.problem import Forward, Problem
 
 ONE_SIDED_SLACK = 8.0
 """A one-sided slope's error in units of the budget: its weights 4, 3 and 1 amplify round-off eightfold."""
@@ -76,6 +76,7 @@ class Numeric:
 def numeric_gradient(
     problem: Problem,
     weights: Weights,
+    forward: Forward | None = None,
     *,
     step: float | None = None,
     scheme: Scheme = FIVE_POINT,
@@ -84,6 +85,7 @@ def numeric_gradient(
     """Differences of `problem` (no batch axes) over every selected parameter.
 
     Args:
+        forward: the forward pass at these weights, where it is known.
         step: one step for all parameters; by default each has its own, as long as the precision
             wants and short enough to stay on this side of every kink. The complex step has no use for it;
             with one, differences are central rather than five-point.
@@ -93,7 +95,7 @@ def numeric_gradient(
     keep_memory()
     if step is not None and scheme is FIVE_POINT:
         scheme = CENTRAL
-    forward = problem.forward(weights)
+    forward = forward or problem.forward(weights)
     if not np.isfinite(forward.loss):
         return Numeric([], finite=False)
     with np.errstate(all="ignore"):
@@ -134,7 +136,7 @@ def _difference_layer(
     todo = selected & (steps > 0) & ~done
     if scheme is COMPLEX:
         _imaginary(loss, layer, found, todo)
-    else:
+    elif todo.any():
         clear &= todo
         units = np.flatnonzero(2 * clear.sum(axis=1) >= inputs.any(axis=0).sum())
         if len(units):
@@ -143,6 +145,7 @@ def _difference_layer(
             gradient[done] = slope[done]
             todo &= ~done
         _of_parameters(loss, layer, found, w, scheme, todo, clear)
+    if scheme is not COMPLEX:
         # Where a step comes near a kink and stays on its side, the slope may already be another one.
         near_kinks = unsure_of(measured, inputs) * scale
         found.budget[...] += np.where(crossed | touched, 0, near_kinks)

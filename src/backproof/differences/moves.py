@@ -50,9 +50,9 @@ def totals_of_units(loss: PerturbedLoss, layer: int, units: Index, near: Array, 
     near, far = (np.pad(ends, ((0, 0), (0, 1))) for ends in (near, far))
     totals = np.zeros(near.shape, wide(near.dtype))
     unit, sample = np.repeat(units, len(inputs)), np.tile(np.arange(len(inputs)), len(units))
-    for columns in _cut(a.shape[1], max(MANY_COLUMNS, BLOCK // (2 * loss.width(layer)))):
+    for columns in cut(a.shape[1], max(MANY_COLUMNS, BLOCK // (2 * loss.width(layer)))):
         of, b = column[:, columns], a[:, columns]
-        for rows in _cut(len(unit), BLOCK // (2 * b.shape[1])):
+        for rows in cut(len(unit), BLOCK // (2 * b.shape[1])):
             j, i = unit[rows], sample[rows]
             place = j[:, None] * near.shape[1] + of[i]
             distance = np.concatenate([near.take(place) * b[i], far.take(place) * b[i]], axis=1)
@@ -80,8 +80,8 @@ def _differences(loss: PerturbedLoss, layer: int, sample: Index, unit: Index, di
     else:
         ends = loss.changes(layer, sample, unit, distance)
         rows = np.flatnonzero(ends.any(axis=1))
-    for cut in _cut(len(rows), BLOCK // (columns * loss.output_width(layer))):
-        some = rows[cut]
+    for block in cut(len(rows), BLOCK // (columns * loss.output_width(layer))):
+        some = rows[block]
         i, j, there = sample[some], unit[some], ends[some]
         if layer == loss.last:
             terms = loss.moved(layer, i, j, there, sides=False).terms
@@ -97,11 +97,12 @@ def _at_output(loss: PerturbedLoss, layer: int, sample: Index, unit: Index, chan
     if len(unit) <= at_once:
         return loss.at_output(layer, sample, unit, change)
     z = loss.empty(change)
-    for rows in _cut(len(unit), at_once):
+    for rows in cut(len(unit), at_once):
         z[rows] = loss.at_output(layer, sample[rows], unit[rows], change[rows])
     return z
 
 
-def _cut(length: int, at_once: int) -> list[slice]:
+def cut(length: int, at_once: int) -> list[slice]:
+    """Slices that cover a length, each of so many places, but of one at least."""
     size = max(1, at_once)
     return [slice(start, start + size) for start in range(0, length, size)]

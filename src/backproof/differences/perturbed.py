@@ -125,16 +125,19 @@ class PerturbedLoss:
             return np.asarray(self.forward.terms[sample, unit][:, None])
         return np.asarray(self.forward.terms[sample])
 
+    def _arrived(self, layer: int, sample: Index, unit: Index, distance: Array) -> Array:
+        return np.asarray(self.pre_activations[layer][unit, sample][:, None] + distance)
+
     def changes(self, layer: int, sample: Index, unit: Index, distance: Array) -> Array:
         """By how much units of a hidden layer change when z_layer[sample, unit] moves; (rows, columns)."""
-        z = self.pre_activations[layer][unit, sample][:, None] + distance
+        z = self._arrived(layer, sample, unit, distance)
         return np.asarray(self.problem.activation.value(z) - self.hidden[layer][unit, sample][:, None])
 
     def moved(self, layer: int, sample: Index, unit: Index, distance: Array, *, sides: bool = True) -> Moved:
         """Move z_layer[sample, unit] by `distance`; arrays (rows), (rows) and (rows, columns)."""
         noted: list[NDArray[np.int8]] = []
         if layer == self.last:
-            z = self.pre_activations[layer][unit, sample][:, None] + distance
+            z = self._arrived(layer, sample, unit, distance)
             rows = np.arange(len(unit))
             if self.lone_output:
                 targets = self.targets[unit, sample][:, None, None]
@@ -151,7 +154,7 @@ class PerturbedLoss:
         if len(rows) < len(unit):
             sample, unit, change = sample[rows], unit[rows], change[rows]
         if sides:
-            z = self.pre_activations[layer][unit, sample][:, None] + distance[rows]
+            z = self._arrived(layer, sample, unit, distance[rows])
             self._note_sides(z[:, :, None], self.problem.activation.kinks, noted)
         z = self.at_output(layer, sample, unit, change, noted if sides else None)
         terms = self._at_end(z, self._targets(sample), noted if sides else None)
@@ -263,7 +266,7 @@ def _side(x: Array, at: float) -> NDArray[np.int8]:
     return np.subtract(x > at, x < at, dtype=np.int8)
 
 
-def wide(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+def wide(dtype: np.dtype[Any] | type[np.floating[Any]]) -> type[np.floating[Any]]:
     """The precision in which differences are formed: float64, or the problem's own if that is wider."""
     return np.longdouble if dtype == np.longdouble else np.float64
 

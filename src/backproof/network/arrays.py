@@ -60,6 +60,12 @@ def with_ones(a: Array) -> Array:
     return out
 
 
+def cut_like(flat: Array, weights: Weights) -> list[Array]:
+    """One value a parameter, (parameters), as arrays shaped like the weights."""
+    cuts = np.cumsum([w.size for w in weights])[:-1]
+    return [part.reshape(w.shape) for part, w in zip(np.split(flat, cuts), weights, strict=True)]
+
+
 def magnitude(z: Array) -> Array:
     """|z|; of complex numbers z or −z, whichever has the positive real part: |z| is not analytic."""
     return np.asarray(np.where(z.real < 0, -z, z)) if np.iscomplexobj(z) else np.abs(z)
@@ -71,6 +77,7 @@ def positive_part(z: Array) -> Array:
 
 
 NARROW = 16
+"""Units up to which a row is short."""
 
 
 def over_units(reduce: np.ufunc, a: Array) -> Array:

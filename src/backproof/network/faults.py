@@ -170,10 +170,14 @@ def _formula_of_value_at_z(slope: Array, here: Here) -> Array:
 
 
 def _mask_on_value(slope: Array, here: Here) -> Array:
-    z, activation = here.forward.pre_activations[here.layer], here.problem.activation
+    z = here.forward.pre_activations[here.layer]
+    return _masked_on_value(here.problem.activation, z, slope)
+
+
+def _masked_on_value(activation: Activation, z: Array, slope: Array) -> Array:
     for kink in activation.kinks:
         if kink.at == 0:
-            slope = np.where(activation.value(z) >= 0, np.where(z > 0, slope, kink.right), slope)
+            slope = np.where((activation.value(z) >= 0) & (z <= 0), kink.right, slope)
     return np.asarray(slope.astype(z.dtype, copy=False))
 
 
@@ -310,14 +314,6 @@ def _other_slope(change: Callable[[Activation, Array], Array]) -> Callable[[Sett
     return matters
 
 
-def _probe_mask_on_value(activation: Activation, z: Array) -> Array:
-    slope = activation.slope(z)
-    for kink in activation.kinks:
-        if kink.at == 0:
-            slope = np.where((activation.value(z) >= 0) & (z <= 0), kink.right, slope)
-    return slope
-
-
 def _uses_output_slope(s: Setting) -> bool:
     return not s.canonical and s.output.name != "identity"
 
@@ -432,7 +428,7 @@ MASK_ON_VALUE = Fault(
     "ReLU's mask as f(z) >= 0",
     "slope: missing",
     slope=_mask_on_value,
-    matters=_other_slope(_probe_mask_on_value),
+    matters=_other_slope(lambda a, z: _masked_on_value(a, z, a.slope(z))),
 )
 WRONG_SIDE = Fault(
     "wrong_side",

@@ -25,6 +25,9 @@ SERIES = {
 """The curves that are drawn, a row each."""
 
 MOST_LINES, MOST_PANELS = 8, 6
+DASHES = [(), (4, 1.5), (1, 1), (3, 1, 1, 1), (6, 2), (2, 2), (5, 1, 1, 1, 1, 1), (8, 2)]
+"""The lines of a figure by their strokes, for print."""
+
 MOST_POINTS = 200
 """Beyond so many steps, only every so many-th is drawn."""
 
@@ -76,12 +79,11 @@ def draw(long: pd.DataFrame, title: str, hue: Sequence[str]) -> Figure | None:
         size = (1.2 + 3.1 * len(panels), 0.9 + 1.9 * len(series))
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(len(series), len(panels), sharex=True, sharey="row", squeeze=False)
-        dashes = [(), (4, 1.5), (1, 1), (3, 1, 1, 1), (6, 2), (2, 2), (5, 1, 1, 1, 1, 1), (8, 2)]
         for (i, j), axes in np.ndenumerate(grid):
             here = long[(long["series"] == series[i]) & (long["panel"] == panels[j])]
             sns.lineplot(
                 here, x="step", y="value", hue="line", style="line", hue_order=lines, style_order=lines,
-                palette="colorblind", dashes=dashes[: len(lines)], estimator="median", errorbar=("pi", 100),
+                palette="colorblind", dashes=DASHES[: len(lines)], estimator="median", errorbar=("pi", 100),
                 linewidth=1.4, err_kws={"alpha": 0.15, "linewidth": 0}, legend=False, ax=axes,
             )  # fmt: skip
             if series[i] == "loss" and len(here) and here["value"].min() > 0:
@@ -89,14 +91,17 @@ def draw(long: pd.DataFrame, title: str, hue: Sequence[str]) -> Figure | None:
             axes.set_ylabel(SERIES[series[i]] if j == 0 else "")
             axes.set_xlabel("step" if i == len(series) - 1 else "")
             axes.set_title(panels[j] if i == 0 and len(panels) > 1 else "")
-        colours = sns.color_palette("colorblind", len(lines))
-        handles = [
-            Line2D([], [], color=c, label=name, dashes=dash or (None, None), linewidth=1.6)
-            for c, name, dash in zip(colours, lines, dashes, strict=False)
-        ]
         if hue:
-            figure.legend(
-                handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False
-            )
+            name_lines(figure, lines, 4)
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=10)
         return figure
+
+
+def name_lines(figure: Figure, lines: Sequence[str], across: int) -> None:
+    """A legend below a figure: each line's colour and strokes, as `lineplot` draws them with DASHES."""
+    colours = sns.color_palette("colorblind", len(lines))
+    handles = [
+        Line2D([], [], color=c, label=str(name), dashes=dash or (None, None), linewidth=1.6)
+        for c, name, dash in zip(colours, lines, DASHES, strict=False)
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), across), frameon=False)

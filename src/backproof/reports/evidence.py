@@ -12,12 +12,12 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
+from backproof.reports.curves import DASHES, MOST_LINES, name_lines
 from backproof.reports.heatmaps import STYLE, rendered
 from backproof.verdicts.evidence import MAP, STEPS
 
-MOST_LINES, MOST_MAPS = 8, 6
+MOST_MAPS = 6
 EXCESS = LogNorm(1e-3, 1e6, clip=True)
 """|a − n| / budget in every map: 1 is where agreement ends."""
 
@@ -38,25 +38,17 @@ def steps_figure(long: pd.DataFrame, title: str, named: str) -> Figure | None:
         axes = figure.subplots()
         shown = long[long["line"].isin(lines)].assign(h=lambda d: 2.0 ** d["step"].astype(float))
         shown = shown.assign(value=shown["value"].clip(lower=1e-17))
-        dashes = [(), (4, 1.5), (1, 1), (3, 1, 1, 1), (6, 2), (2, 2), (5, 1, 1, 1, 1, 1), (8, 2)]
         sns.lineplot(
             shown, x="h", y="value", hue="line", style="line", hue_order=lines, style_order=lines,
-            palette="colorblind", dashes=dashes[: len(lines)], estimator="median", errorbar=("pi", 100),
+            palette="colorblind", dashes=DASHES[: len(lines)], estimator="median", errorbar=("pi", 100),
             linewidth=1.5, err_kws={"alpha": 0.15, "linewidth": 0}, legend=False, ax=axes,
         )  # fmt: skip
         axes.set(xscale="log", yscale="log", ylim=(1e-17, 3))
         axes.set_xlabel("step h of a central difference")
         axes.set_ylabel("gradient error ‖a − n‖ / (‖a‖ + ‖n‖)")
         _guides(axes, float(shown["h"].min()), float(shown["h"].max()))
-        colours = sns.color_palette("colorblind", len(lines))
-        handles = [
-            Line2D([], [], color=c, label=str(name), dashes=dash or (None, None), linewidth=1.6)
-            for c, name, dash in zip(colours, lines, dashes, strict=False)
-        ]
         if named:
-            figure.legend(
-                handles=handles, loc="outside lower center", ncols=min(len(handles), 2), frameon=False
-            )
+            name_lines(figure, lines, 2)
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=10)
         return figure
 

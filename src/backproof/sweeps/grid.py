@@ -221,9 +221,8 @@ def _axis(parser: OverridesParser, override: Override) -> Axis:
         )
     if not elements:
         raise ConfigurationError(f"{key}: {override.input_line} matches nothing")
-    if all(
-        isinstance(e, bool | int | float) for e in elements
-    ):  # parsing costs a third of a millisecond each
+    # To parse one takes a third of a millisecond, and numbers are parsed already.
+    if all(isinstance(e, bool | int | float) for e in elements):
         return Axis(key, tuple(cast(list[Value], elements)))
     lines = [f"{key}={Transformer.encode(element)}" for element in elements]
     return Axis(key, tuple(_value(o) for o in _parsed(parser, lines)))

@@ -17,10 +17,11 @@ from typing import Any, cast
 import numpy as np
 
 from backproof.differences import Numeric
+from backproof.differences.perturbed import wide
 from backproof.differences.schemes import SCHEMES, refuses_complex
 from backproof.network import BackwardRule, Problem
 from backproof.network.activations import IDENTITY
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, cut_like
 from backproof.network.clipping import NONE
 from backproof.network.initial import initial_weights
 from backproof.sweeps import components
@@ -28,9 +29,8 @@ from backproof.sweeps.case import Case, grouped
 from backproof.sweeps.cures import Cures, cures_of
 from backproof.sweeps.settings import OFF, ConfigurationError, Value
 from backproof.training import Plan, Run, Samples, train
-from backproof.verdicts import Judgement, View, in_precision, judge, look_at_outputs, view_of
+from backproof.verdicts import Judgement, View, in_precision, judge, view_of
 from backproof.verdicts.evidence import evidence_of, rivals_of
-from backproof.verdicts.judge import Outputs
 from backproof.verdicts.verdict import AGREEING, CLIP_ACTIVE, NOT_CHECKED, WRONG_RULE
 
 BATCH_ELEMENTS = 1 << 18
@@ -81,7 +81,6 @@ class Checkable:
     own: View
     reference: View | None
     finer: Callable[[], View] | None
-    outputs: Outputs
     checked: bool = True
 
 
@@ -173,18 +172,17 @@ def checkable(case: Case) -> Checkable:
     problem = problem_of(case, data.inputs[:count], data.targets[:count])
     weights = weights_of(case, data.inputs.shape[1], data.targets.shape[1])
     if not checked:
-        forward = problem.forward(weights)
-        own = View(problem, weights, forward, Numeric([], finite=True))
-        return Checkable(own, None, None, look_at_outputs(problem, forward), checked=False)
+        own = View(problem, weights, problem.forward(weights), Numeric([], finite=True))
+        return Checkable(own, None, None, checked=False)
     step, scheme = cast("float | None", s.get("check.step")), SCHEMES[str(s["check.scheme"])]
     if step is not None:
         _check_step(step, weights)
     selected = _selected(case, weights, s["check.parameters"])
     own = view_of(problem, weights, step=step, scheme=scheme, selected=selected)
     dtype, reference = components.dtype(s), None
-    wide = np.float64 if dtype in (np.float16, np.float32) else dtype
-    if wide is not dtype or step is not None or scheme is not SCHEMES["five_point"]:
-        reference = view_of(*in_precision(problem, weights, wide), selected=selected)
+    best = wide(dtype)
+    if best is not dtype or step is not None or scheme is not SCHEMES["five_point"]:
+        reference = view_of(*in_precision(problem, weights, best), selected=selected)
 
     def finer() -> View:
         if not refuses_complex(problem):  # no subtraction, so nothing drowns
@@ -192,12 +190,7 @@ def checkable(case: Case) -> Checkable:
         few = _selected(case, weights, FINER_PARAMETERS)
         return view_of(*in_precision(problem, weights, np.longdouble), selected=few)
 
-    return Checkable(
-        own,
-        reference,
-        cache(finer) if dtype is np.float64 and reference is None else None,
-        look_at_outputs(problem, own.forward),
-    )
+    return Checkable(own, reference, cache(finer) if dtype is np.float64 and reference is None else None)
 
 
 def _check_step(step: float, weights: list[Array]) -> None:
@@ -216,8 +209,7 @@ def _selected(case: Case, weights: list[Array], wanted: Value) -> list[Array] | 
         return None
     chosen = np.zeros(total, bool)
     chosen[components.generator(case.values, "check").choice(total, cast(int, wanted), replace=False)] = True
-    cuts = np.cumsum([w.size for w in weights])[:-1]
-    return [part.reshape(w.shape) for part, w in zip(np.split(chosen, cuts), weights, strict=True)]
+    return cut_like(chosen, weights)
 
 
 def judgement_of(case: Case, at: Checkable, *, explain: bool = True) -> Judgement | None:
@@ -260,7 +252,7 @@ def cures_for(case: Case, at: Checkable, judgement: Judgement) -> Cures:
     if judgement.verdict in AGREEING or not case["check.cures"]:
         return Cures()
     rule_at_fault = judgement.verdict in (WRONG_RULE, CLIP_ACTIVE)
-    idle = {"clip", "clip.eps"} if rule_at_fault and not at.outputs.clip_active else set()
+    idle = {"clip", "clip.eps"} if rule_at_fault and not at.own.outputs.clip_active else set()
     return cures_of(case, NEIGHBOURHOOD.agrees, numbers=not rule_at_fault, idle=idle)
 
 
@@ -271,9 +263,9 @@ def _check(cases: list[Case], outcomes: dict[Case, Outcome]) -> None:
         outcome = outcomes[case]
         outcome.values.update(
             loss_value=float(at.own.forward.loss),
-            outside_domain=at.outputs.outside_domain,
-            saturated=at.outputs.saturated,
-            clip_active=at.outputs.clip_active,
+            outside_domain=at.own.outputs.outside_domain,
+            saturated=at.own.outputs.saturated,
+            clip_active=at.own.outputs.clip_active,
             verdict=judgement.verdict.name if judgement else NOT_CHECKED.name,
         )
         if not judgement:
@@ -332,14 +324,7 @@ def _batches(cases: list[Case]) -> list[list[Case]]:
 def _train(cases: list[Case], outcomes: dict[Case, Outcome]) -> None:
     for batch in _batches(cases):
         for case, run in zip(batch, runs_of(batch), strict=True):
-            outcomes[case].values.update(
-                final_loss=run.final_loss,
-                accuracy=run.accuracy,
-                steps_to_threshold=run.steps_to_threshold,
-                diverged_at=run.diverged_at,
-                dead_units=run.dead_units,
-                cosine=run.cosine,
-            )
+            outcomes[case].values.update(run.results)
             outcomes[case].curves.update(run.curves)
 
 

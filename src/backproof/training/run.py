@@ -7,7 +7,7 @@ so a network's numbers do not depend on its neighbours; a diverged one just goes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,11 @@ class Run:
     dead_units: float | None
     cosine: float | None
     curves: dict[str, tuple[Array, Array]]
+
+    @property
+    def results(self) -> dict[str, float | int | None]:
+        """Everything but the curves, by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "curves"}
 
 
 @dataclass(frozen=True)
@@ -160,14 +165,13 @@ class _Batches:
         self.full = self.size == self.count
         # All samples in one array, each set once; a cell's begin at its offset.
         sets = {id(s.inputs): s for s in samples}
-        self.offsets = np.array([list(sets).index(id(s.inputs)) * self.count for s in samples])[:, None]
+        own = np.array([list(sets).index(id(s.inputs)) for s in samples])
+        self.offsets = own[:, None] * self.count
         self.inputs = np.concatenate([s.inputs for s in sets.values()])
         self.targets = np.concatenate([s.targets for s in sets.values()])
         labels = [labels_of(s.targets) for s in sets.values()]
         self.labels = np.concatenate([np.zeros(self.count, int) if each is None else each for each in labels])
-        self.labelled = np.array([each is not None for each in labels])[
-            self.offsets[:, 0] // max(self.count, 1)
-        ]
+        self.labelled = np.array([each is not None for each in labels])[own]
         # Whether a unit is dead is not for one mini-batch to say.
         self.fixed_inputs, self.fixed_targets, _ = self._of(np.arange(min(LOOKED_AT, self.count)))
         self.everything = self._of(np.arange(self.count)) if self.full else None

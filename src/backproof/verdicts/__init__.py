@@ -1,8 +1,8 @@
 """From an analytic and a numeric gradient to a verdict, its causes and its evidence."""
 
-from backproof.verdicts.judge import Cause, Judgement, judge, look_at_outputs
+from backproof.verdicts.judge import Cause, Judgement, judge
 from backproof.verdicts.verdict import VERDICTS, Verdict
-from backproof.verdicts.view import View, in_precision, view_of
+from backproof.verdicts.view import View, in_precision, look_at_outputs, view_of
 
 __all__ = [
     "VERDICTS", "Cause", "Judgement", "Verdict", "View",

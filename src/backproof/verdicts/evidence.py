@@ -9,7 +9,7 @@ import numpy as np
 
 from backproof.differences import numeric_gradient
 from backproof.differences.quadratic import five_points
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, cut_like
 from backproof.verdicts.judge import Rule, gradient_error
 from backproof.verdicts.view import View
 
@@ -64,8 +64,7 @@ def _spread(weights: Any) -> list[Array]:
     total = sum(w.size for w in weights)
     chosen = np.zeros(total, bool)
     chosen[np.linspace(0, total - 1, min(SWEPT_PARAMETERS, total)).astype(int)] = True
-    cuts = np.cumsum([w.size for w in weights])[:-1]
-    return [part.reshape(w.shape) for part, w in zip(np.split(chosen, cuts), weights, strict=True)]
+    return cut_like(chosen, weights)
 
 
 def error_maps(gradients: list[Array], view: View) -> dict[str, Array]:

@@ -114,26 +114,6 @@ class Judgement:
     noise: float | None = None
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """Shares of the outputs that a loss on probabilities cannot take as they are."""
-
-    outside_domain: float
-    saturated: float
-    clip_active: float
-
-
-def look_at_outputs(problem: Problem, forward: Forward) -> Outputs:
-    """Shares of outputs outside the loss's domain, at 0 or 1 exactly, and flattened by the clip."""
-    y = forward.outputs
-    if not problem.loss.uses_clip or not y.size:
-        return Outputs(0.0, 0.0, 0.0)
-    outside = (y < problem.loss.domain.low) | (y > problem.loss.domain.high)
-    with np.errstate(all="ignore"):
-        active = problem.clip.active(y, problem.eps)
-    return Outputs(float(outside.mean()), float(((y == 0) | (y == 1)).mean()), float(active.mean()))
-
-
 def gradient_error(analytic: Array, numeric: Array) -> float | None:
     """‖a − n‖₂ / (‖a‖₂ + ‖n‖₂); both are scaled first, so that no square over- or underflows."""
     size = np.maximum(np.abs(analytic).max(initial=0), np.abs(numeric).max(initial=0))  # NaN is passed on
@@ -228,7 +208,6 @@ def judge(
 def _judge(
     rule: Rule, own: View, reference: View | None, finer: Callable[[], View] | None, explain: bool
 ) -> Judgement:
-    outputs = look_at_outputs(own.problem, own.forward)
     backward = rule.backward(own.problem, own.forward, own.weights)
     steady = not explain or _same(backward, rule.backward(own.problem, own.forward, own.weights))
     if not own.deterministic or not steady:
@@ -238,22 +217,19 @@ def _judge(
             v.NOT_DETERMINISTIC, (Cause("not deterministic", what),), None, None, None, size, 0, 0, 0, ()
         )
     if not own.numeric.finite:
-        return _not_finite(own, backward, outputs)
+        return _not_finite(own, backward)
     mine = Compared(backward, own.numeric)
     if not mine.finite:
-        return _not_finite(own, backward, outputs)
+        return _not_finite(own, backward)
     best, view = mine, own
-    if reference is not None and reference.numeric.finite:
-        there = Compared(
-            rule.backward(reference.problem, reference.forward, reference.weights), reference.numeric
-        )
-        if there.finite:
-            best, view = there, reference
+    there = _held_against(rule, reference) if reference else None
+    if reference and there:
+        best, view = there, reference
     verdict, causes, departures = _conclude(rule, mine, best, view, own, finer, explain)
     if not explain:
         return Judgement(verdict, (), mine.error, None, None, 0, 0, 0, 0, ())
-    if verdict is not v.AGREES and outputs.outside_domain:
-        causes.append(Cause("outside domain", f"{outputs.outside_domain:.1%} of the outputs"))
+    if verdict is not v.AGREES and own.outputs.outside_domain:
+        causes.append(Cause("outside domain", f"{own.outputs.outside_domain:.1%} of the outputs"))
     each = _verdicts(verdict, mine, best)
     tensors = [t for depth, of in enumerate(each, 1) for t in _tensors(depth, mine, best, departures, of)]
     worst = max(tensors, key=lambda t: t.excess, default=None)
@@ -273,6 +249,14 @@ def _judge(
         best.error,
         noise,
     )
+
+
+def _held_against(rule: Rule, view: View) -> Compared | None:
+    """The rule beside the numeric gradient of another view; None where either is not finite."""
+    if not view.numeric.finite:
+        return None
+    there = Compared(rule.backward(view.problem, view.forward, view.weights), view.numeric)
+    return there if there.finite else None
 
 
 def _same(one: Backward, other: Backward) -> bool:
@@ -308,13 +292,9 @@ def _conclude(
         return _numbers_off(mine, own)
     if not visible:
         return v.AGREES, [], []
-    if finer is None:
-        return v.UNDETERMINED, [Cause("round-off", "", (), 0.0, 1.0)], []
-    wider = finer()
-    if not wider.numeric.finite:
-        return v.UNDETERMINED, [Cause("round-off", "", (), 0.0, 1.0)], []
-    there = Compared(rule.backward(wider.problem, wider.forward, wider.weights), wider.numeric)
-    if not there.finite:
+    wider = finer() if finer else None
+    there = _held_against(rule, wider) if wider else None
+    if wider is None or there is None:
         return v.UNDETERMINED, [Cause("round-off", "", (), 0.0, 1.0)], []
     # Where an output is rounded onto the edge of a clip, which side it is on is for rounding to say.
     clear = [wrong & ~n.touched for wrong, n in zip(there.wrong, there.layers, strict=True)]
@@ -330,7 +310,7 @@ def _numbers_off(mine: Compared, own: View) -> tuple[Verdict, list[Cause], list[
     """A right rule whose numbers, in the case's precision and with its step, are off: by what?"""
     total = sum(float(gap.sum()) for gap in mine.gap) or 1.0
     size = _count(layer.selected for layer in mine.layers) or 1
-    clipped = own.problem.loss.uses_clip and look_at_outputs(own.problem, own.forward).clip_active > 0
+    clipped = own.problem.loss.uses_clip and own.outputs.clip_active > 0
     kinds: dict[str, tuple[Verdict, float, int]] = {}
     for gap, ratio, inside, layer in zip(mine.gap, mine.ratio, mine.inside, mine.layers, strict=True):
         longer = layer.truncation > layer.budget - layer.truncation
@@ -402,29 +382,29 @@ def _count(masks: Iterable[NDArray[np.bool_]]) -> int:
 
 
 NAMES = tuple(v.VERDICTS)
+PLACES = {name: i for i, name in enumerate(NAMES)}
 
 
 def _verdicts(verdict: Verdict, mine: Compared, best: Compared) -> list[NDArray[np.int8]]:
     """The verdict on every parameter by itself, as places in `VERDICTS`; −1 where it was not selected."""
-    place = {name: i for i, name in enumerate(NAMES)}
     accused = verdict if verdict in (v.WRONG_RULE, v.CLIP_ACTIVE, v.KINKS_COMBINED) else v.WRONG_RULE
     found = []
     for i, (layer, there) in enumerate(zip(mine.layers, best.layers, strict=True)):
-        each = np.full(layer.selected.shape, place[v.AGREES.name], np.int8)
+        each = np.full(layer.selected.shape, PLACES[v.AGREES.name], np.int8)
         a, gap = np.abs(mine.backward.gradients[i]).astype(float), mine.gap[i]
         visible = (gap > VISIBLE * (a + np.abs(layer.gradient))) | (mine.ratio[i] > 1)
         if verdict is v.UNDETERMINED:
-            each[visible] = place[verdict.name]
+            each[visible] = PLACES[verdict.name]
         elif best is not mine or verdict is v.ROUND_OFF:
             longer = layer.truncation > layer.budget - layer.truncation
-            each[visible & longer] = place[v.TRUNCATION.name]
-            each[visible & ~longer] = place[v.ROUND_OFF.name]
-            each[visible & layer.crossed] = place[v.KINK_CROSSED.name]
-            each[visible & layer.touched & mine.inside[i]] = place[v.VALID_SUBGRADIENT.name]
+            each[visible & longer] = PLACES[v.TRUNCATION.name]
+            each[visible & ~longer] = PLACES[v.ROUND_OFF.name]
+            each[visible & layer.crossed] = PLACES[v.KINK_CROSSED.name]
+            each[visible & layer.touched & mine.inside[i]] = PLACES[v.VALID_SUBGRADIENT.name]
         beyond = best.ratio[i] > 1
-        each[beyond & there.crossed] = place[v.KINK_CROSSED.name]
-        each[beyond & best.inside[i]] = place[v.VALID_SUBGRADIENT.name]
-        each[best.wrong[i]] = place[accused.name]
+        each[beyond & there.crossed] = PLACES[v.KINK_CROSSED.name]
+        each[beyond & best.inside[i]] = PLACES[v.VALID_SUBGRADIENT.name]
+        each[best.wrong[i]] = PLACES[accused.name]
         each[~layer.selected] = -1
         found.append(each)
     return found
@@ -466,8 +446,8 @@ def _tensors(
         )
 
 
-def _not_finite(own: View, backward: Backward, outputs: Outputs) -> Judgement:
-    layers, causes = own.numeric.layers, []
+def _not_finite(own: View, backward: Backward) -> Judgement:
+    layers, causes, outputs = own.numeric.layers, [], own.outputs
     where = first_in_forward(own.forward)
     if where:
         causes.append(Cause("loss not finite", where))
