@@ -36,9 +36,6 @@ from backproof.sweeps.work import compute
 OK, SOME_FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: all cells are there; some cell failed; wrong arguments, nothing ran; interrupted."""
 
-SECONDS_PER_CELL = 0.04
-"""The time of a cell that `plan` reckons with where the store has none to learn from; one core."""
-
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -130,11 +127,11 @@ def plan(request: Request, _launcher: Any = None) -> int:
     """Say what `sweep` would do with the same arguments; runs nothing and writes nothing."""
     folder, engine, experiment = folder_of(request), engine_of(request), experiment_of(request)
     grid = _grid(request, experiment)
-    todo, seconds = [c for c in grid.cells if not c.excluded], SECONDS_PER_CELL
+    todo, measured = [c for c in grid.cells if not c.excluded], None
     if (folder / STORE_FILE).is_file():
         with read_only(folder) as store:
             todo = _missing(store, grid, "retry-failed" in request.flags)
-            seconds = store.mean_seconds() or seconds
+            measured = store.mean_seconds()
     _note_idle(grid)
     excluded = [c for c in grid.cells if c.excluded]
     out.print(f"{grid.requested} points in the grid of {folder}")
@@ -144,10 +141,10 @@ def plan(request: Request, _launcher: Any = None) -> int:
         count = sum(c.excluded == reason for c in excluded)
         out.print(f"    {count}: {escape(str(reason))}")
     out.print(f"  {len(grid.cells) - len(excluded) - len(todo)} done")
-    out.print(
-        f"  {len(todo)} to run, in {len(tasks_of(c.case for c in todo))} tasks on {engine.workers} workers"
-    )
-    out.print(f"expected time: about {_duration(len(todo) * seconds / engine.workers)}")
+    tasks = tasks_of(c.case for c in todo)
+    seconds = measured * len(todo) if measured else sum(seconds for seconds, _ in tasks)
+    out.print(f"  {len(todo)} to run, in {len(tasks)} tasks on {engine.workers} workers")
+    out.print(f"expected time: about {_duration(seconds / engine.workers)}")
     return OK
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backproof.sweeps import work
-from backproof.sweeps.engine import CELLS_PER_TASK, MOST_PER_TASK, Engine, run, tasks_of
+from backproof.sweeps.engine import MOST_PER_TASK, TASK_SECONDS, Engine, run, tasks_of
 from backproof.sweeps.store import Store
 from backproof.sweeps.work import compute
 from backproof.verdicts import view
@@ -75,10 +75,10 @@ def test_the_order_of_the_cells_does_not_matter(cells, serial, tmp_path):
     assert table.to_csv() == serial[0].to_csv()
 
 
-@pytest.mark.parametrize("company", [1, 5, 128])
-def test_the_company_of_a_cell_does_not_matter(cells, serial, monkeypatch, company):
-    monkeypatch.setattr("backproof.sweeps.engine.CELLS_PER_TASK", company)
-    chosen = cells if company > 1 else cells[::8]
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 60.0])
+def test_the_company_of_a_cell_does_not_matter(cells, serial, monkeypatch, seconds):
+    monkeypatch.setattr("backproof.sweeps.engine.TASK_SECONDS", seconds)
+    chosen = cells if seconds else cells[::8]
     by_id = {o.id: o for outcomes in run([c.case for c in chosen], SERIAL, lambda _: None) for o in outcomes}
     table = serial[0].set_index("cell")
     for cell in chosen:
@@ -101,21 +101,38 @@ def test_one_cell_alone_is_as_in_the_grid(cells, serial):
 
 def test_tasks_hold_every_cell_once_and_keep_shared_gradients_together(cells):
     tasks = tasks_of(c.case for c in cells)
-    ids = [case.id for task in tasks for case in task]
+    ids = [case.id for _, task in tasks for case in task]
     assert sorted(ids) == sorted(c.case.id for c in cells)
     homes: dict[object, set[int]] = {}
-    for i, task in enumerate(tasks):
+    for i, (_, task) in enumerate(tasks):
         for case in task:
             homes.setdefault(case.numeric_key, set()).add(i)
     assert all(len(home) == 1 for home in homes.values())
-    assert max(map(len, tasks)) <= CELLS_PER_TASK
+
+
+def test_tasks_are_sized_by_the_time_they_are_expected_to_take(grid):
+    quick = grid("data=xor", "check=none", "training=none", "network.hidden=[3]", "seed=range(0,500)")
+    slow = grid("data=digits", "training=sgd", "training.steps=2000", "seed=range(0,4)")
+    (only,) = tasks_of(c.case for c in quick.cells)
+    assert len(only[1]) == 500
+    long = tasks_of(c.case for c in slow.cells)
+    assert [len(task) for _, task in long] == [1] * 4
+    assert long[0][0] > TASK_SECONDS > only[0]
+
+
+def test_the_longest_task_comes_first(grid):
+    found = grid("data=xor", "training=sgd", "training.steps=100,10000,1000")
+    seconds = [seconds for seconds, _ in tasks_of(c.case for c in found.cells)]
+    assert seconds == sorted(seconds, reverse=True)
+    assert len(seconds) == 3
 
 
 def test_many_cells_that_share_a_gradient_still_keep_every_worker_busy(grid):
-    found = grid("data=xor", "training.learning_rate=range(1,101)")
+    found = grid("data=xor", "training=sgd", "training.learning_rate=range(1,101)")
     assert len({c.case.numeric_key for c in found.cells}) == 1
-    sizes = [len(task) for task in tasks_of(c.case for c in found.cells)]
-    assert sorted(sizes) == [4, MOST_PER_TASK, MOST_PER_TASK]
+    tasks = tasks_of(c.case for c in found.cells)
+    assert max(len(task) for _, task in tasks) == MOST_PER_TASK
+    assert len(tasks) > 1
 
 
 def test_no_cells_no_tasks():
