@@ -1,1 +1,19 @@
 """backproof: is this gradient right, and if not, why, and does it matter?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backproof.api import Check, FunctionError, check, sweep
+
+__all__ = ["Check", "FunctionError", "check", "sweep"]
+
+
+def __getattr__(name: str) -> Any:
+    """What one uses from Python, imported when it is asked for: the command line starts without it."""
+    if name in __all__:
+        from backproof import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'backproof' has no attribute {name!r}")

@@ -87,7 +87,22 @@ def _report(rest: list[str]) -> int:
 
 
 def _hydra(command: str, rest: list[str]) -> int:
-    """Let Hydra parse the arguments and compose; its sweeper then calls back into `commands`."""
+    from backproof.sweeps.settings import ConfigurationError
+
+    try:
+        return run_hydra(command, rest)
+    except ConfigurationError as error:
+        return _wrong(str(error))
+    except KeyboardInterrupt:
+        return 130
+
+
+def run_hydra(command: str, rest: list[str]) -> int:
+    """Let Hydra parse the arguments and compose; its sweeper then calls back into `commands`.
+
+    Raises:
+        ConfigurationError: if the arguments or a configuration file are wrong; one line that says what.
+    """
     import hydra
     import yaml
     from hydra.errors import HydraException
@@ -103,11 +118,8 @@ def _hydra(command: str, rest: list[str]) -> int:
     if own:
         rest = [a for a in rest if a not in own]
         options.append(f"hydra.sweeper.flags=[{','.join(flag.removeprefix('--') for flag in own)}]")
-    try:
-        rest = _flags_first(command, rest)
-        _refuse_ours(command, rest)
-    except ConfigurationError as error:
-        return _wrong(str(error))
+    rest = _flags_first(command, rest)
+    _refuse_ours(command, rest)
     # Hydra prints its errors itself, with a traceback or a hint at one, unless it is told to raise them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     kept, sys.argv = sys.argv, ["backproof " + command, *rest, *options]
@@ -117,14 +129,10 @@ def _hydra(command: str, rest: list[str]) -> int:
         )
         program()
         return jobs.exit_status(rest)
-    except ConfigurationError as error:
-        return _wrong(str(error))
     except (HydraException, OmegaConfBaseException) as error:
-        return _wrong(_translated(error, rest))
+        raise ConfigurationError(_translated(error, rest)) from error
     except yaml.YAMLError as error:
-        return _wrong(f"a configuration file is not readable as YAML: {error}")
-    except KeyboardInterrupt:
-        return 130
+        raise ConfigurationError(f"a configuration file is not readable as YAML: {error}") from error
     finally:
         sys.argv = kept
 

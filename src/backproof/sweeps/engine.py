@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
-from typing import cast
+from typing import Any, cast
 
 from backproof.sweeps.case import Case, grouped
 from backproof.sweeps.cost import expected_seconds
@@ -109,6 +109,18 @@ def _in_parallel(tasks: list[list[Case]], backend: str, workers: int) -> Iterato
                 suspects, tasks = left[: 2 * workers], left[2 * workers :]
             for case in chain.from_iterable(suspects):
                 yield [_alone(case)]
+
+
+def blocks_on(jobs: int) -> Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]:
+    """A `map` over tuples of arguments that runs on so many processes, one BLAS thread each."""
+
+    def starmap(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> list[Any]:
+        from joblib import Parallel, delayed, parallel_config
+
+        with parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
+            return list(Parallel()(delayed(function)(*task) for task in tasks))
+
+    return starmap
 
 
 def _numbered(number: int, task: list[Case]) -> tuple[int, list[Outcome]]:

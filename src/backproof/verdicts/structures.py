@@ -1,0 +1,116 @@
+"""What a wrong gradient is instead of the right one: a multiple, a transpose, another tensor's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backproof.network.arrays import Array
+
+Project = Callable[[Array], Array]
+"""A tensor's gradient, flat, to what was measured of it: its entries, or its products with directions."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One array of W: where it stands, what the gradient under test says of it, and what was measured.
+
+    Attributes:
+        analytic, theta: flat, (size).
+        numeric, budget: what was measured, (measurements).
+        project: from a candidate for the gradient to what would have been measured of it.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    analytic: Array
+    theta: Array
+    numeric: Array
+    budget: Array
+    project: Project
+
+    def explained(self, candidate: Array, slack: float = 1.0) -> bool:
+        """Whether a candidate for the right gradient is what was measured."""
+        return bool((np.abs(self.project(candidate) - self.numeric) <= 2 * slack * self.budget).all())
+
+
+def structure_of(tensor: Tensor, others: Sequence[Tensor]) -> tuple[str, str] | None:
+    """The name of what was made of the gradient, and its details; None if it is nothing known."""
+    if len(tensor.numeric) < 2 and len(tensor.analytic) > 1:
+        return None
+    a = tensor.analytic
+    if not np.isfinite(a).all():
+        return None
+    if not a.any():
+        return "missing", "the gradient is zero"
+    if (np.abs(tensor.numeric) <= tensor.budget).all():
+        return "no effect", "the loss does not depend on it here, and the gradient is not zero"
+    factor = _factor(tensor.project(a), tensor.numeric)
+    if factor is not None and tensor.explained(factor * a, max(1.0, abs(factor))) and len(tensor.numeric) > 1:
+        if abs(factor + 1) < 1e-3:
+            return "sign", "the gradient is the negative of the right one"
+        return "scale", f"the gradient is {_shown(1 / factor)} times the right one"
+    for name, detail, candidate in _rearranged(tensor, others):
+        if tensor.explained(candidate):
+            return name, detail
+    rest = tensor.numeric - tensor.project(a)
+    share = _factor(tensor.project(tensor.theta), rest)
+    if share is not None and len(tensor.numeric) > 1 and tensor.explained(a + share * tensor.theta):
+        return "regulariser", f"{_shown(share)} times the parameter is left out"
+    return None
+
+
+def _rearranged(tensor: Tensor, others: Sequence[Tensor]) -> Iterator[tuple[str, str, Array]]:
+    a = tensor.analytic.reshape(tensor.shape)
+    if len(tensor.shape) == 2 and min(tensor.shape) > 1:
+        # Of a matrix that is not square either was made to fit: the transpose, or what was transposed.
+        for turned in (a.T.reshape(a.shape), a.reshape(a.shape[::-1]).T):
+            for sign, more in ((1, ""), (-1, ", and negative")):
+                yield "transpose", "the gradient is transposed" + more, sign * turned.ravel()
+    for axis in range(len(tensor.shape)):
+        if tensor.shape[axis] > 1:
+            yield "reversed", f"the order along axis {axis} is reversed", np.flip(a, axis).ravel()
+            for shift in (1, -1):
+                rolled = np.roll(a, -shift, axis).ravel()
+                yield "shifted", f"the entries along axis {axis} are shifted by {shift}", rolled
+    for other in others:
+        if other.name != tensor.name and other.shape == tensor.shape and np.isfinite(other.analytic).all():
+            yield "exchanged", f"it is in the place of {other.name}", other.analytic
+
+
+def _factor(analytic: Array, numeric: Array) -> float | None:
+    """The multiple of one that comes nearest to the other, by the median of their ratios."""
+    large = np.abs(analytic) > 1e-3 * np.abs(analytic).max(initial=0)
+    if not large.any():
+        return None
+    weights = analytic[large]
+    found = float((weights * numeric[large]).sum() / (weights * weights).sum())
+    return found if np.isfinite(found) and found != 0 else None
+
+
+def _shown(factor: float) -> str:
+    for whole in range(1, 100_001) if abs(factor) < 1 else ():
+        if abs(factor * whole - round(factor * whole)) < 1e-6 * whole and abs(round(factor * whole)) == 1:
+            return f"{'-' if factor < 0 else ''}1/{whole}"
+    near = round(factor)
+    return f"{near}" if near and abs(factor - near) < 1e-5 * abs(near) else f"{factor:.6g}"
+
+
+def where_wrong(wrong: Array, shape: tuple[int, ...]) -> str:
+    """Where the entries at fault of one tensor lie: one entry, a row, a column, all of it, or so many."""
+    places = np.argwhere(wrong.reshape(shape))
+    if len(places) == wrong.size > 1:
+        return "every entry"
+    if len(places) == 1:
+        return f"the entry [{','.join(map(str, places[0]))}]"
+    for axis, called in enumerate(("row", "column")[: len(shape)] if len(shape) == 2 else ()):
+        there = np.unique(places[:, axis])
+        if len(there) == 1:
+            return f"{called} {there[0]}"
+    for axis, called in enumerate(("rows", "columns")[: len(shape)] if len(shape) == 2 else ()):
+        there = np.unique(places[:, axis])
+        if len(there) <= 3 and len(there) < shape[axis]:
+            return f"{called} {', '.join(map(str, there))}"
+    return f"{len(places)} of {wrong.size} entries"
