@@ -7,13 +7,15 @@ result.assert_agrees()
 from __future__ import annotations
 
 import html
+import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from backproof.differences.autodiff import jax_function, made_with, torch_function
 from backproof.differences.function import Function, FunctionError
+from backproof.terminal import finite
 from backproof.verdicts.function import FunctionJudgement, judge_function
 from backproof.verdicts.verdict import AGREEING, Verdict
 
@@ -98,6 +100,29 @@ class Check:
                 "high": m.high,
             }
         )
+
+    def as_json(self, **more: Any) -> str:
+        """For programs; numbers that are not finite are null."""
+        j = self.judgement
+        told = {
+            "verdict": self.verdict.name,
+            "right": self.verdict.right,
+            "sentence": self.verdict.sentence,
+            "remedy": self.verdict.remedy,
+            **more,
+            "loss": j.loss,
+            "causes": [asdict(cause) for cause in j.causes],
+            "gradient_error": j.gradient_error,
+            "excess": j.excess,
+            "worst_parameter": j.worst_parameter,
+            "parameters": j.parameters,
+            "directions": j.directions,
+            "miss": j.miss,
+            "evaluations": j.evaluations,
+            "tensors": [asdict(t) for t in j.tensors],
+            "notes": j.notes,
+        }
+        return json.dumps(finite(told), indent=2, ensure_ascii=False)
 
     def plot(self) -> Figure:
         """The error of every parameter against its numeric gradient, with the budgets."""

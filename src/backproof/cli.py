@@ -118,7 +118,7 @@ def run_hydra(command: str, rest: list[str]) -> int:
     if own:
         rest = [a for a in rest if a not in own]
         options.append(f"hydra.sweeper.flags=[{','.join(flag.removeprefix('--') for flag in own)}]")
-    rest = _flags_first(command, rest)
+    rest = [of_function(word) for word in _flags_first(command, rest)]
     _refuse_ours(command, rest)
     # Hydra prints its errors itself, with a traceback or a hint at one, unless it is told to raise them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -135,6 +135,11 @@ def run_hydra(command: str, rest: list[str]) -> int:
         raise ConfigurationError(f"a configuration file is not readable as YAML: {error}") from error
     finally:
         sys.argv = kept
+
+
+def of_function(override: str) -> str:
+    """An override, marked for Hydra as one that may be new: the keywords of a function stand in no file."""
+    return re.sub(r"^(subject\.[A-Za-z]\w*=)", r"++\1", override)
 
 
 def _flags_first(command: str, rest: Sequence[str]) -> list[str]:

@@ -21,6 +21,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from backproof import paths
+from backproof.cli import of_function
+from backproof.differences.function import FunctionError
 from backproof.progress import progress
 from backproof.sweeps import experiment as experiments
 from backproof.sweeps.columns import EXTRA, RESULTS
@@ -31,7 +33,8 @@ from backproof.sweeps.provenance import provenance
 from backproof.sweeps.settings import ConfigurationError, is_public, nearest
 from backproof.sweeps.store import FILE as STORE_FILE
 from backproof.sweeps.store import Store, read_only
-from backproof.sweeps.work import compute
+from backproof.sweeps.subject import is_function
+from backproof.sweeps.work import compute, judged_function
 
 OK, SOME_FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: all cells are there; some cell failed; wrong arguments, nothing ran; interrupted."""
@@ -89,7 +92,16 @@ def engine_of(request: Request) -> Engine:
         )
     if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs == 0:
         raise ConfigurationError(f"engine.jobs: must be a whole number other than 0; not {jobs!r}")
-    return Engine(str(backend), jobs)
+    timeout = request.engine.get("timeout")
+    if timeout is not None:
+        number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+        if not number or not 0 < timeout < float("inf"):
+            raise ConfigurationError(f"engine.timeout: must be null or seconds > 0; not {timeout!r}")
+        if backend == "threading":
+            raise ConfigurationError(
+                "engine.timeout: threads cannot be stopped; use engine=loky or sequential"
+            )
+    return Engine(str(backend), jobs, timeout)
 
 
 def sweep(request: Request, launcher: Any = None) -> int:
@@ -111,7 +123,8 @@ def sweep(request: Request, launcher: Any = None) -> int:
             if launcher is None:
                 _run_on_engine(store, todo, engine)
             elif todo:
-                launcher.launch([[*c.overrides, f"name={folder.name}"] for c in todo], initial_job_idx=0)
+                jobs = [[*map(of_function, c.overrides), f"name={folder.name}"] for c in todo]
+                launcher.launch(jobs, initial_job_idx=0)
         except KeyboardInterrupt:
             interrupted = True
             err.print("interrupted: what is finished is kept, and the same command goes on from here")
@@ -161,6 +174,8 @@ def check(request: Request, _launcher: Any = None) -> int:
     if folder is None:
         raise ConfigurationError(f"name: must be a folder name; not '{request.name}'")
     cell = grid.cells[0]
+    if is_function(cell.case.values):
+        return _check_function(cell, request)
     finding = terminal.find(cell)
     if "json" in request.flags:
         print(terminal.as_json(finding, cell))
@@ -173,6 +188,27 @@ def check(request: Request, _launcher: Any = None) -> int:
         for path in write_evidence(folder, curves, parameters):
             err.print(f"written: {path}")
     return OK if finding.agrees else SOME_FAILED
+
+
+def _check_function(cell: Cell, request: Request) -> int:
+    """The same for somebody else's function."""
+    from backproof.api import Check
+
+    if "plot" in request.flags:
+        raise ConfigurationError(
+            "--plot: draws the built-in network; backproof.check(…).plot() draws a function"
+        )
+    try:
+        function, judgement = judged_function(cell.case)
+    except FunctionError as error:
+        raise ConfigurationError(str(error)) from error
+    found = Check(judgement, function)
+    if "json" in request.flags:
+        print(found.as_json(case=cell.case.values, command=cell.command))
+    else:
+        out.print(escape(repr(found)))
+        out.print(f"\n{escape(cell.command)}", style="dim")
+    return OK if found.agrees else SOME_FAILED
 
 
 def report(folder: Path) -> int:

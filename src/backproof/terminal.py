@@ -254,7 +254,7 @@ def as_json(finding: Finding, cell: Cell) -> str:
         "clipped": [dict(zip(("sample", "output", "y"), at, strict=True)) for at in _clipped(finding.at)],
         "training": finding.run.results if finding.run else None,
     }
-    return json.dumps(_finite(told), indent=2, ensure_ascii=False)
+    return json.dumps(finite(told), indent=2, ensure_ascii=False)
 
 
 def _plain(judgement: Judgement) -> dict[str, Any]:
@@ -267,11 +267,12 @@ def _plain(judgement: Judgement) -> dict[str, Any]:
     return told
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The same with null in the place of numbers that JSON does not have."""
     if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
+        return {k: finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -199,7 +199,7 @@ class Function:
         except FunctionError:
             raise
         except Exception as error:
-            raise FunctionError(f"{_raised_at(error, function)}: raises {told(error)}") from error
+            raise FunctionError(f"{raised_at(error, function)}: raises {told(error)}") from error
 
     def _number(self, found: Any, function: Callable[..., Any]) -> float | np.longdouble:
         kind = type(found)
@@ -344,7 +344,7 @@ def place(function: Callable[..., Any]) -> str:
         return name
 
 
-def _raised_at(error: BaseException, function: Callable[..., Any]) -> str:
+def raised_at(error: BaseException, function: Callable[..., Any]) -> str:
     """The innermost line of the function's own file that an exception came through, else of any not ours."""
     own = getattr(getattr(_innermost(function), "__code__", None), "co_filename", None)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(PACKAGE)]

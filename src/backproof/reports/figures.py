@@ -17,9 +17,8 @@ from backproof.reports import curves as training_curves
 from backproof.reports.alarms import confusion, detection
 from backproof.reports.evidence import map_figure, maps_of, steps_figure
 from backproof.reports.heatmaps import heatmap, number
-from backproof.reports.tables import UNITS, Pivot, label, pivot, select, telling_axes
+from backproof.reports.tables import UNITS, Pivot, label, pivot, ran, select, telling_axes
 from backproof.reports.validation import CONFUSION, CURVES, DETECTION, MAP, STEPS
-from backproof.sweeps.settings import OFF
 from backproof.verdicts import VERDICTS
 from backproof.verdicts.evidence import STEPS as SWEPT
 
@@ -60,7 +59,7 @@ def choose(cells: pd.DataFrame) -> tuple[list[dict[str, Any]], str]:
     used = [*rows, *columns]
     says = f"Axes chosen by how much of the verdict they explain: {', '.join(a for a in axes if a in used)}."
     done = cells[cells["status"] == "ok"]
-    checked, trained = (bool((done[key] != OFF).any()) for key in ("check", "training"))
+    checked, trained = (bool(ran(done, key).any()) for key in ("check", "training"))
     wanted = ["verdict", "gradient_error"] * checked + [
         "accuracy",
         "final_loss",

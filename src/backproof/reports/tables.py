@@ -173,6 +173,13 @@ class Pivot:
         return pd.DataFrame.from_records(records)
 
 
+def ran(cells: pd.DataFrame, group: str) -> pd.Series[bool]:
+    """Cell by cell: whether there was a check or a training run; functions from outside are not trained."""
+    if group not in cells:
+        return pd.Series(False, cells.index)
+    return cells[group].notna() & (cells[group] != OFF)
+
+
 def pivot(
     cells: pd.DataFrame, value: str, rows: Sequence[str], columns: Sequence[str], words: Sequence[str] = ()
 ) -> Pivot:
@@ -204,7 +211,7 @@ def pivot(
     else:
         numbers = cells[value].to_numpy(float, na_value=np.nan)
         if value in NULL_MEANS:
-            measured = (cells["training" if value in OF_TRAINING else "check"] != OFF).to_numpy(bool)
+            measured = ran(cells, "training" if value in OF_TRAINING else "check").to_numpy(bool)
             numbers = np.where(np.isnan(numbers) & measured, np.inf, numbers)
         ok = ok & ~np.isnan(numbers)
         middle, low, high = (np.full(shape, np.nan) for _ in range(3))

@@ -25,6 +25,7 @@ from backproof.network.losses import Loss
 from backproof.network.problem import Problem
 from backproof.sweeps import components
 from backproof.sweeps.settings import OFF, SAME, TARGET, ConfigurationError, Settings, Value
+from backproof.sweeps.subject import canonical_function, is_function
 
 RULE = ("delta", "relu_at_zero", "kink", "clip.backward", "fault")
 """The backward rule's settings; a group's name stands for its values too."""
@@ -110,6 +111,7 @@ COMPUTING = (
     "data",
     "sweeps/components.py",
     "sweeps/cures.py",
+    "sweeps/subject.py",
     "sweeps/work.py",
 )
 """The code that a cell's numbers depend on."""
@@ -139,6 +141,8 @@ def canonical(settings: Settings) -> Case:
         ConfigurationError: if a component cannot be built, or the data do not fit the loss.
     """
     s = dict(settings)
+    if is_function(s):
+        return _case(canonical_function(s))
     if s["output"] == SAME:
         _copy_group(s, "activation", "output")
     s.update(components.as_declared(s))
@@ -172,6 +176,10 @@ def canonical(settings: Settings) -> Case:
     if content is not None:
         s["data.content"] = content
     _check_targets(s, loss)
+    return _case(s)
+
+
+def _case(s: Settings) -> Case:
     return Case(tuple(_setting(k, v) for k, v in sorted(s.items()) if v is not None))
 
 

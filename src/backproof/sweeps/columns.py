@@ -25,6 +25,8 @@ EXTRA = (
     "clip_active",
     "dead_units",
     "cosine",
+    "evaluations",
+    "notes",
     "relative_1e_2",
     "relative_1e_4",
     "relative_1e_7",
@@ -34,7 +36,8 @@ EXTRA = (
 """Further columns: the first cause's name, the cause that was planted and whether it is among those named,
 what did not cure, errors apart from the precision's noise, the
 largest relative change by a planted fault, counts of parameters, shares of outputs and units, smallest cosine
-to the gradient, and with check.rivals which other tests would raise an alarm."""
+to the gradient, of functions from outside the evaluations and remarks, and with check.rivals which other
+tests would raise an alarm."""
 
 TEXTS = (
     "status",
@@ -46,7 +49,17 @@ TEXTS = (
     "cures",
     "no_cures",
     "worst_parameter",
+    "notes",
     "command",
 )
-WHOLE = ("steps_to_threshold", "diverged_at", "attempts", "parameters", "disagreeing", "touched", "crossed")
+WHOLE = (
+    "steps_to_threshold",
+    "diverged_at",
+    "attempts",
+    "parameters",
+    "disagreeing",
+    "touched",
+    "crossed",
+    "evaluations",
+)
 TRUTHS = ("named", "relative_1e_2", "relative_1e_4", "relative_1e_7", "allclose", "quadratic")

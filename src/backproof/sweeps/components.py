@@ -79,7 +79,7 @@ def component(settings: Settings, group: str) -> Any:
 
 @cache
 def _build(group: str, target: str, given: Parameters, _kinds: tuple[type, ...]) -> Any:
-    found = _find(group, target)
+    found = find(group, target)
     if not callable(found):
         if given:
             raise ConfigurationError(f"{group}.{given[0][0]}: {target} takes no parameters")
@@ -94,14 +94,20 @@ def _build(group: str, target: str, given: Parameters, _kinds: tuple[type, ...])
 
 
 @cache
-def _find(group: str, target: str) -> Any:
+def find(group: str, target: str, key: str | None = None) -> Any:
+    """The object that a target names.
+
+    Raises:
+        ConfigurationError: naming the key and why it cannot be imported.
+    """
+    key = key or f"{group}.{TARGET}"
     try:
         return resolve_name(target)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigurationError(f"{group}.{TARGET}: cannot import {target} ({error})") from error
+        raise ConfigurationError(f"{key}: cannot import {target} ({error})") from error
     except Exception as error:  # importing runs somebody's own code
         raise ConfigurationError(
-            f"{group}.{TARGET}: cannot import {target} ({type(error).__name__}: {error})"
+            f"{key}: cannot import {target} ({type(error).__name__}: {error})"
         ) from error
 
 
@@ -111,12 +117,13 @@ def code_of(settings: Settings) -> Settings:
     for key, target in settings.items():
         if key.endswith("." + TARGET) and isinstance(target, str) and not target.startswith("backproof."):
             group = key.removesuffix("." + TARGET)
-            _find(group, target)
-            digests[f"{group}._code"] = _source_digest(target)
+            find(group, target)
+            digests[f"{group}._code"] = source_digest(target)
     return digests
 
 
-def _source_digest(target: str) -> str | None:
+def source_digest(target: str) -> str | None:
+    """A digest of the module that a target names; None for one without a file."""
     parts = target.replace(":", ".").split(".")
     for end in range(len(parts), 0, -1):
         module = sys.modules.get(".".join(parts[:end]))
@@ -131,7 +138,7 @@ def as_declared(settings: Settings) -> Settings:
     found: Settings = {}
     for group in dict.fromkeys(k.partition(".")[0] for k in settings if k.endswith("." + TARGET)):
         target = settings[f"{group}.{TARGET}"]
-        if not isinstance(target, str) or not callable(function := _find(group, target)):
+        if not isinstance(target, str) or not callable(function := find(group, target)):
             continue
         declared = _declared(group, target, function)
         for name, value in parameters(settings, group):
@@ -230,7 +237,7 @@ def dataset(settings: Settings) -> Dataset:
 @lru_cache(maxsize=16)
 def _dataset(target: str, given: Parameters, seed: int, content: str | None) -> Dataset:
     del content  # in the key only: a changed file is read again
-    source = _find("data", target)
+    source = find("data", target)
     given = tuple((k, v) for k, v in given if k != "content")
     _check_signature("data", source, given, skip=("generator",))
     try:

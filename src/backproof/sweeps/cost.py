@@ -14,6 +14,7 @@ from typing import cast
 from backproof.sweeps import components
 from backproof.sweeps.case import Case
 from backproof.sweeps.settings import OFF, Value
+from backproof.sweeps.subject import is_function
 
 CELL = 0.3e-3
 """Seconds that a cell takes which is neither checked nor trained: its row, its way to a worker and back."""
@@ -23,6 +24,9 @@ PROBLEM, MOVE = 0.6e-3, 14e-9
 
 VERDICT = 4e-3
 """A verdict with causes and its share of cures."""
+
+FUNCTION = 1.0
+"""A check of somebody else's function, of whose cost nothing is known."""
 
 STEP, FLOPS = 0.1e-3, 28e9
 """A step of a training run, and multiplications and additions a second in matrix products."""
@@ -35,6 +39,8 @@ def expected_seconds(cases: Sequence[Case]) -> float:
     """Seconds that cells take together that are equal in their numeric key."""
     s = cases[0].values
     seconds = CELL * len(cases)
+    if is_function(s):
+        return seconds + FUNCTION * len(cases)
     if s["check"] == OFF and s["training"] == OFF:
         return seconds
     rows, features, outputs = _sizes(tuple((k, v) for k, v in cases[0].settings if k.startswith("data")))

@@ -27,10 +27,11 @@ BACKENDS = ("loky", "threading", "sequential")
 
 @dataclass(frozen=True)
 class Engine:
-    """Where tasks run: a joblib backend and a number of workers."""
+    """Where tasks run: a joblib backend, a number of workers, and the seconds that a cell may take."""
 
     backend: str = "loky"
     jobs: int = -1
+    timeout: float | None = None
 
     @property
     def workers(self) -> int:
@@ -73,16 +74,16 @@ def run(
     if engine.backend == "sequential" or (workers == 1 and engine.backend == "loky"):
         with threadpool_limits(1):
             for task in tasks:
-                outcomes = compute(task)
+                outcomes = compute(task, engine.timeout)
                 write(outcomes)
                 yield outcomes
         return
-    for outcomes in _in_parallel(tasks, engine.backend, workers):
+    for outcomes in _in_parallel(tasks, engine, workers):
         write(outcomes)
         yield outcomes
 
 
-def _in_parallel(tasks: list[list[Case]], backend: str, workers: int) -> Iterator[list[Outcome]]:
+def _in_parallel(tasks: list[list[Case]], engine: Engine, workers: int) -> Iterator[list[Outcome]]:
     """Outcomes of the tasks as they come.
 
     A process that dies, of memory or in somebody's compiled code, takes all tasks in flight with it; their
@@ -92,13 +93,13 @@ def _in_parallel(tasks: list[list[Case]], backend: str, workers: int) -> Iterato
     from joblib.externals.loky.process_executor import TerminatedWorkerError
     from threadpoolctl import threadpool_limits
 
-    limits = {"inner_max_num_threads": 1} if backend == "loky" else {}
-    with threadpool_limits(1), parallel_config(backend=backend, n_jobs=workers, **limits):
+    limits = {"inner_max_num_threads": 1} if engine.backend == "loky" else {}
+    with threadpool_limits(1), parallel_config(backend=engine.backend, n_jobs=workers, **limits):
         while tasks:
             done: set[int] = set()
             try:
                 for number, outcomes in Parallel(return_as="generator_unordered", batch_size=1)(
-                    delayed(_numbered)(i, task) for i, task in enumerate(tasks)
+                    delayed(_numbered)(i, task, engine.timeout) for i, task in enumerate(tasks)
                 ):
                     done.add(number)
                     yield outcomes
@@ -108,7 +109,7 @@ def _in_parallel(tasks: list[list[Case]], backend: str, workers: int) -> Iterato
                 # joblib hands out twice as many tasks as there are workers, in order.
                 suspects, tasks = left[: 2 * workers], left[2 * workers :]
             for case in chain.from_iterable(suspects):
-                yield [_alone(case)]
+                yield [_alone(case, engine.timeout)]
 
 
 def blocks_on(jobs: int) -> Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]:
@@ -123,17 +124,17 @@ def blocks_on(jobs: int) -> Callable[[Callable[..., Any], Iterable[tuple[Any, ..
     return starmap
 
 
-def _numbered(number: int, task: list[Case]) -> tuple[int, list[Outcome]]:
-    return number, compute(task)
+def _numbered(number: int, task: list[Case], timeout: float | None) -> tuple[int, list[Outcome]]:
+    return number, compute(task, timeout)
 
 
-def _alone(case: Case) -> Outcome:
+def _alone(case: Case, timeout: float | None) -> Outcome:
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     try:
         # Two workers, because joblib would run a single one within this process.
-        (outcomes,) = Parallel(n_jobs=2)([delayed(compute)([case])])
+        (outcomes,) = Parallel(n_jobs=2)([delayed(compute)([case], timeout)])
     except TerminatedWorkerError:
         return Outcome(case.id, "killed", "the process that computed it died, of memory or in compiled code")
     return cast(Outcome, outcomes[0])

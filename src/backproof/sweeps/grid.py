@@ -39,6 +39,7 @@ from backproof.sweeps.settings import (
     ordered,
     shown,
 )
+from backproof.sweeps.subject import is_function
 
 MOST_VALUES = 100_000
 MOST_POINTS = 2_000_000
@@ -172,7 +173,7 @@ def requests(
     """One request for each grid of the experiment, the command line's overrides taking precedence."""
     parser = OverridesParser.create(config_loader=loader)
     given = [o for o in _parsed(parser, arguments) if not _about_the_run(o)]
-    keys = {o.get_key_element() for o in given}
+    keys = {o.key_or_group for o in given}
     for grid in experiment.grids if experiment else ({},):
         own = _parsed(parser, [f"{k}={v}" for k, v in grid.items() if k not in keys])
         for override in filter(_about_the_run, own):
@@ -201,13 +202,15 @@ def _parsed(parser: OverridesParser, lines: Sequence[str]) -> list[Override]:
 
 
 def _for_hydra(override: Override) -> bool:
+    if override.is_force_add() and _of_function(override.key_or_group):
+        return False
     return (
         override.is_add() or override.is_force_add() or override.is_delete() or override.package is not None
     )
 
 
 def _axis(parser: OverridesParser, override: Override) -> Axis:
-    key = override.get_key_element()
+    key = override.key_or_group
     if not override.is_sweep_override():
         return Axis(key, (_value(override),))
     if not override.is_discrete_sweep():
@@ -231,7 +234,7 @@ def _axis(parser: OverridesParser, override: Override) -> Axis:
 def _value(override: Override) -> Value:
     value = override.value()
     if isinstance(value, dict):
-        raise ConfigurationError(f"{override.get_key_element()}: must be a single value; not {value}")
+        raise ConfigurationError(f"{override.key_or_group}: must be a single value; not {value}")
     return tuple(value) if isinstance(value, list) else cast(Value, value)
 
 
@@ -294,6 +297,8 @@ def _points(
         bases.append(_Base(composer, choices))
     known = {key for base in bases for key in base.settings}
     for axis in value_axes:
+        if _of_function(axis.key) and any(is_function(base.settings) for base in bases):
+            continue  # a keyword of somebody's function, which its signature will be asked for
         if axis.key not in known and axis.key not in composer.keys_of(axis.key.partition(".")[0]):
             names = [*composer.groups, *(k for k in known if is_public(k))]
             raise ConfigurationError(f"{axis.key}: unknown{nearest(axis.key, names)}")
@@ -302,11 +307,16 @@ def _points(
         raise ConfigurationError(f"the grid has {points:,} points; at most {MOST_POINTS:,} make one sweep")
     for base in bases:
         # A value that this choice does not have cannot affect it: relu has no slope.
-        here = [a for a in value_axes if a.key in base.settings]
+        foreign = is_function(base.settings)
+        here = [a for a in value_axes if a.key in base.settings or (foreign and _of_function(a.key))]
         times = math.prod(len(a.values) for a in value_axes if a not in here)
         for values in itertools.product(*(a.values for a in here)):
             settings = base.with_values({a.key: v for a, v in zip(here, values, strict=True)})
             yield settings, base.overrides, times
+
+
+def _of_function(key: str) -> bool:
+    return key.startswith("subject.") and is_public(key)
 
 
 def _check_choices(composer: Composer, axis: Axis) -> None:

@@ -36,6 +36,9 @@ OFF = "none"
 
 TARGET = "_target_"
 
+SUBJECT = "subject._target_"
+"""Names the function from outside that a case is about."""
+
 
 class ConfigurationError(Exception):
     """Arguments or configuration are wrong; the message is one line and names the key."""
@@ -48,8 +51,8 @@ def nearest(given: str, allowed: Iterable[str]) -> str:
 
 
 def is_public(key: str) -> bool:
-    """Whether a key is something a user sets, rather than the name of code."""
-    return not key.rpartition(".")[2].startswith("_")
+    """Whether a key is something a user sets, not the name of code; a function from outside is both."""
+    return key == SUBJECT or not key.rpartition(".")[2].startswith("_")
 
 
 def flatten(config: Mapping[str, Any], choices: Mapping[str, str]) -> Settings:

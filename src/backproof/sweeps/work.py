@@ -6,17 +6,21 @@ all networks that train alike. Nothing here depends on which cells share a task.
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from functools import cache
+from io import StringIO
 from typing import Any, cast
 
 import numpy as np
 
 from backproof.differences import Numeric
+from backproof.differences.function import PACKAGE, Function, FunctionError, place
 from backproof.differences.perturbed import wide
 from backproof.differences.schemes import SCHEMES, refuses_complex
 from backproof.network import BackwardRule, Problem
@@ -28,9 +32,11 @@ from backproof.sweeps import components
 from backproof.sweeps.case import Case, grouped
 from backproof.sweeps.cures import Cures, cures_of
 from backproof.sweeps.settings import OFF, ConfigurationError, Value
+from backproof.sweeps.subject import function_of, is_function
 from backproof.training import Plan, Run, Samples, train
 from backproof.verdicts import Judgement, View, in_precision, judge, view_of
 from backproof.verdicts.evidence import evidence_of, rivals_of
+from backproof.verdicts.function import FunctionJudgement, judge_function
 from backproof.verdicts.verdict import AGREEING, CLIP_ACTIVE, NOT_CHECKED, WRONG_RULE
 
 BATCH_ELEMENTS = 1 << 18
@@ -60,12 +66,20 @@ class Outcome:
     curves: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     seconds: float = 0.0
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, timeout: float | None = None) -> None:
         """Turn into a row that says why."""
-        where = traceback.extract_tb(error.__traceback__)
-        place = f" ({where[-1].filename}:{where[-1].lineno})" if where else ""
-        self.status, self.error = "failed", f"{type(error).__name__}: {error}{place}"
         self.values, self.curves = {}, {}
+        if isinstance(error, FunctionError):  # it names the place itself
+            self.status, self.error = "failed", str(error)
+            return
+        where = traceback.extract_tb(error.__traceback__)
+        if isinstance(error, TimeIsUpError):
+            frames = [f for f in where if not f.filename.startswith(PACKAGE)] or where
+            at = f"at the last in {frames[-1].filename}:{frames[-1].lineno}"
+            self.status, self.error = "timeout", f"took longer than {timeout:g} s (engine.timeout), {at}"
+            return
+        at = f" ({where[-1].filename}:{where[-1].lineno})" if where else ""
+        self.status, self.error = "failed", f"{type(error).__name__}: {error}{at}"
 
 
 @dataclass(frozen=True)
@@ -84,30 +98,60 @@ class Checkable:
     checked: bool = True
 
 
-def compute(cases: Sequence[Case]) -> list[Outcome]:
-    """Check and train every case; a case that fails has an outcome that says why, and the others go on."""
+class TimeIsUpError(BaseException):
+    """A cell has taken longer than it may; no Exception, so that nobody's code takes it for its own."""
+
+
+@contextmanager
+def _at_most(seconds: float | None) -> Iterator[None]:
+    """Raise `TimeIsUpError` in the midst of what takes longer; in a process's main thread only."""
+    if seconds is None:
+        yield
+        return
+
+    def expire(*_: Any) -> None:
+        raise TimeIsUpError
+
+    kept = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, kept)
+
+
+def compute(cases: Sequence[Case], timeout: float | None = None) -> list[Outcome]:
+    """Check and train every case; a case that fails has an outcome that says why, and the others go on.
+
+    `timeout` is in seconds a case: each may take so long to be checked, and again to be trained.
+    """
     outcomes = {case: Outcome(case.id) for case in cases}
     for problem_cases in grouped(cases, lambda c: c.numeric_key):
-        _together(problem_cases, outcomes, _check)
-    fit = [c for c in cases if outcomes[c].status == "ok" and c["training"] != OFF]
+        _together(problem_cases, outcomes, _check, timeout)
+    fit = [c for c in cases if outcomes[c].status == "ok" and c["training"] not in (None, OFF)]
     for alike in grouped(fit, lambda c: c.training_key):
-        _together(alike, outcomes, _train)
+        _together(alike, outcomes, _train, timeout)
     return [outcomes[case] for case in cases]
 
 
 def _together(
-    cases: list[Case], outcomes: dict[Case, Outcome], step: Callable[[list[Case], dict[Case, Outcome]], None]
+    cases: list[Case],
+    outcomes: dict[Case, Outcome],
+    step: Callable[[list[Case], dict[Case, Outcome]], None],
+    timeout: float | None,
 ) -> None:
     """Run a step for several cases at once; if that fails, for each alone, so that one spoils no other."""
     start = time.perf_counter()
     try:
-        step(cases, outcomes)
-    except Exception as error:
+        with _at_most(timeout):
+            step(cases, outcomes)
+    except (Exception, SystemExit, TimeIsUpError) as error:
         if len(cases) == 1:
-            outcomes[cases[0]].fail(error)
+            outcomes[cases[0]].fail(error, timeout)
         else:
             for case in cases:
-                _together([case], outcomes, step)
+                _together([case], outcomes, step, timeout)
             return
     for case in cases:
         outcomes[case].seconds += (time.perf_counter() - start) / len(cases)
@@ -256,7 +300,38 @@ def cures_for(case: Case, at: Checkable, judgement: Judgement) -> Cures:
     return cures_of(case, NEIGHBOURHOOD.agrees, numbers=not rule_at_fault, idle=idle)
 
 
+def judged_function(case: Case) -> tuple[Function, FunctionJudgement]:
+    """Somebody else's function and the verdict on its gradient; what it prints becomes a note."""
+    function, parameters = function_of(case.values), case["check.parameters"]
+    printed = StringIO()
+    with redirect_stdout(printed):
+        found = judge_function(
+            function,
+            seed=cast(int, case["seed"]),
+            parameters=None if parameters in (None, "all") else cast(int, parameters),
+        )
+    if printed.getvalue():
+        first = printed.getvalue().strip().partition("\n")[0][:80]
+        found = replace(found, notes=(*found.notes, f"{place(function.outer)}: prints, at first '{first}'"))
+    return function, found
+
+
+def _check_function(case: Case, outcome: Outcome) -> None:
+    _, found = judged_function(case)
+    outcome.values.update(
+        loss_value=found.loss,
+        verdict=found.verdict.name,
+        notes="; ".join(found.notes) or None,
+        evaluations=found.evaluations,
+        **_told(found),
+    )
+
+
 def _check(cases: list[Case], outcomes: dict[Case, Outcome]) -> None:
+    if is_function(cases[0].values):
+        for case in cases:
+            _check_function(case, outcomes[case])
+        return
     at = checkable(cases[0])
     for case in cases:
         judgement = judgement_of(case, at)
@@ -272,19 +347,7 @@ def _check(cases: list[Case], outcomes: dict[Case, Outcome]) -> None:
             continue
         cures = cures_for(case, at, judgement)
         outcome.values.update(
-            cause=judgement.causes[0].name if judgement.causes else None,
-            causes="; ".join(map(str, judgement.causes)) or None,
-            cures="; ".join(cures.found) or None,
-            no_cures="; ".join(cures.failed) or None,
-            gradient_error=judgement.gradient_error,
-            rule_error=judgement.rule_error,
-            noise=judgement.noise,
-            excess=judgement.excess,
-            worst_parameter=judgement.worst_parameter,
-            parameters=judgement.parameters,
-            disagreeing=judgement.disagreeing,
-            touched=judgement.touched,
-            crossed=judgement.crossed,
+            cures="; ".join(cures.found) or None, no_cures="; ".join(cures.failed) or None, **_told(judgement)
         )
         planted = components.fault(case.values)
         if planted.cause:
@@ -297,6 +360,23 @@ def _check(cases: list[Case], outcomes: dict[Case, Outcome]) -> None:
             outcome.values.update(rivals_of(rule_of(case), at.own))
         if case["check.evidence"]:
             outcome.curves.update(evidence_of(rule_of(case), at.own))
+
+
+def _told(judgement: Judgement) -> dict[str, Any]:
+    """The columns that say why."""
+    return {
+        "cause": judgement.causes[0].name if judgement.causes else None,
+        "causes": "; ".join(map(str, judgement.causes)) or None,
+        "gradient_error": judgement.gradient_error,
+        "rule_error": judgement.rule_error,
+        "noise": judgement.noise,
+        "excess": judgement.excess,
+        "worst_parameter": judgement.worst_parameter,
+        "parameters": judgement.parameters,
+        "disagreeing": judgement.disagreeing,
+        "touched": judgement.touched,
+        "crossed": judgement.crossed,
+    }
 
 
 def _fault_size(case: Case, at: Checkable) -> float | None:

@@ -47,6 +47,7 @@ class FunctionJudgement(Judgement):
         notes: what is odd about the function.
         measured: per parameter; None for a check along directions.
         analytic: the gradient under test, flat.
+        loss: its value.
     """
 
     evaluations: int = 0
@@ -55,6 +56,7 @@ class FunctionJudgement(Judgement):
     notes: tuple[str, ...] = ()
     measured: Measured | None = None
     analytic: Array | None = None
+    loss: float = float("nan")
 
 
 def judge_function(
@@ -82,7 +84,7 @@ def judge_function(
         function.check_arguments()
         value, again = function.at(function.start), function.at(function.start)
         analytic, repeated = function.gradient(), function.gradient()
-        size, judged = function.layout.size, _Judged(function, analytic)
+        size, judged = function.layout.size, _Judged(function, value, analytic)
         if not _equal(value, again):
             return judged.by(
                 v.NOT_DETERMINISTIC, [Cause("not deterministic", f"the loss: {value!r}, {again!r}")]
@@ -115,8 +117,8 @@ def _equal(a: Any, b: Any) -> bool:
 class _Judged:
     """Puts a judgement together for one function."""
 
-    def __init__(self, function: Function, analytic: Array) -> None:
-        self.function, self.analytic = function, analytic
+    def __init__(self, function: Function, value: Any, analytic: Array) -> None:
+        self.function, self.value, self.analytic = function, float(value), analytic
 
     def by(self, verdict: Verdict, causes: Sequence[Cause], **known: Any) -> FunctionJudgement:
         blank: dict[str, Any] = {
@@ -131,6 +133,7 @@ class _Judged:
             evaluations=self.function.evaluations,
             notes=tuple(self.function.notes),
             analytic=self.analytic,
+            loss=self.value,
         )
 
 
@@ -201,11 +204,8 @@ def _causes(judged: _Judged, m: Measured, wrong: NDArray[np.bool_], gap: Array) 
 
 
 def _told(found: list[tuple[str, str, str, float, float]], tensors: int) -> list[Cause]:
-    if (
-        len(found) > 1
-        and len(found) == tensors
-        and len({(name, detail) for _, name, detail, *_ in found}) == 1
-    ):
+    kinds = {(name, detail) for _, name, detail, *_ in found}
+    if len(found) > 1 and len(found) == tensors and len(kinds) == 1 and found[0][1] != "entries":
         _, name, detail, *_ = found[0]
         return [Cause(name, f"{detail}, everywhere", (), sum(f[3] for f in found), 1.0)]
     causes = [
