@@ -16,8 +16,10 @@ from threadpoolctl import threadpool_limits
 from backproof.differences import NumericLayer
 from backproof.differences.kinks import KinkEvent, kink_distances, kink_events, safe_steps
 from backproof.network.arrays import Array
+from backproof.sweeps import components
 from backproof.sweeps.cures import Cures
 from backproof.sweeps.grid import Cell
+from backproof.sweeps.settings import TARGET
 from backproof.sweeps.work import (
     Checkable,
     checkable,
@@ -28,6 +30,7 @@ from backproof.sweeps.work import (
 )
 from backproof.training import Run
 from backproof.verdicts import VERDICTS, Judgement, Verdict
+from backproof.verdicts.component import examine
 from backproof.verdicts.evidence import evidence_of
 from backproof.verdicts.verdict import AGREEING, NOT_CHECKED
 
@@ -118,9 +121,24 @@ def show(finding: Finding, cell: Cell, console: Console) -> None:
         _show_cures(finding.cures, console)
         _show_tensors(finding, judgement, console)
     _show_evidence(finding, console)
+    _show_components(cell, console)
     if finding.run:
         _show_run(finding.run, console)
     console.print(f"\n{escape(cell.command)}", style="dim")
+
+
+def _show_components(cell: Cell, console: Console) -> None:
+    """What an examination of the activations says that are not the package's own."""
+    s = cell.case.values
+    for group in ("activation", "output"):
+        target = s.get(f"{group}.{TARGET}")
+        if group not in s or (isinstance(target, str) and target.startswith("backproof.")):
+            continue
+        if group == "output" and s["output"] == s.get("activation"):
+            continue
+        console.print(f"\n[bold]{group}={escape(str(s[group]))}[/bold] alone")
+        for found in examine(components.component(s, group)):
+            console.print(f"  {'✓' if found.right else '!'} {found.what}: {escape(found.says)}")
 
 
 def _show_causes(judgement: Judgement, console: Console) -> None:

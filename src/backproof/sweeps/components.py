@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from hashlib import blake2b
 from pathlib import Path
 from pkgutil import resolve_name
@@ -19,6 +19,7 @@ from backproof.network.clipping import Clip
 from backproof.network.faults import Fault
 from backproof.network.losses import Loss
 from backproof.network.rules import Delta
+from backproof.sweeps.own import VALUE, from_formula, from_python, is_value_of_z
 from backproof.sweeps.settings import TARGET, ConfigurationError, Settings, Value, is_public, nearest
 from backproof.training.optimisers import Optimiser
 
@@ -65,28 +66,50 @@ def component(settings: Settings, group: str) -> Any:
         ConfigurationError: if its target cannot be found or refuses its parameters.
     """
     target = settings.get(f"{group}.{TARGET}")
+    if target is None and _is_formula(settings, group):
+        return _of_formula(group, str(settings[group]), parameters(settings, group))
     if not isinstance(target, str):
         raise ConfigurationError(
             f"{group}={settings.get(group)}: its file needs a `{TARGET}:` that names code"
         )
     given = parameters(settings, group)
-    built = _build(group, target, given, tuple(type(v) for _, v in given))
+    built = _build(group, str(settings[group]), target, given, tuple(type(v) for _, v in given))
     if not isinstance(built, RECORDS[group]):
         wanted = " or ".join(kind.__name__ for kind in RECORDS[group])
         raise ConfigurationError(f"{group}.{TARGET}: {target} must give {wanted}; not {type(built).__name__}")
     return built
 
 
+FUNCTIONS = ("activation", "output")
+"""Groups whose choices may be an expression, a function of an array, or any object that has a `value`."""
+
+
+def _is_formula(settings: Settings, group: str) -> bool:
+    return group in FUNCTIONS and isinstance(settings.get(f"{group}.{VALUE}"), str)
+
+
 @cache
-def _build(group: str, target: str, given: Parameters, _kinds: tuple[type, ...]) -> Any:
+def _of_formula(group: str, name: str, given: Parameters) -> Any:
+    return from_formula(group, name, dict(given))
+
+
+@cache
+def _build(group: str, name: str, target: str, given: Parameters, _kinds: tuple[type, ...]) -> Any:
     found = find(group, target)
+    if group in FUNCTIONS and is_value_of_z(found, dict(given)):
+        _check_signature(group, found, given, skip=tuple(inspect.signature(found).parameters)[:1])
+        return from_python(group, name, partial(found, **dict(given)) if given else found)
     if not callable(found):
         if given:
             raise ConfigurationError(f"{group}.{given[0][0]}: {target} takes no parameters")
         return found
     _check_signature(group, found, given, skip=())
     try:
-        return found(**dict(given))
+        made = found(**dict(given))
+        strange = group in FUNCTIONS and not isinstance(made, RECORDS[group]) and hasattr(made, "value")
+        return from_python(group, name, made) if strange else made
+    except ConfigurationError:
+        raise
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"{group}: {error}") from error
     except Exception as error:  # somebody's own code
@@ -144,6 +167,11 @@ def as_declared(settings: Settings) -> Settings:
         for name, value in parameters(settings, group):
             if declared.get(name) == "float" and isinstance(value, int) and not isinstance(value, bool):
                 found[f"{group}.{name}"] = float(value)
+    for group in FUNCTIONS:
+        if _is_formula(settings, group):
+            for name, value in parameters(settings, group):
+                if isinstance(value, int) and not isinstance(value, bool):
+                    found[f"{group}.{name}"] = float(value)
     return found
 
 

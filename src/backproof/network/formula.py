@@ -1,0 +1,196 @@
+"""An activation from an expression in z, `z * tanh(log1p(exp(z)))`, its derivative found by SymPy.
+
+The expression is read by a grammar of its own, arithmetic and a few functions; nothing of it is executed.
+Its functions keep their digits where a textbook's formula would lose them: 1 − tanh² is never formed.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from backproof.network.activations import sigmoid, softplus
+from backproof.network.arrays import Array, magnitude, positive_part
+
+VARIABLE = "z"
+
+WIDER: dict[type[np.floating[Any]], type[np.floating[Any]]] = {
+    np.float16: np.float32,
+    np.float32: np.float64,
+    np.float64: np.longdouble,
+}
+"""The precision in which a value is worked out again that overflows on the way."""
+
+
+def _sech2(x: Array) -> Array:
+    e = np.exp(-2 * magnitude(x))
+    return np.asarray(4 * e / (1 + e) ** 2)
+
+
+def _where(condition: Any, x: Any, y: Any) -> Array:
+    return np.asarray(np.where(condition, x, y))
+
+
+NUMERIC: dict[str, Callable[..., Any]] = {
+    "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sqrt": np.sqrt,
+    "sin": np.sin, "cos": np.cos, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "arctan": np.arctan,
+    "sigmoid": sigmoid, "softplus": softplus, "sech2": _sech2,
+    "abs": magnitude, "positive_part": positive_part, "sign": np.sign, "step": lambda x: np.heaviside(x, 0.5),
+    "where": _where,
+}  # fmt: skip
+"""The functions of an expression; `maximum(x, y)` and `minimum(x, y)` beside them."""
+
+ARGUMENTS = {"where": 3, "maximum": 2, "minimum": 2}
+NAMES = tuple(sorted({*NUMERIC, *ARGUMENTS} - {"sech2", "step", "positive_part"}))
+CONSTANTS = {"pi": "pi", "e": "E"}
+
+OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Pow: operator.pow, ast.USub: operator.neg, ast.UAdd: operator.pos,
+    ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le,
+}  # fmt: skip
+
+
+@cache
+def _symbolic() -> dict[str, Any]:
+    """SymPy's counterpart of each function, with a derivative that is formed of these functions again."""
+    import sympy as sp
+
+    def function(name: str, slope: Callable[..., Any]) -> Any:
+        def fdiff(self: Any, _argument: int = 1) -> Any:
+            return slope(self.args[0])
+
+        return type(name, (sp.Function,), {"fdiff": fdiff})
+
+    made: dict[str, Any] = {"exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "sin": sp.sin, "cos": sp.cos}
+    made["sinh"], made["cosh"] = sp.sinh, sp.cosh
+    made["step"] = function("step", lambda _x: sp.Integer(0))
+    made["sign"] = function("sign", lambda _x: sp.Integer(0))
+    made["sech2"] = function("sech2", lambda x: -2 * made["tanh"](x) * made["sech2"](x))
+    made["tanh"] = function("tanh", made["sech2"])
+    made["sigmoid"] = function("sigmoid", lambda x: made["sigmoid"](x) * made["sigmoid"](-x))
+    made["softplus"] = function("softplus", made["sigmoid"])
+    made["expm1"] = function("expm1", sp.exp)
+    made["log1p"] = function("log1p", lambda x: 1 / (1 + x))
+    made["arctan"] = function("arctan", lambda x: 1 / (1 + x**2))
+    made["abs"] = function("abs", made["sign"])
+    made["positive_part"] = function("positive_part", made["step"])
+    return made
+
+
+def _where_symbolic(condition: Any, x: Any, y: Any) -> Any:
+    import sympy as sp
+
+    return sp.Piecewise((x, condition), (y, True))
+
+
+class Formula:
+    """An expression in z and named parameters: as a function of arrays, and its derivative.
+
+    Raises:
+        ValueError: in one line, if the expression is none.
+    """
+
+    def __init__(self, text: str, parameters: Mapping[str, float]) -> None:
+        self.text, self.parameters = text, dict(parameters)
+        try:
+            tree = ast.parse(text, mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise ValueError(f"'{text}' is no expression ({type(error).__name__})") from error
+        import sympy as sp
+
+        self.variable = sp.Symbol(VARIABLE, real=True)
+        self.expression = self._read(tree)
+
+    def _read(self, node: ast.AST) -> Any:
+        import sympy as sp
+
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            return sp.Integer(node.value) if type(node.value) is int else sp.Float(repr(node.value), 17)
+        if isinstance(node, ast.Name):
+            return self._name(node.id)
+        if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+            return OPERATORS[type(node.op)](self._read(node.left), self._read(node.right))
+        if isinstance(node, ast.UnaryOp) and type(node.op) in OPERATORS:
+            return OPERATORS[type(node.op)](self._read(node.operand))
+        if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in OPERATORS:
+            return OPERATORS[type(node.ops[0])](self._read(node.left), self._read(node.comparators[0]))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+            return self._call(node.func.id, [self._read(a) for a in node.args])
+        raise ValueError(f"'{ast.unparse(node)}' is no part of an expression in {VARIABLE}")
+
+    def _name(self, name: str) -> Any:
+        import sympy as sp
+
+        if name == VARIABLE:
+            return self.variable
+        if name in self.parameters:
+            value = self.parameters[name]
+            return sp.Integer(value) if isinstance(value, int) else sp.Float(repr(value), 17)
+        if name in CONSTANTS:
+            return getattr(sp, CONSTANTS[name])
+        known = ", ".join([VARIABLE, *self.parameters, *CONSTANTS])
+        raise ValueError(f"'{name}' is unknown in '{self.text}'; names are {known}")
+
+    def _call(self, name: str, given: list[Any]) -> Any:
+        if name not in NAMES:
+            raise ValueError(f"'{name}' is no function that is known; those are {', '.join(NAMES)}")
+        if len(given) != ARGUMENTS.get(name, 1):
+            raise ValueError(f"{name} takes {ARGUMENTS.get(name, 1)} arguments; not {len(given)}")
+        functions = _symbolic()
+        if name == "where":
+            return _where_symbolic(*given)
+        if name == "maximum":
+            return given[1] + functions["positive_part"](given[0] - given[1])
+        if name == "minimum":
+            return given[1] - functions["positive_part"](given[1] - given[0])
+        (x,) = given
+        if name == "log1p" and getattr(x, "func", None) == functions["exp"]:
+            return functions["softplus"](x.args[0])  # exp(z) overflows where log1p of it is z
+        return functions[name](x)
+
+    def value(self) -> Callable[[Array], Array]:
+        """The function of an array, in the array's precision."""
+        return _Evaluated(self.text, tuple(self.parameters.items()), derivative=False)
+
+    def slope(self) -> Callable[[Array], Array]:
+        """Its derivative; at a kink, some number."""
+        return _Evaluated(self.text, tuple(self.parameters.items()), derivative=True)
+
+
+@dataclass(frozen=True)
+class _Evaluated:
+    """A formula that can be sent to another process: it is compiled there anew."""
+
+    text: str
+    parameters: tuple[tuple[str, float], ...]
+    derivative: bool
+
+    def __call__(self, z: Array) -> Array:
+        program = _program(self.text, self.parameters, self.derivative)
+        with np.errstate(all="ignore"):
+            found = np.broadcast_to(np.asarray(program(z), z.dtype), z.shape).copy()
+            wider = WIDER.get(z.dtype.type)
+            lost = ~np.isfinite(found) & np.isfinite(z)
+            if wider is not None and lost.any():  # exp(z)/(1 + exp(z)) overflows on the way to 1
+                found[lost] = self(z[lost].astype(wider)).astype(z.dtype)
+        return found
+
+
+@cache
+def _program(
+    text: str, parameters: tuple[tuple[str, float], ...], derivative: bool
+) -> Callable[[Array], Any]:
+    """The expression, or its derivative, as a program over NumPy's functions."""
+    import sympy as sp
+
+    formula = Formula(text, dict(parameters))
+    found = formula.expression.diff(formula.variable) if derivative else formula.expression
+    made: Callable[[Array], Any] = sp.lambdify(formula.variable, found, modules=[NUMERIC, "numpy"])
+    return made

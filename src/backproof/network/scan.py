@@ -1,0 +1,92 @@
+"""Where a function's slope jumps, found by looking: for activations that do not declare their kinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from backproof.network.activations import Kink
+from backproof.network.arrays import Array, Interval
+
+FARTHEST = 32.0
+"""Kinks are looked for between this and its negative."""
+
+CELLS = 1 << 14
+"""Pieces into which that is cut; two kinks within one of them are found as one."""
+
+JUMP = 1e-5
+"""Jumps of the slope below this, relative to the slopes around, are not seen."""
+
+
+def find_kinks(value: Callable[[Array], Array]) -> tuple[Kink, ...]:
+    """The kinks of a function of float64, in ascending order.
+
+    Between pieces of width w the slope changes by J at a kink, by w·f'' where f is smooth. Pieces where it
+    changes by more than around are narrowed down until the change is gone, or the kink is found.
+
+    Raises:
+        ValueError: if the function itself jumps.
+    """
+    # An odd offset, so that kinks at round numbers lie inside of pieces.
+    edges = np.linspace(-FARTHEST, FARTHEST, CELLS + 1) + FARTHEST / CELLS * 0.37
+    found: list[Kink] = []
+    with np.errstate(all="ignore"):
+        y = value(edges)
+        width = edges[1] - edges[0]
+        slopes = np.diff(y) / width
+        bend = np.abs(np.diff(slopes))
+        typical = np.maximum(np.abs(slopes[1:]), np.abs(slopes[:-1])) + JUMP
+        around = np.minimum(np.roll(bend, 2), np.roll(bend, -2))
+        suspects = np.flatnonzero(np.isfinite(bend) & (bend > JUMP * typical) & (bend > 4 * around))
+    for i in suspects:
+        kink = _within(value, float(edges[i]), float(edges[i + 2]))
+        if kink is not None and not (found and abs(found[-1].at - kink.at) < width):
+            found.append(kink)
+    return tuple(found)
+
+
+def _within(value: Callable[[Array], Array], low: float, high: float) -> Kink | None:
+    """The kink between two points: where the lines through both sides meet, made more exact step by step."""
+    left = right = at = 0.0
+    for _ in range(40):
+        span = high - low
+        points = np.array([low - span / 2, low - span / 4, low, high, high + span / 4, high + span / 2])
+        y = value(points)
+        left, right = (y[2] - y[0]) / (points[2] - points[0]), (y[5] - y[3]) / (points[5] - points[3])
+        bends = abs(right - left)
+        if bends <= JUMP * max(abs(left), abs(right), 1e-3):
+            return None  # it closes up as the points come nearer to each other: no kink
+        at = float((y[3] - y[2] + left * low - right * high) / (left - right))
+        if not low <= at <= high:
+            if abs((y[3] - y[2]) / span) > 4 * max(abs(left), abs(right)) and span < 1e-6:
+                raise ValueError(f"the value jumps near z = {low:.6g}")
+            at = (low + high) / 2
+        shorter = span / 8
+        low, high = at - shorter, at + shorter
+        if span < 1e-7:
+            break
+    near = round(at, 6)
+    if abs(at - near) < 1e-7:
+        at = float(near) + 0.0
+    h = 2.0**-20
+    y = value(np.array([at - 2 * h, at - h, at, at + h, at + 2 * h]))
+    left, right = (3 * y[2] - 4 * y[1] + y[0]) / (2 * h), (-3 * y[2] + 4 * y[3] - y[4]) / (2 * h)
+    return Kink(at, _neat(float(left)), _neat(float(right)))
+
+
+def _neat(slope: float) -> float:
+    near = round(slope, 8)
+    return near + 0.0 if abs(slope - near) < 1e-9 else slope
+
+
+def find_range(value: Callable[[Array], Array]) -> Interval:
+    """Where the values lie, as far as a scan tells: an end that still moves far out is infinite."""
+    with np.errstate(all="ignore"):
+        z = np.concatenate([np.linspace(-FARTHEST, FARTHEST, CELLS + 1), [-1e4, -1e3, 1e3, 1e4]])
+        y = value(z)
+    y = y[np.isfinite(y)]
+    if not len(y):
+        return Interval(-np.inf, np.inf)
+    low, high = float(y.min()), float(y.max())
+    return Interval(-np.inf if low < -100 else low, np.inf if high > 100 else high)

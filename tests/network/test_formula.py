@@ -1,0 +1,82 @@
+"""Expressions: their values and derivatives against JAX, and what is no expression."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from backproof.network.activations import ACTIVATIONS
+from backproof.network.arrays import PRECISIONS
+from backproof.network.formula import Formula
+from backproof.network.scan import find_kinks, find_range
+
+CASES = {
+    "z * tanh(log1p(exp(z)))": lambda z: z * jnp.tanh(jax.nn.softplus(z)),
+    "z * sigmoid(beta * z)": lambda z: z * jax.nn.sigmoid(0.5 * z),
+    "maximum(z, beta * z)": lambda z: jnp.maximum(z, 0.5 * z),
+    "minimum(maximum(z + 3, 0), 6) / 6 * z": lambda z: jnp.clip(z + 3, 0, 6) / 6 * z,
+    "where(z > 0, z, expm1(z))": lambda z: jnp.where(z > 0, z, jnp.expm1(z)),
+    "z / (1 + abs(z))": lambda z: z / (1 + jnp.abs(z)),
+    "exp(-z**2) + sin(z) * cos(2 * z)": lambda z: jnp.exp(-(z**2)) + jnp.sin(z) * jnp.cos(2 * z),
+    "arctan(z) + sinh(z / 9) - cosh(z) + sqrt(z**2 + 1)": lambda z: (
+        jnp.arctan(z) + jnp.sinh(z / 9) - jnp.cosh(z) + jnp.sqrt(z**2 + 1)
+    ),
+    "log(1 + exp(z)) - softplus(-z) + sign(z)": lambda z: z + jnp.sign(z),
+    "pi * z + e": lambda z: jnp.pi * z + jnp.e,
+}
+Z = np.linspace(-9, 9, 241) + 0.0117
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_value_and_derivative_are_those_of_jax(text):
+    formula = Formula(text, {"beta": 0.5})
+    np.testing.assert_allclose(formula.value()(Z), CASES[text](Z), rtol=1e-13, atol=1e-13)
+    slope = jax.vmap(jax.grad(CASES[text]))(Z)
+    np.testing.assert_allclose(formula.slope()(Z), slope, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS.values(), ids=lambda d: d.__name__)
+def test_no_overflow_on_the_way_and_no_other_precision(dtype):
+    formula = Formula("z * tanh(log1p(exp(z)))", {})
+    for z in (-1e4, -100, -20, 20, 100, 1e4):
+        value, slope = (f(np.array([z], dtype)) for f in (formula.value(), formula.slope()))
+        assert value.dtype == slope.dtype == dtype
+        np.testing.assert_allclose([value[0], slope[0]], [max(z, 0), z > 0], atol=1e-2, rtol=1e-3)
+
+
+def test_a_constant_is_an_array():
+    assert Formula("beta", {"beta": 2.0}).value()(Z).shape == Formula("z", {}).slope()(Z).shape == Z.shape
+
+
+@pytest.mark.parametrize("text", [
+    "z +", "__import__('os')", "foo(z)", "z.real", "y * z", "max(z)", "[z]", "lambda z: z", "maximum(z)",
+    "'a'", "z if z else 1", "(z := 1)", "z; z", "exp(z, z)", "exp(x=z)", "True", "1j * z", "()", "",
+])  # fmt: skip
+def test_what_is_no_expression(text):
+    with pytest.raises(ValueError, match=r"\w") as error:
+        Formula(text, {})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_a_scan_finds_the_kinks_and_range_that_are_declared(name):
+    activation = ACTIVATIONS[name]
+    found = find_kinks(activation.value)
+    assert [k.at for k in found] == [k.at for k in activation.kinks]
+    for mine, declared in zip(found, activation.kinks, strict=True):
+        np.testing.assert_allclose([mine.left, mine.right], [declared.left, declared.right], atol=1e-8)
+    limits = find_range(activation.value)
+    for mine, declared in ((limits.low, activation.range.low), (limits.high, activation.range.high)):
+        assert mine == pytest.approx(declared, abs=1e-3) or name == "leaky_relu"
+
+
+def test_kinks_between_the_pieces_of_the_scan():
+    where = np.array([-3.14159, -0.777, 0.123456, 1 / 3, 7.25])
+    found = find_kinks(lambda z: np.abs(z[:, None] - where).sum(axis=1))
+    np.testing.assert_allclose([k.at for k in found], where, atol=1e-6)
+    np.testing.assert_allclose([k.right - k.left for k in found], 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.sin, np.exp, lambda z: np.sin(30 * z), lambda z: z**3, np.sinh])
+def test_smooth_functions_have_no_kinks(value):
+    assert find_kinks(value) == ()
