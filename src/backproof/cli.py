@@ -142,6 +142,11 @@ def of_function(override: str) -> str:
     return re.sub(r"^(subject\.[A-Za-z]\w*=)", r"++\1", override)
 
 
+def as_typed(override: str) -> str:
+    """The same without that mark."""
+    return re.sub(r"^\+\+(?=subject\.)", "", override)
+
+
 def _flags_first(command: str, rest: Sequence[str]) -> list[str]:
     """The same arguments, overrides last: argparse takes them in one piece only.
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from backproof import paths
-from backproof.cli import of_function
+from backproof.cli import as_typed, of_function
 from backproof.differences.function import FunctionError
 from backproof.progress import progress
 from backproof.sweeps import experiment as experiments
@@ -288,7 +288,7 @@ def _describe(
 ) -> None:
     """Keep with the results what they are results of."""
     about = {
-        **provenance(shlex.join([*sys.argv[0].split(), *sys.argv[1:]])),
+        **provenance(shlex.join([*sys.argv[0].split(), *map(as_typed, sys.argv[1:])])),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
     content = {"name": request.name or request.experiment, **(experiment.content if experiment else {})}

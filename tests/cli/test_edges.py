@@ -27,7 +27,7 @@ def own(here, monkeypatch):
         monkeypatch.delitem(sys.modules, "mine", raising=False)
         from backproof.sweeps import components
 
-        for cached in (components._find, components._build, components._digest):
+        for cached in (components.find, components._build, components._digest):
             cached.cache_clear()  # as a new process has it
 
     return write

@@ -12,7 +12,7 @@ from backproof import paths
 from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS, OUTPUTS
 from backproof.network.faults import FAULTS, Setting
-from backproof.sweeps.components import _find
+from backproof.sweeps.components import find
 
 SAMPLES, WIDTHS = 6, (6, 6)
 L2 = 0.1
@@ -281,7 +281,7 @@ def test_each_fault_has_a_file_and_each_file_a_fault():
     files = {path.stem: yaml.safe_load(path.read_text()) for path in Path(paths.conf() / "fault").glob("*")}
     assert set(files) == set(FAULTS)
     for name, content in files.items():
-        assert _find("fault", content["_target_"]) is FAULTS[name]
+        assert find("fault", content["_target_"]) is FAULTS[name]
 
 
 def test_there_are_at_least_25_and_each_names_its_cause():

@@ -128,11 +128,11 @@ def move(function: Function, indices: Index, steps: Array) -> Central:
     function.rest()
     start = function.start
     h = steps.astype(start.dtype)
-    for k, (i, above, below) in enumerate(
-        zip(indices.tolist(), start[indices] + h, start[indices] - h, strict=True)
-    ):
-        up[k] = function.beside(i, above)
-        down[k] = function.beside(i, below)
+    ends = zip(indices.tolist(), start[indices] + h, start[indices] - h, strict=True)
+    with np.errstate(all="ignore"):
+        for k, (i, above, below) in enumerate(ends):
+            up[k] = function.beside(i, above)
+            down[k] = function.beside(i, below)
     return up, down
 
 

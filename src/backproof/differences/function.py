@@ -120,8 +120,8 @@ Loss = Callable[..., Any]
 class Function:
     """A loss from outside as a function of a vector, and its gradient.
 
-    Give `f` and `df`, or `f_df` alone, which returns both. `evaluations` and `gradients` count calls; `notes`
-    are remarks on what the function does that is odd but can be lived with.
+    Whoever evaluates it sees to NumPy's warnings. Give `f` and `df`, or `f_df` alone, which returns both.
+    `evaluations` and `gradients` count calls; `notes` are remarks on what is odd but can be lived with.
     """
 
     def __init__(
@@ -194,16 +194,14 @@ class Function:
 
     def _call(self, function: Callable[..., Any]) -> Any:
         try:
-            with np.errstate(all="ignore"):
-                return function(self._w, *self.args)
+            return function(self._w, *self.args)
         except FunctionError:
             raise
         except Exception as error:
             raise FunctionError(f"{raised_at(error, function)}: raises {told(error)}") from error
 
     def _number(self, found: Any, function: Callable[..., Any]) -> float | np.longdouble:
-        kind = type(found)
-        if kind is float:
+        if type(found) is self.dtype.type:  # as it should be, thousands of times
             return found  # type: ignore[no-any-return]
         array = np.asarray(found)
         if array.dtype == object or array.dtype.kind not in "fiubc":
@@ -218,7 +216,7 @@ class Function:
             raise FunctionError(
                 f"{place(function)}: the loss is a whole number ({array.dtype}), which has no derivative"
             )
-        if np.finfo(array.dtype).eps > np.finfo(self.dtype).eps:
+        if type(found) is not float and np.finfo(array.dtype).eps > np.finfo(self.dtype).eps:
             self.note(f"{place(function)}: the loss is {array.dtype} although W is {self.dtype}")
         return np.longdouble(array.reshape(())) if array.dtype == np.longdouble else float(array.reshape(()))
 

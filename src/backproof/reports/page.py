@@ -155,7 +155,8 @@ def _constants(cells: pd.DataFrame) -> dict[str, str]:
 
 def _table(cells: pd.DataFrame) -> dict[str, Any]:
     """The table of cells by columns; a column of few distinct values as codes into a list of them."""
-    first = [*FIRST, *varying(cells), *KEY_RESULTS]
+    # What no cell has, like accuracy where nothing was trained, stands at the end.
+    first = [c for c in (*FIRST, *varying(cells), *KEY_RESULTS) if c == "verdict" or cells[c].notna().any()]
     rest = [c for c in cells.columns if c not in first and c not in axes_of(cells)]
     columns = []
     for name in [*first, *rest]:

@@ -56,9 +56,15 @@ def structure_of(tensor: Tensor, others: Sequence[Tensor]) -> tuple[str, str] | 
         if tensor.explained(candidate):
             return name, detail
     rest = tensor.numeric - tensor.project(a)
-    share = _factor(tensor.project(tensor.theta), rest)
-    if share is not None and len(tensor.numeric) > 1 and tensor.explained(a + share * tensor.theta):
-        return "regulariser", f"{_shown(share)} times the parameter is left out"
+    for term, what in ((tensor.theta, "the parameter"), (np.sign(tensor.theta), "the parameter's sign")):
+        share = _factor(tensor.project(term), rest)
+        if share is not None and len(rest) > 1 and tensor.explained(a + share * term):
+            return "regulariser", f"{_shown(share)} times {what} is left out"
+    if len(rest) > 2:  # both at once: the loss scaled, the regulariser not
+        terms = np.stack([tensor.project(a), tensor.project(tensor.theta)], axis=1).astype(float)
+        (factor, share), *_ = np.linalg.lstsq(terms, tensor.numeric.astype(float), rcond=None)
+        if factor and tensor.explained(factor * a + share * tensor.theta, max(1.0, abs(factor))):
+            return "scale", f"the gradient is {_shown(1 / factor)} times the right one, but for a regulariser"
     return None
 
 
@@ -75,6 +81,8 @@ def _rearranged(tensor: Tensor, others: Sequence[Tensor]) -> Iterator[tuple[str,
             for shift in (1, -1):
                 rolled = np.roll(a, -shift, axis).ravel()
                 yield "shifted", f"the entries along axis {axis} are shifted by {shift}", rolled
+    if len(tensor.shape) > 1 and min(tensor.shape) > 1:
+        yield "reversed", "the order along all axes is reversed", np.flip(a).ravel()
     for other in others:
         if other.name != tensor.name and other.shape == tensor.shape and np.isfinite(other.analytic).all():
             yield "exchanged", f"it is in the place of {other.name}", other.analytic

@@ -1,0 +1,73 @@
+"""The examples of the README: a user's folder outside the package, with the commands that stand there."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+EXAMPLES = Path(__file__).parent / "examples"
+README = (EXAMPLES.parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return shutil.copytree(EXAMPLES, tmp_path / "mine")
+
+
+def commands(word):
+    """Commands of the README in which a word stands, as somebody would type them."""
+    lines = (line.partition("  #")[0] for line in README.splitlines())
+    found = [line for line in lines if line.startswith("backproof ") and word in line]
+    assert found, word
+    return [shlex.split(line)[1:] for line in found]
+
+
+def table(folder, word):
+    (arguments,) = commands(word)
+    done = subprocess.run(
+        [sys.executable, "-m", "backproof", *arguments], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (name,) = (a.removeprefix("name=") for a in arguments if a.startswith("name="))
+    return pd.read_csv(folder / "results" / name / "cells.csv")
+
+
+def test_an_activation_in_yaml_alone_and_one_in_python(folder):
+    cells = table(folder, "activation=mish,snake")
+    assert set(cells["activation"]) == {"mish", "snake", "relu"}
+    assert set(cells["verdict"]) <= {"agrees", "valid subgradient"}
+    assert (folder / "results" / "smooth" / "report.html").is_file()
+
+
+def test_a_network_by_hand_with_the_mistake_of_the_puzzle(folder):
+    cells = table(folder, "subject=puzzle")
+    verdicts = cells.groupby("subject.output")["verdict"].unique()
+    assert list(verdicts["relu"]) == ["wrong rule"]
+    assert list(verdicts["sigmoid"]) == ["agrees"]
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_a_derivative_of_ones_own_in_a_library(folder, library):
+    pytest.importorskip(library)
+    cells = table(folder, f"subject={library}").set_index("subject.own")
+    assert cells.loc[True, "verdict"] == "wrong rule"
+    assert "1/2 times the right one" in cells.loc[True, "causes"]
+    assert cells.loc[False, "verdict"] == "agrees"
+
+
+def test_a_test_suite_of_ones_own(folder):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"]
+    assert subprocess.run(command, cwd=folder, capture_output=True).returncode == 0
+    (folder / "test_mine.py").write_text((folder / "test_mine.py").read_text().replace("sigmoid", "relu"))
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "wrong rule: The analytic gradient is not the gradient" in done.stdout
+
+
+@pytest.mark.parametrize("file", ["my_conf/activation/mish.yaml", "my_conf/subject/puzzle.yaml"])
+def test_the_readme_shows_the_files_as_they_are(file):
+    assert (EXAMPLES / file).read_text().strip() in README
