@@ -111,8 +111,9 @@ def run_hydra(command: str, rest: list[str]) -> int:
     from backproof import jobs
     from backproof.sweeps.settings import ConfigurationError
 
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # as `python -m` does it: a `_target_` may lie in the user's folder
+    for folder in (Path.cwd(), *_config_dirs(rest)[:-1]):
+        if str(folder.resolve()) not in sys.path:  # a `_target_` may lie in the user's folder
+            sys.path.append(str(folder.resolve()))
     options = [f"hydra.sweeper.command={command}"] if command != "sweep" else []
     own = [a for a in rest if a in OWN_FLAGS[command]]
     if own:

@@ -170,10 +170,7 @@ def check(request: Request, _launcher: Any = None) -> int:
         raise ConfigurationError(f"check takes one case; these arguments span {len(grid.cells)} (use sweep)")
     from backproof import terminal
 
-    folder = paths.results_folder(str(request.name or "check"))
-    if folder is None:
-        raise ConfigurationError(f"name: must be a folder name; not '{request.name}'")
-    cell = grid.cells[0]
+    folder, cell = _check_folder(request), grid.cells[0]
     if is_function(cell.case.values):
         return _check_function(cell, request)
     finding = terminal.find(cell)
@@ -194,10 +191,6 @@ def _check_function(cell: Cell, request: Request) -> int:
     """The same for somebody else's function."""
     from backproof.api import Check
 
-    if "plot" in request.flags:
-        raise ConfigurationError(
-            "--plot: draws the built-in network; backproof.check(…).plot() draws a function"
-        )
     try:
         function, judgement = judged_function(cell.case)
     except FunctionError as error:
@@ -208,7 +201,20 @@ def _check_function(cell: Cell, request: Request) -> int:
     else:
         out.print(escape(repr(found)))
         out.print(f"\n{escape(cell.command)}", style="dim")
+    if "plot" in request.flags:
+        folder = _check_folder(request)
+        folder.mkdir(parents=True, exist_ok=True)
+        found.parameters().to_csv(folder / "parameters.csv", index=False)
+        found.plot().savefig(folder / "check.svg")
+        err.print(f"written: {folder / 'check.svg'}\nwritten: {folder / 'parameters.csv'}")
     return OK if found.agrees else SOME_FAILED
+
+
+def _check_folder(request: Request) -> Path:
+    folder = paths.results_folder(str(request.name or "check"))
+    if folder is None:
+        raise ConfigurationError(f"name: must be a folder name; not '{request.name}'")
+    return folder
 
 
 def report(folder: Path) -> int:

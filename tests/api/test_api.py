@@ -117,6 +117,13 @@ def test_directions_find_locate_and_name_it_in_few_evaluations(fault, act):
     assert found.judgement.evaluations <= 400
 
 
+def test_where_many_entries_are_wrong_is_said_too():
+    given = start(features=40, hidden=60)
+    found = backproof.check(changed(*FAULTS["row"][:2]), *given, directions=True)
+    assert found.judgement.causes[0].detail.startswith("W[0]: many between W[0][")
+    assert found.judgement.evaluations <= 400
+
+
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("act", ["tanh", "relu"])
 def test_directions_agree_with_a_right_gradient(act, seed):

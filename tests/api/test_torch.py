@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import backproof
@@ -49,6 +53,30 @@ def test_a_module(dtype):
     assert not found.agrees
     wrong = {row.tensor for row in found.table().itertuples() if row.verdict != "agrees"}
     assert wrong == {"W['first.weight']", "W['first.bias']"}
+
+
+def test_a_module_as_the_subject_of_a_sweep(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self, hidden=3, wrong=False):\n"
+        "        super().__init__()\n"
+        "        self.a, self.b, self.wrong = torch.nn.Linear(2, hidden), torch.nn.Linear(hidden, 2), wrong\n"
+        "    def forward(self, x, t):\n"
+        "        h = torch.tanh(self.a(x))\n"
+        "        h = (h + h.detach()) / 2 if self.wrong else h\n"
+        "        return ((self.b(h) - t) ** 2).mean()\n"
+    )
+    axes = ["subject.wrong=false,true", "precision=float32,float64", "seed=0,1", "data=xor", "name=mine"]
+    command = [sys.executable, "-m", "backproof", "sweep", "-m", "subject=torch", "subject._target_=mine.Net"]
+    done = subprocess.run([*command, *axes], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    cells = pd.read_csv(tmp_path / "results" / "mine" / "cells.csv")
+    assert len(cells) == 8
+    assert (cells["verdict"] == cells["subject.wrong"].map({False: "agrees", True: "wrong rule"})).all()
+    wrong = cells.loc[cells["subject.wrong"], "causes"]
+    assert all("scale: W['a.weight']: the gradient is 1/2 times the right one" in text for text in wrong)
+    assert cells["loss_value"].round(4).nunique() == 2  # the seed's, the same in both precisions
 
 
 def test_numpy_arrays_and_parameters_without_a_part():

@@ -1,5 +1,6 @@
 """Somebody's f and df as the subject of a sweep: every keyword an axis, every mistake a row."""
 
+import json
 import shlex
 import subprocess
 import sys
@@ -217,3 +218,27 @@ def test_jax(folder):
     cells = swept(folder, *given, "subject.own=true,false")
     assert list(cells["verdict"]) == ["wrong rule", "agrees"]
     assert "0.666667 times the right one" in cells["causes"][0]
+
+
+def test_check_of_one_function(folder):
+    given = ("check", "subject=function", "subject._target_=mine.backprop", "subject.start=mine.start")
+    done = backproof(folder, *given, "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert told["verdict"] == "wrong rule"
+    assert [t["name"] for t in told["tensors"]] == ["W[0]", "W[1]"]
+    done = backproof(folder, *given, "subject.out=sigmoid", "--plot", "name=one")
+    assert done.returncode == 0
+    assert "agrees" in done.stdout
+    assert len(pd.read_csv(folder / "results" / "one" / "parameters.csv")) == told["parameters"]
+    assert (folder / "results" / "one" / "check.svg").is_file()
+    done = backproof(folder, "check", "subject=function", "subject._target_=mine.raises", "data=xor")
+    assert done.returncode == 2
+    assert "mine.py:34, raises: raises RuntimeError" in done.stderr
+
+
+def test_code_may_lie_in_the_configuration_folder(folder):
+    (folder / "mine.py").rename(folder / "my_conf" / "mine.py")
+    cells = swept(folder, "--config-dir", "my_conf", "subject=puzzle", "subject.out=sigmoid,relu", "seed=0,1")
+    assert len(cells) == 4
+    assert (cells["status"] == "ok").all()

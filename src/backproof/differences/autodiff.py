@@ -84,6 +84,17 @@ def torch_function(f: Any, w: Any, args: Sequence[Any]) -> Function:
     return Function(arrays, given, f=value, df=gradient)
 
 
+def torch_module(make: Callable[..., Any], seed: int, precision: str, **given: Any) -> Any:
+    """A module whose weights are drawn from a seed, in a precision."""
+    torch = library("torch")
+    dtype = getattr(torch, precision, None)
+    if dtype is None:
+        raise FunctionError(f"precision: PyTorch has no {precision}")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return make(**given).to(dtype)
+
+
 def jax_function(f: Callable[..., Any], w: Any, args: Sequence[Any]) -> Function:
     """f(W, *args) → a scalar; the gradient is what `jax.grad` makes, a `custom_vjp` inside it included.
 

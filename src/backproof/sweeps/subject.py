@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
-from backproof.differences.autodiff import EXTRAS, jax_function, torch_function
+from backproof.differences.autodiff import EXTRAS, jax_function, torch_function, torch_module
 from backproof.differences.function import Function, FunctionError, raised_at, told
 from backproof.network.initial import initial_weights
 from backproof.sweeps import components
@@ -68,7 +69,8 @@ def canonical_function(s: Settings) -> Settings:
                 )
     groups = ("subject", *PROBLEM) if s.get("subject.start") is None else ("subject",)
     kept = {k: v for k, v in s.items() if k in OWN or any(k == g or k.startswith(g + ".") for g in groups)}
-    if not any(name == "precision" for f in functions for name in _parameters(f)[0]) and len(groups) == 1:
+    precise = any("precision" in _parameters(f)[0] for f in functions) or _makes_module(functions[0], s)
+    if len(groups) == 1 and not precise:
         del kept["precision"]  # W's own says what it is
     for key in CODE:
         if isinstance(s.get(key), str):
@@ -87,10 +89,10 @@ def function_of(s: Settings) -> Function:
     target, *others = _functions(s)
     by, df = s[BY], others[0] if s.get("subject.df") is not None else None
     start = others[-1] if s.get("subject.start") is not None else None
-    if by == "torch" and inspect.isclass(target):
-        module = _called(target, _accepted(target, s))
+    if _makes_module(target, s):
         args = _arguments(_called(start, _accepted(start, s))) if start else _default_start(s)[1]
-        return torch_function(module, None, args)
+        seeded_module = partial(torch_module, target, cast(int, s["seed"]), str(s["precision"]))
+        return torch_function(_called(seeded_module, _accepted(target, s), target), None, args)
     if start is None:
         w, args = _default_start(s)
     else:
@@ -104,6 +106,11 @@ def function_of(s: Settings) -> Function:
     if df is None:
         return Function(w, args, f_df=f)
     return Function(w, args, f=f, df=_with_keywords(df, s))
+
+
+def _makes_module(target: Any, s: Settings) -> bool:
+    """Whether the target is a class of modules, whose parameters W then is."""
+    return s[BY] == "torch" and inspect.isclass(target)
 
 
 def _arguments(found: Any) -> tuple[Any, ...]:
@@ -156,11 +163,15 @@ def _with_keywords(function: Callable[..., Any], s: Settings) -> Callable[..., A
     return called
 
 
-def _called(function: Callable[..., Any], given: dict[str, Any]) -> Any:
+def _called(
+    function: Callable[..., Any], given: dict[str, Any], blamed: Callable[..., Any] | None = None
+) -> Any:
     try:
         return function(**given)
+    except FunctionError:
+        raise
     except Exception as error:
-        raise FunctionError(f"{raised_at(error, function)}: raises {told(error)}") from error
+        raise FunctionError(f"{raised_at(error, blamed or function)}: raises {told(error)}") from error
 
 
 def _default_start(s: Settings) -> tuple[Any, tuple[Any, ...]]:

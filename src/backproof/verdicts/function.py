@@ -357,5 +357,8 @@ def _entries_told(judged: _Judged, faults: list[Along], rest: list[Index]) -> st
         place = judged.function.layout.place(int(fault.subset[0]))
         told.append(f"{place} is {sign * fault.analytic[0]:.6g}, numeric {sign * fault.numeric[0]:.6g}")
     if rest:
-        told.append("very many" if sum(map(len, rest)) > len(faults) + 64 else "more beside")
+        first, last = min(int(r[0]) for r in rest), max(int(r[-1]) for r in rest)
+        told.append(
+            f"many between {judged.function.layout.place(first)} and {judged.function.layout.place(last)}"
+        )
     return "; ".join(told)

@@ -48,6 +48,8 @@ def structure_of(tensor: Tensor, others: Sequence[Tensor]) -> tuple[str, str] | 
     if (np.abs(tensor.numeric) <= tensor.budget).all():
         return "no effect", "the loss does not depend on it here, and the gradient is not zero"
     factor = _factor(tensor.project(a), tensor.numeric)
+    if factor is not None:
+        factor = _simplest(tensor, factor)
     if factor is not None and tensor.explained(factor * a, max(1.0, abs(factor))) and len(tensor.numeric) > 1:
         if abs(factor + 1) < 1e-3:
             return "sign", "the gradient is the negative of the right one"
@@ -96,6 +98,14 @@ def _factor(analytic: Array, numeric: Array) -> float | None:
     weights = analytic[large]
     found = float((weights * numeric[large]).sum() / (weights * weights).sum())
     return found if np.isfinite(found) and found != 0 else None
+
+
+def _simplest(tensor: Tensor, factor: float) -> float:
+    """The nearest whole number, or one over one, if the measurements allow it; else the factor."""
+    for plain in (float(round(factor)), 1 / round(1 / factor) if round(1 / factor) else 0.0):
+        if plain and tensor.explained(plain * tensor.analytic, max(1.0, abs(plain))):
+            return plain
+    return factor
 
 
 def _shown(factor: float) -> str:
