@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -211,7 +212,7 @@ def test_a_clip_that_flattens_the_loss():
 def test_every_precision(dtype):
     w = np.linspace(-2, 2, 21).astype(dtype)
     assert backproof.check(lambda w: ((w**3).sum(), 3 * w**2), w).agrees
-    assert not backproof.check(lambda w: ((w**3).sum(), dtype(3.3) * w**2), w).agrees
+    assert not backproof.check(lambda w: ((w**3).sum(), dtype(4) * w**2), w).agrees
 
 
 @pytest.mark.parametrize("kind", ["array", "list", "tuple", "dict"])
@@ -438,3 +439,64 @@ def test_sweep(tmp_path, monkeypatch):
         backproof.sweep(["activation=relo"])
     with pytest.raises(ConfigurationError, match="folder name"):
         backproof.sweep(given, name="../x")
+
+
+# --- networks with many kinks: no right gradient is called wrong
+
+
+def deep(w, x, t):
+    """A network of ReLUs with softmax, and its gradient."""
+    arrived, values = [], [x]
+    for weight, bias in zip(w[::2], w[1::2], strict=True):
+        arrived.append(values[-1] @ weight + bias)
+        values.append(relu(arrived[-1]))
+    e = np.exp(arrived[-1] - arrived[-1].max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    d, gradient = (p - t) / len(x), []
+    for k in range(len(arrived) - 1, -1, -1):
+        gradient = [values[k].T @ d, d.sum(axis=0), *gradient]
+        if k:
+            d = (d @ w[2 * k].T) * (arrived[k - 1] > 0)
+    return -(np.log(p) * t).sum() / len(x), gradient
+
+
+def deep_start(seed, widths, touched=False, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    w = []
+    for a, b in pairwise(widths):
+        w += [rng.normal(size=(a, b)) * np.sqrt(2 / a), rng.normal(size=b) * (0 if touched else 0.1)]
+    x, t = rng.normal(size=(32, widths[0])), np.eye(widths[-1])[rng.integers(0, widths[-1], 32)]
+    x[:4] *= not touched
+    return [part.astype(dtype) for part in w], x.astype(dtype), t.astype(dtype)
+
+
+@pytest.mark.parametrize("directions", [False, True])
+@pytest.mark.parametrize("touched", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_many_kinks_are_no_alarm(seed, touched, directions):
+    given = deep_start(seed, (8, 30, 30, 5), touched)
+    found = backproof.check(deep, *given, seed=seed, directions=directions)
+    if touched and directions:
+        assert found.verdict.name == "undetermined"
+        assert "kinks add up" in found.causes[0]
+    else:
+        assert found.agrees, found
+
+
+@pytest.mark.parametrize("directions", [False, True])
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_mistake_among_many_kinks_is_found(touched, directions):
+    def wrong(w, x, t):
+        loss, gradient = deep(w, x, t)
+        gradient[2] = 1.2 * gradient[2]
+        return loss, gradient
+
+    found = backproof.check(wrong, *deep_start(0, (8, 30, 30, 5), touched), directions=directions)
+    assert found.verdict.name == "wrong rule"
+    assert "W[2]: the gradient is 1.2 times the right one" in found.causes[0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_single_precision_among_many_kinks(seed):
+    found = backproof.check(deep, *deep_start(seed, (8, 30, 30, 5), dtype=np.float32), seed=seed)
+    assert found.agrees or found.verdict.name == "undetermined", found

@@ -41,12 +41,19 @@ RUNGS = np.arange(5, -7, -1)
 SAMPLED = 3
 """Parameters of each tensor that the step is found on."""
 
-SMALL = 500
+ROUGH = 0.9
+"""The quantile of a tensor's bends that stands for what kinks do to its slopes."""
+
+SMALL = 2000
 """Up to so many parameters every doubtful one is looked at twice; of more, one in eighty and a few."""
 
 SMALLER, VAGUE = 64.0, 1e-3
 """A parameter so many times smaller than is typical of its tensor has a ladder of its own, if the tensor's
 leaves its derivative less certain than the other, relatively, or sees a kink."""
+
+BENT, SHORT = 12, 16.0
+"""Where kinks bend more slopes than there is room to look at, one parameter in so many is measured once more,
+with a step so many times shorter."""
 
 SHORTER = 5
 """Rungs by which the steps of a doubtful parameter are shortened."""
@@ -66,7 +73,7 @@ class Measured:
         step: the step that it was measured with.
         touched: the one-sided slopes stay apart however short the step is: θ lies on a kink.
         crossed: a kink lies within the first step, and shorter steps avoid it.
-        open: beyond its budget, and there was no room to find out why; see `settle`.
+        open: beyond its budget, and there was no room to find out why.
         flat: f does not change at all.
         low, high: bounds from the one-sided slopes, their error included; NaN unless touched.
     """
@@ -207,9 +214,16 @@ class Prober:
         )
         rounding = self.noise / steps
         change = np.abs(np.diff(slope))
+        apart = np.abs(right - left)
+        bend = _bend(apart, steps)
+        # Truncation falls from rung to rung. What a kink does stays, until the step no longer reaches it.
+        kinked = bool((bend > 4 * rounding).any())
         error = np.full(len(steps), np.inf)
-        error[1:] = change + rounding[1:]
-        error[2:] = np.maximum(error[2:], change[:-1] / RATIO + rounding[2:])
+        error[1:] = change
+        error[2:] = np.maximum(error[2:], change[:-1] / (1 if kinked else RATIO))
+        error = np.maximum(error, bend) * (2 if kinked else 1) + rounding
+        if kinked:
+            error[1] = np.inf
         error[~np.isfinite(error)] = np.inf
         best = int(np.argmin(error))
         found = {
@@ -218,7 +232,6 @@ class Prober:
             "flat": bool((right == 0).all() and (left == 0).all()), "low": np.nan, "high": np.nan,
         }  # fmt: skip
         # On a kink the one-sided slopes stay apart by its jump; where f is smooth they close up with h.
-        apart = np.abs(right - left)
         clear = apart > 4 * rounding
         last = int(np.flatnonzero(clear)[-1]) if clear.any() else 0
         if last >= 2 and apart[last] > 0.8 * apart[last - 1] - 4 * rounding[last] > 0.4 * apart[last - 1]:
@@ -235,6 +248,15 @@ class Prober:
         # A kink within the first step: its slopes differ by more there than on the way down to the last.
         found["crossed"] = bool(apart[0] > 4 * rounding[0] and apart[best] * RATIO**best < 0.25 * apart[0])
         return found
+
+
+def _bend(apart: Array, steps: Array) -> Array:
+    """By how much kinks may bend central slopes: half the distance of the one-sided ones.
+
+    What of that distance falls with the step is curvature, which a central difference does not see.
+    """
+    smooth = np.min(apart / steps)
+    return np.asarray((apart - smooth * steps) / 2)
 
 
 def _vague(told: dict[str, Any]) -> bool:
@@ -279,15 +301,24 @@ def measure(
     slope, right, left = prober.central(selected, steps, both)
     truncated = truncation[selected]
     budget = prober.noise / steps + truncated + jitter[selected]
-    a = analytic[selected]
-    gap = np.abs(a.astype(kind) - slope)
+    a = analytic[selected].astype(kind)
+    gap = np.abs(a - slope)
     none, nothing = np.zeros(len(selected), bool), np.full(len(selected), np.nan, kind)
     found = Measured(
         selected, slope, budget, truncated, steps, none, none.copy(), none.copy(),
         (right == 0) & (left == 0), nothing, nothing.copy(),
     )  # fmt: skip
     doubtful = np.flatnonzero(~(gap <= budget))
-    room = most if most is not None else len(selected) if len(selected) <= SMALL else 24 + len(selected) // 80
+    few = len(selected) if len(selected) <= SMALL else 24 + len(selected) // 80
+    room = few if most is None else most
+    # A kink within the step bends the slope by half the distance of the one-sided ones.
+    bend = np.abs(right - left) / 2
+    bent = doubtful[gap[doubtful] <= (budget + 2 * bend)[doubtful]]
+    if len(bent) > room:
+        looked = bent[:: max(1, len(bent) * BENT // len(selected))]
+        _shorten(prober, found, a, looked)
+        explained = looked[np.abs(a - found.numeric)[looked] <= found.budget[looked]]
+        doubtful = np.setdiff1d(doubtful, explained)
     order = _spread_over(doubtful, gap, function.layout.slices, selected)
     for k in order[:room]:
         known = slope[k], right[k], left[k]
@@ -301,11 +332,34 @@ def measure(
         for name, value in told.items():
             getattr(found, name)[k] = value
         found.budget[k] += jitter[selected[k]]
-    left_over = np.array(order[room:], int)
-    # What a kink within the step can do is at most half the distance of the one-sided slopes.
-    bend = np.abs(right - left)[left_over] / 2
-    found.open[left_over] = ~(gap[left_over] > budget[left_over] + 2 * bend)
+    # Of the others only what no kink explains is known to be wrong, and only where a ladder says the same.
+    left_over, sure = np.array(order[room:], int), np.array(order[:room], int)
+    off = sure[~(np.abs(a - found.numeric)[sure] <= found.budget[sure]) & ~found.touched[sure]]
+    found.open[left_over] = True
+    for cut in function.layout.slices:
+        mine = left_over[(selected[left_over] >= cut.start) & (selected[left_over] < cut.stop)]
+        if ((selected[off] >= cut.start) & (selected[off] < cut.stop)).any():
+            # The bends of several kinks may cancel; then those of the tensor's other parameters tell.
+            here = (selected >= cut.start) & (selected < cut.stop)
+            typical = np.quantile(bend[here].astype(float), ROUGH)
+            found.open[mine] = gap[mine] <= budget[mine] + 4 * np.maximum(bend[mine], typical)
     return found
+
+
+def _shorten(prober: Prober, found: Measured, a: Array, places: Index) -> None:
+    """Measure some of the parameters again with a much shorter step; kept where that agrees."""
+    steps = found.step[places] / SHORT
+    indices = found.index[places]
+    slope, _, _ = prober.central(indices, steps, move(prober.function, indices, steps))
+    budget = found.budget[places] + prober.noise * (1 / steps - 1 / found.step[places])
+    agrees = np.abs(a[places] - slope) <= budget
+    there = places[agrees]
+    found.numeric[there], found.budget[there], found.step[there] = (
+        slope[agrees],
+        budget[agrees],
+        steps[agrees],
+    )
+    found.crossed[there] = True
 
 
 def _spread_over(doubtful: Index, gap: Array, slices: list[slice], selected: Index) -> list[int]:

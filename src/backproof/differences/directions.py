@@ -34,6 +34,9 @@ EXPONENTS = np.arange(4, -5, -1)
 FEW = 6
 """Subsets at fault at once up to which single entries are looked for."""
 
+KINKED = 4.0
+"""By how many budgets and bends kinks may move a slope along a direction; several may cancel in a bend."""
+
 LARGE = 4.0
 """The size of error, in budgets, for which the probability of a miss is stated."""
 
@@ -46,6 +49,8 @@ class Along:
         signs: of each direction, over the subset.
         numeric, analytic: of f by differences, and a·v.
         budget: by how much they may differ.
+        bend: what of the distance of the one-sided slopes does not fall with the step: kinks are touched, or
+            crossed however short the step is.
     """
 
     subset: Index
@@ -53,6 +58,7 @@ class Along:
     numeric: Array
     analytic: Array
     budget: Array
+    bend: Array
 
     @property
     def gap(self) -> Array:
@@ -61,8 +67,9 @@ class Along:
 
     @property
     def wrong(self) -> bool:
-        """Whether some direction is beyond its budget."""
-        return bool((~(self.gap <= self.budget)).any())
+        """Whether some direction is beyond its budget, and beyond what kinks can do to it."""
+        bend = self.bend.max()
+        return bool((~(self.gap <= (KINKED if bend else 1) * (self.budget + bend))).any())
 
 
 def probability_of_a_miss(directions: int, size: float = LARGE) -> float:
@@ -83,7 +90,7 @@ class Walker:
         """Find the step at which the derivative along one direction changes least from rung to rung."""
         signs = self._draw(len(subset))
         steps = best_step(self.function.dtype) * RATIO**EXPONENTS
-        slopes = np.array([self._slope(subset, signs, step) for step in steps])
+        slopes = np.array([self._slope(subset, signs, step)[0] for step in steps])
         change = np.abs(np.diff(slopes)) + self.prober.noise / (steps[1:] * self._unit(subset))
         change[~np.isfinite(change)] = np.inf
         self.step = float(steps[int(np.argmin(change)) + 1])
@@ -95,8 +102,8 @@ class Walker:
     def _draw(self, size: int) -> NDArray[np.int8]:
         return (2 * self.prober.generator.integers(0, 2, size, dtype=np.int8) - 1).astype(np.int8)
 
-    def _slope(self, subset: Index, signs: NDArray[np.int8], step: float) -> Any:
-        """The central difference along a direction, as θ's precision makes it."""
+    def _slope(self, subset: Index, signs: NDArray[np.int8], step: float) -> tuple[Any, Any]:
+        """The central slope along a direction, and by how much the one-sided ones differ."""
         function, kind = self.function, self.prober.kind
         h = (step * self._unit(subset) * signs).astype(function.dtype)
         theta = function.start.copy()
@@ -105,23 +112,26 @@ class Walker:
         above = function.at(theta)
         theta[subset] = base - h
         below = function.at(theta)
-        return (kind(above) - kind(below)) / (2 * kind(step) * kind(self._unit(subset)))
+        moved, value = kind(step) * kind(self._unit(subset)), self.prober.value
+        above, below = kind(above), kind(below)
+        return (above - below) / (2 * moved), abs((above - value) - (value - below)) / moved
 
     def along(self, subset: Index, count: int = 1, signs: list[NDArray[np.int8]] | None = None) -> Along:
         """Derivatives along directions through a subset: four evaluations each."""
         drawn = signs or [self._draw(len(subset)) for _ in range(count)]
         kind, step = self.prober.kind, self.step
         a = self.analytic[subset]
-        numeric, budget = np.empty(len(drawn), kind), np.empty(len(drawn), kind)
+        numeric, budget, bend = (np.empty(len(drawn), kind) for _ in range(3))
         for k, v in enumerate(drawn):
-            long, short = self._slope(subset, v, RATIO * step), self._slope(subset, v, step)
+            (long, apart), (short, closer) = (self._slope(subset, v, h) for h in (RATIO * step, step))
             numeric[k] = short
             rounding = self.prober.noise / (step * self._unit(subset))
             # The entries move by what θ's precision makes of the step; that errs at random from each other.
             u = float(np.finfo(self.function.dtype).eps)
             realised = u * self._typical(subset) / (step * self._unit(subset)) * np.linalg.norm(a)
             budget[k] = abs(long - short) + rounding + realised + np.linalg.norm(self.jitter[subset])
-        return Along(subset, drawn, numeric, np.array([v @ a for v in drawn], kind), budget)
+            bend[k] = max(closer - max(apart / RATIO, 4 * rounding), 0) / 2
+        return Along(subset, drawn, numeric, np.array([v @ a for v in drawn], kind), budget, bend)
 
     def _typical(self, subset: Index) -> float:
         return float(np.abs(self.function.start[subset]).astype(float).max(initial=0))
