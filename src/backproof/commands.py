@@ -331,19 +331,20 @@ def _finish(store: Store, folder: Path, grid: Grid) -> int:
 def _write_results(store: Store, folder: Path) -> None:
     from backproof.reports.write import write_report  # matplotlib: only once there is something to draw
 
-    cells, curves = store.cells(), store.curves()
-    _write_tables(folder, cells, curves)
+    cells, curves, tensors = store.cells(), store.curves(), store.tensors()
+    _write_tables(folder, cells, curves, tensors)
     about, experiment = (json.loads(store.meta(key) or "{}") for key in ("provenance", "experiment"))
     write_report(folder, cells, curves, experiment, about, store.pending())
 
 
-def _write_tables(folder: Path, cells: Any, curves: Any) -> None:
+def _write_tables(folder: Path, cells: Any, curves: Any, tensors: Any) -> None:
     import pyarrow.parquet as pq
 
     for name, write in (
         ("cells.parquet", cells.to_parquet),
         ("cells.csv", lambda path: cells.to_csv(path, index=False)),
         ("curves.parquet", lambda path: pq.write_table(curves, path)),
+        ("tensors.parquet", tensors.to_parquet),
     ):
         temporary = folder / f"{name}.part"
         write(temporary)

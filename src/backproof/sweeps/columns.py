@@ -27,6 +27,7 @@ EXTRA = (
     "cosine",
     "evaluations",
     "notes",
+    "traceback",
     "relative_1e_2",
     "relative_1e_4",
     "relative_1e_7",
@@ -34,10 +35,10 @@ EXTRA = (
     "quadratic",
 )
 """Further columns: the first cause's name, the cause that was planted and whether it is among those named,
-what did not cure, errors apart from the precision's noise, the
-largest relative change by a planted fault, counts of parameters, shares of outputs and units, smallest cosine
-to the gradient, of functions from outside the evaluations and remarks, and with check.rivals which other
-tests would raise an alarm."""
+what did not cure, errors apart from the precision's noise, the largest relative change by a planted fault,
+counts of parameters, shares of outputs and units, smallest cosine to the gradient, of functions from outside
+the evaluations and remarks, of cells that failed where they did, and with check.rivals which other tests
+would raise an alarm."""
 
 TEXTS = (
     "status",
@@ -50,6 +51,7 @@ TEXTS = (
     "no_cures",
     "worst_parameter",
     "notes",
+    "traceback",
     "command",
 )
 WHOLE = (
@@ -63,3 +65,19 @@ WHOLE = (
     "evaluations",
 )
 TRUTHS = ("named", "relative_1e_2", "relative_1e_4", "relative_1e_7", "allclose", "quadratic")
+
+TENSORS = {
+    "tensor": "object",
+    "size": "Int64",
+    "verdict": "object",
+    "disagreeing": "Int64",
+    "gradient_error": "float64",
+    "excess": "float64",
+    "worst": "object",
+    "analytic": "float64",
+    "numeric": "float64",
+    "budget": "float64",
+    "touched": "Int64",
+    "crossed": "Int64",
+}
+"""The columns of `tensors` after the cell's id, with their types; the worst parameter has both gradients."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # pandas takes a quarter of a second to import, and a sweep m
     import pyarrow as pa
 
 FILE = "sweep.sqlite"
-VERSION = 2
+VERSION = 3
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -31,7 +31,9 @@ CREATE TABLE IF NOT EXISTS cells (
     settings TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT 'pending',
     error TEXT,
+    traceback TEXT,
     outcome TEXT NOT NULL DEFAULT '{}',
+    tensors TEXT,
     curves BLOB,
     seconds REAL,
     attempts INTEGER NOT NULL DEFAULT 0,
@@ -129,13 +131,23 @@ class Store:
         from backproof.sweeps.curves import encode_curves
 
         rows = [
-            (o.status, o.error, json.dumps(o.values), encode_curves(o.curves), o.seconds, o.id)
+            (
+                o.status,
+                o.error,
+                o.traceback,
+                json.dumps(o.values),
+                json.dumps(o.tensors) if o.tensors else None,
+                encode_curves(o.curves),
+                o.seconds,
+                o.attempts,
+                o.id,
+            )
             for o in outcomes
         ]
         with self.db:
             self.db.executemany(
-                "UPDATE cells SET status = ?, error = ?, outcome = ?, curves = ?, seconds = ?,"
-                " attempts = attempts + 1 WHERE id = ?",
+                "UPDATE cells SET status = ?, error = ?, traceback = ?, outcome = ?, tensors = ?, curves = ?,"
+                " seconds = ?, attempts = attempts + ? WHERE id = ?",
                 rows,
             )
 
@@ -162,18 +174,28 @@ class Store:
         found = json.loads(row[0]).get("gradient_error")
         return float("nan") if found is None else float(found)
 
-    def cells(self) -> pd.DataFrame:
-        """The grid's cells, pending ones left out: `cell`, a column a setting, then the results."""
+    def cells(self, *, pending: bool = False) -> pd.DataFrame:
+        """The grid's cells: `cell`, a column a setting, then the results; those to come on request."""
         from backproof.sweeps.table import as_table
 
         query = (
             "SELECT id, settings, iif(excluded IS NULL, status, 'excluded'), coalesce(excluded, error),"
-            " iif(excluded IS NULL, outcome, '{}'), iif(excluded IS NULL, seconds, NULL),"
-            " iif(excluded IS NULL, attempts, 0), command"
-            " FROM grid JOIN cells USING (id) WHERE excluded IS NOT NULL OR status != 'pending'"
+            " iif(excluded IS NULL, traceback, NULL), iif(excluded IS NULL, outcome, '{}'),"
+            " iif(excluded IS NULL, seconds, NULL), iif(excluded IS NULL, attempts, 0), command"
+            " FROM grid JOIN cells USING (id) WHERE ? OR excluded IS NOT NULL OR status != 'pending'"
             " ORDER BY position"
         )
-        return as_table(self.db.execute(query))
+        return as_table(self.db.execute(query, (pending,)))
+
+    def tensors(self) -> pd.DataFrame:
+        """What the check says of every weight tensor of the grid's cells, a row each."""
+        from backproof.sweeps.table import tensors_table
+
+        query = (
+            "SELECT id, tensors FROM grid JOIN cells USING (id)"
+            " WHERE excluded IS NULL AND tensors IS NOT NULL ORDER BY position"
+        )
+        return tensors_table(self.db.execute(query))
 
     def curves(self) -> pa.Table:
         """The curves of the grid's cells, long: cell, series, step, value."""

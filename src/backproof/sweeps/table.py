@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from backproof.sweeps.columns import EXTRA, RESULTS, TEXTS, TRUTHS, WHOLE
+from backproof.sweeps.columns import EXTRA, RESULTS, TENSORS, TEXTS, TRUTHS, WHOLE
 from backproof.sweeps.settings import is_public, ordered, shown
 
 
@@ -17,14 +17,16 @@ def _column_value(value: Any) -> Any:
 
 
 def as_table(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
-    """Rows of the store, (id, settings, status, error, outcome, seconds, attempts, command), as a table."""
+    """Rows of the store as a table.
+
+    Each is (id, settings, status, error, traceback, outcome, seconds, attempts, command).
+    """
     records = []
-    for cell, settings, status, error, outcome, seconds, attempts, command in rows:
+    for cell, settings, status, error, traceback, outcome, seconds, attempts, command in rows:
         record = {k: _column_value(v) for k, v in json.loads(settings).items() if is_public(k)}
         record.update(json.loads(outcome))
-        record.update(
-            cell=cell, status=status, error=error, seconds=seconds, attempts=attempts, command=command
-        )
+        record.update(cell=cell, status=status, error=error, traceback=traceback)
+        record.update(seconds=seconds, attempts=attempts, command=command)
         records.append(record)
     found = {key for record in records for key in record}
     known = {"cell", *RESULTS, *EXTRA}
@@ -51,3 +53,12 @@ def _setting_column(column: pd.Series) -> pd.Series:
     return column.map(
         lambda v: v if v is None or isinstance(v, str) else shown(v), na_action="ignore"
     ).astype(object)
+
+
+def tensors_table(rows: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """Rows of the store, (id, records of its tensors as JSON), as one table, a row a tensor."""
+    records = [{"cell": cell, **record} for cell, text in rows for record in json.loads(text)]
+    table = pd.DataFrame.from_records(records, columns=["cell", *TENSORS])
+    for name, kind in TENSORS.items():
+        table[name] = table[name].astype(kind)  # type: ignore[call-overload]
+    return table

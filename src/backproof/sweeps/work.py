@@ -57,18 +57,24 @@ class Outcome:
     Attributes:
         values: the columns of the row that are not settings.
         curves: series name to (steps, values).
+        tensors: a record a weight tensor: what the check says of it.
+        attempts: how often it was computed; more than once where processes died.
     """
 
     id: str
     status: str = "ok"
     error: str | None = None
+    traceback: str | None = None
     values: dict[str, Any] = field(default_factory=dict)
     curves: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    tensors: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
+    attempts: int = 1
 
     def fail(self, error: BaseException, timeout: float | None = None) -> None:
         """Turn into a row that says why."""
-        self.values, self.curves = {}, {}
+        self.values, self.curves, self.tensors = {}, {}, []
+        self.traceback = "".join(traceback.format_exception(error))
         if isinstance(error, FunctionError):  # it names the place itself
             self.status, self.error = "failed", str(error)
             return
@@ -325,6 +331,7 @@ def _check_function(case: Case, outcome: Outcome) -> None:
         evaluations=found.evaluations,
         **_told(found),
     )
+    outcome.tensors = _by_tensor(found)
 
 
 def _check(cases: list[Case], outcomes: dict[Case, Outcome]) -> None:
@@ -345,6 +352,7 @@ def _check(cases: list[Case], outcomes: dict[Case, Outcome]) -> None:
         )
         if not judgement:
             continue
+        outcome.tensors = _by_tensor(judgement)
         cures = cures_for(case, at, judgement)
         outcome.values.update(
             cures="; ".join(cures.found) or None, no_cures="; ".join(cures.failed) or None, **_told(judgement)
@@ -377,6 +385,16 @@ def _told(judgement: Judgement) -> dict[str, Any]:
         "touched": judgement.touched,
         "crossed": judgement.crossed,
     }
+
+
+OF_TENSOR = (
+    "size", "verdict", "disagreeing", "gradient_error", "excess", "worst", "analytic", "numeric", "budget",
+    "touched", "crossed",
+)  # fmt: skip
+
+
+def _by_tensor(judgement: Judgement) -> list[dict[str, Any]]:
+    return [{"tensor": t.name, **{key: getattr(t, key) for key in OF_TENSOR}} for t in judgement.tensors]
 
 
 def _fault_size(case: Case, at: Checkable) -> float | None:
