@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shlex
 import signal
 import sys
@@ -97,11 +98,14 @@ def engine_of(request: Request) -> Engine:
         number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
         if not number or not 0 < timeout < float("inf"):
             raise ConfigurationError(f"engine.timeout: must be null or seconds > 0; not {timeout!r}")
-        if backend == "threading":
-            raise ConfigurationError(
-                "engine.timeout: threads cannot be stopped; use engine=loky or sequential"
-            )
-    return Engine(str(backend), jobs, timeout)
+        if backend in ("threading", "dask"):
+            raise ConfigurationError("engine.timeout: threads cannot be stopped; use engine=loky or serial")
+    address = request.engine.get("address")
+    if backend == "dask" and not re.fullmatch(r"([a-z]+://)?[^/\s]+:\d+", str(address)):
+        raise ConfigurationError(
+            f"engine.address: must be that of a Dask scheduler, as tcp://127.0.0.1:8786; not {address!r}"
+        )
+    return Engine(str(backend), jobs, timeout, str(address))
 
 
 def sweep(request: Request, launcher: Any = None) -> int:

@@ -111,6 +111,7 @@ COMPUTING = (
     "data",
     "sweeps/components.py",
     "sweeps/cures.py",
+    "sweeps/limits.py",
     "sweeps/own.py",
     "sweeps/subject.py",
     "sweeps/work.py",

@@ -19,8 +19,9 @@ from backproof.network.clipping import Clip
 from backproof.network.faults import Fault
 from backproof.network.losses import Loss
 from backproof.network.rules import Delta
+from backproof.sweeps.modules import sources
 from backproof.sweeps.own import VALUE, from_formula, from_python, is_value_of_z
-from backproof.sweeps.settings import TARGET, ConfigurationError, Settings, Value, is_public, nearest
+from backproof.sweeps.settings import CODE, TARGET, ConfigurationError, Settings, Value, is_public, nearest
 from backproof.training.optimisers import Optimiser
 
 OWN_KEYS = {
@@ -134,26 +135,60 @@ def find(group: str, target: str, key: str | None = None) -> Any:
         ) from error
 
 
+def targets_of(settings: Settings) -> dict[str, str]:
+    """The code outside this package that a case names, by the private setting that holds its digest."""
+    found = {}
+    for key, target in settings.items():
+        group, _, name = key.partition(".")
+        if (
+            (name == TARGET or key in CODE)
+            and isinstance(target, str)
+            and not target.startswith("backproof.")
+        ):
+            found[f"{group}._code_of_{name.strip('_')}"] = target
+    return found
+
+
 def code_of(settings: Settings) -> Settings:
     """A digest of each module outside this package that a target names, so that ids change when it does."""
     digests: Settings = {}
-    for key, target in settings.items():
-        if key.endswith("." + TARGET) and isinstance(target, str) and not target.startswith("backproof."):
-            group = key.removesuffix("." + TARGET)
-            find(group, target)
-            digests[f"{group}._code"] = source_digest(target)
+    for key, target in targets_of(settings).items():
+        find(key.partition(".")[0], target)
+        digests[key] = source_digest(target)
     return digests
 
 
 def source_digest(target: str) -> str | None:
-    """A digest of the module that a target names; None for one without a file."""
+    """A digest of the module that a target names, with what it imports beside it; None without a file."""
+    path = _module_file(target)
+    if path is None:
+        return None
+    files = sources(path)
+    return blake2b(
+        "".join(_digest(str(f), f.stat().st_mtime_ns) for f in files).encode(), digest_size=8
+    ).hexdigest()
+
+
+def _module_file(target: str) -> Path | None:
     parts = target.replace(":", ".").split(".")
     for end in range(len(parts), 0, -1):
         module = sys.modules.get(".".join(parts[:end]))
         if module is not None:
             path = getattr(module, "__file__", None)
-            return _digest(path, Path(path).stat().st_mtime_ns) if path and Path(path).is_file() else None
+            return Path(path) if path and Path(path).is_file() else None
     return None
+
+
+def forget(settings: Settings) -> None:
+    """Forget somebody's own modules, so that they are imported as they are now."""
+    for target in targets_of(settings).values():
+        path = _module_file(target)
+        beside = set(map(str, sources(path))) if path else set()
+        for name, module in list(sys.modules.items()):
+            if getattr(module, "__file__", None) in beside:
+                del sys.modules[name]
+    for cached in (find, _build, _of_formula, _declared, _dataset):
+        cached.cache_clear()
 
 
 def as_declared(settings: Settings) -> Settings:

@@ -39,6 +39,9 @@ TARGET = "_target_"
 SUBJECT = "subject._target_"
 """Names the function from outside that a case is about."""
 
+CODE = (SUBJECT, "subject.df", "subject.start")
+"""The settings of a subject that name code."""
+
 
 class ConfigurationError(Exception):
     """Arguments or configuration are wrong; the message is one line and names the key."""

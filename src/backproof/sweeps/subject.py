@@ -12,6 +12,7 @@ from backproof.differences.function import Function, FunctionError, raised_at, t
 from backproof.network.initial import initial_weights
 from backproof.sweeps import components
 from backproof.sweeps.settings import (
+    CODE,
     SUBJECT,
     ConfigurationError,
     Settings,
@@ -24,9 +25,6 @@ BY = "subject.by"
 """The setting that says what kind of function it is; the built-in network has none."""
 
 KINDS = ("function", *EXTRAS)
-
-CODE = (SUBJECT, "subject.df", "subject.start")
-"""Settings that name code."""
 
 OWN = ("precision", "seed", "check", "check.parameters")
 """Settings beside the subject's own that every function has a use for."""
@@ -72,12 +70,8 @@ def canonical_function(s: Settings) -> Settings:
     precise = any("precision" in _parameters(f)[0] for f in functions) or _makes_module(functions[0], s)
     if len(groups) == 1 and not precise:
         del kept["precision"]  # W's own says what it is
-    for key in CODE:
-        if isinstance(s.get(key), str):
-            kept[f"subject._code_of{key.removeprefix('subject').replace('.', '_')}"] = (
-                components.source_digest(str(s[key]))
-            )
-    return kept
+    named = {key: s[key] for key in CODE if key in s}
+    return {**kept, **components.code_of(named)}
 
 
 def function_of(s: Settings) -> Function:

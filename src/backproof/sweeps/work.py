@@ -6,12 +6,11 @@ all networks that train alike. Nothing here depends on which cells share a task.
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from functools import cache
 from io import StringIO
@@ -31,6 +30,7 @@ from backproof.network.initial import initial_weights
 from backproof.sweeps import components
 from backproof.sweeps.case import Case, grouped
 from backproof.sweeps.cures import Cures, cures_of
+from backproof.sweeps.limits import TimeIsUpError, at_most, expendable
 from backproof.sweeps.settings import OFF, ConfigurationError, Value
 from backproof.sweeps.subject import function_of, is_function
 from backproof.training import Plan, Run, Samples, train
@@ -104,29 +104,6 @@ class Checkable:
     checked: bool = True
 
 
-class TimeIsUpError(BaseException):
-    """A cell has taken longer than it may; no Exception, so that nobody's code takes it for its own."""
-
-
-@contextmanager
-def _at_most(seconds: float | None) -> Iterator[None]:
-    """Raise `TimeIsUpError` in the midst of what takes longer; in a process's main thread only."""
-    if seconds is None:
-        yield
-        return
-
-    def expire(*_: Any) -> None:
-        raise TimeIsUpError
-
-    kept = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, kept)
-
-
 def compute(cases: Sequence[Case], timeout: float | None = None) -> list[Outcome]:
     """Check and train every case; a case that fails has an outcome that says why, and the others go on.
 
@@ -150,9 +127,11 @@ def _together(
     """Run a step for several cases at once; if that fails, for each alone, so that one spoils no other."""
     start = time.perf_counter()
     try:
-        with _at_most(timeout):
+        with at_most(timeout):
             step(cases, outcomes)
-    except (Exception, SystemExit, TimeIsUpError) as error:
+    except BaseException as error:  # somebody's own code may raise anything
+        if isinstance(error, KeyboardInterrupt) and not expendable():
+            raise
         if len(cases) == 1:
             outcomes[cases[0]].fail(error, timeout)
         else:
