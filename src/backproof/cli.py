@@ -23,10 +23,23 @@ usage: backproof COMMAND [ARGUMENTS]
   check delta=canonical ...      one case in the terminal: verdict, causes, cures, a table per weight tensor;
                                  --json for programs, --plot for figures
   report results/NAME            rebuild the report from what is stored, also while a sweep runs
+  compare results/A results/B    what changed between two sweeps, cell by cell
 
 `backproof sweep --help` lists every axis and its choices.
 Results go to results/NAME: report.html, cells.csv, cells.parquet, curves.parquet, figures/.
 Exit status: 0 all cells are there; 1 some cell failed; 2 wrong arguments, nothing ran; 130 interrupted.
+"""
+
+COMPARE_HELP = """\
+usage: backproof compare results/A results/B
+
+What changed from sweep A to sweep B, cell by cell: statuses and verdicts, gradient error and convergence
+paired over seeds with 95 % intervals, and differences in configuration, code and versions. Cells are aligned
+by the settings that vary within A or B; a setting that each sweep holds constant may differ between the two.
+Prints a summary and writes results/B/compare-with-A.html.
+
+Exit status: 0 every cell is on both sides with the same status and verdict; 1 some cell is not; 2 wrong
+arguments, or the page cannot be written.
 """
 
 HYDRA_FLAGS = (
@@ -39,7 +52,7 @@ OWN_FLAGS = {"sweep": ("--retry-failed",), "plan": ("--retry-failed",), "check":
 """What each command understands beside Hydra's flags."""
 
 GRID_COMMANDS = ("sweep", "plan", "check")
-COMMANDS = (*GRID_COMMANDS, "report")
+COMMANDS = (*GRID_COMMANDS, "report", "compare")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(rest):
         print(_help_of(command, rest), end="")
         return 0
-    return _report(rest) if command == "report" else _hydra(command, rest)
+    if command in GRID_COMMANDS:
+        return _hydra(command, rest)
+    return _report(rest) if command == "report" else _compare(rest)
 
 
 def _wrong(message: str) -> int:
@@ -84,6 +99,23 @@ def _report(rest: list[str]) -> int:
         return _wrong(str(error))
     except OSError as error:
         return _wrong(f"{rest[0]}: the report cannot be written ({error})")
+
+
+def _compare(rest: list[str]) -> int:
+    if len(rest) != 2:
+        return _wrong(
+            "compare: takes two results folders, as in `backproof compare results/before results/after`; "
+            f"not {len(rest)}"
+        )
+    from backproof.compare import compare
+    from backproof.sweeps.settings import ConfigurationError
+
+    try:
+        return compare(Path(rest[0]), Path(rest[1]))
+    except ConfigurationError as error:
+        return _wrong(str(error))
+    except OSError as error:
+        return _wrong(f"{rest[1]}: the comparison cannot be written ({error})")
 
 
 def _hydra(command: str, rest: list[str]) -> int:
@@ -249,6 +281,8 @@ def _help_of(command: str, rest: Sequence[str]) -> str:
     """What a command does, and every axis with its choices and values, read off the configuration files."""
     if command == "report":
         return "usage: backproof report results/NAME\n\nRebuilds tables, figures and report from the store.\n"
+    if command == "compare":
+        return COMPARE_HELP
     from backproof.help import HEADS, axes_help
 
     return HEADS[command] + axes_help(_config_dirs(rest), paths.experiment_folders(_config_dirs(rest)))
