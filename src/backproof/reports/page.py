@@ -6,10 +6,8 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
@@ -17,6 +15,7 @@ from markupsafe import Markup
 from backproof.reports.claims import BROKEN, CONFIRMED, OPEN, REFUTED, Result
 from backproof.reports.heatmaps import COLOURS
 from backproof.reports.tables import FAILED, axes_of, training_summary, varying
+from backproof.reports.templates import environment
 from backproof.verdicts import VERDICTS
 
 FIRST = ("verdict", "gradient_error", "accuracy")
@@ -54,13 +53,10 @@ def page(
     pending: int,
 ) -> str:
     """The whole report as text."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters["sig"] = significant
-    template = environment.from_string(
-        files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
-    )
+    pages = environment()
+    pages.filters["sig"] = significant
     statuses = cells["status"].value_counts()
-    return template.render(
+    return pages.get_template("page.html.j2").render(
         name=name,
         question=question,
         answer=_answer(claims, cells, pending),
