@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from backproof.sweeps.columns import EXTRA, RESULTS
+from backproof.sweeps.database import FILE, ResultsError
 from backproof.sweeps.settings import ConfigurationError
-from backproof.sweeps.store import FILE, Store, read_only
+from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.work import Outcome
 
 
@@ -205,14 +206,58 @@ def refused(make, *says):
         assert part in message
 
 
-@pytest.mark.parametrize("opener", [Store, read_only])
-@pytest.mark.parametrize(
-    "content", [b"this is no database, but long enough to look at" * 50, b"SQLite format 3\0" + bytes(3000)]
-)
-def test_a_file_that_is_no_database(tmp_path, opener, content):
+DAMAGED = [b"this is no database, but long enough to look at" * 50, b"SQLite format 3\0" + bytes(3000)]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_file_is_set_aside(tmp_path, content):
     (tmp_path / FILE).write_bytes(content)
-    refused(lambda: opener(tmp_path), str(tmp_path))
-    assert (tmp_path / FILE).read_bytes() == content
+    refused(lambda: read_only(tmp_path), str(tmp_path))
+    with Store(tmp_path) as store:
+        assert "damaged-1" in store.note and store.cells().empty
+    assert (tmp_path / "sweep.damaged-1.sqlite").read_bytes() == content
+    with Store(tmp_path) as store:
+        assert store.note == ""
+    (tmp_path / FILE).write_bytes(content[:200])
+    with Store(tmp_path) as store:
+        assert "damaged-2" in store.note
+
+
+@pytest.fixture
+def filled(grid):
+    """A store of many cells, closed; its file."""
+
+    def fill(folder):
+        found = grid("data=xor", "training=none", "network.hidden=[3]", "seed=range(0,60)").cells
+        with Store(folder) as store:
+            store.announce(found)
+            store.add([outcome(c) for c in found])
+        return folder / FILE
+
+    return fill
+
+
+def test_damage_that_shows_later_ends_in_one_line_and_is_set_aside(tmp_path, filled):
+    path = filled(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[8 * 4096 :] = b"\xff" * (len(content) - 8 * 4096)
+    path.write_bytes(content)
+    with pytest.raises(ResultsError, match="damaged") as caught, Store(tmp_path) as store:
+        store.cells()
+    assert "\n" not in str(caught.value)
+    assert not path.exists() and (tmp_path / "sweep.damaged-1.sqlite").read_bytes() == content
+
+
+def test_a_database_that_was_left_in_the_middle_of_a_write_is_looked_at(tmp_path, filled):
+    path = filled(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[4096 * 3 : 4096 * 4] = b"\xff" * 4096
+    path.write_bytes(content)
+    with Store(tmp_path) as store:
+        assert store.note == "", "after a clean end a store is taken as it is"
+    path.with_name(FILE + "-wal").write_bytes(b"")
+    with Store(tmp_path) as store:
+        assert "damaged" in store.note
 
 
 @pytest.mark.parametrize("opener", [Store, read_only])
@@ -228,7 +273,7 @@ def test_a_database_of_another_program(tmp_path, opener):
 def test_a_store_of_another_version(tmp_path):
     with Store(tmp_path) as store:
         store.set_meta("version", "999")
-    refused(lambda: Store(tmp_path), "another version (999)", "name=")
+    refused(lambda: Store(tmp_path), "another version", "999", "name=")
 
 
 def test_a_file_in_the_folders_place(tmp_path):

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from backproof.sweeps.database import FILE, ResultsError, connect, connect_readonly, is_damage, set_aside
 from backproof.sweeps.grid import Cell
 from backproof.sweeps.settings import ConfigurationError
 from backproof.sweeps.work import Outcome
@@ -21,65 +21,38 @@ if TYPE_CHECKING:  # pandas takes a quarter of a second to import, and a sweep m
     import pandas as pd
     import pyarrow as pa
 
-FILE = "sweep.sqlite"
-VERSION = 3
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS cells (
-    id TEXT PRIMARY KEY,
-    settings TEXT NOT NULL,
-    status TEXT NOT NULL DEFAULT 'pending',
-    error TEXT,
-    traceback TEXT,
-    outcome TEXT NOT NULL DEFAULT '{}',
-    tensors TEXT,
-    curves BLOB,
-    seconds REAL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    command TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS grid (
-    position INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE REFERENCES cells (id),
-    excluded TEXT
-);
-"""
-"""`cells` holds every cell that was ever asked for; `grid` which of them the last sweep asked for, in its
-order. Tables and report show the grid, so that cells of an earlier grid or of older code do not mix in."""
-
 
 class Store:
-    """The store in a results folder; a context manager."""
+    """The store in a results folder; a context manager.
+
+    Attributes:
+        note: what a user should know about how it was opened; empty where there is nothing to say.
+    """
 
     def __init__(self, folder: Path, *, readonly: bool = False) -> None:
         """Open or create it; with `readonly` it has to be there, and nothing is written.
+
+        A damaged file is set aside, and a new store begun.
 
         Raises:
             ConfigurationError: if the folder cannot be written, or the file is no store of ours.
         """
         self.path = folder / FILE
+        self.note = ""
         if readonly:
-            self.db = _connect_readonly(self.path)
+            self.db = connect_readonly(self.path)
             return
-        with ExitStack() as undo:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
             try:
-                folder.mkdir(parents=True, exist_ok=True)
-                self.db = sqlite3.connect(self.path, timeout=60)
-                undo.callback(self.db.close)
-                self.db.execute("PRAGMA journal_mode=WAL")
-                self.db.executescript(SCHEMA)
-                self._check_version()
-            except (sqlite3.Error, OSError) as error:
-                raise ConfigurationError(f"{folder}: cannot be used as a results folder ({error})") from error
-            undo.pop_all()
-
-    def _check_version(self) -> None:
-        with self.db:
-            self.db.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", (str(VERSION),))
-        found = self.meta("version")
-        if found != str(VERSION):
-            raise ConfigurationError(f"{self.path}: written by another version ({found}); use another name=")
+                self.db = connect(self.path)
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+                self.note = f"{self.path} is damaged ({error}); it is kept as {set_aside(self.path)}"
+                self.db = connect(self.path)
+        except (sqlite3.Error, OSError) as error:
+            raise ConfigurationError(f"{folder}: cannot be used as a results folder ({error})") from error
 
     def __enter__(self) -> Store:
         return self
@@ -87,9 +60,22 @@ class Store:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
     ) -> None:
+        """Close it.
+
+        Raises:
+            ResultsError: in the place of an error of the database: a damaged file, a full disk.
+        """
         self.db.close()
-        if isinstance(error, sqlite3.DatabaseError):  # a damaged file, a full disk
-            raise ConfigurationError(f"{self.path}: cannot be read or written ({error})") from error
+        if not isinstance(error, sqlite3.DatabaseError):
+            return
+        if not is_damage(error):
+            raise ResultsError(
+                f"{self.path}: {error}; what is finished is kept, mend it and go on"
+            ) from error
+        kept = set_aside(self.path)
+        raise ResultsError(
+            f"{self.path}: damaged ({error}); it is kept as {kept}, and the same command begins anew"
+        ) from error
 
     def meta(self, key: str) -> str | None:
         """A value kept beside the cells."""
@@ -217,24 +203,3 @@ def read_only(folder: Path) -> Store:
     if not (folder / FILE).is_file():
         raise ConfigurationError(f"{folder}: holds no sweep ({FILE} is missing)")
     return Store(folder, readonly=True)
-
-
-def _connect_readonly(path: Path) -> sqlite3.Connection:
-    # Beside a running sweep its journal is read as well, which needs an index in the same folder; where
-    # there is no journal nobody writes, and a file taken as it stands leaves no trace.
-    problem: Exception | None = None
-    running = path.with_name(path.name + "-wal").exists()
-    for mode in ("mode=ro", "immutable=1") if running else ("immutable=1",):
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=60)
-        try:
-            found = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
-            db.execute("SELECT 1 FROM grid JOIN cells USING (id) LIMIT 1")
-        except sqlite3.Error as error:
-            db.close()
-            problem = error
-            continue
-        if found == (str(VERSION),):
-            return db
-        db.close()
-        raise ConfigurationError(f"{path}: written by another version; use another name=")
-    raise ConfigurationError(f"{path}: is not a store of backproof, or damaged ({problem})")
