@@ -27,7 +27,7 @@ usage: backproof COMMAND [ARGUMENTS]
 
 `backproof sweep --help` lists every axis and its choices.
 Results go to results/NAME: report.html, cells.csv, cells.parquet, curves.parquet, figures/.
-Exit status: 0 all cells are there; 1 some cell failed; 2 wrong arguments, nothing ran; 130 interrupted.
+Exit status: 0 all cells are there; 1 some are not; 2 wrong arguments, nothing ran; 130 interrupted.
 """
 
 COMPARE_HELP = """\
@@ -48,7 +48,11 @@ HYDRA_FLAGS = (
     "--experimental-rerun", "--info", "-i",
 )  # fmt: skip
 
-OWN_FLAGS = {"sweep": ("--retry-failed",), "plan": ("--retry-failed",), "check": ("--json", "--plot")}
+OWN_FLAGS = {
+    "sweep": ("--retry-failed", "--fail-fast"),
+    "plan": ("--retry-failed",),
+    "check": ("--json", "--plot"),
+}
 """What each command understands beside Hydra's flags."""
 
 GRID_COMMANDS = ("sweep", "plan", "check")
@@ -119,12 +123,16 @@ def _compare(rest: list[str]) -> int:
 
 
 def _hydra(command: str, rest: list[str]) -> int:
+    from backproof.sweeps.database import ResultsError
     from backproof.sweeps.settings import ConfigurationError
 
     try:
         return run_hydra(command, rest)
     except ConfigurationError as error:
         return _wrong(str(error))
+    except ResultsError as error:
+        _wrong(str(error))
+        return 1  # something ran
     except KeyboardInterrupt:
         return 130
 

@@ -7,12 +7,10 @@ import os
 import platform
 import re
 import shlex
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +22,12 @@ from rich.markup import escape
 from backproof import paths
 from backproof.cli import as_typed, of_function
 from backproof.differences.function import FunctionError
+from backproof.interruption import interruptible
 from backproof.progress import progress
 from backproof.sweeps import experiment as experiments
 from backproof.sweeps.columns import EXTRA, RESULTS
 from backproof.sweeps.database import FILE as STORE_FILE
+from backproof.sweeps.database import ResultsError
 from backproof.sweeps.engine import BACKENDS, Engine, run, tasks_of
 from backproof.sweeps.experiment import Experiment
 from backproof.sweeps.grid import Cell, Grid, expand
@@ -112,20 +112,17 @@ def sweep(request: Request, launcher: Any = None) -> int:
     """Run what is missing of a grid, then write the tables and the report."""
     folder, engine, experiment = folder_of(request), engine_of(request), experiment_of(request)
     grid = _grid(request, experiment)
-    with Store(folder) as store, _alone(folder):
+    with Store(folder) as store, _alone(folder), interruptible():
+        if store.note:
+            err.print(f"note: {escape(store.note)}")
         store.announce(grid.cells)
         todo = _missing(store, grid, "retry-failed" in request.flags)
         _describe(store, folder, grid, experiment, request)
-        excluded = sum(c.excluded is not None for c in grid.cells)
-        there = len(grid.cells) - excluded - len(todo)
-        _note_idle(grid)
-        err.print(f"{folder}: {_count(grid)}; {there} already there, {len(todo)} to run")
+        _say_what_there_is(store, folder, grid, todo)
         interrupted, status = False, OK
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: with a report
         try:
             if launcher is None:
-                _run_on_engine(store, todo, engine)
+                _run_on_engine(store, todo, engine, "fail-fast" in request.flags)
             elif todo:
                 jobs = [[*map(of_function, c.overrides), f"name={folder.name}"] for c in todo]
                 launcher.launch(jobs, initial_job_idx=0)
@@ -137,7 +134,22 @@ def sweep(request: Request, launcher: Any = None) -> int:
         except KeyboardInterrupt:
             interrupted = True
             err.print(f"interrupted: `backproof report {folder}` writes tables and report")
+        except OSError as error:
+            raise ResultsError(
+                f"{folder}: the report cannot be written ({error}); the cells are stored,"
+                f" and `backproof report {folder}` writes it"
+            ) from error
     return INTERRUPTED if interrupted else status
+
+
+def _say_what_there_is(store: Store, folder: Path, grid: Grid, todo: Sequence[Cell]) -> None:
+    _note_idle(grid)
+    other = store.of_other_code()
+    if other:
+        err.print(f"note: {other} of these cells are there by other code too; that is kept, and not mixed in")
+    excluded = sum(c.excluded is not None for c in grid.cells)
+    there = len(grid.cells) - excluded - len(todo)
+    err.print(f"{folder}: {_count(grid)}; {there} already there, {len(todo)} to run")
 
 
 def plan(request: Request, _launcher: Any = None) -> int:
@@ -225,7 +237,9 @@ def report(folder: Path) -> int:
     """Rebuild tables, figures and report from what is stored, also while a sweep runs."""
     with read_only(folder) as store:
         _write_results(store, folder)
-        failed = store.failed()
+        pending, failed = store.pending(), store.failed()
+    if pending:
+        err.print(f"{pending} cells are still to come")
     out.print(f"report: {folder / 'report.html'}")
     return SOME_FAILED if failed else OK
 
@@ -285,12 +299,16 @@ def _missing(store: Store, grid: Grid, retry_failed: bool) -> list[Cell]:
     return [c for c in grid.cells if not c.excluded and known.get(c.case.id, "pending") in wanted]
 
 
-def _run_on_engine(store: Store, todo: Sequence[Cell], engine: Engine) -> None:
+def _run_on_engine(store: Store, todo: Sequence[Cell], engine: Engine, fail_fast: bool) -> None:
     if not todo:
         return
-    with progress(len(todo)) as advance:
-        for outcomes in run([c.case for c in todo], engine, store.add):
-            advance(done=len(outcomes), failed=sum(o.status != "ok" for o in outcomes))
+    with progress(len(todo)) as advance, closing(run([c.case for c in todo], engine, store.add)) as found:
+        for outcomes in found:
+            failed = [o for o in outcomes if o.status != "ok"]
+            advance(done=len(outcomes), failed=len(failed))
+            if failed and fail_fast:
+                err.print(f"stopped at the first failure (--fail-fast): {escape(str(failed[0].error))}")
+                return
 
 
 def _describe(
@@ -325,11 +343,14 @@ def _finish(store: Store, folder: Path, grid: Grid) -> int:
     _write_results(store, folder)
     statuses = store.statuses(c.case.id for c in grid.cells)
     failed = [c for c in grid.cells if statuses[c.case.id] in ("failed", "killed", "timeout")]
+    pending = sum(statuses[c.case.id] == "pending" and not c.excluded for c in grid.cells)
+    if pending:
+        err.print(f"{pending} of {len(grid.cells)} cells are still to come")
     if failed:
         why = f"why is in {folder / 'cells.csv'}, column 'error'"
         err.print(f"{len(failed)} of {len(grid.cells)} cells failed; {why}")
     out.print(f"report: {folder / 'report.html'}")
-    return SOME_FAILED if failed else OK
+    return SOME_FAILED if failed or pending else OK
 
 
 def _write_results(store: Store, folder: Path) -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 HEADS = {
     "sweep": """\
-usage: backproof sweep [experiment=NAME] [-m] [AXIS=VALUE,VALUE ...] [name=NAME] [--retry-failed]
+usage: backproof sweep [experiment=NAME] [-m] [AXIS=VALUE,VALUE ...] [name=NAME]
+                       [--retry-failed] [--fail-fast]
 
 Runs every cell of a grid that results/NAME does not hold yet, then writes tables, figures and report.html.
+Running it again goes on from where it was stopped: by Ctrl-C (twice: at once, without a report), by a
+crash, or by --fail-fast at the first cell that fails. --retry-failed computes cells that failed once more.
 An axis takes one value, or several: a,b  range(0,5)  choice(a,b)  glob(*).  All axes multiply.
 
   backproof sweep experiment=thread

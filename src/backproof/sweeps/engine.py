@@ -5,7 +5,8 @@ joblib is imported where it is used, since arguments are refused sooner without 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -82,7 +83,7 @@ def tasks_of(cases: Iterable[Case]) -> list[tuple[float, list[Case]]]:
 
 def run(
     cases: Sequence[Case], engine: Engine, write: Callable[[list[Outcome]], None]
-) -> Iterator[list[Outcome]]:
+) -> Generator[list[Outcome], None, None]:
     """Compute all cases; yields each task's outcomes once they are written.
 
     One BLAS thread a worker: workers do not fight over cores, and sums are formed in one order.
@@ -201,6 +202,8 @@ def pool_of(engine: Engine, tasks: int) -> Iterator[Pool]:
 
     from backproof.sweeps import worker
 
+    # When a sweep is stopped, joblib says that tasks in flight were in vain.
+    warnings.filterwarnings("ignore", message=r"\d+ tasks .* successfully executed", module="joblib")
     if engine.backend == "dask":
         from backproof.sweeps.cluster import DIED, connected, registered
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from backproof.sweeps.database import FILE, ResultsError, connect, connect_readonly, is_damage, set_aside
 from backproof.sweeps.grid import Cell
-from backproof.sweeps.settings import ConfigurationError
+from backproof.sweeps.settings import ConfigurationError, is_public
 from backproof.sweeps.work import Outcome
 
 if TYPE_CHECKING:  # pandas takes a quarter of a second to import, and a sweep may not come to its tables
@@ -111,6 +111,23 @@ class Store:
         """The status of those cells that the store knows."""
         wanted = set(ids)
         return {i: status for i, status in self.db.execute("SELECT id, status FROM cells") if i in wanted}
+
+    def of_other_code(self) -> int:
+        """How many cells of the grid were computed before by other code, the package's or somebody's own.
+
+        They are other cells then, since the code is part of a cell's id.
+        """
+        rows = self.db.execute(
+            "SELECT id IN (SELECT id FROM grid), settings FROM cells"
+            " WHERE id IN (SELECT id FROM grid) OR status != 'pending'"
+        ).fetchall()
+        if all(asked for asked, _ in rows):
+            return 0
+        sides: tuple[set[str], set[str]] = (set(), set())
+        for asked, settings in rows:
+            plain = {k: v for k, v in json.loads(settings).items() if is_public(k)}
+            sides[asked].add(json.dumps(plain))
+        return len(sides[False] & sides[True])
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Write the outcomes of a task in one transaction."""
