@@ -124,8 +124,7 @@ def sweep(request: Request, launcher: Any = None) -> int:
             if launcher is None:
                 _run_on_engine(store, todo, engine, "fail-fast" in request.flags)
             elif todo:
-                jobs = [[*map(of_function, c.overrides), f"name={folder.name}"] for c in todo]
-                launcher.launch(jobs, initial_job_idx=0)
+                _launch(launcher, todo, folder)
         except KeyboardInterrupt:
             interrupted = True
             err.print("interrupted: what is finished is kept, and the same command goes on from here")
@@ -309,6 +308,17 @@ def _run_on_engine(store: Store, todo: Sequence[Cell], engine: Engine, fail_fast
             if failed and fail_fast:
                 err.print(f"stopped at the first failure (--fail-fast): {escape(str(failed[0].error))}")
                 return
+
+
+def _launch(launcher: Any, todo: Sequence[Cell], folder: Path) -> None:
+    """Hand the cells to a launcher of Hydra's, which gives up when one of its processes dies."""
+    try:
+        launcher.launch([[*map(of_function, c.overrides), f"name={folder.name}"] for c in todo], 0)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # any launcher's own
+        told = " ".join(str(error).split())[:200]
+        err.print(f"the launcher gave up ({type(error).__name__}: {escape(told)}); what is finished is kept")
 
 
 def _describe(
