@@ -1,0 +1,157 @@
+"""What a comparison found, as lists for people: numbers in few digits, what all rows share said once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from backproof.reports.compare import NOTHING, Alignment, transitions
+from backproof.reports.paired import MEASURES, STATISTICS, Measure, stands_still
+from backproof.reports.tables import label
+from backproof.verdicts import VERDICTS
+
+COMMAND = "command"
+"""The column that holds what reproduces a cell; on two lines where the sides' commands differ."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Cells or combinations under a heading.
+
+    Attributes:
+        shared: the settings that have one value in all rows, as overrides.
+        axes, told: the columns: the other settings, then what else is told.
+        rows: text, column by column.
+        numeric: whether what is told is numbers.
+    """
+
+    title: str
+    shared: str
+    axes: list[str]
+    told: list[str]
+    rows: list[tuple[str, ...]]
+    numeric: bool = False
+
+
+def changed(cells: pd.DataFrame, axes: Sequence[str]) -> Iterator[Listing]:
+    """Changed cells by what changed to what, the most frequent first."""
+    for start, end, n in transitions(cells).itertuples(index=False):
+        part = cells[(cells["from"] == start) & (cells["to"] == end)]
+        told = part.drop(columns=[*axes, "from", "to", "command_a", "command_b"])
+        told.columns = pd.Index([f"{name[:-2]} in {name[-1].upper()}" for name in told.columns])
+        told[COMMAND] = _commands(part)
+        yield listing(f"{marked(start)} → {marked(end)}: {cells_of(n)}", part[list(axes)], told)
+
+
+def unpaired(alignment: Alignment) -> Iterator[Listing]:
+    """The cells that have no pair, by reason."""
+    for title, cells in (
+        ("only in A", alignment.only_a),
+        ("only in B", alignment.only_b),
+        ("several with the same settings, in A", alignment.alike_a),
+        ("several with the same settings, in B", alignment.alike_b),
+    ):
+        if len(cells):
+            told = cells[["status", "verdict", COMMAND]]
+            yield listing(f"{title}: {cells_of(len(cells))}", cells[alignment.axes], told)
+
+
+def moved(combinations: pd.DataFrame) -> Iterator[Listing]:
+    """Per measure the combinations in which something moved; how many stand still is in the title."""
+    for measure in MEASURES:
+        table = combinations[combinations["measure"] == measure.column]
+        moving = table[~stands_still(table)]
+        if len(table):
+            counts = f"{len(moving):,} combinations moved, {len(table) - len(moving):,} did not"
+            yield of_combinations(f"{titled(measure)}: {counts}", moving, measure)
+
+
+def of_combinations(title: str, rows: pd.DataFrame, measure: Measure) -> Listing:
+    """Combinations of one measure with their statistics."""
+    settings = rows.drop(columns=["measure", *STATISTICS])
+    return listing(title, settings, statistics(rows, measure), numeric=True)
+
+
+def overall(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """A row a measure: what, pairs, seeds, then the other statistics as in `statistics`."""
+    rows = []
+    for measure in MEASURES:
+        row = table[table["measure"] == measure.column]
+        for told in statistics(row, measure).itertuples(index=False, name=None):
+            rows.append((titled(measure), f"{row['pairs'].iloc[0]:,}", *told))
+    return rows
+
+
+def statistics(table: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """The statistics of rows as text: n, left out, level in A and B, mean difference, interval."""
+    return pd.DataFrame(
+        {
+            "n": table["n"].map("{:,}".format),
+            "left out": table["left_out"].map("{:,}".format),
+            f"{measure.level} in A": table["a"].map(_number),
+            f"{measure.level} in B": table["b"].map(_number),
+            "mean difference": table["mean"].map(lambda x: _signed(x, 3)),
+            "95 % interval": [
+                NOTHING if pd.isna(low) else f"{_signed(low, 2)} to {_signed(high, 2)}"
+                for low, high in zip(table["low"], table["high"], strict=True)
+            ],
+        }
+    )
+
+
+def listing(title: str, settings: pd.DataFrame, told: pd.DataFrame, *, numeric: bool = False) -> Listing:
+    """Rows of settings and of what is told of them; what all share goes up, what none has goes away."""
+    counts = settings.nunique(dropna=False)
+    common = list(counts.index[counts == 1]) if len(settings) > 1 else []
+    shared = overrides(settings[common].iloc[0].to_dict()) if common else ""
+    kept = settings.drop(columns=common).dropna(axis="columns", how="all")
+    return Listing(
+        title,
+        shared,
+        [*map(str, kept)],
+        [*map(str, told)],
+        texts(pd.concat([kept, told], axis="columns")),
+        numeric,
+    )
+
+
+def overrides(settings: Mapping[Any, Any]) -> str:
+    """Settings as one writes them, those without a value left out."""
+    return " ".join(f"{k}={v}" for k, v in settings.items() if not pd.isna(v) and v != NOTHING)
+
+
+def texts(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The rows of a table as text, in all digits; null as a dash."""
+    columns = [table[c].astype(object).map(str).where(table[c].notna(), NOTHING) for c in table]
+    return list(zip(*columns, strict=True))
+
+
+def marked(word: str) -> str:
+    """A verdict with its symbol; another word as it is."""
+    return f"{VERDICTS[word].symbol} {word}" if word in VERDICTS else word
+
+
+def titled(measure: Measure) -> str:
+    """A measure and, where it is no plain difference, what its differences are."""
+    return f"{measure.says}, log10(B/A)" if measure.ratio else measure.says
+
+
+def cells_of(n: int) -> str:
+    """How many cells."""
+    return f"{n:,} cell{'' if n == 1 else 's'}"
+
+
+def _commands(cells: pd.DataFrame) -> list[str]:
+    pairs = zip(cells["command_a"], cells["command_b"], strict=True)
+    return [a if a == b else f"A: {a}\nB: {b}" for a, b in pairs]
+
+
+def _number(x: float) -> str:
+    return NOTHING if pd.isna(x) else label(x)
+
+
+def _signed(x: float, digits: int) -> str:
+    return NOTHING if pd.isna(x) else f"{x:+.{digits}g}" if x else "0"
