@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from backproof.sweeps.columns import EXTRA, RESULTS
-from backproof.sweeps.database import FILE, ResultsError
-from backproof.sweeps.settings import ConfigurationError
+from backproof.sweeps.database import FILE
+from backproof.sweeps.settings import ConfigurationError, ResultsError
 from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.work import Outcome
 

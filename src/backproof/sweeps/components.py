@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Iterable
 from functools import cache, lru_cache, partial
 from hashlib import blake2b
+from importlib import invalidate_caches
+from importlib.util import cache_from_source
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, cast
@@ -126,7 +129,9 @@ def find(group: str, target: str, key: str | None = None) -> Any:
     """
     key = key or f"{group}.{TARGET}"
     try:
-        return resolve_name(target)
+        found = resolve_name(target)
+        _imported.setdefault(target, source_digest(target))
+        return found
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(f"{key}: cannot import {target} ({error})") from error
     except Exception as error:  # importing runs somebody's own code
@@ -149,12 +154,16 @@ def targets_of(settings: Settings) -> dict[str, str]:
     return found
 
 
+_imported: dict[str, str | None] = {}
+"""Targets and the digests that their modules had when they were imported: what this process computes with."""
+
+
 def code_of(settings: Settings) -> Settings:
     """A digest of each module outside this package that a target names, so that ids change when it does."""
     digests: Settings = {}
     for key, target in targets_of(settings).items():
         find(key.partition(".")[0], target)
-        digests[key] = source_digest(target)
+        digests[key] = _imported[target]
     return digests
 
 
@@ -179,14 +188,25 @@ def _module_file(target: str) -> Path | None:
     return None
 
 
-def forget(settings: Settings) -> None:
-    """Forget somebody's own modules, so that they are imported as they are now."""
-    for target in targets_of(settings).values():
+def refresh() -> None:
+    """Import somebody's own modules again if their files have changed since, as they do beside a notebook."""
+    changed = [target for target, digest in _imported.items() if source_digest(target) != digest]
+    if changed:
+        forget(changed)
+
+
+def forget(targets: Iterable[str]) -> None:
+    """Forget the modules of targets, and what was made of them, so that they are imported as they are now."""
+    for target in targets:
         path = _module_file(target)
-        beside = set(map(str, sources(path))) if path else set()
+        files = set(map(str, sources(path))) if path else set()
         for name, module in list(sys.modules.items()):
-            if getattr(module, "__file__", None) in beside:
+            if getattr(module, "__file__", None) in files:
                 del sys.modules[name]
+        for file in files:  # Python takes bytecode for new that is a second old and of a source as long
+            Path(cache_from_source(file)).unlink(missing_ok=True)
+    invalidate_caches()
+    _imported.clear()
     for cached in (find, _build, _of_formula, _declared, _dataset):
         cached.cache_clear()
 

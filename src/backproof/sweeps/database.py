@@ -42,10 +42,6 @@ order. Tables and report show the grid, so that cells of an earlier grid or of o
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-class ResultsError(Exception):
-    """Results cannot be read or written in the midst of it; the message is one line and says what to do."""
-
-
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file is to blame, and not the disk or another process."""
     return getattr(error, "sqlite_errorcode", None) in DAMAGED

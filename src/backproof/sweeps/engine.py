@@ -18,7 +18,7 @@ from typing import Any
 from backproof.sweeps.case import Case, grouped
 from backproof.sweeps.components import targets_of
 from backproof.sweeps.cost import expected_seconds
-from backproof.sweeps.settings import ConfigurationError
+from backproof.sweeps.settings import ResultsError
 from backproof.sweeps.work import Outcome, compute
 
 TASK_SECONDS = 0.35
@@ -176,7 +176,7 @@ class Pool:
                 death = Death.of(log, error)
                 attempts, starts = attempts + death.started, starts + (not death.started)
                 if starts >= MOST_STARTS:
-                    raise ConfigurationError(f"engine: its processes do not start ({death.told})") from error
+                    raise ResultsError(f"engine: its processes do not start ({death.told})") from error
                 if death.started and len(task) > 1:
                     for case in task:
                         yield from self._alone([case])
@@ -204,11 +204,12 @@ def pool_of(engine: Engine, tasks: int) -> Iterator[Pool]:
 
     # When a sweep is stopped, joblib says that tasks in flight were in vain.
     warnings.filterwarnings("ignore", message=r"\d+ tasks .* successfully executed", module="joblib")
+    home = worker.Home.here()
     if engine.backend == "dask":
         from backproof.sweeps.cluster import DIED, connected, registered
 
         with connected(engine.address) as client, parallel_config(backend=registered(client)):
-            work = partial(worker.elsewhere, home=worker.Home.here())
+            work = partial(worker.elsewhere, home=home)
             yield Pool(2 * sum(client.ncores().values()), work, engine.timeout, DIED, attempts=1)
         return
     workers = min(engine.workers, max(tasks, 1))
@@ -224,7 +225,8 @@ def pool_of(engine: Engine, tasks: int) -> Iterator[Pool]:
         parallel_config(backend="loky", n_jobs=max(workers, 2), inner_max_num_threads=1),
     ):
         at_once = 1 if workers == 1 else 2 * workers
-        yield Pool(at_once, worker.in_process, engine.timeout, (BrokenProcessPool,), Path(logs))
+        work = partial(worker.in_process, home=home)
+        yield Pool(at_once, work, engine.timeout, (BrokenProcessPool,), Path(logs))
 
 
 def blocks_on(jobs: int) -> Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]:

@@ -23,6 +23,7 @@ from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from backproof.sweeps import components
 from backproof.sweeps.case import Case, canonical
 from backproof.sweeps.experiment import Exclusion, Experiment
 from backproof.sweeps.schema import validate
@@ -260,6 +261,7 @@ def expand(
     Raises:
         ConfigurationError: if anything about any cell is wrong; nothing has run then.
     """
+    components.refresh()
     grid = Grid()
     seen: set[Case] = set()
     excluded = _Excluder(experiment.exclude if experiment else ())

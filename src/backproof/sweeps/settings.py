@@ -47,6 +47,10 @@ class ConfigurationError(Exception):
     """Arguments or configuration are wrong; the message is one line and names the key."""
 
 
+class ResultsError(Exception):
+    """A sweep cannot go on; the message is one line and says why and what to do."""
+
+
 def nearest(given: str, allowed: Iterable[str]) -> str:
     """A hint such as `; did you mean 'relu'?`, or nothing."""
     close = get_close_matches(given, list(allowed), n=1, cutoff=0.5)

@@ -14,25 +14,10 @@ from pathlib import Path
 from backproof.sweeps import components
 from backproof.sweeps.case import Case, fingerprint
 from backproof.sweeps.limits import STARTED, last_words
-from backproof.sweeps.settings import ConfigurationError
+from backproof.sweeps.settings import ResultsError
 from backproof.sweeps.work import Outcome, compute
 
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
-
-
-def in_process(
-    number: int, cases: Sequence[Case], timeout: float | None, log: Path | None = None
-) -> tuple[int, list[Outcome]]:
-    """Compute a task in a process that may die of it; `log` is where its last words go."""
-    # An interrupt reaches every process of the terminal; the parent is the one to act on it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with last_words(log):
-        return number, compute(cases, timeout)
-
-
-def in_thread(number: int, cases: Sequence[Case], timeout: float | None) -> tuple[int, list[Outcome]]:
-    """Compute a task in a thread of the sweep's own process."""
-    return number, compute(cases, timeout)
 
 
 @dataclass(frozen=True)
@@ -42,7 +27,7 @@ class Home:
     Attributes:
         fingerprint: of the package's computing code.
         folder: the working directory, which relative paths of data start from.
-        path: where modules are looked for.
+        path: where somebody's own modules are looked for.
     """
 
     fingerprint: str
@@ -52,59 +37,73 @@ class Home:
     @classmethod
     def here(cls) -> Home:
         """That of this process."""
-        return cls(fingerprint(), str(Path.cwd()), tuple(str(Path(p).absolute()) for p in sys.path))
+        known = (sys.prefix, sys.base_prefix)
+        path = [str(Path(p).absolute()) for p in sys.path if not p.startswith(known)]
+        return cls(fingerprint(), str(Path.cwd()), tuple(path))
+
+
+def in_thread(number: int, cases: Sequence[Case], timeout: float | None) -> tuple[int, list[Outcome]]:
+    """Compute a task in a thread of the sweep's own process."""
+    return number, compute(cases, timeout)
+
+
+def in_process(
+    number: int, cases: Sequence[Case], timeout: float | None, home: Home, log: Path | None = None
+) -> tuple[int, list[Outcome]]:
+    """Compute a task in a process that may die of it; `log` is where its last words go.
+
+    Raises:
+        ResultsError: if it would be computed by other code than the cells' ids say.
+    """
+    # An interrupt reaches every process of the terminal; the parent is the one to act on it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with last_words(log):
+        settle(home, cases)
+        return number, compute(cases, timeout)
 
 
 def elsewhere(
     number: int, cases: Sequence[Case], timeout: float | None, home: Home
 ) -> tuple[int, list[Outcome]]:
-    """Compute a task on a worker that outlives the sweep, on this machine or another.
+    """Compute a task on a worker that is not ours, on this machine or another.
 
     Raises:
-        ConfigurationError: if it would be computed by other code than the cells' ids say.
+        ResultsError: if it would be computed by other code than the cells' ids say.
     """
     from threadpoolctl import threadpool_limits
 
-    settle(home)
-    for case in cases:
-        fresh(case)
+    settle(home, cases)
     with threadpool_limits(1):
         return number, compute(cases, timeout)
 
 
-def settle(home: Home) -> None:
-    """Make the modules and files of the sweep's home found here.
+def settle(home: Home, cases: Sequence[Case]) -> None:
+    """Find modules and files as the sweep's home does, and see to it that they are the same.
 
-    Raises:
-        ConfigurationError: if this worker has another version of the package.
+    A worker outlives the sweep: it may know a module as an earlier one had it, or may be on a machine that
+    has another.
     """
+    node = os.uname().nodename
     if fingerprint() != home.fingerprint:
-        raise ConfigurationError(
-            f"engine.address: the worker on {os.uname().nodename} has another version of backproof"
-            f" ({fingerprint()}, not {home.fingerprint}); install the same there"
+        raise ResultsError(
+            f"a worker on {node} has another version of backproof ({fingerprint()}, not {home.fingerprint})"
         )
     if Path(home.folder).is_dir() and Path.cwd() != Path(home.folder):
         os.chdir(home.folder)
-    sys.path += [p for p in home.path if p not in sys.path and Path(p).exists()]
+    sys.path[:] = [*filter(os.path.exists, home.path), *(p for p in sys.path if p not in home.path)]
+    for case in cases:
+        if _differing(case):
+            components.forget(components.targets_of(case.values).values())
+            for target in _differing(case):
+                raise ResultsError(
+                    f"{target}: its module on {node} is not what it was when the sweep began; run it again"
+                )
 
 
-def fresh(case: Case) -> None:
-    """See to it that somebody's own modules are here as the case knows them, not as an earlier sweep did.
-
-    Raises:
-        ConfigurationError: if they are not on this machine, or differ here.
-    """
+def _differing(case: Case) -> list[str]:
+    """Code of somebody's own that this process has otherwise than the case's id says."""
     targets = components.targets_of(case.values)
-    for again in (False, True):
-        now = components.code_of(case.values)
-        differing = [target for key, target in targets.items() if now[key] != case[key]]
-        if not differing:
-            return
-        if not again:
-            components.forget(case.values)
-    raise ConfigurationError(
-        f"{differing[0]}: its module differs on {os.uname().nodename} from where the sweep was started"
-    )
+    return [targets[key] for key, digest in components.code_of(case.values).items() if digest != case[key]]
 
 
 @dataclass(frozen=True)
