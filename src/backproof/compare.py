@@ -125,7 +125,7 @@ def _show_cells(title: str, lists: list[Listing], console: Console) -> None:
     for listing in lists[:MOST_KINDS]:
         console.print(f"  {escape(listing.title)}")
         for row in listing.rows[:MOST_CELLS]:
-            told = dict(zip(listing.told, row[len(listing.axes) :], strict=True))
+            told = dict(zip(listing.told, row, strict=False))
             for line in told.pop(COMMAND).splitlines():
                 console.print(f"    {escape(line)}", soft_wrap=True)
             reasons = [f"{name}: {what}" for name, what in told.items() if what != NOTHING]
@@ -165,8 +165,9 @@ def _show_combinations(rows: pd.DataFrame, measure: Measure, console: Console) -
         console.print(f"all with {escape(listing.shared)}", style="dim")
     table = _table("n", *NUMBERS)
     for row in listing.rows:
-        place = overrides(dict(zip(listing.axes, row, strict=False)))
-        table.add_row(escape(place) or "every cell", *row[len(listing.axes) :])
+        numbers, place = row[: len(listing.told)], row[len(listing.told) :]
+        settings = overrides(dict(zip(listing.axes, place, strict=True)))
+        table.add_row(escape(settings) or "every cell", *numbers)
     console.print(table)
     _and_more(len(shown) - MOST_ROWS, "", console)
 

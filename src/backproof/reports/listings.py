@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from backproof.reports.compare import NOTHING, Alignment, transitions
-from backproof.reports.paired import MEASURES, STATISTICS, Measure, stands_still
+from backproof.reports.paired import MEASURES, STATISTICS, Measure, leaves_zero_out, stands_still
 from backproof.reports.tables import label
 from backproof.verdicts import VERDICTS
 
@@ -23,15 +23,15 @@ class Listing:
 
     Attributes:
         shared: the settings that have one value in all rows, as overrides.
-        axes, told: the columns: the other settings, then what else is told.
+        told, axes: the columns: what is told of the rows, then the other settings.
         rows: text, column by column.
         numeric: whether what is told is numbers.
     """
 
     title: str
     shared: str
-    axes: list[str]
     told: list[str]
+    axes: list[str]
     rows: list[tuple[str, ...]]
     numeric: bool = False
 
@@ -65,8 +65,11 @@ def moved(combinations: pd.DataFrame) -> Iterator[Listing]:
         table = combinations[combinations["measure"] == measure.column]
         moving = table[~stands_still(table)]
         if len(table):
-            counts = f"{len(moving):,} combinations moved, {len(table) - len(moving):,} did not"
-            yield of_combinations(f"{titled(measure)}: {counts}", moving, measure)
+            told = (
+                f"{len(moving):,} combinations moved, {int(leaves_zero_out(moving).sum()):,} of them with an"
+            )
+            told += f" interval without zero; {len(table) - len(moving):,} did not move"
+            yield of_combinations(f"{titled(measure)}: {told}", moving, measure)
 
 
 def of_combinations(title: str, rows: pd.DataFrame, measure: Measure) -> Listing:
@@ -91,11 +94,11 @@ def statistics(table: pd.DataFrame, measure: Measure) -> pd.DataFrame:
         {
             "n": table["n"].map("{:,}".format),
             "left out": table["left_out"].map("{:,}".format),
-            f"{measure.level} in A": table["a"].map(_number),
-            f"{measure.level} in B": table["b"].map(_number),
-            "mean difference": table["mean"].map(lambda x: _signed(x, 3)),
+            f"{measure.level} in A": [_level(x, measure) for x in table["a"]],
+            f"{measure.level} in B": [_level(x, measure) for x in table["b"]],
+            "mean difference": table["mean"].map(_signed),
             "95 % interval": [
-                NOTHING if pd.isna(low) else f"{_signed(low, 2)} to {_signed(high, 2)}"
+                NOTHING if pd.isna(low) else f"{_signed(low)} to {_signed(high)}"
                 for low, high in zip(table["low"], table["high"], strict=True)
             ],
         }
@@ -111,9 +114,9 @@ def listing(title: str, settings: pd.DataFrame, told: pd.DataFrame, *, numeric: 
     return Listing(
         title,
         shared,
-        [*map(str, kept)],
         [*map(str, told)],
-        texts(pd.concat([kept, told], axis="columns")),
+        [*map(str, kept)],
+        texts(pd.concat([told, kept], axis="columns")),
         numeric,
     )
 
@@ -149,9 +152,11 @@ def _commands(cells: pd.DataFrame) -> list[str]:
     return [a if a == b else f"A: {a}\nB: {b}" for a, b in pairs]
 
 
-def _number(x: float) -> str:
-    return NOTHING if pd.isna(x) else label(x)
+def _level(x: float, measure: Measure) -> str:
+    if pd.isna(x):
+        return NOTHING
+    return f"{x:,.0f}" if measure.level == "sum" else label(x)
 
 
-def _signed(x: float, digits: int) -> str:
-    return NOTHING if pd.isna(x) else f"{x:+.{digits}g}" if x else "0"
+def _signed(x: float) -> str:
+    return NOTHING if pd.isna(x) else f"{x:+.3g}" if x else "0"
