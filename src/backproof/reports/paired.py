@@ -139,8 +139,9 @@ def _overall(pairs: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """One row over all pairs; mean and interval are those of the seeds' mean differences."""
     table = _summary(pairs.assign(all=0), "all", measure)
     seeds = pairs.groupby("seed", dropna=False)["difference"].mean().dropna()
-    table.update(intervals(seeds, np.zeros(len(seeds), int)))
-    return table.assign(measure=measure.column, pairs=int(pairs["difference"].notna().sum()))
+    over_seeds = intervals(seeds, np.zeros(len(seeds), int)).reindex(table.index)
+    over_seeds["n"] = len(seeds)
+    return table.assign(measure=measure.column, pairs=table["n"], **over_seeds)
 
 
 def _joined(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
