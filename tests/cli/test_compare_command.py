@@ -1,0 +1,283 @@
+"""`backproof compare`: what is printed and written, the exit status, and wrong input."""
+
+import json
+import re
+import shutil
+import sqlite3
+from contextlib import closing
+from html.parser import HTMLParser
+
+import pytest
+
+from backproof.cli import main
+
+EVIL = "</p><script>alert(1)</script><img src=x onerror=alert(1)>[red]"
+SWEEP = (
+    "sweep", "data=xor", "network.hidden=[3]", "engine=serial", "training=sgd", "training.steps=5",
+    "activation=tanh,sigmoid", "delta=exact,canonical", "loss=logistic", "output=sigmoid", "seed=0,1,2",
+    "name=base",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A small sweep, run once."""
+    folder = tmp_path_factory.mktemp("swept")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(SWEEP) == 0
+    return folder / "results" / "base"
+
+
+@pytest.fixture
+def pair(here, swept):
+    """Copies of it in results/a and results/b."""
+    for name in ("a", "b"):
+        shutil.copytree(swept, here / "results" / name)
+    return here / "results"
+
+
+def change(folder, statement, *values):
+    """Run a statement on a store."""
+    with closing(sqlite3.connect(folder / "sweep.sqlite")) as db, db:
+        assert db.execute(statement, values).rowcount
+
+
+def set_result(folder, seed, key, value):
+    change(
+        folder,
+        "UPDATE cells SET outcome = json_set(outcome, ?, json(?)) WHERE json_extract(settings, '$.seed') = ?",
+        f"$.{key}", json.dumps(value), seed,
+    )  # fmt: skip
+
+
+def page_of(pair, a="a"):
+    return (pair / "b" / f"compare-with-{a}.html").read_text(encoding="utf-8")
+
+
+class Text(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_equal_sweeps(program, pair):
+    done = program("compare", "results/a", "results/b")
+    assert (done.status, done.err) == (0, "")
+    assert (
+        "12 cells in both sweeps, aligned by activation, delta, seed; 0 only in A, 0 only in B." in done.out
+    )
+    assert "The two tables are equal to the bit: every result of every cell." in done.out
+    assert done.out.endswith("report: results/b/compare-with-a.html\n")
+    assert "equal to the bit" in page_of(pair)
+    assert {p.name for p in (pair / "b").iterdir()} - {p.name for p in (pair / "a").iterdir()} == {
+        "compare-with-a.html"
+    }
+
+
+def test_the_same_folder_twice(program, pair):
+    done = program("compare", "results/a", "results/../results/a/")
+    assert done.status == 0
+    assert "A and B are the same folder: nothing can differ." in done.out
+    assert (pair / "a" / "compare-with-a.html").is_file()
+    assert "the same folder" not in program("compare", "results/a", "results/b").out
+
+
+def test_a_verdict_that_changed(program, pair):
+    set_result(pair / "b", 1, "verdict", "not finite")
+    set_result(pair / "b", 1, "causes", "dust in the works")
+    change(pair / "b", "UPDATE cells SET command = command || ' x=1'")
+    done = program("compare", "results/a", "results/b")
+    assert done.status == 1
+    assert "The status changed in 0 cells, the verdict in 4 cells." in done.out
+    assert re.search(r"^  ✓ agrees → ∞ not finite: \d cells?$", done.out, re.MULTILINE)
+    assert "causes in B: dust in the works" in done.out
+    assert "verdict in 4, causes in 4 cells" in done.out.replace("\n", " ")
+    text = Text(page_of(pair)).text
+    assert text.count("dust in the works") == 4
+    assert len(re.findall(r"A: backproof check .*\nB: backproof check .* x=1", text)) == 4
+
+
+def test_a_cell_that_failed(program, pair):
+    change(
+        pair / "b",
+        "UPDATE cells SET status = 'failed', error = 'MemoryError', outcome = '{}'"
+        " WHERE json_extract(settings, '$.seed') = 0",
+    )
+    done = program("compare", "results/a", "results/b")
+    assert done.status == 1
+    assert "ok → failed: 4 cells" in done.out
+    assert "error in B: MemoryError" in done.out
+    assert "… and 1 more, all in the report" in done.out
+    assert Text(page_of(pair)).text.count("MemoryError") == 4
+
+
+def test_cells_that_are_missing(program, pair):
+    change(pair / "b", "DELETE FROM grid WHERE position <= 2")
+    done = program("compare", "results/a", "results/b")
+    assert done.status == 1
+    assert "10 cells in both sweeps" in done.out
+    assert "2 only in A, 0 only in B" in done.out
+    assert "In the cells of both, every result is equal to the bit." in done.out
+    assert "only in A: 2 cells" in done.out
+    other = program("compare", "results/b", "results/a")
+    assert (other.status, "only in B: 2 cells" in other.out) == (1, True)
+
+
+def test_cells_that_are_still_to_come(program, pair):
+    change(pair / "b", "UPDATE cells SET status = 'pending' WHERE json_extract(settings, '$.seed') = 0")
+    done = program("compare", "results/a", "results/b")
+    assert done.status == 1
+    assert "ok → pending: 4 cells" in done.out
+
+
+def test_numbers_that_moved(program, pair):
+    """A loss ten times as large for every seed, with a spread: 1, 1.1 and 0.9 decades."""
+    for seed, decades in enumerate((1, 1.1, 0.9)):
+        change(
+            pair / "b",
+            "UPDATE cells SET outcome = json_set(outcome, '$.final_loss',"
+            " json_extract(outcome, '$.final_loss') * ?) WHERE json_extract(settings, '$.seed') = ?",
+            10**decades, seed,
+        )  # fmt: skip
+    done = program("compare", "results/a", "results/b")
+    assert done.status == 0, "no verdict and no status changed"
+    assert "4 of 4 intervals over seeds leave zero out" in done.out
+    assert "final_loss in 12 cells" in done.out
+    assert re.search(r"final loss, log10\(B/A\) +12 +3 +0 .* \+1 +\+0.752 to \+1.25\n", done.out)
+    assert re.search(r"activation=tanh delta=exact +3 +0 .* \+1 +\+0.752 to \+1.25\n", done.out)
+    assert "gradient error, log10(B/A): 0 combinations moved" in Text(page_of(pair)).text
+
+
+def test_one_seed_has_no_intervals(program, pair):
+    for name in ("a", "b"):
+        change(
+            pair / name,
+            "DELETE FROM grid WHERE id IN (SELECT id FROM cells WHERE json_extract(settings, '$.seed') > 0)",
+        )
+    set_result(pair / "b", 0, "accuracy", 2)
+    done = program("compare", "results/a", "results/b")
+    assert "test accuracy: one pair each and no interval, largest first" in done.out
+    assert "intervals over seeds leave" not in done.out
+
+
+def test_configuration_code_and_versions(program, pair):
+    about = json.loads((pair / "a" / "provenance.json").read_text())
+    about["versions"]["numpy"], about["fingerprint"], about["started"] = "99.1", "ffff", "another time"
+    change(pair / "b", "UPDATE meta SET value = ? WHERE key = 'provenance'", json.dumps(about))
+    change(pair / "b", "UPDATE cells SET settings = json_set(settings, '$.training', 'adam')")
+    content = {"name": "other", "question": "What now?", "overrides": {"kink": "assign"}}
+    change(pair / "b", "UPDATE meta SET value = ? WHERE key = 'experiment'", json.dumps(content))
+    done = program("compare", "results/a", "results/b")
+    assert done.status == 0
+    assert "equal to the bit: every result of every cell, though settings differ" in " ".join(
+        done.out.split()
+    )
+    for row in (
+        r"training +sgd +adam",
+        r"overrides kink +– +assign",
+        r"versions numpy .* 99.1",
+        r"fingerprint .* ffff",
+    ):
+        assert re.search(rf"^{row} *$", done.out, re.MULTILINE), row
+    assert "another time" not in done.out
+    assert "What now?" not in done.out
+
+
+def test_the_page_needs_nothing_and_shows_text_as_text(program, pair):
+    set_result(pair / "b", 1, "verdict", EVIL)
+    set_result(pair / "b", 1, "causes", EVIL)
+    change(pair / "b", "UPDATE cells SET command = ?", EVIL)
+    change(pair / "b", "UPDATE cells SET settings = json_set(settings, '$.activation', ?)"
+           " WHERE json_extract(settings, '$.activation') = 'tanh'", EVIL)  # fmt: skip
+    change(
+        pair / "b",
+        "UPDATE meta SET value = ? WHERE key = 'provenance'",
+        json.dumps({EVIL: EVIL, "command": EVIL}),
+    )
+    shutil.copytree(pair / "b", pair / "<b>x")
+    done = program("compare", "results/a", "results/<b>x")
+    assert done.status == 1
+    assert "[red]" in done.out, "nor is it markup in the terminal"
+    page = Text((pair / "<b>x" / "compare-with-a.html").read_text(encoding="utf-8"))
+    assert page.text.count(EVIL) > 6
+    assert "to B, <b>x?" in page.text
+    tags = {tag for tag, _ in page.tags}
+    assert not tags & {"script", "img", "iframe", "b"}
+    policy = next(a["content"] for tag, a in page.tags if tag == "meta" and "http-equiv" in a)
+    assert policy.startswith("default-src 'none';") and "script" not in policy
+    for _, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")]
+        assert not re.match(r"(https?:)?//", attributes.get("src") or attributes.get("href") or "")
+
+
+@pytest.mark.parametrize("name", ["<b>x", "ä b", "..x"])
+def test_the_name_of_the_page_is_a_plain_one(program, pair, name):
+    shutil.copytree(pair / "a", pair / name)
+    done = program("compare", f"results/{name}", "results/b")
+    (written,) = (pair / "b").glob("compare-with-*")
+    assert re.fullmatch(r"compare-with-[A-Za-z0-9._-]+\.html", written.name)
+    assert done.out.endswith(f"report: results/b/{written.name}\n")
+
+
+def test_nothing_is_wider_than_a_hundred_columns(program, pair):
+    set_result(pair / "b", 1, "verdict", "not finite")
+    set_result(pair / "b", 1, "causes", "a cause of many words " * 20)
+    set_result(pair / "b", 2, "gradient_error", 1.23456789e-5)
+    done = program("compare", "results/a", "results/b")
+    for line in done.out.splitlines():
+        assert len(line) <= 100 or line.startswith("    backproof "), line
+
+
+WRONG = [
+    ((), "compare: takes two results folders", "not 0"),
+    (("results/a",), "compare: takes two results folders", "not 1"),
+    (("results/a", "results/b", "results/c"), "compare: takes two results folders", "not 3"),
+    (("results/a", "results/none"), "results/none: holds no sweep"),
+    (("results/none", "results/a"), "results/none: holds no sweep"),
+    (("results/a", "results/b/report.html"), "results/b/report.html: holds no sweep"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), [(a, w) for a, *w in WRONG])
+def test_wrong_arguments_are_one_line(program, pair, arguments, says):
+    done = program("compare", *arguments)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.count("\n") == 1
+    assert all(word in done.err for word in says), done.err
+    assert not list(pair.rglob("compare-with-*"))
+
+
+@pytest.mark.parametrize("which", ["a", "b"])
+def test_a_store_that_is_none(program, pair, which):
+    (pair / which / "sweep.sqlite").write_bytes(b"no database at all" * 100)
+    done = program("compare", "results/a", "results/b")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.count("\n") == 1
+    assert f"results/{which}" in done.err
+
+
+def test_a_page_that_cannot_be_written_is_one_line(program, pair):
+    (pair / "b" / "compare-with-a.html").mkdir()
+    done = program("compare", "results/a", "results/b")
+    assert done.status == 2
+    assert done.err.count("\n") == 1
+    assert "results/b: the comparison cannot be written" in done.err
+    assert "report:" not in done.out
+
+
+def test_help_says_what_the_exit_status_means(program, here):
+    done = program("compare", "--help")
+    assert done.status == 0
+    assert "usage: backproof compare results/A results/B" in done.out
+    assert "Exit status: 0 " in done.out
+    assert not list(here.iterdir())
