@@ -37,6 +37,9 @@ MOST_KINDS, MOST_CELLS, MOST_ROWS, MOST_ENTRIES = 8, 3, 5, 20
 """How much the terminal shows: kinds of change, cells of each, combinations of a measure, entries that
 differ. The page has all."""
 
+MOST_LETTERS = 36
+"""How wide a value of configuration or code is shown: two beside each other leave room for its name."""
+
 NUMBERS = ("left\nout", "A", "B", "mean", "95 % interval")
 """Headings of what stands behind the number of pairs or seeds."""
 
@@ -179,7 +182,7 @@ def _show_entries(title: str, entries: pd.DataFrame, console: Console) -> None:
     console.print(f"\n[bold]{title}[/bold]")
     table = _table()
     for heading in ("A", "B"):
-        table.add_column(heading, overflow="ellipsis", no_wrap=True)
+        table.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=MOST_LETTERS)
     for row in texts(entries.head(MOST_ENTRIES)):
         table.add_row(*map(escape, row))
     console.print(table)

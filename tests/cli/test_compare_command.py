@@ -129,6 +129,7 @@ def test_cells_that_are_missing(program, pair):
     assert "2 only in A, 0 only in B" in done.out
     assert "In the cells of both, every result is equal to the bit." in done.out
     assert "only in A: 2 cells" in done.out
+    assert done.out.count("verdict or status: agrees") == 2
     other = program("compare", "results/b", "results/a")
     assert (other.status, "only in B: 2 cells" in other.out) == (1, True)
 
@@ -190,6 +191,10 @@ def test_configuration_code_and_versions(program, pair):
     ):
         assert re.search(rf"^{row} *$", done.out, re.MULTILINE), row
     assert "another time" not in done.out
+    content["overrides"]["kink"] = "assign " * 30
+    change(pair / "a", "UPDATE meta SET value = ? WHERE key = 'experiment'", json.dumps(content))
+    shortened = program("compare", "results/a", "results/b").out
+    assert re.search(r"^overrides kink +assign assign .*…", shortened, re.MULTILINE), shortened
     assert "What now?" not in done.out
 
 

@@ -55,7 +55,8 @@ def unpaired(alignment: Alignment) -> Iterator[Listing]:
         ("several with the same settings, in B", alignment.alike_b),
     ):
         if len(cells):
-            told = cells[["status", "verdict", COMMAND]]
+            state = cells["verdict"].where(cells["verdict"].notna(), cells["status"])
+            told = pd.DataFrame({"verdict or status": state, COMMAND: cells[COMMAND]})
             yield listing(f"{title}: {cells_of(len(cells))}", cells[alignment.axes], told)
 
 
