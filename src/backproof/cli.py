@@ -123,8 +123,7 @@ def _compare(rest: list[str]) -> int:
 
 
 def _hydra(command: str, rest: list[str]) -> int:
-    from backproof.sweeps.database import ResultsError
-    from backproof.sweeps.settings import ConfigurationError
+    from backproof.sweeps.settings import ConfigurationError, ResultsError
 
     try:
         return run_hydra(command, rest)

@@ -27,12 +27,11 @@ from backproof.progress import progress
 from backproof.sweeps import experiment as experiments
 from backproof.sweeps.columns import EXTRA, RESULTS
 from backproof.sweeps.database import FILE as STORE_FILE
-from backproof.sweeps.database import ResultsError
 from backproof.sweeps.engine import BACKENDS, Engine, run, tasks_of
 from backproof.sweeps.experiment import Experiment
 from backproof.sweeps.grid import Cell, Grid, expand
 from backproof.sweeps.provenance import provenance
-from backproof.sweeps.settings import ConfigurationError, is_public, nearest
+from backproof.sweeps.settings import ConfigurationError, ResultsError, is_public, nearest
 from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.subject import is_function
 from backproof.sweeps.work import compute, judged_function
