@@ -15,7 +15,10 @@ from hydra.core.plugins import Plugins
 
 from backproof import commands, paths
 
-TABLES = {"cells.csv", "cells.parquet", "curves.parquet", "config.yaml", "provenance.json", "report.html"}
+TABLES = {
+    "cells.csv", "cells.parquet", "curves.parquet", "tensors.parquet", "config.yaml", "provenance.json",
+    "report.html",
+}  # fmt: skip
 
 CONTRACT = (
     "cell", "data", "network.hidden", "network.init_scale", "network.bias", "activation", "output", "loss",

@@ -30,9 +30,9 @@ WRONG = [
     (["sweep", "-m", "experiment=thread,clipping"], "experiment: takes one value"),
     (["check", "experiment=thread"], "experiment: check takes one case"),
     (["check", "seed=0,1"], "check takes one case; these arguments span 2"),
-    (["sweep", "engine=loki"], "engine: must be one of loky, serial, threads", "did you mean 'loky'?"),
+    (["sweep", "engine=loki"], "engine: must be one of dask, loky, serial, threads", "did you mean 'loky'?"),
     (["sweep", "engine=loky,serial"], "engine: takes one value"),
-    (["sweep", "engine.backend=x"], "engine.backend: must be one of loky, threading, sequential; not 'x'"),
+    (["sweep", "engine.backend=x"], "must be one of loky, threading, sequential, dask; not 'x'"),
     (["sweep", "engine.jobs=0"], "engine.jobs: must be a whole number other than 0; not 0"),
     (["sweep", "engine.jobs=two"], "engine.jobs: must be a whole number other than 0; not 'two'"),
     (["sweep", "engine.jobs=1.5"], "engine.jobs"),
@@ -161,13 +161,23 @@ def test_a_results_folder_that_cannot_be_one(tiny, here, command):
 
 
 @pytest.mark.usefixtures("nothing_runs")
-@pytest.mark.parametrize("command", ["sweep", "plan", "report"])
+@pytest.mark.parametrize("command", ["plan", "report"])
 def test_a_store_that_is_none(program, tiny, here, command):
     (here / "results" / "a").mkdir(parents=True)
     (here / "results" / "a" / "sweep.sqlite").write_bytes(b"no database at all" * 100)
     before = sorted(here.iterdir())
     done = program("report", "results/a") if command == "report" else tiny(command, "name=a")
     assert_refused(done, here, before, ["results/a"])
+
+
+def test_a_sweep_sets_aside_what_is_no_store(tiny, here):
+    (here / "results" / "a").mkdir(parents=True)
+    (here / "results" / "a" / "sweep.sqlite").write_bytes(b"no database at all" * 100)
+    done = tiny("sweep", "name=a")
+    assert done.status == 0
+    assert "damaged" in done.err and "kept as results/a/sweep.damaged-1.sqlite" in done.err
+    kept = here / "results" / "a" / "sweep.damaged-1.sqlite"
+    assert kept.read_bytes() == b"no database at all" * 100
 
 
 def test_a_store_that_is_damaged_inside(program, tiny, here):
@@ -182,6 +192,10 @@ def test_a_store_that_is_damaged_inside(program, tiny, here):
         assert done.status == 2
         assert done.err.count("\n") == 1, done.err
         assert "results/a" in done.err
+    assert path.read_bytes() == bytes(content), "who only reads changes nothing"
+    done = tiny("sweep", "seed=range(0,60)", "check=none", "name=a")
+    assert (done.status, "kept as results/a/sweep.damaged-1.sqlite" in done.err) == (1, True)
+    assert tiny("sweep", "seed=range(0,60)", "check=none", "name=a").status == 0
 
 
 def test_every_group_refuses_an_unknown_choice_by_name(program, here, nothing_runs):

@@ -38,7 +38,7 @@ class Store:
             ConfigurationError: if the folder cannot be written, or the file is no store of ours.
         """
         self.path = folder / FILE
-        self.note = ""
+        self.note, self.readonly = "", readonly
         if readonly:
             self.db = connect_readonly(self.path)
             return
@@ -64,10 +64,15 @@ class Store:
 
         Raises:
             ResultsError: in the place of an error of the database: a damaged file, a full disk.
+            ConfigurationError: likewise, where nothing was to be written.
         """
         self.db.close()
         if not isinstance(error, sqlite3.DatabaseError):
             return
+        if self.readonly:
+            raise ConfigurationError(
+                f"{self.path}: cannot be read ({error}); if it is damaged, a sweep into it sets it aside"
+            ) from error
         if not is_damage(error):
             raise ResultsError(
                 f"{self.path}: {error}; what is finished is kept, mend it and go on"
