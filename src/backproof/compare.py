@@ -15,7 +15,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from backproof.commands import OK, SOME_FAILED, write_text
+from backproof.consoles import OK, SOME_FAILED
+from backproof.files import write
 from backproof.reports import compare as reports
 from backproof.reports.compare import NOTHING, Comparison
 from backproof.reports.compare_page import answer, page
@@ -92,7 +93,7 @@ def compare(a: Path, b: Path) -> int:
         console.print("A and B are the same folder: nothing can differ.")
     _show(found, console)
     path = b / f"compare-with-{re.sub(r'[^A-Za-z0-9._-]+', '-', before.name)[:100]}.html"
-    write_text(path, page(before.page_entry(), after.page_entry(), found))
+    write(path, page(before.page_entry(), after.page_entry(), found).encode())
     console.print(f"report: {escape(str(path))}", soft_wrap=True)
     return OK if found.unchanged else SOME_FAILED
 

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from backproof.consoles import INTERRUPTED
 
-LEFT = 130
-"""The exit status after an interrupt."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -33,7 +32,7 @@ def interruptible() -> Iterator[None]:
         times += 1
         if times > 1:
             print("interrupted twice: left at once; what is finished is kept", file=sys.stderr, flush=True)
-            os._exit(LEFT)
+            os._exit(INTERRUPTED)
         raise KeyboardInterrupt
 
     kept = {number: signal.signal(number, interrupted) for number in SIGNALS}

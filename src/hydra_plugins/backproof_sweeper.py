@@ -42,6 +42,7 @@ class BackproofSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Run the grid that the overrides span; returns an exit status."""
         from backproof import commands, jobs
+        from backproof.request import Request
 
         launcher = None
         if not str(self.config.hydra.launcher._target_).endswith(".BasicLauncher"):
@@ -57,7 +58,7 @@ class BackproofSweeper(Sweeper):
                 path = f"{source.schema}://{source.path}"
                 loader.get_search_path().prepend(source.provider, path, "schema")
         loader.repository.initialize_sources(loader.get_search_path())  # type: ignore[attr-defined]
-        request = commands.Request(
+        request = Request(
             loader=loader,
             config_name=self.config.hydra.job.config_name,
             arguments=list(arguments),

@@ -26,9 +26,9 @@ def main(config: DictConfig) -> None:
 main()
 """
 WITHOUT_REPORT = """
-from backproof import commands
+from backproof import launch
 from backproof.cli import main
-commands._write_results = lambda *_: None
+launch.write_results = lambda *_: None
 raise SystemExit(main())
 """
 LAUNCHER = [

@@ -13,7 +13,7 @@ import yaml
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.plugins import Plugins
 
-from backproof import commands, paths
+from backproof import launch, paths
 
 TABLES = {
     "cells.csv", "cells.parquet", "curves.parquet", "tensors.parquet", "config.yaml", "provenance.json",
@@ -370,21 +370,21 @@ def test_a_cell_that_kills_its_process_takes_no_other_along(here, table):
 
 
 def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(tiny, table, monkeypatch):
-    real = commands.run
+    real = launch.run
 
     def interrupted(*given):
         yield next(real(*given))
         raise KeyboardInterrupt
 
     grid = ("seed=range(0,30)",)
-    monkeypatch.setattr(commands, "run", interrupted)
+    monkeypatch.setattr(launch, "run", interrupted)
     monkeypatch.setattr("backproof.sweeps.engine.TASK_SECONDS", 0.0)
     done = tiny("sweep", *grid)
     assert done.status == 130
     assert "interrupted" in done.err
     there = len(table())
     assert 0 < there < 30
-    monkeypatch.setattr(commands, "run", real)
+    monkeypatch.setattr(launch, "run", real)
     done = tiny("sweep", *grid)
     assert done.status == 0
     assert f"{there} already there, {30 - there} to run" in done.err

@@ -13,6 +13,7 @@ import seaborn as sns
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from backproof.files import csv, write
 from backproof.reports.curves import DASHES, MOST_LINES, name_lines
 from backproof.reports.heatmaps import STYLE, rendered
 from backproof.verdicts.evidence import MAP, STEPS
@@ -125,10 +126,10 @@ def write_evidence(
         for ending in ("svg", "png"):
             if figure is not None:
                 path = folder / f"{stem}.{ending}"
-                path.write_bytes(rendered(figure, ending))
+                write(path, rendered(figure, ending))
                 written.append(path)
     table = folder / "error-against-step.csv"
-    long.assign(h=2.0 ** long["step"].astype(float)).drop(columns="line").to_csv(table, index=False)
+    write(table, csv(long.assign(h=2.0 ** long["step"].astype(float)).drop(columns="line")))
     of_parameters = folder / "parameters.csv"
-    pd.DataFrame(parameters).to_csv(of_parameters, index=False)
+    write(of_parameters, csv(pd.DataFrame(parameters)))
     return [*written, table, of_parameters]

@@ -11,12 +11,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from backproof.files import csv, write
 from backproof.reports import claims, figures
 from backproof.reports.figures import Drawn
 from backproof.reports.heatmaps import rendered
 from backproof.reports.page import Picture, page
 
-OURS = re.compile(r"\d\d-[a-z0-9-]+\.(svg|png|csv)(\.part)?")
+OURS = re.compile(r"\d\d-[a-z0-9-]+\.(svg|png|csv)")
 """Names that figures of ours have; nothing else in the folder is ever removed."""
 
 
@@ -49,7 +50,7 @@ def write_report(
     text = page(
         name, str(experiment.get("question") or ""), settled, pictures, chosen, cells, provenance, pending
     )
-    _write(folder / "report.html", text.encode())
+    write(folder / "report.html", text.encode())
 
 
 def _keep(folder: Path, position: int, drawn: Drawn) -> Picture:
@@ -60,11 +61,11 @@ def _keep(folder: Path, position: int, drawn: Drawn) -> Picture:
     folder.mkdir(exist_ok=True)
     for ending in ("svg", "png"):
         content = rendered(drawn.figure, ending)
-        _write(folder / f"{stem}.{ending}", content)
+        write(folder / f"{stem}.{ending}", content)
         if ending == "svg":
             picture.source = "data:image/svg+xml;base64," + base64.b64encode(content).decode()
     if drawn.data is not None:
-        _write(folder / f"{stem}.csv", drawn.data.to_csv(index=False).encode())
+        write(folder / f"{stem}.csv", csv(drawn.data))
     return picture
 
 
@@ -82,9 +83,3 @@ def _remove_others(folder: Path, pictures: list[Picture]) -> None:
     for path in folder.glob("*"):
         if OURS.fullmatch(path.name) and path.name.partition(".")[0] not in stems:
             path.unlink()
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    temporary.replace(path)

@@ -1,0 +1,35 @@
+"""What a results folder holds beside the store: tables, figures and report, rebuilt from it."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backproof.files import csv, write
+from backproof.sweeps.store import Store
+
+if TYPE_CHECKING:  # pandas and pyarrow take their time, and a sweep may not come to its tables
+    import pyarrow as pa
+
+
+def write_results(store: Store, folder: Path) -> None:
+    """Write tables, figures and report; each file is whole or not there."""
+    from backproof.reports.write import write_report  # matplotlib: only once there is something to draw
+
+    cells, curves, tensors = store.cells(), store.curves(), store.tensors()
+    write(folder / "cells.parquet", cells.to_parquet())
+    write(folder / "cells.csv", csv(cells))
+    write(folder / "curves.parquet", _parquet(curves))
+    write(folder / "tensors.parquet", tensors.to_parquet())
+    about, experiment = (json.loads(store.meta(key) or "{}") for key in ("provenance", "experiment"))
+    write_report(folder, cells, curves, experiment, about, store.pending())
+
+
+def _parquet(table: pa.Table) -> bytes:
+    import pyarrow.parquet as pq
+
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    return file.getvalue()
