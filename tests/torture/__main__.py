@@ -1,0 +1,33 @@
+"""A sweep under attack: processes killed at random moments, and a disk that fills.
+
+    python tests/torture [kills] [disk] [--kills N] [--seed S]
+
+`kills` runs sweeps while SIGKILL hits the parent, a worker or all of them, and SIGINT the parent, once or
+twice; it counts rows that were lost or computed again, and compares the last tables with an undisturbed
+run's. `disk` runs one in 2 MB, and goes on from there with more. The tests run a short version of both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from disk import full_disk
+from kills import Kills
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", nargs="*", default=["kills", "disk"], choices=["kills", "disk"])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    for what in given.what:
+        with tempfile.TemporaryDirectory() as folder:
+            if what == "kills":
+                print(Kills(Path(folder), given.seed).run(given.kills))
+            else:
+                print(full_disk(Path(folder)))
