@@ -1,172 +1,179 @@
-"""One sweep, killed and started again until it is there."""
+"""Kill a sweep at random moments, in every way there is, and start it again until everything is there.
+
+After every death no finished row may have vanished or changed, not even in the seconds that it took; no
+file under its final name may be half written; at the end all tables have an undisturbed run's bits.
+"""
 
 from __future__ import annotations
 
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import Popen, TimeoutExpired
+from typing import Any
 
-import pandas as pd
+import trial
 
-from backproof.sweeps.settings import ConfigurationError
-from backproof.sweeps.store import Store, read_only
+LONGEST = 5.0
+"""Seconds until the next blow: from 0, so that some hit a program that is still starting, and enough for
+some to hit one that writes its report."""
 
-MINE = """
-import numpy as np
+WAYS = {"worker": 5, "parent": 3, "all": 2, "power": 2, "interrupt": 2, "terminal": 2, "twice": 2}
+"""How it is hit, and how often. `worker`, `parent`, `all`: SIGKILL, which `power` follows with what a power
+cut leaves at the end of the journal. `interrupt`: SIGINT to the parent, `terminal` to all processes, as
+Ctrl-C does; `twice`: another one soon after."""
 
-def start(seed):
-    return np.linspace(-1, 1, 20) + seed
-
-def f(w, power=2, seed=0):
-    return (w**power).sum(), power * w ** (power - 1)
-"""
-
-NETWORKS = (
-    "data=xor", "network.hidden=[6]", "training=momentum", "training.steps=40", "delta=exact,canonical",
-    "output=sigmoid,relu", "fault=none,sign", "precision=float32,float64", "seed=range(0,{seeds})",
-    "name=kills",
-)  # fmt: skip
-FUNCTIONS = (
-    "subject=function", "subject._target_=mine.f", "subject.start=mine.start", "subject.power=2,3,4",
-    "seed=range(0,{seeds})", "name=kills",
-)  # fmt: skip
-
-ALIKE = ["seconds", "attempts"]
-"""Columns that may differ between two runs."""
+LEFT = (130, -signal.SIGINT)
+"""Exit statuses after an interrupt; the second where Python itself was still starting."""
 
 
 @dataclass
-class Kills:
-    """A sweep's folder, and what was counted of its life."""
+class Tally:
+    """What happened, and what must not happen."""
 
-    folder: Path
-    seed: int
-    done: Counter[str] = field(default_factory=Counter)
+    blows: Counter[str] = field(default_factory=Counter)
+    midway: int = 0
+    runs: int = 0
+    sweeps: int = 0
+    cells: int = 0
     lost: int = 0
-    again: int = 0
+    recomputed: int = 0
+    half_written: list[str] = field(default_factory=list)
+    killed: list[str] = field(default_factory=list)
+    orphans: int = 0
+    surprises: list[str] = field(default_factory=list)
 
-    def run(self, kills: int, seeds: int = 40, longest: float = 3.0) -> dict[str, object]:
-        """Kill until so many kills are done, clearing the store whenever the sweep is complete."""
-        draw = random.Random(self.seed)
-        rounds = 0
-        while self.done.total() < kills:
-            rounds += 1
-            folder = self.folder / f"round-{rounds}"
-            for arguments in (NETWORKS, FUNCTIONS):
-                while self.done.total() < kills and not self._complete(
-                    folder, arguments, seeds, draw, longest
-                ):
-                    pass
-                self._finish(folder, arguments, seeds)
-                self._compare(folder, arguments, seeds)
-        return {**self.done, "kills": self.done.total(), "rounds": rounds, "lost": self.lost,
-                "computed again": self.again}  # fmt: skip
+    @property
+    def kills(self) -> int:
+        """How many blows there were."""
+        return self.blows.total()
 
-    def _start(self, folder: Path, arguments: tuple[str, ...], seeds: int) -> subprocess.Popen[bytes]:
-        folder.mkdir(exist_ok=True)
-        (folder / "mine.py").write_text(MINE)
-        words = [a.format(seeds=seeds) for a in arguments]
-        return subprocess.Popen(
-            [sys.executable, "-m", "backproof", "sweep", "-m", *words, "engine.jobs=2"],
-            cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+    def wrong(self) -> dict[str, Any]:
+        """What must not have happened, but did."""
+        names = ("lost", "recomputed", "half_written", "killed", "orphans", "surprises")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
 
-    def _complete(
-        self, folder: Path, arguments: tuple[str, ...], seeds: int, draw: random.Random, longest: float
-    ) -> bool:
-        """Start it, kill something at a random moment, and look at what is left; whether it was complete."""
-        before = self._finished(folder)
-        process = self._start(folder, arguments, seeds)
+    def __str__(self) -> str:
+        ways = ", ".join(f"{n} {way}" for way, n in self.blows.most_common())
+        wrong = "; ".join(f"{name}: {what}" for name, what in self.wrong().items()) or "nothing"
+        return (
+            f"{self.kills} kills ({ways}), {self.midway} of them with some but not all rows there;"
+            f" {self.runs} runs of {self.sweeps} sweeps, {self.cells} cells each;"
+            f" rows lost {self.lost}, recomputed {self.recomputed}; wrong: {wrong}"
+        )
+
+
+def torture(folder: Path, kills: int, seeds: int, steps: int, seed: int = 0) -> Tally:
+    """Sweeps of six cells a seed, hit `kills` times in all.
+
+    Raises:
+        AssertionError: if a final table differs from an undisturbed run's.
+    """
+    rng, tally = random.Random(seed), Tally()
+    grid = ("sweep", *trial.MIXED, f"training.steps={steps}", f"seed=range(0,{seeds})")
+    trial.home(folder)
+    status, said = trial.run(folder, *grid, "name=undisturbed")
+    assert status == 0, said
+    expected = trial.tables(folder / "results" / "undisturbed")
+    tally.cells = len(expected[0])
+    while tally.kills < kills:
+        name = f"number-{tally.sweeps}"
+        _until_all_is_there(folder, (*grid, f"name={name}"), folder / "results" / name, kills, rng, tally)
+        tally.sweeps += 1
+        trial.assert_same(trial.tables(folder / "results" / name), expected)
+    return tally
+
+
+def _until_all_is_there(
+    folder: Path, command: tuple[str, ...], results: Path, kills: int, rng: random.Random, tally: Tally
+) -> None:
+    known: dict[str, tuple[Any, ...]] = {}
+    status = None
+    while status != 0:
+        with trial.started(folder, *command) as process:
+            tally.runs += 1
+            blow = _hit(process, results, kills, rng, tally)
+            _, said = process.communicate(timeout=trial.PATIENCE)
+            status = process.returncode
+            known = _examined(results, known, tally)
+            if status not in ((0,) if blow in ("", "worker") else (0, *LEFT, -signal.SIGKILL)):
+                tally.surprises.append(f"after {blow or 'nothing'}: status {status}, {said}")
+                return
+            if "Traceback" in said and status != -signal.SIGINT:
+                tally.surprises.append(f"after {blow}: {said}")
+    tally.killed += [str(row[2]) for row in known.values() if row[1] != "ok"]
+    if found := trial.leftovers(results):
+        tally.surprises.append(f"left over at the end: {found}")
+
+
+def _hit(process: Popen[str], results: Path, kills: int, rng: random.Random, tally: Tally) -> str:
+    """Strike until the parent is dead or done, or there were enough; the last way."""
+    blow = ""
+    while tally.kills < kills:
         try:
-            while process.poll() is None:
-                time.sleep(draw.uniform(0.2, longest))
-                if process.poll() is not None:
-                    break
-                if self._attack(process, draw):
-                    process.wait(timeout=120)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-        self._look(folder, before)
-        return process.returncode == 0
-
-    def _attack(self, process: subprocess.Popen[bytes], draw: random.Random) -> bool:
-        """Do something to it; whether that should end it."""
-        how = draw.choice(["parent", "worker", "worker", "worker", "all", "interrupt", "twice"])
-        if how == "worker":
-            workers = children(process.pid)
-            if workers:
-                os.kill(draw.choice(workers), signal.SIGKILL)
-                self.done[how] += 1
-            return False
-        self.done[how] += 1
-        if how == "all":
-            os.killpg(process.pid, signal.SIGKILL)
-        elif how == "parent":
-            process.kill()
-        else:
-            process.send_signal(signal.SIGINT)
-            if how == "twice":
-                time.sleep(draw.uniform(0, 0.3))
-                process.send_signal(signal.SIGINT)
-        return True
-
-    def _finished(self, folder: Path) -> dict[str, tuple[float, int]]:
-        try:
-            with read_only(folder / "results" / "kills") as store:
-                rows = store.db.execute("SELECT id, seconds, attempts FROM cells WHERE status != 'pending'")
-                return {cell: (seconds, attempts) for cell, seconds, attempts in rows}
-        except ConfigurationError:  # killed before there was a store
-            return {}
-
-    def _look(self, folder: Path, before: dict[str, tuple[float, int]]) -> None:
-        after = self._finished(folder)
-        self.lost += sum(cell not in after for cell in before)
-        self.again += sum(cell in after and after[cell] != row for cell, row in before.items())
-        results = folder / "results" / "kills"
-        for name in ("cells", "curves", "tensors"):
-            if (results / f"{name}.parquet").exists():
-                pd.read_parquet(results / f"{name}.parquet")
-        if (results / "report.html").exists():
-            assert (results / "report.html").read_text().rstrip().endswith("</html>")
-
-    def _finish(self, folder: Path, arguments: tuple[str, ...], seeds: int) -> None:
-        before = self._finished(folder)
-        assert self._start(folder, arguments, seeds).wait(timeout=600) == 0
-        self._look(folder, before)
-
-    def _compare(self, folder: Path, arguments: tuple[str, ...], seeds: int) -> None:
-        calm = self.folder / f"calm-{arguments[0]}"
-        if not calm.exists():
-            assert self._start(calm, arguments, seeds).wait(timeout=600) == 0
-        for one, other in zip(tables(folder), tables(calm), strict=True):
-            pd.testing.assert_frame_equal(one, other, check_exact=True)
+            process.wait(rng.uniform(0, LONGEST))
+            return blow
+        except TimeoutExpired:
+            blow = rng.choices(list(WAYS), list(WAYS.values()))[0]
+        if not _strike(blow, process, results, rng):
+            continue
+        tally.blows[blow] += 1
+        tally.midway += 0 < len(trial.rows(results)) < tally.cells
+        if blow != "worker":
+            return blow
+    return blow
 
 
-def tables(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Cells, curves and tensors of a sweep, without what may differ."""
-    with Store(folder / "results" / "kills", readonly=True) as store:
-        return store.cells().drop(columns=ALIKE), store.curves().to_pandas(), store.tensors()
+def _strike(blow: str, process: Popen[str], results: Path, rng: random.Random) -> bool:
+    """Whether there was something to hit."""
+    if blow == "worker":
+        there = trial.workers(process.pid)
+        if there:
+            trial.kill(rng.choice(there), signal.SIGKILL)
+        return bool(there)
+    if blow == "parent":
+        process.kill()
+    elif blow in ("interrupt", "twice"):
+        process.send_signal(signal.SIGINT)
+    else:
+        os.killpg(process.pid, signal.SIGINT if blow == "terminal" else signal.SIGKILL)
+    if blow == "twice":
+        time.sleep(rng.uniform(0, 1))
+        process.send_signal(signal.SIGINT)
+    if blow == "power":
+        process.wait()
+        _torn_write(results, rng)
+    return True
 
 
-def children(pid: int) -> list[int]:
-    """Processes that a process has started, loky's workers among them."""
-    found = Path(f"/proc/{pid}/task/{pid}/children")
-    own = [int(p) for p in found.read_text().split()] if found.exists() else []
-    return [
-        p for p in own if b"loky" in Path(f"/proc/{p}/cmdline").read_bytes() and b"tracker" not in cmdline(p)
-    ]
+def _torn_write(results: Path, rng: random.Random) -> None:
+    """The beginning of a page that was on its way to the journal when the power went."""
+    journal = results / "sweep.sqlite-wal"
+    if journal.exists() and journal.stat().st_size:
+        with journal.open("ab") as file:
+            file.write(rng.randbytes(rng.randrange(1, 5000)))
 
 
-def cmdline(pid: int) -> bytes:
-    """A process's command line; empty where it has ended."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
+def _examined(results: Path, known: dict[str, tuple[Any, ...]], tally: Tally) -> dict[str, tuple[Any, ...]]:
+    """The finished rows; what became of those known before is counted."""
+    now = trial.rows(results)
+    tally.lost += len(known.keys() - now.keys())
+    tally.recomputed += sum(now[cell] != row for cell, row in known.items() if cell in now)
+    tally.half_written += trial.half_written(results)
+    return now
+
+
+def main(kills: int) -> None:
+    """The long version."""
+    from tempfile import TemporaryDirectory
+
+    start = time.monotonic()
+    with TemporaryDirectory() as folder:
+        tally = torture(Path(folder), kills, seeds=60, steps=300, seed=kills)
+    print(f"{tally}\nall tables have the bits of an undisturbed run ({time.monotonic() - start:.0f} s)")
+    if tally.wrong():
+        raise SystemExit(1)
