@@ -55,6 +55,9 @@ OWN_FLAGS = {
 }
 """What each command understands beside Hydra's flags."""
 
+NO_NAME = re.compile(r"|null|true|false|[-+]?(inf|nan|\d[\d_]*(\.\d*)?(e[-+]?\d+)?)", re.IGNORECASE)
+"""Values that Hydra does not read as text, so that they can name no choice."""
+
 GRID_COMMANDS = ("sweep", "plan", "check")
 COMMANDS = (*GRID_COMMANDS, "report", "compare")
 
@@ -227,8 +230,14 @@ def _refuse_ours(command: str, rest: Sequence[str]) -> None:
             raise ConfigurationError(f"{key}: is set by the command itself")
         if key == "hydra/sweeper" and command != "sweep" and value != "backproof":
             raise ConfigurationError(f"hydra/sweeper: {command} needs backproof's own; not '{value}'")
-        if equals and value in ("", "null") and not key.startswith("hydra") and (paths.conf() / key).is_dir():
-            raise ConfigurationError(f"{key}: must be one of {', '.join(_choices(key, rest))}; not null")
+        if (
+            equals
+            and NO_NAME.fullmatch(value)
+            and not key.startswith("hydra")
+            and (paths.conf() / key).is_dir()
+        ):
+            given = value or "null"
+            raise ConfigurationError(f"{key}: must be one of {', '.join(_choices(key, rest))}; not {given}")
 
 
 def _choices(group: str, rest: Sequence[str]) -> list[str]:

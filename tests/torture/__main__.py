@@ -1,33 +1,35 @@
-"""A sweep under attack: processes killed at random moments, and a disk that fills.
+"""Torture: sweeps that are killed, starved and fed nonsense, and what must be there all the same.
 
-    python tests/torture [kills] [disk] [--kills N] [--seed S]
+    python tests/torture [kills] [commands] [disk] [faulty] [engines] [--kills 200] [--commands 5000]
 
-`kills` runs sweeps while SIGKILL hits the parent, a worker or all of them, and SIGINT the parent, once or
-twice; it counts rows that were lost or computed again, and compares the last tables with an undisturbed
-run's. `disk` runs one in 2 MB, and goes on from there with more. The tests run a short version of both.
+All of them by default. Each prints its figures; the exit status is 1 where something is not as it must be.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
-import tempfile
-from pathlib import Path
+import importlib
 
-sys.path.insert(0, str(Path(__file__).parent))
+TRIALS = ("kills", "commands", "disk", "faulty", "engines")
 
-from disk import full_disk
-from kills import Kills
+
+def main() -> None:
+    """Run the trials that are named."""
+    parser = argparse.ArgumentParser(
+        "python tests/torture", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("trials", nargs="*", metavar="trial", help=f"of {', '.join(TRIALS)}; all by default")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--commands", type=int, default=5000)
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn at random")
+    given = parser.parse_args()
+    unknown = set(given.trials) - set(TRIALS)
+    if unknown:
+        parser.error(f"no trial {', '.join(sorted(unknown))}; there are {', '.join(TRIALS)}")
+    for name in given.trials or TRIALS:
+        print(f"== {name}", flush=True)
+        importlib.import_module(name).main(given)
+
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["kills", "disk"], choices=["kills", "disk"])
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    for what in given.what:
-        with tempfile.TemporaryDirectory() as folder:
-            if what == "kills":
-                print(Kills(Path(folder), given.seed).run(given.kills))
-            else:
-                print(full_disk(Path(folder)))
+    main()

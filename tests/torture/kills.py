@@ -10,13 +10,16 @@ import os
 import random
 import signal
 import time
+from argparse import Namespace
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import Popen, TimeoutExpired
+from subprocess import TimeoutExpired
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import trial
+from trial import Program
 
 LONGEST = 5.0
 """Seconds until the next blow: from 0, so that some hit a program that is still starting, and enough for
@@ -44,8 +47,8 @@ class Tally:
     recomputed: int = 0
     half_written: list[str] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
-    orphans: int = 0
     surprises: list[str] = field(default_factory=list)
+    orphans: int = 0
 
     @property
     def kills(self) -> int:
@@ -54,7 +57,7 @@ class Tally:
 
     def wrong(self) -> dict[str, Any]:
         """What must not have happened, but did."""
-        names = ("lost", "recomputed", "half_written", "killed", "orphans", "surprises")
+        names = ("lost", "recomputed", "half_written", "killed", "surprises")
         return {name: getattr(self, name) for name in names if getattr(self, name)}
 
     def __str__(self) -> str:
@@ -63,7 +66,7 @@ class Tally:
         return (
             f"{self.kills} kills ({ways}), {self.midway} of them with some but not all rows there;"
             f" {self.runs} runs of {self.sweeps} sweeps, {self.cells} cells each;"
-            f" rows lost {self.lost}, recomputed {self.recomputed}; wrong: {wrong}"
+            f" rows lost {self.lost}, recomputed {self.recomputed}; processes left behind by dead parents {self.orphans}; wrong: {wrong}"
         )
 
 
@@ -92,35 +95,37 @@ def _until_all_is_there(
     folder: Path, command: tuple[str, ...], results: Path, kills: int, rng: random.Random, tally: Tally
 ) -> None:
     known: dict[str, tuple[Any, ...]] = {}
-    status = None
+    status, before = None, None
     while status != 0:
-        with trial.started(folder, *command) as process:
+        program = Program.start(folder, *command)
+        try:
             tally.runs += 1
-            blow = _hit(process, results, kills, rng, tally)
-            _, said = process.communicate(timeout=trial.PATIENCE)
-            status = process.returncode
+            blow = _hit(program, results, kills, rng, tally)
+            status = program.wait()
             known = _examined(results, known, tally)
-            if status not in ((0,) if blow in ("", "worker") else (0, *LEFT, -signal.SIGKILL)):
-                tally.surprises.append(f"after {blow or 'nothing'}: status {status}, {said}")
-                return
-            if "Traceback" in said and status != -signal.SIGINT:
-                tally.surprises.append(f"after {blow}: {said}")
+            _listened(program, blow, status, tally)
+        finally:
+            if before:  # what a parent left behind stays until here, in the way of the next one
+                tally.orphans += before.end()
+            before = program
+    before.end()
     tally.killed += [str(row[2]) for row in known.values() if row[1] != "ok"]
     if found := trial.leftovers(results):
         tally.surprises.append(f"left over at the end: {found}")
 
 
-def _hit(process: Popen[str], results: Path, kills: int, rng: random.Random, tally: Tally) -> str:
+def _hit(program: Program, results: Path, kills: int, rng: random.Random, tally: Tally) -> str:
     """Strike until the parent is dead or done, or there were enough; the last way."""
     blow = ""
     while tally.kills < kills:
         try:
-            process.wait(rng.uniform(0, LONGEST))
+            program.process.wait(rng.uniform(0, LONGEST))
             return blow
         except TimeoutExpired:
-            blow = rng.choices(list(WAYS), list(WAYS.values()))[0]
-        if not _strike(blow, process, results, rng):
+            way = rng.choices(list(WAYS), list(WAYS.values()))[0]
+        if not _strike(way, program, results, rng):
             continue
+        blow = way
         tally.blows[blow] += 1
         tally.midway += 0 < len(trial.rows(results)) < tally.cells
         if blow != "worker":
@@ -128,26 +133,37 @@ def _hit(process: Popen[str], results: Path, kills: int, rng: random.Random, tal
     return blow
 
 
-def _strike(blow: str, process: Popen[str], results: Path, rng: random.Random) -> bool:
+def _strike(way: str, program: Program, results: Path, rng: random.Random) -> bool:
     """Whether there was something to hit."""
-    if blow == "worker":
-        there = trial.workers(process.pid)
+    process = program.process
+    if way == "worker":
+        there = program.workers()
         if there:
             trial.kill(rng.choice(there), signal.SIGKILL)
         return bool(there)
-    if blow == "parent":
-        process.kill()
-    elif blow in ("interrupt", "twice"):
-        process.send_signal(signal.SIGINT)
+    if way in ("terminal", "all", "power"):
+        os.killpg(process.pid, signal.SIGINT if way == "terminal" else signal.SIGKILL)
     else:
-        os.killpg(process.pid, signal.SIGINT if blow == "terminal" else signal.SIGKILL)
-    if blow == "twice":
+        process.send_signal(signal.SIGKILL if way == "parent" else signal.SIGINT)
+    if way == "twice":
         time.sleep(rng.uniform(0, 1))
         process.send_signal(signal.SIGINT)
-    if blow == "power":
+    if way == "power":
         process.wait()
         _torn_write(results, rng)
     return True
+
+
+def _listened(program: Program, blow: str, status: int, tally: Tally) -> None:
+    """What a program may end with after a blow, and that it says nothing that no user should see.
+
+    Raises:
+        AssertionError: if it ended otherwise, and so would for ever.
+    """
+    expected = {"": (0,), "worker": (0,), **dict.fromkeys(("parent", "all", "power"), (-signal.SIGKILL,))}
+    assert status in expected.get(blow, (0, *LEFT)), f"after {blow}: status {status}, {program.said}"
+    if "Traceback" in program.said and status != -signal.SIGINT:
+        tally.surprises.append(f"after {blow}: {program.said}")
 
 
 def _torn_write(results: Path, rng: random.Random) -> None:
@@ -167,13 +183,11 @@ def _examined(results: Path, known: dict[str, tuple[Any, ...]], tally: Tally) ->
     return now
 
 
-def main(kills: int) -> None:
+def main(given: Namespace) -> None:
     """The long version."""
-    from tempfile import TemporaryDirectory
-
     start = time.monotonic()
     with TemporaryDirectory() as folder:
-        tally = torture(Path(folder), kills, seeds=60, steps=300, seed=kills)
+        tally = torture(Path(folder), given.kills, seeds=60, steps=300, seed=given.seed)
     print(f"{tally}\nall tables have the bits of an undisturbed run ({time.monotonic() - start:.0f} s)")
     if tally.wrong():
         raise SystemExit(1)

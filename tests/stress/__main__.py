@@ -1,0 +1,40 @@
+"""A sweep under attack: processes killed at random moments, and a disk that fills.
+
+    python tests/stress [kills] [disk] [commands] [--kills N] [--commands N] [--seed S]
+
+`kills` runs sweeps while SIGKILL hits the parent, a worker or all of them, and SIGINT the parent, once or
+twice; it counts rows that were lost or computed again, and compares the last tables with an undisturbed
+run's. `disk` runs one in 2 MB, and goes on from there with more. `commands` tries command lines that are
+almost right. The tests run a short version of all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from command_lines import commands
+from killed import Kills
+from small_disk import full_disk
+
+WHAT = ["kills", "disk", "commands"]
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", nargs="*", default=WHAT, choices=WHAT)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--commands", type=int, default=5000)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    for what in given.what:
+        with tempfile.TemporaryDirectory() as folder:
+            if what == "kills":
+                print(Kills(Path(folder), given.seed).run(given.kills))
+            elif what == "commands":
+                print(commands(Path(folder), given.commands, given.seed))
+            else:
+                print(full_disk(Path(folder)))

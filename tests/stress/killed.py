@@ -1,0 +1,172 @@
+"""One sweep, killed and started again until it is there."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from backproof.sweeps.settings import ConfigurationError
+from backproof.sweeps.store import Store, read_only
+
+MINE = """
+import numpy as np
+
+def start(seed):
+    return np.linspace(-1, 1, 20) + seed
+
+def f(w, power=2, seed=0):
+    return (w**power).sum(), power * w ** (power - 1)
+"""
+
+NETWORKS = (
+    "data=xor", "network.hidden=[6]", "training=momentum", "training.steps=40", "delta=exact,canonical",
+    "output=sigmoid,relu", "fault=none,sign", "precision=float32,float64", "seed=range(0,{seeds})",
+    "name=kills",
+)  # fmt: skip
+FUNCTIONS = (
+    "subject=function", "subject._target_=mine.f", "subject.start=mine.start", "subject.power=2,3,4",
+    "seed=range(0,{seeds})", "name=kills",
+)  # fmt: skip
+
+ALIKE = ["seconds", "attempts"]
+"""Columns that may differ between two runs."""
+
+
+@dataclass
+class Kills:
+    """A sweep's folder, and what was counted of its life."""
+
+    folder: Path
+    seed: int
+    done: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+    again: int = 0
+
+    def run(self, kills: int, seeds: int = 40, longest: float = 3.0) -> dict[str, object]:
+        """Kill until so many kills are done, clearing the store whenever the sweep is complete."""
+        draw = random.Random(self.seed)
+        rounds = 0
+        while self.done.total() < kills:
+            rounds += 1
+            folder = self.folder / f"round-{rounds}"
+            for arguments in (NETWORKS, FUNCTIONS):
+                while self.done.total() < kills and not self._complete(
+                    folder, arguments, seeds, draw, longest
+                ):
+                    pass
+                self._finish(folder, arguments, seeds)
+                self._compare(folder, arguments, seeds)
+        return {**self.done, "kills": self.done.total(), "rounds": rounds, "lost": self.lost,
+                "computed again": self.again}  # fmt: skip
+
+    def _start(self, folder: Path, arguments: tuple[str, ...], seeds: int) -> subprocess.Popen[bytes]:
+        folder.mkdir(exist_ok=True)
+        (folder / "mine.py").write_text(MINE)
+        words = [a.format(seeds=seeds) for a in arguments]
+        return subprocess.Popen(
+            [sys.executable, "-m", "backproof", "sweep", "-m", *words, "engine.jobs=2"],
+            cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+    def _complete(
+        self, folder: Path, arguments: tuple[str, ...], seeds: int, draw: random.Random, longest: float
+    ) -> bool:
+        """Start it, kill something at a random moment, and look at what is left; whether it was complete."""
+        before = self._finished(folder)
+        process = self._start(folder, arguments, seeds)
+        try:
+            while process.poll() is None:
+                time.sleep(draw.uniform(0.2, longest))
+                if process.poll() is not None:
+                    break
+                if self._attack(process, draw):
+                    process.wait(timeout=120)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+        self._look(folder, before)
+        return process.returncode == 0
+
+    def _attack(self, process: subprocess.Popen[bytes], draw: random.Random) -> bool:
+        """Do something to it; whether that should end it."""
+        how = draw.choice(["parent", "worker", "worker", "worker", "all", "interrupt", "twice"])
+        if how == "worker":
+            workers = children(process.pid)
+            if workers:
+                os.kill(draw.choice(workers), signal.SIGKILL)
+                self.done[how] += 1
+            return False
+        self.done[how] += 1
+        if how == "all":
+            os.killpg(process.pid, signal.SIGKILL)
+        elif how == "parent":
+            process.kill()
+        else:
+            process.send_signal(signal.SIGINT)
+            if how == "twice":
+                time.sleep(draw.uniform(0, 0.3))
+                process.send_signal(signal.SIGINT)
+        return True
+
+    def _finished(self, folder: Path) -> dict[str, tuple[float, int]]:
+        try:
+            with read_only(folder / "results" / "kills") as store:
+                rows = store.db.execute("SELECT id, seconds, attempts FROM cells WHERE status != 'pending'")
+                return {cell: (seconds, attempts) for cell, seconds, attempts in rows}
+        except ConfigurationError:  # killed before there was a store
+            return {}
+
+    def _look(self, folder: Path, before: dict[str, tuple[float, int]]) -> None:
+        after = self._finished(folder)
+        self.lost += sum(cell not in after for cell in before)
+        self.again += sum(cell in after and after[cell] != row for cell, row in before.items())
+        results = folder / "results" / "kills"
+        for name in ("cells", "curves", "tensors"):
+            if (results / f"{name}.parquet").exists():
+                pd.read_parquet(results / f"{name}.parquet")
+        if (results / "report.html").exists():
+            assert (results / "report.html").read_text().rstrip().endswith("</html>")
+
+    def _finish(self, folder: Path, arguments: tuple[str, ...], seeds: int) -> None:
+        before = self._finished(folder)
+        assert self._start(folder, arguments, seeds).wait(timeout=600) == 0
+        self._look(folder, before)
+
+    def _compare(self, folder: Path, arguments: tuple[str, ...], seeds: int) -> None:
+        calm = self.folder / f"calm-{arguments[0]}"
+        if not calm.exists():
+            assert self._start(calm, arguments, seeds).wait(timeout=600) == 0
+        for one, other in zip(tables(folder), tables(calm), strict=True):
+            pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def tables(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Cells, curves and tensors of a sweep, without what may differ."""
+    with Store(folder / "results" / "kills", readonly=True) as store:
+        return store.cells().drop(columns=ALIKE), store.curves().to_pandas(), store.tensors()
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started, loky's workers among them."""
+    found = Path(f"/proc/{pid}/task/{pid}/children")
+    own = [int(p) for p in found.read_text().split()] if found.exists() else []
+    return [
+        p for p in own if b"loky" in Path(f"/proc/{p}/cmdline").read_bytes() and b"tracker" not in cmdline(p)
+    ]
+
+
+def cmdline(pid: int) -> bytes:
+    """A process's command line; empty where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

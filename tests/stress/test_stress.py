@@ -1,0 +1,37 @@
+"""The short version of `python tests/stress`."""
+
+import sys
+
+import pytest
+from command_lines import commands
+from killed import Kills
+from small_disk import full_disk
+
+
+def test_nothing_is_lost_or_computed_again_whatever_is_killed(tmp_path):
+    found = Kills(tmp_path, seed=3).run(8, seeds=12, longest=1.5)
+    assert found["kills"] >= 8
+    assert (found["lost"], found["computed again"]) == (0, 0)
+
+
+def test_a_full_disk_ends_in_one_line_and_the_sweep_goes_on_with_more(tmp_path):
+    try:
+        found = full_disk(tmp_path)
+    except OSError as error:
+        pytest.skip(str(error))
+    assert (found["status"], len(found["told"]), found["traceback"]) == (1, 1, False)
+    assert "full" in found["told"][0]
+    assert not [name for name in found["left"] if name.endswith((".part", ".csv", ".parquet", ".html"))]
+    assert found["then"] == 0
+    assert not found["went on"].startswith("results/disk: 400 cells; 0 already there")
+
+
+def test_a_command_line_runs_or_is_refused_in_one_line(tmp_path, monkeypatch):
+    from backproof import launch
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(launch, "write_results", lambda *_: None)  # reports are tested elsewhere
+    found = commands(tmp_path, 80, seed=1)
+    assert found["not as they should"] == 0, found
+    assert found["refused"] > 20 and found["status 0"] > 10
