@@ -33,21 +33,22 @@ CORPUS = (
 )
 
 TOKENS = (
-    "", "=", "a=", "=1", "nan", "inf", "1e999", "-1", "0", "99999999999999999999", "''", '"', "[", "]", "{",
-    "}", "[1", "{a:1}", "${seed}", "${oc.env:HOME}", "${", "name=../x", "name=/tmp/x", "name=.", "name=a/b",
-    "name=a b", "name=", "\u00e9", "\u202e", "a\nb", "a\tb", "x" * 5000, "--unknown", "-x", "-m",
-    "--multirun", "--cfg", "--cfg=job", "--info", "--config-dir", "--config-dir=nowhere",
-    "--config-dir=broken", "--config-name=x", "+x=1", "~seed", "~activation", "+activation=relu", "++seed=1", "seed=range(0,3)",
-    "seed=range(3)", "seed=range(0,0)", "seed=choice(1,2)", "seed=glob(*)", "activation=glob(*)",
-    "activation=glob(r*)", "activation=", "activation=null", "activation=1,2", "activation=[relu]",
-    "loss={a:1}", "seed=true", "seed=1.5", "seed=", "network.hidden=2", "network.hidden=[0]",
-    "network.hidden=[-1]", "network.hidden=[]", "network.hidden=[2.5]", "clip.eps=x", "clip.eps=-1",
-    "clip.eps=0", "precision=float8", "check.step=0", "check.step=nan", "check.scheme=complex",
-    "experiment=none", "experiment=../x", "hydra.run.dir=/tmp/zz", "hydra.mode=RUN", "hydra/launcher=none",
-    "hydra/sweeper=none", "hydra.sweep.dir=x", "engine=threads", "engine.jobs=x", "engine.timeout=-1",
-    "subject=function", "subject._target_=os.getcwd", "subject._target_=nope.f", "data=file",
-    "data.path=nowhere.csv", "training.batch=0", "training.learning_rate=nan", "fault=all", "--json",
-    "--plot", "--retry-failed", "results/none",
+    "", "=", "a=", "=1", "nan", "inf", "1e999", "-1", "0", "99999999999999999999", "''", '"', "[", "]",
+    "{",     "}", "[1", "{a:1}", "${seed}", "${oc.env:HOME}", "${", "name=../x", "name=/tmp/x", "name=.",
+    "name=a/b",     "name=a b", "name=", "\u00e9", "\u202e", "a\nb", "a\tb", "x" * 5000, "--unknown",
+    "-x", "-m",     "--multirun", "--cfg", "--cfg=job", "--info", "--config-dir", "--config-dir=nowhere",
+    "--config-dir=broken", "--config-name=x", "+x=1", "~seed", "~activation", "+activation=relu",
+    "++seed=1", "seed=range(0,3)",     "seed=range(3)", "seed=range(0,0)", "seed=choice(1,2)",
+    "seed=glob(*)", "activation=glob(*)",     "activation=glob(r*)", "activation=", "activation=null",
+    "activation=1,2", "activation=[relu]",     "loss={a:1}", "seed=true", "seed=1.5", "seed=",
+    "network.hidden=2", "network.hidden=[0]",     "network.hidden=[-1]", "network.hidden=[]",
+    "network.hidden=[2.5]", "clip.eps=x", "clip.eps=-1",     "clip.eps=0", "precision=float8",
+    "check.step=0", "check.step=nan", "check.scheme=complex",     "experiment=none", "experiment=../x",
+    "hydra.run.dir=/tmp/zz", "hydra.mode=RUN", "hydra/launcher=none",     "hydra/sweeper=none",
+    "hydra.sweep.dir=x", "engine=threads", "engine.jobs=x", "engine.timeout=-1",     "subject=function",
+    "subject._target_=os.getcwd", "subject._target_=nope.f", "data=file",     "data.path=nowhere.csv",
+    "training.batch=0", "training.learning_rate=nan", "fault=all", "--json",     "--plot",
+    "--retry-failed", "results/none",
 )  # fmt: skip
 
 LETTERS = "abz019=,.[]{}()$:'\"\\/ +-~*#%&\x7f\u00e9"
