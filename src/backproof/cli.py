@@ -55,8 +55,8 @@ OWN_FLAGS = {
 }
 """What each command understands beside Hydra's flags."""
 
-NO_NAME = re.compile(r"|null|true|false|[-+]?(inf|nan|\d[\d_]*(\.\d*)?(e[-+]?\d+)?)", re.IGNORECASE)
-"""Values that Hydra does not read as text, so that they can name no choice."""
+NO_NAME = re.compile(r"|null|true|false|[-+]?(inf|nan|\d[\d_]*(\.\d*)?(e[-+]?\d+)?)|\[.*", re.IGNORECASE)
+"""Values that Hydra does not read as text, so that they can name no choice; nor can a list."""
 
 GRID_COMMANDS = ("sweep", "plan", "check")
 COMMANDS = (*GRID_COMMANDS, "report", "compare")
