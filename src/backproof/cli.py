@@ -222,6 +222,11 @@ def _refuse_ours(command: str, rest: Sequence[str]) -> None:
     """What the commands set themselves, and what Hydra would answer with a traceback."""
     from backproof.sweeps.settings import ConfigurationError
 
+    for folder in _config_dirs(rest):
+        if (folder / "experiment").is_dir():  # to Hydra a group, and `experiment=…` a choice of it
+            raise ConfigurationError(
+                f"{folder / 'experiment'}: experiments stand in a folder named experiments; rename it"
+            )
     for word in rest:
         key, equals, value = word.lstrip("+~").partition("=")
         if equals and not key:

@@ -23,8 +23,7 @@ def conf() -> Path:
 
 def experiment_folders(extra: list[Path]) -> list[Path]:
     """Where experiments are looked for: folders of `--config-dir`, the working directory, the package."""
-    own = [folder / name for folder in extra for name in ("experiment", "experiments")]
-    return [*own, Path("experiments"), _shipped("experiments")]
+    return [*(folder / "experiments" for folder in extra), Path("experiments"), _shipped("experiments")]
 
 
 def results_folder(name: str) -> Path | None:

@@ -1,11 +1,12 @@
 """A sweep under attack: processes killed at random moments, and a disk that fills.
 
-    python tests/stress [kills] [disk] [commands] [--kills N] [--commands N] [--seed S]
+    python tests/stress [kills] [disk] [commands] [faulty] [engines] [--kills N] [--commands N] [--seed S]
 
 `kills` runs sweeps while SIGKILL hits the parent, a worker or all of them, and SIGINT the parent, once or
 twice; it counts rows that were lost or computed again, and compares the last tables with an undisturbed
 run's. `disk` runs one in 2 MB, and goes on from there with more. `commands` tries command lines that are
-almost right. The tests run a short version of all.
+almost right. `faulty` runs five hundred cells of which ten end in every bad way, and `engines` one sweep in
+one, two and four processes, in threads and on a Dask cluster. The tests run a short version of most.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from command_lines import commands
+from engines import engines
+from faulty import faulty
 from killed import Kills
 from small_disk import full_disk
 
-WHAT = ["kills", "disk", "commands"]
+WHAT = ["kills", "disk", "commands", "faulty", "engines"]
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -36,5 +39,9 @@ if __name__ == "__main__":
                 print(Kills(Path(folder), given.seed).run(given.kills))
             elif what == "commands":
                 print(commands(Path(folder), given.commands, given.seed))
+            elif what == "faulty":
+                print(faulty(Path(folder)))
+            elif what == "engines":
+                print(engines(Path(folder)))
             else:
                 print(full_disk(Path(folder)))

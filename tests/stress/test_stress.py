@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from command_lines import commands
+from faulty import faulty
 from killed import Kills
 from small_disk import full_disk
 
@@ -35,3 +36,9 @@ def test_a_command_line_runs_or_is_refused_in_one_line(tmp_path, monkeypatch):
     found = commands(tmp_path, 80, seed=1)
     assert found["not as they should"] == 0, found
     assert found["refused"] > 20 and found["status 0"] > 10
+
+
+def test_ten_faulty_cells_cost_none_of_the_others(tmp_path):
+    found = faulty(tmp_path, fine=40)
+    assert (found["status"], found["good"], found["traceback"], found["report"]) == (1, 40, False, True)
+    assert (found["bad"], found["without a reason"]) == ({"killed": 3, "failed": 5, "timeout": 2}, 0)

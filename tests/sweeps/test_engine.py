@@ -62,7 +62,7 @@ def test_the_table_is_worth_comparing(cells, serial):
 
 @pytest.mark.parametrize(
     "engine",
-    [Engine("loky", 2), Engine("loky", 1), Engine("threading", 2), Engine("threading", 1)],
+    [Engine("loky", 4), Engine("loky", 2), Engine("loky", 1), Engine("threading", 2), Engine("threading", 1)],
     ids=lambda e: f"{e.backend}-{e.jobs}",
 )
 def test_every_engine_makes_the_same_bits(cells, serial, tmp_path, engine):
