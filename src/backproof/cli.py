@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import re
 import sys
@@ -163,6 +164,7 @@ def run_hydra(command: str, rest: list[str]) -> int:
         options.append(f"hydra.sweeper.flags=[{','.join(flag.removeprefix('--') for flag in own)}]")
     rest = [of_function(word) for word in _flags_first(command, rest)]
     _refuse_ours(command, rest)
+    logging.raiseExceptions = False  # `--info | head` closes the pipe that Hydra logs into
     # Hydra prints its errors itself, with a traceback or a hint at one, unless it is told to raise them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     kept, sys.argv = sys.argv, ["backproof " + command, *rest, *options]
@@ -212,6 +214,9 @@ def _flags_first(command: str, rest: Sequence[str]) -> list[str]:
         known, more = parser.parse_known_args(list(rest))
     except argparse.ArgumentError as error:
         raise ConfigurationError(str(error)) from error
+    modes = [m for m in ("run", "multirun", "cfg", "info", "shell_completion") if getattr(known, m)]
+    if len(modes) > 1:
+        raise ConfigurationError(f"{' and '.join('--' + m for m in modes)}: only one of them at a time")
     overrides = [*known.overrides, *more]
     if known.multirun and not overrides:
         raise ConfigurationError("--multirun: needs axes, as in `-m activation=relu,tanh seed=0,1`")

@@ -32,6 +32,7 @@ WRONG = [
     (["check", "seed=0,1"], "check takes one case; these arguments span 2"),
     (["plan", "data=1"], "data: must be one of", "xor; not 1"),
     (["plan", "training=[2.5]"], "training: must be one of", "not [2.5]"),
+    (["sweep", "-m", "seed=0,1", "--cfg", "job"], "--multirun and --cfg: only one of them", ""),
     (["sweep", "activation=1e-3"], "activation: must be one of", "not 1e-3"),
     (["sweep", "engine=loki"], "engine: must be one of dask, loky, serial, threads", "did you mean 'loky'?"),
     (["sweep", "engine=loky,serial"], "engine: takes one value"),
