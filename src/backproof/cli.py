@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import re
 import sys
@@ -146,6 +145,8 @@ def run_hydra(command: str, rest: list[str]) -> int:
     Raises:
         ConfigurationError: if the arguments or a configuration file are wrong; one line that says what.
     """
+    import logging
+
     import hydra
     import yaml
     from hydra.errors import HydraException
