@@ -18,13 +18,14 @@ def write_results(store: Store, folder: Path) -> None:
     """Write tables, figures and report; each file is whole or not there."""
     from backproof.reports.write import write_report  # matplotlib: only once there is something to draw
 
-    cells, curves, tensors = store.cells(), store.curves(), store.tensors()
+    everything, curves, tensors = store.cells(pending=True), store.curves(), store.tensors()
+    cells = everything[everything["status"] != "pending"].reset_index(drop=True)
     write(folder / "cells.parquet", cells.to_parquet())
     write(folder / "cells.csv", csv(cells))
     write(folder / "curves.parquet", _parquet(curves))
     write(folder / "tensors.parquet", tensors.to_parquet())
     about, experiment = (json.loads(store.meta(key) or "{}") for key in ("provenance", "experiment"))
-    write_report(folder, cells, curves, experiment, about, store.pending())
+    write_report(folder, everything, curves, tensors, experiment, about)
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from backproof.sweeps.columns import EXTRA, RESULTS
+from backproof.sweeps.columns import EXTRA, RESULTS, TENSORS
 
 
 def row(**given):
@@ -57,3 +57,15 @@ def curves(cells):
         for s in ("loss", "accuracy", "cosine")
     ]
     return pa.Table.from_pandas(pd.concat(parts), preserve_index=False)
+
+
+@pytest.fixture
+def tensors(cells):
+    """Two tensors a cell."""
+    names = [("W1", 12), ("b1", 3)]
+    rows = [
+        {"cell": c, "tensor": name, "size": size, "verdict": "agrees", "gradient_error": 1e-10}
+        for c in cells["cell"]
+        for name, size in names
+    ]
+    return pd.DataFrame(rows, columns=["cell", *TENSORS])

@@ -143,7 +143,8 @@ def test_curves_are_drawn_and_what_cannot_be_is_told(cells, curves):
 def test_figures_are_chosen_for_a_sweep_that_names_none(cells, curves):
     chosen, says = figures.choose(cells)
     assert [f["value"] for f in chosen] == [
-        "verdict", "gradient_error", "accuracy", "final_loss", "steps_to_threshold", "curves",
+        "verdict", "gradient_error", "excess", "accuracy", "final_loss", "steps_to_threshold", "curves",
+        "error_against_convergence",
     ]  # fmt: skip
     assert "activation" in says and "loss" in says
     assert all(figures.draw(f, cells, curves).figure for f in chosen)

@@ -1,14 +1,19 @@
 """The report as files: whole, offline, and safe to open whatever was typed."""
 
+import base64
+import gzip
+import itertools
 import json
 import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from backproof.reports.page import embedded, significant
+from backproof.reports.details import MOST_POINTS, _thinned, packed
+from backproof.reports.page import significant
 from backproof.reports.write import write_report
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -37,18 +42,25 @@ class Parts(HTMLParser):
 
 
 @pytest.fixture
-def report(tmp_path, cells, curves):
-    def write(cells=cells, experiment=EXPERIMENT, pending=0):
-        write_report(
-            tmp_path, cells, curves, experiment, {"command": "backproof", "git": {"commit": "abc"}}, pending
-        )
+def report(tmp_path, cells, curves, tensors):
+    def write(cells=cells, experiment=EXPERIMENT):
+        about = {"command": "backproof", "git": {"commit": "abc"}}
+        write_report(tmp_path, cells, curves, tensors, experiment, about)
         return (tmp_path / "report.html").read_text(encoding="utf-8")
 
     return write
 
 
 def data_of(text):
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+    return unpacked(re.search(r'<script type="text/plain" id="data">(.*?)</script>', text, re.S)[1])
+
+
+def pieces_of(text):
+    return [unpacked(p) for p in re.findall(r'<script type="text/plain" class="piece">(.*?)</script>', text)]
+
+
+def unpacked(text):
+    return json.loads(gzip.decompress(base64.b64decode(text)))
 
 
 def test_question_answer_claims_and_provenance_are_there(report):
@@ -70,7 +82,7 @@ def test_nothing_is_loaded_from_anywhere(report):
 def test_figures_are_files_too_and_have_words_for_those_who_cannot_see(report, tmp_path):
     text = report()
     assert sorted(p.name for p in (tmp_path / "figures").iterdir()) == [
-        f"01-verdicts.{e}" for e in ("csv", "png", "svg")
+        f"01-verdicts.{e}" for e in ("csv", "pdf", "png", "svg")
     ]
     ElementTree.parse(tmp_path / "figures" / "01-verdicts.svg")
     pictures = [a for t, a in Parts(text).elements if t == "img"]
@@ -100,7 +112,7 @@ def test_what_was_typed_is_text(report, cells):
     }
     text = report(cells, experiment)
     parts = Parts(text)
-    assert sum(tag == "script" for tag, _ in parts.elements) == 2
+    assert sum(tag == "script" for tag, _ in parts.elements) == 3  # data, one piece of details, ours
     assert not any("onerror" in a for _, a in parts.elements)
     assert EVIL in data_of(text)["columns"][-1]["list"] or any(
         EVIL in c.get("list", []) for c in data_of(text)["columns"]
@@ -122,9 +134,10 @@ def test_the_table_holds_every_cell(report, cells):
 def test_failures_exclusions_and_what_is_to_come_are_told(report, cells):
     cells.loc[0, ["status", "error"]] = ["failed", "ValueError: too bad"]
     cells.loc[1, ["status", "error"]] = ["excluded", "does not apply"]
-    text = report(cells, pending=7)
+    cells.loc[2:5, ["status", "verdict"]] = ["pending", None]
+    text = report(cells)
     assert "ValueError: too bad" in text and "does not apply" in text
-    assert "7 cells are still to come" in text and "16 of 25 cells are done" in text
+    assert "4 cells are still to come" in text and "12 of 18 cells are done" in text
 
 
 def test_a_figure_that_cannot_be_drawn_costs_nothing_else(report):
@@ -140,12 +153,14 @@ def test_a_figure_that_cannot_be_drawn_costs_nothing_else(report):
 
 
 def test_no_cells_at_all_still_make_a_report(report, cells):
-    text = report(cells.head(0), {"name": "empty"}, pending=5)
-    assert "5 cells are still to come" in text
+    assert "0 of 0 cells are done" in report(cells.head(0), {"name": "empty"})
+    waiting = cells.head(5).assign(status="pending", verdict=None)
+    assert "5 cells are still to come" in report(waiting, {"name": "empty"})
 
 
 def test_numbers_that_json_lacks_are_text():
-    assert embedded({"a": "<&>"}) == '{"a":"\\u003c\\u0026\\u003e"}'
+    assert re.fullmatch("[A-Za-z0-9+/=]+", packed({"a": "</script>"}))
+    assert unpacked(packed({"a": "</script>"})) == {"a": "</script>"}
     assert [significant(x) for x in (None, np.nan, 1234, 0.12345, True, "x")] == [
         "–",
         "–",
@@ -161,3 +176,31 @@ def test_the_noise_of_a_precision_is_told_from_its_wrong_rules(cells, report):
     wrong, count = int((cells["verdict"] == "wrong rule").sum()), len(cells)
     assert "In float32 rounding alone makes a median error of 2.0e-07" in text
     assert f"judged without it, {wrong} of {count} gradients are not right" in text
+
+
+def test_a_cells_tensors_and_curves_are_in_its_piece(report, cells):
+    text = report()
+    data, pieces = data_of(text), pieces_of(text)
+    assert len(data["pieces"]) == len(cells)
+    known = pieces[data["pieces"][0]][cells["cell"][0]]
+    assert [row[0] for row in known["tensors"]] == ["W1", "b1"]
+    assert dict(zip(data["tensor_columns"], known["tensors"][0], strict=True))["size"] == 12
+    assert known["curves"]["loss"][0][0] == 0 and known["curves"]["loss"][0][-1] == 29
+    assert known["curves"]["loss"][1][-1] == 1.0
+
+
+def test_a_long_curve_keeps_its_ends():
+    found = _thinned(pd.DataFrame({"cell": "a", "series": "loss", "step": range(1000), "value": 1.0}))
+    assert len(found["a"]["loss"][0]) == MOST_POINTS
+    assert (found["a"]["loss"][0][0], found["a"]["loss"][0][-1]) == (0, 999)
+
+
+def test_the_page_knows_which_cells_a_place_holds(report, cells):
+    figure = data_of(report())["figures"]["01-verdicts"]
+    part = figure["parts"][0]
+    for place, (row, column) in enumerate(itertools.product(part["rows"], part["columns"])):
+        inside = part["cells"][part["starts"][place] : part["starts"][place + 1]]
+        fits = (cells["activation"] == row[0]) & (cells["loss"] == column[0])
+        assert sorted(inside) == list(np.flatnonzero(fits))
+    left, top, width, height = part["box"]
+    assert 0 < left < left + width < 1 and 0 < top < top + height < 1

@@ -73,23 +73,38 @@ def test_failed_and_excluded_cells_are_counted_not_measured(cells):
 
 def test_the_data_behind_a_figure_are_a_line_a_place(cells):
     table = tables.pivot(cells, "gradient_error", ["activation"], ["loss"]).table()
-    assert list(table.columns) == ["activation", "loss", "median", "low", "high", "n", "failed", "excluded"]
+    results = ["median", "interval_low", "interval_high", "least", "greatest"]
+    assert list(table.columns) == ["activation", "loss", *results, *tables.COUNTS]
     assert len(table) == 4
 
 
 def test_the_axes_that_explain_the_verdict_come_first(cells):
-    assert set(tables.telling_axes(cells)[:2]) == {"activation", "loss"}
+    axes, explained = tables.telling_axes(cells)
+    assert set(axes) == {"activation", "loss"}
+    assert explained == "verdict"
+    assert list(axes.values())[1] == 1  # together they say all
+
+
+def test_axes_that_matter_only_together_are_found(cells):
+    """Neither activation nor loss alone says anything, both together everything."""
+    same = (cells["activation"] == "relu") == (cells["loss"] == "logistic")
+    cells["verdict"] = np.where(same, "agrees", "wrong rule")
+    axes, _ = tables.telling_axes(cells[cells["clip.eps"] != 1e-3].reset_index())
+    assert set(axes) == {"activation", "loss"}
+    assert list(axes.values()) == [0, 1]
 
 
 def test_an_axis_that_only_repeats_another_is_left_out(cells):
     cells.insert(1, "output", cells["activation"])
-    assert len({"output", "activation"} & set(tables.telling_axes(cells))) == 1
+    assert len({"output", "activation"} & set(tables.telling_axes(cells)[0])) == 1
 
 
 def test_one_verdict_only_leaves_the_gradient_error_to_choose(cells):
     cells["verdict"] = "agrees"
     cells["gradient_error"] = cells["loss"].map({"squared_error": 1e-12, "logistic": 1e-6})
-    assert tables.telling_axes(cells)[0] == "loss"
+    axes, explained = tables.telling_axes(cells)
+    assert next(iter(axes)) == "loss"
+    assert explained == "gradient error"
 
 
 @pytest.mark.parametrize(

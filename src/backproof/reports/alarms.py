@@ -70,8 +70,8 @@ def _shares(
     shares: np.ndarray[Any, Any],
     n: np.ndarray[Any, Any],
 ) -> Pivot:
-    none = np.zeros(shares.shape, int)
+    none, unknown, nobody = np.zeros(shares.shape, int), np.full(shares.shape, np.nan), np.zeros(0, int)
     return Pivot(
         value, tuple(row_axes), tuple(column_axes), [(r,) for r in rows], [(c,) for c in columns],
-        shares, shares, shares, n, n, n, none, none,
+        shares, shares, shares, unknown, unknown, n, n, n, none, none, none, nobody, nobody,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,29 @@ from backproof.reports import curves as training_curves
 from backproof.reports.alarms import confusion, detection
 from backproof.reports.evidence import map_figure, maps_of, steps_figure
 from backproof.reports.heatmaps import heatmap, number
-from backproof.reports.tables import UNITS, Pivot, label, pivot, ran, select, telling_axes
-from backproof.reports.validation import CONFUSION, CURVES, DETECTION, MAP, STEPS
+from backproof.reports.scatter import prediction, scatter_figure
+from backproof.reports.tables import (
+    MEDIAN,
+    MOST_FREQUENT,
+    UNITS,
+    Pivot,
+    label,
+    pivot,
+    ran,
+    select,
+    telling_axes,
+)
+from backproof.reports.validation import CONFUSION, CURVES, DETECTION, MAP, SCATTER, STEPS
 from backproof.verdicts import VERDICTS
 from backproof.verdicts.evidence import STEPS as SWEPT
 
 MOST_PLACES = 40
 """A side chosen by the data takes a second axis only if it keeps to so many places."""
+
+MOST_FACETS = 6
+MOST_PANELS = 24
+
+TITLES = {SCATTER: "does a failed check predict failed training?"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +48,8 @@ class Drawn:
 
     Attributes:
         alt: its finding in a sentence, for those who cannot see it.
-        data: the numbers it shows; None for curves, whose numbers are in curves.parquet.
+        data: the numbers it shows.
+        pivots: what a heatmap's panels hold, in order; points: columns that a scatter plot shows.
         problem: why it could not be drawn; then there is no figure.
     """
 
@@ -41,48 +58,56 @@ class Drawn:
     alt: str = ""
     figure: Figure | None = None
     data: pd.DataFrame | None = None
+    pivots: tuple[Pivot, ...] = ()
+    points: tuple[str, str] | None = None
     problem: str = ""
 
 
 def choose(cells: pd.DataFrame) -> tuple[list[dict[str, Any]], str]:
     """Figures for a sweep that names none, and a sentence on how their axes were chosen."""
-    axes = telling_axes(cells)
+    done = cells[cells["status"] == "ok"]
+    checked, trained = (bool(ran(done, key).any()) for key in ("check", "training"))
+    scatter = [{"value": SCATTER}] * (checked and trained)
+    merit, told = telling_axes(done if len(done) else cells)
+    axes = list(merit)
     if not axes:
         return [{"value": CURVES, "rows": [], "columns": [], "title": "Training"}], ""
     counts = {a: cells[a].nunique() for a in axes}
-    sides: tuple[list[str], list[str]] = ([], [])
-    for i, axis in enumerate(axes):
-        side = sides[i % 2]
-        if not side or math.prod(counts[a] for a in side) * counts[axis] <= MOST_PLACES:
-            side.append(axis)
-    rows, columns = (side[::-1] for side in sides)
-    used = [*rows, *columns]
-    says = f"Axes chosen by how much of the verdict they explain: {', '.join(a for a in axes if a in used)}."
-    done = cells[cells["status"] == "ok"]
-    checked, trained = (bool(ran(done, key).any()) for key in ("check", "training"))
-    wanted = ["verdict", "gradient_error"] * checked + [
-        "accuracy",
-        "final_loss",
-        "steps_to_threshold",
-    ] * trained
+    rows, columns, facet = axes[1:2], axes[:1], list[str]()
+    for axis in axes[2:]:
+        if math.prod(counts[a] for a in [*facet, axis]) <= MOST_FACETS:
+            facet.append(axis)
+        else:
+            side = min(rows, columns, key=lambda side: math.prod(counts[a] for a in side))
+            if math.prod(counts[a] for a in side) * counts[axis] <= MOST_PLACES:
+                side.insert(0, axis)
+    used = [a for a in axes if a in (*rows, *columns, *facet)]
+    says = f"Axes chosen by how much of the {told} they explain together: " + ", ".join(
+        f"{a} ({merit[a]:.0%})" for a in used
+    )
+    wanted = ["verdict", "gradient_error", "excess"] * checked
+    wanted += ["accuracy", "final_loss", "steps_to_threshold"] * trained
     wanted = [value for value in wanted if done[value].notna().any()]
     titles = {"verdict": "Is the gradient right?", "gradient_error": "How large the error is"}
-    figures = [
-        {"value": v, "rows": rows, "columns": columns, "title": titles.get(v, UNITS.get(v, v).capitalize())}
+    figures: list[dict[str, Any]] = [
+        {
+            "value": v, "rows": rows, "columns": columns, "facet": facet,
+            "title": titles.get(v, UNITS.get(v, v).capitalize()),
+        }
         for v in wanted
-    ]
+    ]  # fmt: skip
     if trained:
         figures.append(
             {"value": CURVES, "rows": rows[-1:], "columns": columns[-1:], "title": "Training curves"}
         )
-    return figures, says
+    return [*figures, *scatter], says + "."
 
 
 def draw(figure: Mapping[str, Any], cells: pd.DataFrame, curves: pa.Table) -> Drawn:
     """Draw one figure; whatever is wrong with it is told in its place, and costs no other figure."""
     value = str(figure["value"])
-    rows, columns = (list(figure.get(side) or []) for side in ("rows", "columns"))
-    title = str(figure.get("title") or UNITS.get(value, value).capitalize())
+    rows, columns, facet = (list(figure.get(side) or []) for side in ("rows", "columns", "facet"))
+    title = str(figure.get("title") or UNITS.get(value, TITLES.get(value, value)).capitalize())
     caption = " ".join(str(figure.get("caption") or "").split())
     try:
         chosen = select(cells, figure.get("where"))
@@ -92,14 +117,22 @@ def draw(figure: Mapping[str, Any], cells: pd.DataFrame, curves: pa.Table) -> Dr
             return _curves(chosen, curves, title, caption, rows, columns)
         if value in (STEPS, MAP):
             return _evidence(value, chosen, curves, title, caption, [*rows, *columns])
+        if value == SCATTER:
+            return _scatter(chosen, title, caption)
         if value in (CONFUSION, DETECTION):
             laid = (confusion if value == CONFUSION else detection)(chosen)
             return Drawn(title, caption, _share_finding(laid), heatmap(laid, title), laid.table())
         words = tuple(VERDICTS) if value == "verdict" else ()
         if value == "cause":
             words = tuple(dict.fromkeys(chosen["cause"].dropna()))
-        laid = pivot(chosen, value, rows, columns, words)
-        return Drawn(title, caption, _finding(laid), heatmap(laid, title), laid.table())
+        aggregate = str(figure.get("aggregate") or (MOST_FREQUENT if words else MEDIAN))
+        laid = pivot(chosen, value, rows, [*facet, *columns], words, aggregate)
+        laid = replace(laid, who=np.flatnonzero(cells["cell"].isin(chosen["cell"]))[laid.who])
+        parts = laid.split(len(facet)) if facet else [laid]
+        if len(parts) > MOST_PANELS:
+            return Drawn(title, caption, problem=f"{len(parts)} small multiples; at most {MOST_PANELS} fit")
+        data = pd.concat([part.table() for part in parts], ignore_index=True)
+        return Drawn(title, caption, _finding(laid), heatmap(parts, title), data, tuple(parts))
     except Exception as error:  # an expression of the user's may fail in any way
         return Drawn(title, caption, problem=" ".join(f"{type(error).__name__}: {error}".split()))
 
@@ -112,7 +145,25 @@ def _curves(
     if drawn is None:
         return Drawn(title, caption, problem="none of its cells was trained")
     runs = long["cell"].nunique()
-    return Drawn(title, caption, f"Training curves of {runs} runs: median and range over replicates.", drawn)
+    told = f"Training curves of {runs} runs: median and range over replicates."
+    groups = long.groupby(["series", "panel", "line", "step"], observed=True)["value"]
+    data = groups.agg(["median", "min", "max", "size"]).reset_index()
+    data.columns = [*data.columns[:4], MEDIAN, "least", "greatest", "n"]
+    return Drawn(title, caption, told, drawn, data)
+
+
+def _scatter(cells: pd.DataFrame, title: str, caption: str) -> Drawn:
+    """Gradient error against what training makes of it: does a failed check predict a failed training?"""
+    done = cells[cells["status"] == "ok"]
+    done = done[done["verdict"].isin(VERDICTS) & (done["verdict"] != "not checked") & ran(done, "training")]
+    if not len(done):
+        return Drawn(title, caption, problem="none of its cells was both checked and trained")
+    against = "accuracy" if done["accuracy"].notna().any() else "final_loss"
+    kept = ["cell", "verdict", "gradient_error", against]
+    return Drawn(
+        title, caption, prediction(done), scatter_figure(done, against, title), done[kept],
+        points=("gradient_error", against),
+    )  # fmt: skip
 
 
 def _evidence(
@@ -166,6 +217,6 @@ def _finding(laid: Pivot) -> str:
         np.nanargmax(np.where(there, laid.middle, np.nan)),
     ):
         i, j = np.unravel_index(int(at), laid.middle.shape)
-        place = ", ".join(label(k) for k in (*laid.rows[i], *laid.columns[j]))
+        place = ", ".join(label(k) for k in (*laid.rows[int(i)], *laid.columns[int(j)]))
         ends.append(f"{number(laid.middle[i, j], laid.value)} ({place})")
-    return f"Median {UNITS.get(laid.value, laid.value)} from {ends[0]} to {ends[1]}."
+    return f"{laid.aggregate.capitalize()} {UNITS.get(laid.value, laid.value)} from {ends[0]} to {ends[1]}."

@@ -44,6 +44,7 @@ STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "svg.fonttype": "path",
+    "pdf.fonttype": 42,  # whole fonts, which journals ask for
     "svg.hashsalt": "backproof",  # ids in the SVG depend on its content, not on chance
     "figure.facecolor": "white",
     "hatch.linewidth": 0.6,
@@ -57,46 +58,75 @@ CELL = (0.62, 0.36)
 
 PNG_DPI = 200
 
+UNDATED: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
 MOST_LABELS = 40
 """Beyond so many rows or columns, numbers in the places would not be legible."""
 
 
-def heatmap(pivot: Pivot, title: str) -> Figure:
-    """A heatmap of a pivot: annotated, with places that have no result hatched and told apart."""
+MOST_ACROSS = 26
+"""Places that stand side by side at most before small multiples begin a new line."""
+
+
+def heatmap(pivots: Pivot | Sequence[Pivot], title: str) -> Figure:
+    """A heatmap of a pivot, or small multiples of several: annotated, places without a result hatched.
+
+    The axes that hold the places are marked with their number, for `boxes`.
+    """
+    pivots = [pivots] if isinstance(pivots, Pivot) else list(pivots)
+    first = pivots[0]
     with mpl.rc_context(STYLE):
-        rows, columns = pivot.middle.shape
-        width = min(max(columns, 4), 60) * CELL[0] + 3.2
-        height = min(max(rows, 2), 80) * CELL[1] + 1.9
+        rows, columns = first.middle.shape
+        across = min(len(pivots), max(1, MOST_ACROSS // max(columns, 4)))
+        lines = -(-len(pivots) // across)
+        width = min(max(columns, 4), 60) * CELL[0] * across + 3.2
+        height = (min(max(rows, 2), 80) * CELL[1] + 0.5 * (len(pivots) > 1)) * lines + 1.9
         figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.add_subplot()
-        colours, norm = _scale(pivot)
-        shown = np.isfinite(pivot.middle)
-        texts = _texts(pivot)
-        sns.heatmap(
-            np.where(shown, pivot.middle, np.nan),
-            mask=~shown,
-            annot=texts if max(rows, columns) <= MOST_LABELS else None,
-            fmt="",
-            annot_kws={"fontsize": 8},
-            cmap=colours,
-            norm=norm,
-            vmin=norm.vmin,
-            vmax=norm.vmax,
-            linewidths=0.8,
-            linecolor="white",
-            xticklabels=False,  # ours say more, and seaborn would draw the figure once to see whether its fit
-            yticklabels=False,
-            cbar=not pivot.words,
-            cbar_kws={
-                "label": {**UNITS, **SHARES}.get(pivot.value, pivot.value),
-                "shrink": min(1.0, 2.2 / height + 0.4),
-            },
-            ax=axes,
-        )
-        handles = [] if pivot.value in SHARES else _hatch(axes, pivot)
-        if pivot.words:
-            present = sorted({int(i) for i in pivot.middle[shown]})
-            handles = [_word_patch(pivot.words[i], pivot.words) for i in present] + handles
+        grid = figure.subplots(lines, across, squeeze=False)
+        colours, norm = _scale(first, np.concatenate([p.middle.ravel() for p in pivots]))
+        hatched: dict[str, Patch] = {}
+        for i, axes in enumerate(grid.flat):
+            if i >= len(pivots):
+                axes.set_axis_off()
+                continue
+            pivot = pivots[i]
+            axes.set_gid(f"{PANEL}{i}")
+            shown = np.isfinite(pivot.middle)
+            sns.heatmap(
+                np.where(shown, pivot.middle, np.nan),
+                mask=~shown,
+                annot=_texts(pivot) if max(rows, columns) <= MOST_LABELS else None,
+                fmt="",
+                annot_kws={"fontsize": 8},
+                cmap=colours,
+                norm=norm,
+                vmin=norm.vmin,
+                vmax=norm.vmax,
+                linewidths=0.8,
+                linecolor="white",
+                xticklabels=False,  # ours say more; seaborn draws a figure once to see if its fit
+                yticklabels=False,
+                cbar=False,
+                ax=axes,
+            )
+            if pivot.value not in SHARES:
+                hatched.update(_hatch(axes, pivot))
+            _label_rows(axes, pivot, named=i % across == 0)
+            _label_columns(axes, pivot, named=i + across >= len(pivots))
+            if pivot.facet:
+                told = ", ".join(f"{axis}={label(value)}" for axis, value in pivot.facet)
+                axes.set_title(told, fontsize=9, pad=18 if len(pivot.column_axes) > 1 else 5)
+        handles = list(hatched.values())
+        if first.words:
+            present = sorted({int(i) for p in pivots for i in p.middle[np.isfinite(p.middle)]})
+            handles = [_word_patch(first.words[i], first.words) for i in present] + handles
+        else:
+            figure.colorbar(
+                mpl.cm.ScalarMappable(norm, colours),
+                ax=grid,
+                label={**UNITS, **SHARES}.get(first.value, first.value),
+                shrink=min(1.0, 2.2 / height + 0.4),
+            ).outline.set_visible(False)
         if handles:
             figure.legend(
                 handles=handles,
@@ -105,21 +135,58 @@ def heatmap(pivot: Pivot, title: str) -> Figure:
                 frameon=False,
                 fontsize=8,
             )
-        _label_rows(axes, pivot)
-        _label_columns(axes, pivot)
-        axes.set_title(title, loc="left", fontweight="bold", pad=26 if len(pivot.column_axes) > 1 else 8)
+        if len(pivots) > 1:
+            figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=10)
+        else:
+            pad = 26 if len(first.column_axes) > 1 else 8
+            grid[0, 0].set_title(title, loc="left", fontweight="bold", pad=pad)
         return figure
 
 
+PANEL = "panel-"
+"""What the ids of axes begin with whose places a page may point at."""
+
+
+def boxes(figure: Figure) -> list[tuple[float, float, float, float]]:
+    """Where a drawn figure's panels lie: left, top, width and height as shares of the whole."""
+    panels = [a for a in figure.axes if (a.get_gid() or "").startswith(PANEL)]
+    found = []
+    for axes in sorted(panels, key=lambda a: int(str(a.get_gid()).removeprefix(PANEL))):
+        box = axes.get_position()
+        found.append((box.x0, 1 - box.y1, box.width, box.height))
+    return found
+
+
+def scale(pivots: Sequence[Pivot]) -> dict[str, Any]:
+    """The colours of these pivots, as a page needs them to colour the same places anew."""
+    colours, norm = _scale(pivots[0], np.concatenate([p.middle.ravel() for p in pivots]))
+    if pivots[0].words:
+        words = pivots[0].words
+        return {
+            "words": [{"name": w, "symbol": _symbol(w, words), "colour": _colour(w, words)} for w in words]
+        }
+    stops = mpl.colormaps[str(colours)](np.linspace(0, 1, STOPS))
+    return {
+        "colours": [mpl.colors.to_hex(c) for c in stops],
+        "low": float(norm.vmin or 0),
+        "high": float(norm.vmax or 0),
+        "log": isinstance(norm, LogNorm),
+    }
+
+
+STOPS = 33
+
+
 def rendered(figure: Figure, ending: str) -> bytes:
-    """A figure as the bytes of an SVG or PNG file; the same figure gives the same bytes."""
+    """A figure as the bytes of an SVG, PNG or PDF file; the same figure gives the same bytes."""
     file = io.BytesIO()
     with mpl.rc_context(STYLE):  # some settings are read only now
-        figure.savefig(file, format=ending, dpi=PNG_DPI, metadata={"Date": None} if ending == "svg" else None)
+        figure.savefig(file, format=ending, dpi=PNG_DPI, metadata=UNDATED.get(ending))
     return file.getvalue()
 
 
-def _scale(pivot: Pivot) -> tuple[Colormap | str, Normalize]:
+def _scale(pivot: Pivot, middles: np.ndarray[Any, Any]) -> tuple[Colormap | str, Normalize]:
+    """Colours and norm for all small multiples that share this pivot's value."""
     if pivot.words:
         palette = [_colour(w, pivot.words) for w in pivot.words]
         return ListedColormap(palette), Normalize(-0.5, len(palette) - 0.5)
@@ -127,7 +194,7 @@ def _scale(pivot: Pivot) -> tuple[Colormap | str, Normalize]:
         return "cividis", ERROR_NORM
     if pivot.value in ("accuracy", *SHARES):
         return "cividis", Normalize(0, 1)
-    finite = pivot.middle[np.isfinite(pivot.middle)]
+    finite = middles[np.isfinite(middles)]
     if finite.size and finite.min() > 0 and finite.max() > 100 * finite.min():
         return "cividis", LogNorm(finite.min(), finite.max())
     return "cividis", Normalize(*((finite.min(), finite.max()) if finite.size else (0, 1)))
@@ -184,13 +251,14 @@ HATCHES = {
     "null": ("////", "#8C8C8C"),
     "failed": ("xxxx", "#D55E00"),
     "excluded": ("\\\\", "#8C8C8C"),
+    "pending": ("++", "#56B4E9"),
     "no value": ("--", "#BBBBBB"),
     "no cell": ("..", "#BBBBBB"),
 }
 
 
-def _hatch(axes: Axes, pivot: Pivot) -> list[Patch]:
-    """Hatch what has no number, each reason its own way; returns the legend's entries."""
+def _hatch(axes: Axes, pivot: Pivot) -> dict[str, Patch]:
+    """Hatch what has no number, each reason its own way; returns the legend's entries by name."""
     used: dict[str, Patch] = {}
     for (i, j), middle in np.ndenumerate(pivot.middle):
         if np.isfinite(middle) and not pivot.failed[i, j]:
@@ -201,6 +269,8 @@ def _hatch(axes: Axes, pivot: Pivot) -> list[Patch]:
             reason, name = "failed", "failed"
         elif pivot.excluded[i, j]:
             reason, name = "excluded", "excluded"
+        elif pivot.pending[i, j]:
+            reason, name = "pending", "still to come"
         elif pivot.finished[i, j]:
             reason, name = "no value", "nothing to explain" if pivot.value == "cause" else "no value"
         else:
@@ -209,15 +279,19 @@ def _hatch(axes: Axes, pivot: Pivot) -> list[Patch]:
         look: dict[str, Any] = {"hatch": hatch, "edgecolor": colour, "linewidth": 0, "facecolor": "none"}
         axes.add_patch(Rectangle((j, i), 1, 1, **look))
         used.setdefault(name, Patch(label=name, **{**look, "linewidth": 0.5}))
-    return list(used.values())
+    return used
 
 
-def _label_rows(axes: Axes, pivot: Pivot) -> None:
+def _label_rows(axes: Axes, pivot: Pivot, *, named: bool) -> None:
     inner = [label(key[-1]) if key else "" for key in pivot.rows]
     axes.set_yticks(np.arange(len(inner)) + 0.5, inner, rotation=0)
     axes.tick_params(axis="y", length=0)
     axes.set_ylabel("")
     axes.set_xlabel("")
+    if not named:
+        axes.set_yticks([])
+        _separate(axes.axhline, pivot.rows)
+        return
     name = " × ".join(pivot.row_axes)
     if len(pivot.row_axes) > 1:
         groups = _groups(pivot.rows)
@@ -231,14 +305,17 @@ def _label_rows(axes: Axes, pivot: Pivot) -> None:
         axes.set_ylabel(name)
 
 
-def _label_columns(axes: Axes, pivot: Pivot) -> None:
+def _label_columns(axes: Axes, pivot: Pivot, *, named: bool) -> None:
     inner = [label(key[-1]) if key else "" for key in pivot.columns]
     steep = max((len(text) for text in inner), default=0) > 7
     axes.set_xticks(
         np.arange(len(inner)) + 0.5, inner, rotation=40 if steep else 0, ha="right" if steep else "center"
     )
     axes.tick_params(axis="x", length=0)
-    axes.set_xlabel(" × ".join(pivot.column_axes))
+    if named:
+        axes.set_xlabel(" × ".join(pivot.column_axes))
+    else:
+        axes.set_xticks([])
     if len(pivot.column_axes) > 1:
         groups = _groups(pivot.columns)
         outer = axes.secondary_xaxis(1.0)

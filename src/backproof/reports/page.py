@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
+import pyarrow as pa
 
 from backproof.reports.claims import BROKEN, CONFIRMED, OPEN, REFUTED, Result
+from backproof.reports.details import details, packed, plain
 from backproof.reports.heatmaps import COLOURS
-from backproof.reports.tables import FAILED, axes_of, training_summary, varying
+from backproof.reports.tables import FAILED, OF_TRAINING, axes_of, ran, training_summary, varying
 from backproof.reports.templates import environment
+from backproof.sweeps.columns import TENSORS
 from backproof.verdicts import VERDICTS
+from backproof.verdicts.evidence import STEPS
 
 FIRST = ("verdict", "gradient_error", "accuracy")
 KEY_RESULTS = (
@@ -32,7 +34,11 @@ KEY_RESULTS = (
 
 @dataclass
 class Picture:
-    """A figure in the page: its SVG as a data address, or the reason why there is none."""
+    """A figure in the page: its SVG as a data address, or the reason why there is none.
+
+    Attributes:
+        size: pixels across and down; panels: what the page's script knows of its places.
+    """
 
     title: str
     caption: str
@@ -40,6 +46,8 @@ class Picture:
     stem: str
     source: str = ""
     problem: str = ""
+    size: tuple[int, int] = (0, 0)
+    panels: dict[str, Any] | None = None
 
 
 def page(
@@ -48,14 +56,35 @@ def page(
     claims: Sequence[Result],
     pictures: Sequence[Picture],
     chosen: str,
-    cells: pd.DataFrame,
+    everything: pd.DataFrame,
+    tensors: pd.DataFrame,
+    curves: pa.Table,
     provenance: Mapping[str, Any],
-    pending: int,
 ) -> str:
-    """The whole report as text."""
+    """The whole report as text; `everything` are the cells, those still to come among them."""
+    cells = everything[everything["status"] != "pending"]
+    pending = len(everything) - len(cells)
     pages = environment()
     pages.filters["sig"] = significant
     statuses = cells["status"].value_counts()
+    pieces, piece_of = details(everything, tensors, curves)
+    data = {
+        **_table(everything),
+        "pieces": piece_of,
+        "tensor_columns": list(TENSORS),
+        "verdicts": {
+            v.name: {
+                "symbol": v.symbol, "sentence": v.sentence, "remedy": v.remedy, "colour": COLOURS[v.name]
+            }
+            for v in VERDICTS.values()
+        },
+        "constants": list(_constants(everything).items()),
+        "of_training": OF_TRAINING,
+        "unchecked": np.flatnonzero(~ran(everything, "check")).tolist(),
+        "untrained": np.flatnonzero(~ran(everything, "training")).tolist(),
+        "steps": STEPS,
+        "figures": {p.stem: p.panels for p in pictures if p.panels},
+    }  # fmt: skip
     return pages.get_template("page.html.j2").render(
         name=name,
         question=question,
@@ -77,7 +106,8 @@ def page(
         count=len(cells),
         done=int(statuses.get("ok", 0)),
         pending=pending,
-        data=embedded(_table(cells)),
+        data=packed(data),
+        pieces=pieces,
         provenance=_flat(provenance),
     )
 
@@ -89,14 +119,6 @@ def significant(x: Any, digits: int = 3) -> str:
     if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
         return str(x)
     return f"{x:,}" if isinstance(x, int | np.integer) else f"{x:.{digits}g}"
-
-
-def embedded(value: Any) -> Markup:
-    """JSON that can stand within a script element: no `<` of it is ever read as markup."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
 
 
 def _answer(claims: Sequence[Result], cells: pd.DataFrame, pending: int) -> list[str]:
@@ -156,7 +178,7 @@ def _table(cells: pd.DataFrame) -> dict[str, Any]:
     rest = [c for c in cells.columns if c not in first and c not in axes_of(cells)]
     columns = []
     for name in [*first, *rest]:
-        values = [_plain(v) for v in cells[name]]
+        values = [plain(v) for v in cells[name]]
         distinct = list(dict.fromkeys(values))
         at = {v: i for i, v in enumerate(distinct)}
         coded = len(distinct) * 2 < len(values)
@@ -169,17 +191,7 @@ def _table(cells: pd.DataFrame) -> dict[str, Any]:
         "columns": columns,
         "first": len(first),
         "axes": varying(cells),
-        "symbols": {v.name: v.symbol for v in VERDICTS.values()},
-        "colours": COLOURS,
     }
-
-
-def _plain(value: Any) -> Any:
-    if value is None or value is pd.NA or value != value:
-        return None
-    if isinstance(value, float | np.floating):
-        return float(f"{value:.4g}") if math.isfinite(value) else str(float(value))
-    return int(value) if isinstance(value, int | np.integer) else str(value)
 
 
 def _flat(about: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from backproof.reports.intervals import median_intervals
 from backproof.sweeps.settings import GROUPS, OFF, VALUES, shown
 
 FAILED = ("failed", "killed", "timeout")
 """Statuses of cells that ran and have no result."""
 
 REPLICATE = "seed"
+
+MEDIAN, MOST_FREQUENT, WORST = "median", "most frequent", "worst"
+
+POSITION = " position"
+"""A column that no setting can be named as: where a cell stood before it was shown at several places."""
+
+COUNTS = ("n", "failed", "excluded", "pending")
+
+EMPTY = {
+    **dict.fromkeys(("middle", "low", "high", "sure_low", "sure_high"), np.nan),
+    **dict.fromkeys((*COUNTS, "finished", "agreeing"), 0),
+}
+"""What a place says that no cell falls into."""
 
 NULL_MEANS = {
     "gradient_error": "not finite",
@@ -131,12 +145,16 @@ class Pivot:
     """Cells laid out over rows and columns, replicates put together; arrays (rows, columns).
 
     Attributes:
-        middle: the median over the cells of a place; NaN where there is none. Infinite where most
-            cells have no value. For verdicts, the index of the most frequent one in `words`.
+        middle: the median over the cells of a place, or what `aggregate` names; NaN where there is
+            none. Infinite where most cells have no value. For words, the index of the one shown.
         low, high: the least and greatest.
+        sure_low, sure_high: the bootstrapped interval of the median; NaN for words.
         finished: how many finished cells a place has; n: how many of them have a value.
-        agreeing: for verdicts, how many of them have the shown verdict.
-        failed, excluded: how many cells failed, and how many a rule left out.
+        agreeing: for words, how many of them have the shown one.
+        failed, excluded, pending: how many cells failed, were left out by a rule, are still to come.
+        who, where: cells, by their position in the table, and the flat index of the place of each.
+        words: of which `middle` is an index; empty for numbers.
+        facet: what these cells have in common, as a small multiple's title; empty without one.
     """
 
     value: str
@@ -147,12 +165,19 @@ class Pivot:
     middle: np.ndarray[Any, Any]
     low: np.ndarray[Any, Any]
     high: np.ndarray[Any, Any]
+    sure_low: np.ndarray[Any, Any]
+    sure_high: np.ndarray[Any, Any]
     finished: np.ndarray[Any, Any]
     n: np.ndarray[Any, Any]
     agreeing: np.ndarray[Any, Any]
     failed: np.ndarray[Any, Any]
     excluded: np.ndarray[Any, Any]
+    pending: np.ndarray[Any, Any]
+    who: np.ndarray[Any, Any]
+    where: np.ndarray[Any, Any]
     words: tuple[str, ...] = ()
+    aggregate: str = MEDIAN
+    facet: tuple[tuple[str, Any], ...] = ()
 
     def table(self) -> pd.DataFrame:
         """The figure's data, long: a line a place."""
@@ -164,13 +189,52 @@ class Pivot:
                     **dict(zip(self.column_axes, column, strict=True)),
                 }
                 middle = self.middle[i, j]
-                result: dict[str, Any] = {"median": middle, "low": self.low[i, j], "high": self.high[i, j]}
+                result: dict[str, Any] = {
+                    self.aggregate: middle,
+                    "interval_low": self.sure_low[i, j],
+                    "interval_high": self.sure_high[i, j],
+                    "least": self.low[i, j],
+                    "greatest": self.high[i, j],
+                }
                 if self.words:
                     word = None if np.isnan(middle) else self.words[int(middle)]
                     result = {self.value: word, "with_it": int(self.agreeing[i, j])}
-                counts = {name: int(getattr(self, name)[i, j]) for name in ("n", "failed", "excluded")}
-                records.append({**keys, **result, **counts})
+                counts = {name: int(getattr(self, name)[i, j]) for name in COUNTS}
+                records.append({**dict(self.facet), **keys, **result, **counts})
         return pd.DataFrame.from_records(records)
+
+    def split(self, axes: int) -> list[Pivot]:
+        """Small multiples by the first axes of the columns, all with the same rows and columns."""
+        heads = list(dict.fromkeys(key[:axes] for key in self.columns))
+        tails = list(dict.fromkeys(key[axes:] for key in sorted(self.columns, key=self._tail_order(axes))))
+        at = {key: i for i, key in enumerate(self.columns)}
+        parts = []
+        for head in heads:
+            source = np.array([at.get((*head, *tail), -1) for tail in tails])
+            taken: dict[str, Any] = {
+                name: np.where(source >= 0, getattr(self, name)[:, source], nothing)
+                for name, nothing in EMPTY.items()
+            }
+            target = np.full(len(self.columns), -1)
+            target[source[source >= 0]] = np.flatnonzero(source >= 0)
+            rows, columns = np.divmod(self.where, len(self.columns))
+            here = target[columns] >= 0
+            parts.append(
+                replace(
+                    self, column_axes=self.column_axes[axes:], columns=tails, **taken,
+                    who=self.who[here], where=rows[here] * len(tails) + target[columns[here]],
+                    facet=tuple(zip(self.column_axes[:axes], head, strict=True)),
+                )
+            )  # fmt: skip
+        return parts
+
+    def _tail_order(self, axes: int) -> Any:
+        """Orders the columns of small multiples as the axes' own orders have it."""
+        orders = [
+            {v: i for i, v in enumerate(in_order(pd.Series([k[j] for k in self.columns], dtype=object)))}
+            for j in range(axes, len(self.column_axes))
+        ]
+        return lambda key: tuple(order[v] for order, v in zip(orders, key[axes:], strict=True))
 
 
 def ran(cells: pd.DataFrame, group: str) -> pd.Series[bool]:
@@ -181,13 +245,20 @@ def ran(cells: pd.DataFrame, group: str) -> pd.Series[bool]:
 
 
 def pivot(
-    cells: pd.DataFrame, value: str, rows: Sequence[str], columns: Sequence[str], words: Sequence[str] = ()
+    cells: pd.DataFrame,
+    value: str,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    words: Sequence[str] = (),
+    aggregate: str = MEDIAN,
 ) -> Pivot:
-    """Lay out a result over axes; every further axis, the seed among them, is put together by the median.
+    """Lay out a result over axes; every further axis, the seed among them, is put together by `aggregate`.
 
     With `words` the result is categorical, and the most frequent word is shown; of equally
     frequent ones the later in `words`, so that what is wrong is not hidden by what is right.
+    With `aggregate` worst, the last word that is there.
     """
+    cells = cells.assign(**{POSITION: np.arange(len(cells))})
     cells = expand_nulls(expand_nulls(cells, list(rows)), list(columns))
     row_keys, row_at = _keys(cells, rows)
     column_keys, column_at = _keys(cells, columns)
@@ -204,33 +275,56 @@ def pivot(
         coded = cells[value].map(index).to_numpy(float, na_value=np.nan)
         ok = ok & ~np.isnan(coded)
         tally = np.stack([count(ok & (coded == i)) for i in range(len(words))], axis=-1)
-        last = len(words) - 1 - np.argmax(tally[..., ::-1], axis=-1)
-        agreeing = tally.max(axis=-1, initial=0)
+        ranked = tally > 0 if aggregate == WORST else tally
+        last = len(words) - 1 - np.argmax(ranked[..., ::-1], axis=-1)
+        agreeing = np.take_along_axis(tally, last[..., None], axis=-1)[..., 0]
         middle = np.where(agreeing > 0, last, np.nan)
         low = high = middle
+        sure_low = sure_high = np.full(shape, np.nan)
     else:
         numbers = cells[value].to_numpy(float, na_value=np.nan)
         if value in NULL_MEANS:
-            measured = ran(cells, "training" if value in OF_TRAINING else "check").to_numpy(bool)
-            numbers = np.where(np.isnan(numbers) & measured, np.inf, numbers)
+            numbers = np.where(np.isnan(numbers) & measured(cells, value), np.inf, numbers)
         ok = ok & ~np.isnan(numbers)
         middle, low, high = (np.full(shape, np.nan) for _ in range(3))
+        put_together = AGGREGATES[aggregate]
+        groups = []
         for spot, group in pd.Series(numbers[ok]).groupby(place[ok]):
             at = np.unravel_index(int(spot), shape)
-            middle[at], low[at], high[at] = _median(group.to_numpy()), group.min(), group.max()
+            values = np.sort(group.to_numpy())
+            middle[at], low[at], high[at] = put_together(values), values[0], values[-1]
+            groups.append((at, values))
+        sure_low, sure_high = (np.full(shape, np.nan) for _ in range(2))
+        if aggregate == MEDIAN:
+            for (at, _), (left, right) in zip(groups, median_intervals([g for _, g in groups]), strict=True):
+                sure_low[at], sure_high[at] = left, right
         agreeing = count(ok)
-    failed = np.isin(status, FAILED)
     return Pivot(
-        value, tuple(rows), tuple(columns), row_keys, column_keys, middle, low, high,
-        count(status == "ok"), count(ok), agreeing, count(failed), count(status == "excluded"), tuple(words),
+        value, tuple(rows), tuple(columns), row_keys, column_keys, middle, low, high, sure_low, sure_high,
+        count(status == "ok"), count(ok), agreeing, count(np.isin(status, FAILED)),
+        count(status == "excluded"), count(status == "pending"), cells[POSITION].to_numpy(), place,
+        tuple(words), aggregate,
     )  # fmt: skip
 
 
-def _median(values: np.ndarray[Any, Any]) -> float:
+def measured(cells: pd.DataFrame, value: str) -> np.ndarray[Any, Any]:
+    """Cell by cell: whether its check or its training ran, so that null says something of this value."""
+    return ran(cells, "training" if value in OF_TRAINING else "check").to_numpy(bool)
+
+
+def _median(ordered: np.ndarray[Any, Any]) -> float:
     """The median; of two middle values of which one is infinite, the finite one."""
-    ordered = np.sort(values)
     low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
     return float((low + high) / 2 if np.isfinite(high) else low)
+
+
+AGGREGATES: dict[str, Callable[[np.ndarray[Any, Any]], float]] = {
+    MEDIAN: _median,
+    "mean": lambda ordered: float(ordered.mean()),
+    "least": lambda ordered: float(ordered[0]),
+    "greatest": lambda ordered: float(ordered[-1]),
+}
+"""How the cells of a place are put together, given their values in ascending order."""
 
 
 def _keys(cells: pd.DataFrame, axes: Sequence[str]) -> tuple[list[tuple[Any, ...]], np.ndarray[Any, Any]]:
@@ -249,33 +343,44 @@ def _keys(cells: pd.DataFrame, axes: Sequence[str]) -> tuple[list[tuple[Any, ...
     return keys, np.array([place[t] for t in tuples], int)
 
 
-def telling_axes(cells: pd.DataFrame, limit: int = 4) -> list[str]:
-    """The axes that explain most of the verdict, most telling first; the replicate axis left aside.
+def telling_axes(cells: pd.DataFrame, limit: int = 4) -> tuple[dict[str, float], str]:
+    """The axes that together explain most of the verdict, and what is explained; the replicate axis aside.
 
-    An axis that only repeats others (`output` where it follows `activation`) is left out. An
-    axis's merit is the share of the verdict's Gini impurity that is gone once the axis is known;
-    where there is one verdict only, the share of the variance of log gradient error.
+    Chosen one after another, each as the one that adds most to those before it, with the share
+    that is explained once it is known too: of the verdict's Gini impurity, or where there is one
+    verdict only, of the variance of the log gradient error. So an axis that matters only together
+    with another (delta beside the pair of output and loss) finds its place, and one that only
+    repeats others (`output` where it follows `activation`) finds none.
     """
     done = cells[cells["status"] == "ok"]
-    merit = {}
-    for axis in varying(cells):
-        if axis == REPLICATE:
+    left = [a for a in varying(cells) if a != REPLICATE]
+    by_verdict = len(done["verdict"].dropna().unique()) > 1
+    error = np.log10(done["gradient_error"].clip(lower=1e-20))
+    codes = {a: pd.factorize(done[a], use_na_sentinel=False)[0] for a in left}
+    chosen: dict[str, float] = {}
+    together, places = np.zeros(len(done), int), 1
+    while left and len(chosen) < limit:
+        merit = {}
+        for axis in left:
+            joint = pd.factorize(together * (codes[axis].max(initial=0) + 1) + codes[axis])[0]
+            keys = pd.Series(joint, index=done.index)
+            merit[axis] = _gain(done["verdict"], keys) if by_verdict else _explained(error, keys)
+        best = max(left, key=lambda a: merit[a])
+        left.remove(best)
+        finer = len(cells[[*chosen, best]].drop_duplicates())
+        if finer == places:
             continue
-        keys = done[axis].astype(object).where(done[axis].notna(), "∅")
-        merit[axis] = _gain(done["verdict"], keys)
-    if not any(merit.values()):
-        error = np.log10(done["gradient_error"].clip(lower=1e-20))
-        for axis in merit:
-            keys = done[axis].astype(object).where(done[axis].notna(), "∅")
-            merit[axis] = _explained(error, keys)
-    chosen: list[str] = []
-    places = 1
-    for axis in sorted(merit, key=lambda a: -merit[a]):
-        finer = len(cells[[*chosen, axis]].drop_duplicates())
-        if finer > places:
-            chosen.append(axis)
-            places = finer
-    return chosen[:limit]
+        places = finer
+        together = pd.factorize(together * (codes[best].max(initial=0) + 1) + codes[best])[0]
+        gained = merit[best] - (list(chosen.values())[-1] if chosen else 0.0)
+        if len(chosen) >= 2 and gained < LEAST_GAIN:
+            break
+        chosen[best] = merit[best]
+    return chosen, "verdict" if by_verdict else "gradient error"
+
+
+LEAST_GAIN = 0.01
+"""A third or fourth axis is shown only if it explains so much more."""
 
 
 def _gain(words: pd.Series[Any], keys: pd.Series[Any]) -> float:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from backproof.reports.tables import UNITS, is_axis
+from backproof.reports.tables import AGGREGATES, MOST_FREQUENT, UNITS, WORST, is_axis
 from backproof.sweeps.settings import ConfigurationError, nearest
 
 CURVES = "curves"
@@ -15,7 +15,9 @@ WORDS = ("verdict", "cause")
 """Results that are words, drawn as categories."""
 
 STEPS, MAP, CONFUSION, DETECTION = "steps", "map", "confusion", "detection"
-VALUES = (*WORDS, *UNITS, CURVES, STEPS, MAP, CONFUSION, DETECTION)
+SCATTER = "error_against_convergence"
+VALUES = (*WORDS, *UNITS, CURVES, STEPS, MAP, CONFUSION, DETECTION, SCATTER)
+SIDES = ("rows", "columns", "facet")
 SHARES = ("all", "none", "some")
 MEASURES = ("share", "median", "mean", "sum")
 FUNCTIONS = ("abs", "sqrt", "log", "log10", "exp", "floor", "ceil")
@@ -107,7 +109,7 @@ def validate_figures(figures: Iterable[Mapping[str, Any]], columns: Sequence[str
             raise ConfigurationError(
                 f"{name}.value: must be one of {', '.join(VALUES)}; not {figure['value']!r}{hint}"
             )
-        for side in ("rows", "columns"):
+        for side in SIDES:
             wanted = figure.get(side) or []
             if not isinstance(wanted, list):
                 raise ConfigurationError(f"{name}.{side}: must be a list of axes; not {wanted!r}")
@@ -115,11 +117,19 @@ def validate_figures(figures: Iterable[Mapping[str, Any]], columns: Sequence[str
             for axis in wanted:
                 if axis not in axes:
                     raise ConfigurationError(f"{name}.{side}: unknown axis {axis}{nearest(str(axis), axes)}")
-        both = [*(figure.get("rows") or []), *(figure.get("columns") or [])]
+        both = [axis for side in SIDES for axis in figure.get(side) or []]
         if not both and figure["value"] in (*WORDS, *UNITS):
             raise ConfigurationError(f"{name}: needs rows or columns, each a list of axes")
         for axis in both:
             if both.count(axis) > 1:
-                raise ConfigurationError(f"{name}: {axis} is named twice in rows and columns")
+                raise ConfigurationError(f"{name}: {axis} is named twice in rows, columns and facet")
+        if figure.get("aggregate") is not None:
+            allowed = (MOST_FREQUENT, WORST) if figure["value"] in WORDS else tuple(AGGREGATES)
+            if figure["aggregate"] not in allowed:
+                hint = nearest(str(figure["aggregate"]), allowed)
+                raise ConfigurationError(
+                    f"{name}.aggregate: must be one of {', '.join(allowed)}; "
+                    f"not {figure['aggregate']!r}{hint}"
+                )
         if figure.get("where") is not None:
             check_expression(f"{name}.where", figure["where"], columns)

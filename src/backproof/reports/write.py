@@ -16,8 +16,13 @@ from backproof.reports import claims, figures
 from backproof.reports.figures import Drawn
 from backproof.reports.heatmaps import rendered
 from backproof.reports.page import Picture, page
+from backproof.reports.panels import panels
 
-OURS = re.compile(r"\d\d-[a-z0-9-]+\.(svg|png|csv)")
+ENDINGS = ("svg", "png", "pdf")
+POINTS = 96
+"""Pixels of a page to an inch."""
+
+OURS = re.compile(r"\d\d+-[a-z0-9-]+\.(svg|png|pdf|csv)")
 """Names that figures of ours have; nothing else in the folder is ever removed."""
 
 
@@ -25,16 +30,16 @@ def write_report(
     folder: Path,
     cells: pd.DataFrame,
     curves: pa.Table,
+    tensors: pd.DataFrame,
     experiment: Mapping[str, Any],
     provenance: Mapping[str, Any],
-    pending: int,
 ) -> None:
     """Write figures/ and report.html into a results folder; each file is whole or not there.
 
     Args:
-        cells: the table of cells, pending ones left out.
+        cells: the table of cells, those still to come among them.
+        curves, tensors: what belongs to them.
         experiment: name, question, claims and figures as in the experiment's file; all may be missing.
-        pending: how many cells are still to come.
     """
     wanted, chosen = experiment.get("figures") or [], ""
     if not wanted:
@@ -47,9 +52,8 @@ def write_report(
     _remove_others(folder / "figures", pictures)
     settled = claims.evaluate(experiment.get("claims") or [], cells)
     name = str(experiment.get("name") or folder.name)
-    text = page(
-        name, str(experiment.get("question") or ""), settled, pictures, chosen, cells, provenance, pending
-    )
+    question = str(experiment.get("question") or "")
+    text = page(name, question, settled, pictures, chosen, cells, tensors, curves, provenance)
     write(folder / "report.html", text.encode())
 
 
@@ -59,11 +63,14 @@ def _keep(folder: Path, position: int, drawn: Drawn) -> Picture:
     if drawn.figure is None:
         return picture
     folder.mkdir(exist_ok=True)
-    for ending in ("svg", "png"):
+    for ending in ENDINGS:
         content = rendered(drawn.figure, ending)
         write(folder / f"{stem}.{ending}", content)
         if ending == "svg":
             picture.source = "data:image/svg+xml;base64," + base64.b64encode(content).decode()
+    picture.panels = panels(drawn)
+    width, height = drawn.figure.get_size_inches()
+    picture.size = (round(width * POINTS), round(height * POINTS))
     if drawn.data is not None:
         write(folder / f"{stem}.csv", csv(drawn.data))
     return picture

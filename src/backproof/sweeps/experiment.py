@@ -13,7 +13,7 @@ from backproof.sweeps.settings import ConfigurationError, nearest, shown
 
 KEYS = ("question", "overrides", "grid", "exclude", "claims", "figures")
 CLAIM_KEYS = ("id", "says", "where", "holds", "share", "measure")
-FIGURE_KEYS = ("title", "value", "rows", "columns", "where", "caption")
+FIGURE_KEYS = ("title", "value", "rows", "columns", "facet", "aggregate", "where", "caption")
 
 
 @dataclass(frozen=True)
