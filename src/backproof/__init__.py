@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backproof.api import Check, FunctionError, check, sweep
+    from backproof.notebook import Results, load
 
-__all__ = ["Check", "FunctionError", "check", "sweep"]
+__all__ = ["Check", "FunctionError", "Results", "check", "load", "sweep"]
 
 
 def __getattr__(name: str) -> Any:
     """What one uses from Python, imported when it is asked for: the command line starts without it."""
+    if name in ("Results", "load"):
+        from backproof import notebook
+
+        return getattr(notebook, name)
     if name in __all__:
         from backproof import api
 

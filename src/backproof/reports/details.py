@@ -48,10 +48,10 @@ def details(cells: pd.DataFrame, tensors: pd.DataFrame, curves: pa.Table) -> tup
     """Pieces of details, packed, and for every cell of the table the piece it is in; -1 for none."""
     right = cells["verdict"].map(lambda v: VERDICTS[v].right if v in VERDICTS else False).to_numpy(bool)
     order = np.argsort(right, kind="stable")[:MOST_CELLS]
-    of_tensors = {
-        str(cell): [[plain(v) for v in row] for row in part[[*TENSORS]].itertuples(index=False, name=None)]
-        for cell, part in tensors.groupby("cell", sort=False)
-    }
+    of_tensors: dict[str, list[list[Any]]] = {}
+    by_column = [[plain(v) for v in tensors[name].tolist()] for name in TENSORS]
+    for cell, *row in zip(tensors["cell"], *by_column, strict=True):
+        of_tensors.setdefault(cell, []).append(row)
     ids = cells["cell"].tolist()
     kept = pa.array([ids[i] for i in order], pa.string())
     wanted = pc.and_(

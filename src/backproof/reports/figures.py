@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 from backproof.reports import curves as training_curves
 from backproof.reports.alarms import confusion, detection
 from backproof.reports.evidence import map_figure, maps_of, steps_figure
-from backproof.reports.heatmaps import heatmap, number
+from backproof.reports.heatmaps import heatmap, number, rendered
 from backproof.reports.scatter import prediction, scatter_figure
 from backproof.reports.tables import (
     MEDIAN,
@@ -61,6 +62,15 @@ class Drawn:
     pivots: tuple[Pivot, ...] = ()
     points: tuple[str, str] | None = None
     problem: str = ""
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        if self.figure is None:
+            return f"<p>{html.escape(self.title)}: not drawn, {html.escape(self.problem)}</p>"
+        picture = rendered(self.figure, "svg").decode()
+        return (
+            picture[picture.index("<svg") :] + f"<p>{html.escape(f'{self.caption} {self.alt}'.strip())}</p>"
+        )
 
 
 def choose(cells: pd.DataFrame) -> tuple[list[dict[str, Any]], str]:

@@ -181,6 +181,8 @@ def rendered(figure: Figure, ending: str) -> bytes:
     """A figure as the bytes of an SVG, PNG or PDF file; the same figure gives the same bytes."""
     file = io.BytesIO()
     with mpl.rc_context(STYLE):  # some settings are read only now
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # once laid out, it need not be again for the next format
         figure.savefig(file, format=ending, dpi=PNG_DPI, metadata=UNDATED.get(ending))
     return file.getvalue()
 
