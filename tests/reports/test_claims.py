@@ -146,3 +146,13 @@ def test_the_door_refuses_figures(broken, message):
     validate_figures([good], COLUMNS)
     with pytest.raises(ConfigurationError, match=message):
         validate_figures([{**good, **broken}], COLUMNS)
+
+
+def test_replicates_that_disagree_are_counted(cells):
+    all_same = settle(cells, where="seed >= 0", holds="verdict in ['agrees', 'wrong rule']")
+    assert (all_same.cases, all_same.agreeing) == (6, 6)
+    one = (cells["activation"] == "relu") & (cells["loss"] == "squared_error") & (cells["seed"] == 1)
+    cells.loc[one, "verdict"] = "wrong rule"
+    mixed = settle(cells, where="seed >= 0", holds="verdict == 'agrees'")
+    assert (mixed.cases, mixed.agreeing) == (6, 5)
+    assert settle(cells, where="seed == 0", holds="verdict == 'agrees'").cases == 0

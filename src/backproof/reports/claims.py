@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from backproof.reports.tables import evaluated, select, training_summary, truth
+from backproof.reports.tables import REPLICATE, axes_of, evaluated, select, training_summary, truth
 from backproof.reports.validation import required_share
 
 CONFIRMED, REFUTED, OPEN, BROKEN = "confirmed", "refuted", "not enough data", "could not be evaluated"
@@ -26,6 +26,7 @@ class Result:
         measure: a small table that belongs to it; None without one.
         exceptions: ids of cells that go against it.
         training: how the cells train; None where they don't.
+        cases: settings apart from the seed; agreeing: those whose replicates all say the same.
         problem: why it could not be evaluated; empty if it was.
     """
 
@@ -41,6 +42,8 @@ class Result:
     exceptions: tuple[str, ...] = ()
     training: dict[str, Any] | None = field(default=None)
     problem: str = ""
+    cases: int = 0
+    agreeing: int = 0
 
 
 def evaluate(claims: Iterable[Mapping[str, Any]], cells: pd.DataFrame) -> list[Result]:
@@ -58,6 +61,7 @@ def _settle(name: str, claim: Mapping[str, Any], done: pd.DataFrame) -> Result:
             return Result(name, says, where, holds, OPEN, 0, 0, needs)
         kept = truth(spoken_of, holds)
         measure = _measured(claim.get("measure"), spoken_of)
+        cases, agreeing = _replicates(spoken_of, kept)
     except (
         Exception
     ) as error:  # pandas raises many kinds; a claim that cannot be settled must not cost the report
@@ -75,7 +79,19 @@ def _settle(name: str, claim: Mapping[str, Any], done: pd.DataFrame) -> Result:
         measure,
         tuple(spoken_of.loc[against, "cell"].head(EXAMPLES)) if needs != "at least one" else (),
         training_summary(spoken_of),
+        cases=cases,
+        agreeing=agreeing,
     )
+
+
+def _replicates(cells: pd.DataFrame, kept: pd.Series[bool]) -> tuple[int, int]:
+    """How many cases there are, replicates counted as one, and in how many of them all replicates agree."""
+    settings = [a for a in axes_of(cells) if a != REPLICATE]
+    if REPLICATE not in cells or cells[REPLICATE].nunique() < 2:
+        return 0, 0
+    keys = [cells[a].astype(object).where(cells[a].notna(), None).values for a in settings]
+    held = kept.groupby(keys, sort=False, dropna=False).agg(["all", "any"])
+    return len(held), int((held["all"] == held["any"]).sum())
 
 
 def _measured(measure: Mapping[str, Any] | None, cells: pd.DataFrame) -> pd.DataFrame | None:

@@ -14,7 +14,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from backproof.reports.heatmaps import STYLE
+from backproof.reports.heatmaps import STYLE, plain_decades
 from backproof.reports.tables import expand_nulls, in_order, label
 
 SERIES = {
@@ -88,6 +88,7 @@ def draw(long: pd.DataFrame, title: str, hue: Sequence[str]) -> Figure | None:
             )  # fmt: skip
             if series[i] == "loss" and len(here) and here["value"].min() > 0:
                 axes.set_yscale("log")
+                plain_decades(axes.yaxis)
             axes.set_ylabel(SERIES[series[i]] if j == 0 else "")
             axes.set_xlabel("step" if i == len(series) - 1 else "")
             axes.set_title(panels[j] if i == 0 and len(panels) > 1 else "")

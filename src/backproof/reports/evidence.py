@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from backproof.files import csv, write
 from backproof.reports.curves import DASHES, MOST_LINES, name_lines
-from backproof.reports.heatmaps import STYLE, rendered
+from backproof.reports.heatmaps import STYLE, plain_decades, rendered
 from backproof.verdicts.evidence import MAP, STEPS
 
 MOST_MAPS = 6
@@ -45,6 +45,8 @@ def steps_figure(long: pd.DataFrame, title: str, named: str) -> Figure | None:
             linewidth=1.5, err_kws={"alpha": 0.15, "linewidth": 0}, legend=False, ax=axes,
         )  # fmt: skip
         axes.set(xscale="log", yscale="log", ylim=(1e-17, 3))
+        plain_decades(axes.xaxis)
+        plain_decades(axes.yaxis)
         axes.set_xlabel("step h of a central difference")
         axes.set_ylabel("gradient error ‖a − n‖ / (‖a‖ + ‖n‖)")
         _guides(axes, float(shown["h"].min()), float(shown["h"].max()))
@@ -87,6 +89,8 @@ def map_figure(maps: Mapping[str, np.ndarray[Any, Any]], title: str) -> Figure |
                 cbar=axes is grid[-1], cbar_kws={"label": "|a − n| / budget"},
                 xticklabels=False, yticklabels=False, rasterized=True,
             )  # fmt: skip
+            if axes is grid[-1]:
+                plain_decades(axes.collections[0].colorbar.ax.yaxis)
             rows, columns = values.shape
             axes.set_title(f"{name}, {rows} × {columns - 1} and bias", fontsize=8)
             axes.set_xlabel("input, bias last")

@@ -32,6 +32,7 @@ from backproof.reports.tables import (
 )
 from backproof.reports.validation import CONFUSION, CURVES, DETECTION, MAP, SCATTER, STEPS
 from backproof.verdicts import VERDICTS
+from backproof.verdicts.evidence import MAP as OF_WEIGHTS
 from backproof.verdicts.evidence import STEPS as SWEPT
 
 MOST_PLACES = 40
@@ -181,14 +182,19 @@ def _evidence(
 ) -> Drawn:
     nothing = Drawn(title, caption, problem="none of its cells kept evidence (check.evidence=true)")
     if value == MAP:
-        for cell in cells.loc[cells["status"] == "ok", "cell"]:
-            of_cell = curves.filter(pc.equal(curves["cell"], cell)).to_pandas()
-            maps = maps_of({name: part["value"] for name, part in of_cell.groupby("series", sort=False)})
-            if maps:
-                beyond = sum(int((m > 1).sum()) for m in maps.values())
-                alt = f"{beyond} of {sum(m.size for m in maps.values())} parameters are beyond their budgets."
-                return Drawn(title, caption, alt, map_figure(maps, title))
-        return nothing
+        done = pa.array(cells.loc[cells["status"] == "ok", "cell"], pa.string())
+        kept = curves.filter(
+            pc.and_(
+                pc.match_substring_regex(curves["series"], OF_WEIGHTS.pattern), pc.is_in(curves["cell"], done)
+            )
+        )
+        if not len(kept):
+            return nothing
+        first = kept.filter(pc.equal(kept["cell"], kept["cell"][0])).to_pandas()
+        maps = maps_of({name: part["value"] for name, part in first.groupby("series", sort=False)})
+        beyond = sum(int((m > 1).sum()) for m in maps.values())
+        alt = f"{beyond} of {sum(m.size for m in maps.values())} parameters are beyond their budgets."
+        return Drawn(title, caption, alt, map_figure(maps, title), first.drop(columns="cell"))
     long = training_curves.join(cells, curves, axes, [], [SWEPT])
     drawn = steps_figure(long, title, " × ".join(axes)) if len(long) else None
     if drawn is None:

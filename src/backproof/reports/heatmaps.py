@@ -11,9 +11,11 @@ import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from backproof.reports.tables import NULL_MEANS, UNITS, Pivot, label
 from backproof.verdicts import VERDICTS
@@ -121,12 +123,15 @@ def heatmap(pivots: Pivot | Sequence[Pivot], title: str) -> Figure:
             present = sorted({int(i) for p in pivots for i in p.middle[np.isfinite(p.middle)]})
             handles = [_word_patch(first.words[i], first.words) for i in present] + handles
         else:
-            figure.colorbar(
+            bar = figure.colorbar(
                 mpl.cm.ScalarMappable(norm, colours),
                 ax=grid,
                 label={**UNITS, **SHARES}.get(first.value, first.value),
                 shrink=min(1.0, 2.2 / height + 0.4),
-            ).outline.set_visible(False)
+            )
+            bar.outline.set_visible(False)
+            if isinstance(norm, LogNorm):
+                plain_decades(bar.ax.yaxis)
         if handles:
             figure.legend(
                 handles=handles,
@@ -141,6 +146,12 @@ def heatmap(pivots: Pivot | Sequence[Pivot], title: str) -> Figure:
             pad = 26 if len(first.column_axes) > 1 else 8
             grid[0, 0].set_title(title, loc="left", fontweight="bold", pad=pad)
         return figure
+
+
+def plain_decades(axis: Axis) -> None:
+    """Tick labels of a logarithmic axis as the places have them, 1e-7; no mathematical typesetting."""
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}" if 0.01 <= x <= 1000 else number(x, "")))
+    axis.set_minor_formatter(NullFormatter())
 
 
 PANEL = "panel-"
@@ -181,9 +192,8 @@ def rendered(figure: Figure, ending: str) -> bytes:
     """A figure as the bytes of an SVG, PNG or PDF file; the same figure gives the same bytes."""
     file = io.BytesIO()
     with mpl.rc_context(STYLE):  # some settings are read only now
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # once laid out, it need not be again for the next format
         figure.savefig(file, format=ending, dpi=PNG_DPI, metadata=UNDATED.get(ending))
+        figure.set_layout_engine("none")  # once laid out, it need not be again for the next format
     return file.getvalue()
 
 

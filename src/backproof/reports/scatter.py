@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from backproof.reports.heatmaps import COLOURS, PANEL, STYLE
+from backproof.reports.heatmaps import COLOURS, PANEL, STYLE, plain_decades
 from backproof.reports.tables import UNITS
 from backproof.verdicts import VERDICTS
 
@@ -43,6 +43,7 @@ def scatter_figure(cells: pd.DataFrame, against: str, title: str) -> Figure:
         axes.minorticks_off()
         if against == "final_loss" and (cells[against].dropna() > 0).all():
             axes.set_yscale("log")
+            plain_decades(axes.yaxis)
         axes.set_xlabel(UNITS["gradient_error"])
         axes.set_ylabel(UNITS[against])
         sns.move_legend(axes, "center left", bbox_to_anchor=(1, 0.5), title=None, frameon=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,16 @@ from backproof.reports.figures import Drawn
 from backproof.reports.heatmaps import rendered
 from backproof.reports.page import Picture, page
 from backproof.reports.panels import panels
+from backproof.reports.validation import CURVES, MAP, STEPS
+from backproof.sweeps.engine import blocks_on
 
 ENDINGS = ("svg", "png", "pdf")
+OF_CURVES = (CURVES, STEPS, MAP)
+"""Figures that need the curves."""
+
+LEAST_SHARED, MOST_SHARED, MOST_PROCESSES = 4, 10_000, 4
+"""Fewer figures than these are drawn in this process, and those of more cells; more processes do not pay."""
+
 POINTS = 96
 """Pixels of a page to an inch."""
 
@@ -44,17 +52,35 @@ def write_report(
     wanted, chosen = experiment.get("figures") or [], ""
     if not wanted:
         wanted, chosen = figures.choose(cells)
-    # One after another: a figure holds its pixels for as long as it lives.
-    pictures = [
-        _keep(folder / "figures", i, figures.draw(figure, cells, curves))
-        for i, figure in enumerate(wanted, 1)
-    ]
+    pictures = _draw_all(folder / "figures", wanted, cells, curves)
     _remove_others(folder / "figures", pictures)
     settled = claims.evaluate(experiment.get("claims") or [], cells)
     name = str(experiment.get("name") or folder.name)
     question = str(experiment.get("question") or "")
     text = page(name, question, settled, pictures, chosen, cells, tensors, curves, provenance)
     write(folder / "report.html", text.encode())
+
+
+def _draw_all(
+    folder: Path, wanted: Sequence[Mapping[str, Any]], cells: pd.DataFrame, curves: pa.Table
+) -> list[Picture]:
+    """Every figure drawn and kept, by several processes where that pays."""
+    nothing = curves.slice(0, 0)
+    tasks = [
+        (folder, i, figure, cells, curves if figure["value"] in OF_CURVES else nothing)
+        for i, figure in enumerate(wanted, 1)
+    ]
+    if len(tasks) < LEAST_SHARED or len(cells) > MOST_SHARED:
+        return [_draw(*task) for task in tasks]
+    from joblib import cpu_count
+
+    return blocks_on(min(cpu_count(), MOST_PROCESSES))(_draw, tasks)
+
+
+def _draw(
+    folder: Path, position: int, figure: Mapping[str, Any], cells: pd.DataFrame, curves: pa.Table
+) -> Picture:
+    return _keep(folder, position, figures.draw(figure, cells, curves))
 
 
 def _keep(folder: Path, position: int, drawn: Drawn) -> Picture:
