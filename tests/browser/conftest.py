@@ -1,0 +1,93 @@
+"""Reports in a real browser: Debian's Chromium, driven by Playwright."""
+
+import os
+import shutil
+
+import pytest
+
+from backproof.cli import main
+
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+EVIL = "<img src=x onerror=document.title='broken'>"
+
+BAD = f'''
+import numpy as np
+
+def start(seed):
+    return np.linspace(-1, 1, 3) + seed
+
+def f(w, how="fine", seed=0):
+    if how != "fine":
+        raise ValueError("{EVIL}")
+    return (w**2).sum(), 2 * w
+'''
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One browser for all; without Chromium skipped, unless BACKPROOF_BROWSER=required."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        if os.environ.get("BACKPROOF_BROWSER") == "required":
+            pytest.fail("no Chromium on this machine")
+        pytest.skip("no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """Open a report; what it logs, raises or requests is a failure."""
+    contexts, wrong = [], []
+
+    def open_at(folder, view="", ready=True, **options):
+        context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: wrong.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else wrong.append(r.url))
+        page.goto((folder / "report.html").as_uri() + view)
+        if ready:
+            page.wait_for_selector("html[data-ready]")
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+@pytest.fixture(scope="session")
+def at(tmp_path_factory):
+    return tmp_path_factory.mktemp("browser")
+
+
+@pytest.fixture(scope="session")
+def thread(at):
+    """The experiment of the puzzle, 2,034 cells, trained for a moment only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(at)
+        assert main(["sweep", "experiment=thread", "training.steps=4", "check.cures=0"]) == 0
+    return at / "results" / "thread"
+
+
+@pytest.fixture(scope="session")
+def failing(at):
+    """Cells that fail with markup in what they say, in a sweep whose title is markup."""
+    (at / "bad.py").write_text(BAD)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(at)
+        patch.syspath_prepend(str(at))
+        words = ["subject=function", "++subject._target_=bad.f", "++subject.start=bad.start"]
+        arguments = [*words, "++subject.how=fine,bad", "seed=0,1", "name=failing", "engine=serial"]
+        assert main(["sweep", "-m", *arguments]) == 1
+    return at / "results" / "failing"
