@@ -139,6 +139,10 @@ def test_the_door_refuses(broken, message):
         ({"where": "sed == 0"}, "where: unknown name sed"),
         ({"rows": ["gradient_error"]}, "rows: unknown axis gradient_error"),
         ({"rows": ["loss"]}, "loss is named twice"),
+        ({"facet": ["loss"]}, "loss is named twice"),
+        ({"facet": ["los"]}, "facet: unknown axis los"),
+        ({"aggregate": "median"}, "aggregate: must be one of most frequent, worst"),
+        ({"value": "excess", "aggregate": "mediam"}, "did you mean 'median'"),
     ],
 )
 def test_the_door_refuses_figures(broken, message):

@@ -3,6 +3,7 @@
 import io
 import itertools
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,6 +77,12 @@ def test_places_without_a_number_are_hatched_and_named(cells, change, name):
     figure = heatmaps.heatmap(laid(cells, "accuracy" if name == "no value" else "gradient_error"), "t")
     assert [t.get_text() for t in figure.legends[0].get_texts()] == [name]
     assert len(figure.axes[0].patches) == 1 and (figure.axes[0].patches[0].get_hatch() or name == "no cell")
+
+
+def test_places_to_come_are_hatched_and_named(cells):
+    cells.loc[(cells["activation"] == "relu") & (cells["loss"] == "squared_error"), "status"] = "pending"
+    legend = heatmaps.heatmap(laid(cells, "verdict"), "t").legends[0]
+    assert "still to come" in [t.get_text() for t in legend.get_texts()]
 
 
 def test_nothing_but_failures_still_draws(cells):
@@ -153,3 +160,65 @@ def test_figures_are_chosen_for_a_sweep_that_names_none(cells, curves):
 def test_a_single_cell_has_its_curves(cells):
     chosen, _ = figures.choose(cells.head(1))
     assert [f["value"] for f in chosen] == ["curves"]
+
+
+def test_small_multiples_share_rows_columns_and_scale(cells, curves):
+    asked = {"value": "gradient_error", "rows": ["loss"], "columns": ["seed"], "facet": ["activation"]}
+    drawn = figures.draw(asked, cells, curves)
+    panels = [a for a in drawn.figure.axes if str(a.get_gid() or "").startswith("panel-")]
+    assert [a.get_title() for a in panels] == ["activation=relu", "activation=tanh"]
+    assert len({(a.collections[0].norm.vmin, a.collections[0].norm.vmax) for a in panels}) == 1
+    assert list(drawn.data["activation"].unique()) == ["relu", "tanh"]
+    assert [t.get_text() for t in panels[0].get_yticklabels()] == ["squared_error", "logistic"]
+    assert not panels[1].get_yticklabels()
+
+
+def test_too_many_small_multiples_are_refused(cells, curves):
+    many = pd.concat([cells.assign(activation=f"a{i}") for i in range(30)], ignore_index=True)
+    asked = {"value": "gradient_error", "rows": ["loss"], "facet": ["activation"]}
+    assert "30 small multiples" in figures.draw(asked, many, curves).problem
+
+
+def test_boxes_are_where_the_places_are(cells, curves):
+    """Of each panel, measured in the picture: its corners have the colours of its corner places."""
+    asked = {"value": "gradient_error", "rows": ["loss"], "columns": ["seed"], "facet": ["activation"]}
+    drawn = figures.draw(asked, cells, curves)
+    picture = mpl.image.imread(io.BytesIO(heatmaps.rendered(drawn.figure, "png")))
+    high, wide = picture.shape[:2]
+    colours, norm = mpl.colormaps["cividis"], heatmaps.ERROR_NORM
+    for (left, top, width, height), part in zip(heatmaps.boxes(drawn.figure), drawn.pivots, strict=True):
+        for (i, j), middle in np.ndenumerate(part.middle):
+            # near a place's corner, where no number is written
+            y = int((top + height * (i + 0.15) / part.middle.shape[0]) * high)
+            x = int((left + width * (j + 0.15) / part.middle.shape[1]) * wide)
+            np.testing.assert_allclose(picture[y, x, :3], colours(norm(middle))[:3], atol=0.01)
+
+
+def test_the_scatter_plot_shows_every_cell_that_was_checked_and_trained(cells, curves):
+    cells.loc[0, "gradient_error"] = np.nan
+    cells.loc[0, "verdict"] = "not finite"
+    cells.loc[1, "status"] = "failed"
+    cells.loc[2, "gradient_error"] = 0.0
+    drawn = figures.draw({"value": "error_against_convergence"}, cells, curves)
+    points = np.concatenate([c.get_offsets() for c in drawn.figure.axes[0].collections])
+    assert len(points) == len(drawn.data) == len(cells) - 1
+    assert {10.0, 1e-17} <= set(points[:, 0])
+    assert "cells whose gradient is right" in drawn.alt
+    none = cells.assign(training="none")
+    assert (
+        "was both checked and trained"
+        in figures.draw({"value": "error_against_convergence"}, none, curves).problem
+    )
+
+
+def test_curves_have_their_numbers(cells, curves):
+    drawn = figures.draw({"value": "curves", "rows": ["activation"], "columns": ["loss"]}, cells, curves)
+    row = drawn.data[(drawn.data["series"] == "loss") & (drawn.data["step"] == 0)].iloc[0]
+    assert (row["median"], row["n"]) == (3.0, 3)
+
+
+@pytest.mark.parametrize("ending", ["svg", "pdf", "png"])
+def test_files_say_nothing_of_when_they_were_made(cells, curves, ending):
+    asked = {"value": "verdict", "rows": ["activation"], "columns": ["loss"]}
+    first, second = (heatmaps.rendered(figures.draw(asked, cells, curves).figure, ending) for _ in range(2))
+    assert first == second

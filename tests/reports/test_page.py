@@ -7,6 +7,7 @@ import json
 import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -43,10 +44,11 @@ class Parts(HTMLParser):
 
 @pytest.fixture
 def report(tmp_path, cells, curves, tensors):
-    def write(cells=cells, experiment=EXPERIMENT):
+    def write(cells=cells, experiment=EXPERIMENT, folder=tmp_path):
         about = {"command": "backproof", "git": {"commit": "abc"}}
-        write_report(tmp_path, cells, curves, tensors, experiment, about)
-        return (tmp_path / "report.html").read_text(encoding="utf-8")
+        folder.mkdir(exist_ok=True)
+        write_report(folder, cells, curves, tensors, experiment, about)
+        return (folder / "report.html").read_text(encoding="utf-8")
 
     return write
 
@@ -204,3 +206,12 @@ def test_the_page_knows_which_cells_a_place_holds(report, cells):
         assert sorted(inside) == list(np.flatnonzero(fits))
     left, top, width, height = part["box"]
     assert 0 < left < left + width < 1 and 0 < top < top + height < 1
+
+
+def test_many_figures_are_drawn_by_processes_that_may_stand_elsewhere(report, tmp_path, monkeypatch):
+    four = [{**EXPERIMENT["figures"][0], "title": f"Verdicts {i}"} for i in range(4)]
+    for place in ("first", "second"):  # the processes of the first are used again for the second
+        (tmp_path / place).mkdir()
+        monkeypatch.chdir(tmp_path / place)
+        report(experiment={**EXPERIMENT, "figures": four}, folder=Path("results"))
+        assert len(list((tmp_path / place / "results" / "figures").glob("*.pdf"))) == 4

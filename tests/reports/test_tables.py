@@ -120,3 +120,52 @@ def test_how_cells_train(cells):
     assert found["accuracy"] == pytest.approx(0.81)
     assert (found["reached"], found["diverged"]) == (1, 0)
     assert tables.training_summary(cells.assign(accuracy=np.nan)) is None
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "value"),
+    [("median", 0.6), ("mean", 0.6), ("least", 0.5), ("greatest", 0.7)],
+)
+def test_a_place_is_put_together_as_asked(cells, aggregate, value):
+    p = tables.pivot(cells, "gradient_error", ["activation"], ["loss"], aggregate=aggregate)
+    assert p.middle[at(p, ("tanh",), ("logistic",))] == pytest.approx(value)
+    assert aggregate in p.table()
+
+
+def test_the_worst_word_is_the_last_that_is_there(cells):
+    cells.loc[0, "verdict"] = "wrong rule"
+    p = tables.pivot(cells, "verdict", ["activation"], ["loss"], WORDS, tables.WORST)
+    place = at(p, ("relu",), ("squared_error",))
+    assert WORDS[int(p.middle[place])] == "wrong rule"
+    assert (p.agreeing[place], p.n[place]) == (1, 3)
+
+
+def test_what_is_to_come_is_counted(cells):
+    cells.loc[:1, "status"] = "pending"
+    p = tables.pivot(cells, "gradient_error", ["activation"], ["loss"])
+    place = at(p, ("relu",), ("squared_error",))
+    assert (p.n[place], p.pending[place]) == (1, 2)
+
+
+@pytest.mark.parametrize(("first", "rows"), [("activation", "clip.eps"), ("loss", "activation")])
+def test_small_multiples_hold_what_the_whole_does(cells, first, rows):
+    cells = cells[(cells["activation"] != "tanh") | (cells["seed"] != 2)]  # tanh has a column less
+    second = "seed"
+    whole = tables.pivot(cells, "gradient_error", [rows], [first, second])
+    parts = whole.split(1)
+    assert [p.facet[0][0] for p in parts] == [first, first]
+    assert all(p.rows == whole.rows and p.columns == [(0,), (1,), (2,)] for p in parts)
+    for part in parts:
+        value = part.facet[0][1]
+        alone = tables.pivot(cells[cells[first] == value], "gradient_error", [rows], [second])
+        for i, j in np.ndindex(alone.middle.shape):
+            here = (part.rows.index(alone.rows[i]), part.columns.index(alone.columns[j]))
+            np.testing.assert_equal(part.middle[here], alone.middle[i, j])
+            assert part.n[here] == alone.n[i, j]
+            flat = here[0] * len(part.columns) + here[1]
+            assert len(part.who[part.where == flat]) == part.finished[here]
+            assert set(cells.iloc[part.who[part.where == flat]][first]) == {value}
+    if first == "activation":
+        missing = parts[1].columns.index((2,))
+        assert np.isnan(parts[1].middle[:, missing]).all() and not parts[1].n[:, missing].any()
+    assert sum(p.n.sum() for p in parts) == whole.n.sum()

@@ -66,6 +66,7 @@ def _draw_all(
 ) -> list[Picture]:
     """Every figure drawn and kept, by several processes where that pays."""
     nothing = curves.slice(0, 0)
+    folder = folder.resolve()  # a process may have been started elsewhere
     tasks = [
         (folder, i, figure, cells, curves if figure["value"] in OF_CURVES else nothing)
         for i, figure in enumerate(wanted, 1)
