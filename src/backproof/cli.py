@@ -163,7 +163,7 @@ def run_hydra(command: str, rest: list[str]) -> int:
     if own:
         rest = [a for a in rest if a not in own]
         options.append(f"hydra.sweeper.flags=[{','.join(flag.removeprefix('--') for flag in own)}]")
-    rest = [of_function(word) for word in _flags_first(command, rest)]
+    rest = of_swept_groups([of_function(word) for word in _flags_first(command, rest)])
     _refuse_ours(command, rest)
     logging.raiseExceptions = False  # `--info | head` closes the pipe that Hydra logs into
     # Hydra prints its errors itself, with a traceback or a hint at one, unless it is told to raise them.
@@ -186,6 +186,26 @@ def run_hydra(command: str, rest: list[str]) -> int:
 def of_function(override: str) -> str:
     """An override, marked for Hydra as one that may be new: the keywords of a function stand in no file."""
     return re.sub(r"^(subject\.[A-Za-z]\w*=)", r"++\1", override)
+
+
+def of_swept_groups(overrides: Sequence[str]) -> list[str]:
+    """Overrides, those of values in a group that is an axis marked for Hydra as ones that may be new.
+
+    Hydra composes the default choice before the sweep begins, and that may lack what others have.
+    """
+    return [re.sub(rf"^(?={_swept(overrides)})", "++", word) for word in overrides]
+
+
+def without_marks(overrides: Sequence[str]) -> list[str]:
+    """The same as they were."""
+    return [re.sub(rf"^\+\+(?={_swept(overrides)})", "", word) for word in overrides]
+
+
+def _swept(overrides: Sequence[str]) -> str:
+    """A pattern of the values in those groups of which several choices are asked for."""
+    asked = (re.match(r"(\w+)=(?:choice\(|glob\(|.*,)", word) for word in overrides)
+    groups = "|".join(sorted({found[1] for found in asked if found}))
+    return rf"(?:{groups})\.\w" if groups else "(?!)"
 
 
 def as_typed(override: str) -> str:

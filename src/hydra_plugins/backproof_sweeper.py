@@ -42,6 +42,7 @@ class BackproofSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Run the grid that the overrides span; returns an exit status."""
         from backproof import commands, jobs
+        from backproof.cli import without_marks
         from backproof.request import Request
 
         launcher = None
@@ -61,7 +62,7 @@ class BackproofSweeper(Sweeper):
         request = Request(
             loader=loader,
             config_name=self.config.hydra.job.config_name,
-            arguments=list(arguments),
+            arguments=without_marks(arguments),
             name=self.config.name,
             experiment=self.config.experiment,
             engine=OmegaConf.to_container(self.config.engine, resolve=True),  # type: ignore[arg-type]

@@ -481,3 +481,18 @@ def test_the_program_in_a_process_of_its_own(here, start):
     bad = run("sweep", "activation=rleu")
     assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)
     assert {p.name for p in here.iterdir()} == {"results"}
+
+
+def test_a_value_that_only_some_choices_have(program):
+    """Of an axis of data sets, only one has samples; the others leave that setting out."""
+    done = program(
+        "sweep", "-m", "data=xor,gaussian", "data.samples=24,40", "network.hidden=[3]", "training=none"
+    )
+    assert done.status == 0, done.err
+    cells = pd.read_parquet("results/sweep/cells.parquet")
+    assert sorted(zip(cells["data"], cells["data.samples"].fillna(0), strict=True)) == [
+        ("gaussian", 24), ("gaussian", 40), ("xor", 0),
+    ]  # fmt: skip
+    refused = program("plan", "-m", "data=xor,gaussian", "data.sampels=24")
+    assert (refused.status, refused.err.count("\n")) == (2, 1)
+    assert "did you mean 'data.samples'?" in refused.err

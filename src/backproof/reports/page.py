@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from backproof.reports.claims import BROKEN, CONFIRMED, OPEN, REFUTED, Result
-from backproof.reports.details import details, packed, plain
+from backproof.reports.details import packed, plain
 from backproof.reports.heatmaps import COLOURS
 from backproof.reports.tables import FAILED, OF_TRAINING, axes_of, ran, training_summary, varying
 from backproof.reports.templates import environment
@@ -57,17 +56,21 @@ def page(
     pictures: Sequence[Picture],
     chosen: str,
     everything: pd.DataFrame,
-    tensors: pd.DataFrame,
-    curves: pa.Table,
+    told: tuple[Sequence[str], Sequence[int]],
     provenance: Mapping[str, Any],
 ) -> str:
-    """The whole report as text; `everything` are the cells, those still to come among them."""
+    """The whole report as text.
+
+    Args:
+        everything: the cells, those still to come among them.
+        told: pieces of details, and for every cell the piece it is in.
+    """
     cells = everything[everything["status"] != "pending"]
     pending = len(everything) - len(cells)
     pages = environment()
     pages.filters["sig"] = significant
     statuses = cells["status"].value_counts()
-    pieces, piece_of = details(everything, tensors, curves)
+    pieces, piece_of = told
     data = {
         **_table(everything),
         "pieces": piece_of,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import pyarrow as pa
 
 from backproof.files import csv, write
 from backproof.reports import claims, figures
+from backproof.reports.details import details
 from backproof.reports.figures import Drawn
 from backproof.reports.heatmaps import rendered
 from backproof.reports.page import Picture, page
 from backproof.reports.panels import panels
 from backproof.reports.validation import CURVES, MAP, STEPS
-from backproof.sweeps.engine import blocks_on
+from backproof.sweeps.engine import begun
 
 ENDINGS = ("svg", "png", "pdf")
 OF_CURVES = (CURVES, STEPS, MAP)
@@ -52,18 +54,20 @@ def write_report(
     wanted, chosen = experiment.get("figures") or [], ""
     if not wanted:
         wanted, chosen = figures.choose(cells)
-    pictures = _draw_all(folder / "figures", wanted, cells, curves)
-    _remove_others(folder / "figures", pictures)
+    drawing = _draw_all(folder / "figures", wanted, cells, curves)
     settled = claims.evaluate(experiment.get("claims") or [], cells)
+    told = details(cells, tensors, curves)
+    pictures = list(drawing)
+    _remove_others(folder / "figures", pictures)
     name = str(experiment.get("name") or folder.name)
     question = str(experiment.get("question") or "")
-    text = page(name, question, settled, pictures, chosen, cells, tensors, curves, provenance)
+    text = page(name, question, settled, pictures, chosen, cells, told, provenance)
     write(folder / "report.html", text.encode())
 
 
 def _draw_all(
     folder: Path, wanted: Sequence[Mapping[str, Any]], cells: pd.DataFrame, curves: pa.Table
-) -> list[Picture]:
+) -> Iterator[Picture]:
     """Every figure drawn and kept, by several processes where that pays."""
     nothing = curves.slice(0, 0)
     folder = folder.resolve()  # a process may have been started elsewhere
@@ -72,10 +76,10 @@ def _draw_all(
         for i, figure in enumerate(wanted, 1)
     ]
     if len(tasks) < LEAST_SHARED or len(cells) > MOST_SHARED:
-        return [_draw(*task) for task in tasks]
+        return starmap(_draw, tasks)
     from joblib import cpu_count
 
-    return blocks_on(min(cpu_count(), MOST_PROCESSES))(_draw, tasks)
+    return begun(_draw, tasks, min(cpu_count(), MOST_PROCESSES))
 
 
 def _draw(

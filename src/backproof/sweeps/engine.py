@@ -229,6 +229,15 @@ def pool_of(engine: Engine, tasks: int) -> Iterator[Pool]:
         yield Pool(at_once, work, engine.timeout, (BrokenProcessPool,), Path(logs))
 
 
+def begun(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[Any]:
+    """Results of tasks in their order, from so many processes that start at once, before any is asked for."""
+    from joblib import Parallel, delayed, parallel_config
+
+    with parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
+        parallel = Parallel(return_as="generator", pre_dispatch="all")
+        return iter(parallel(delayed(function)(*task) for task in tasks))
+
+
 def blocks_on(jobs: int) -> Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]:
     """A `map` over tuples of arguments that runs on so many processes, one BLAS thread each."""
 
