@@ -97,7 +97,7 @@ def choose(cells: pd.DataFrame) -> tuple[list[dict[str, Any]], str]:
         f"{a} ({merit[a]:.0%})" for a in used
     )
     wanted = ["verdict", "gradient_error", "excess"] * checked
-    wanted += ["accuracy", "final_loss", "steps_to_threshold"] * trained
+    wanted += ["accuracy", "final_loss", "steps_to_threshold", "diverged_at"] * trained
     wanted = [value for value in wanted if done[value].notna().any()]
     titles = {"verdict": "Is the gradient right?", "gradient_error": "How large the error is"}
     figures: list[dict[str, Any]] = [

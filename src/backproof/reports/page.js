@@ -1,7 +1,7 @@
 "use strict";
 // Text is only ever set as text: nothing that was typed or measured is read as markup.
 (async () => {
-const STEP = 50, MOST_LISTED = 200, NOTHING = "–";
+const STEP = 50, MOST_LISTED = 200, MOST_CHOICES = 500, NOTHING = "–";
 const $ = name => document.getElementById(name);
 function text(v) {
   if (v === null || v === undefined) return NOTHING;
@@ -66,6 +66,7 @@ function writeAddress() {
   if (view.sort) next.set("sort", (view.descending ? "-" : "") + view.sort);
   if (view.cell) next.set("cell", view.cell);
   const hash = next.toString();
+  if (!hash && !location.hash.includes("=")) return;  // an anchor, such as #claims
   if (hash !== location.hash.slice(1)) history.replaceState(null, "", hash ? "#" + hash : location.href.split("#")[0]);
 }
 
@@ -143,7 +144,7 @@ const selects = new Map();
 function buildFilters() {
   for (const c of [verdict, ...axes, status]) {
     const values = c && (c.list || [...new Set(c.values)]);
-    if (!values || values.length < 2 || values.length > 60) continue;
+    if (!values || values.length < 2 || values.length > MOST_CHOICES) continue;
     const select = make("select", { name: c.name, onchange: () => {
       select.value ? view.chosen.set(c.name, select.value) : view.chosen.delete(c.name);
       refresh();
