@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from backproof.reports import claims, figures
+from backproof.reports.choice import choose
 from backproof.reports.figures import Drawn
 from backproof.reports.validation import validate_figures
 from backproof.sweeps.settings import ConfigurationError, nearest
@@ -56,7 +57,7 @@ class Results:
     @cached_property
     def figures(self) -> tuple[Mapping[str, Any], ...]:
         """What its report draws, as an experiment's file says it."""
-        wanted = self.experiment.get("figures") or figures.choose(self.cells)[0]
+        wanted = self.experiment.get("figures") or choose(self.cells)[0]
         return tuple(wanted)
 
     def figure(self, which: int | str | Mapping[str, Any]) -> Drawn:

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from backproof.reports import figures, heatmaps, tables
+from backproof.reports import choice, figures, heatmaps, tables
+from backproof.reports.palette import COLOURS
 from backproof.verdicts import VERDICTS
 
 
@@ -51,9 +52,9 @@ def test_the_legend_names_each_verdict_that_is_shown(cells):
 
 
 def test_every_verdict_has_a_colour_and_a_symbol_of_its_own():
-    assert set(heatmaps.COLOURS) == set(VERDICTS)
+    assert set(COLOURS) == set(VERDICTS)
     assert len({v.symbol for v in VERDICTS.values()}) == len(VERDICTS)
-    for one, other in itertools.combinations(heatmaps.COLOURS.values(), 2):
+    for one, other in itertools.combinations(COLOURS.values(), 2):
         assert np.abs(np.subtract(to_rgb(one), to_rgb(other))).max() > 0.15
 
 
@@ -148,7 +149,7 @@ def test_curves_are_drawn_and_what_cannot_be_is_told(cells, curves):
 
 
 def test_figures_are_chosen_for_a_sweep_that_names_none(cells, curves):
-    chosen, says = figures.choose(cells)
+    chosen, says = choice.choose(cells)
     assert [f["value"] for f in chosen] == [
         "verdict", "gradient_error", "excess", "accuracy", "final_loss", "steps_to_threshold", "curves",
         "error_against_convergence",
@@ -158,7 +159,7 @@ def test_figures_are_chosen_for_a_sweep_that_names_none(cells, curves):
 
 
 def test_a_single_cell_has_its_curves(cells):
-    chosen, _ = figures.choose(cells.head(1))
+    chosen, _ = choice.choose(cells.head(1))
     assert [f["value"] for f in chosen] == ["curves"]
 
 

@@ -17,26 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from backproof.reports.palette import COLOURS
 from backproof.reports.tables import NULL_MEANS, UNITS, Pivot, label
 from backproof.verdicts import VERDICTS
-
-COLOURS = {
-    "agrees": "#009E73",
-    "valid subgradient": "#56B4E9",
-    "round-off": "#9AD0EC",
-    "truncation": "#7FCDBB",
-    "wrong rule": "#D55E00",
-    "clip active": "#E69F00",
-    "kinks combined": "#8C7A00",
-    "kink crossed": "#F0E442",
-    "outside domain": "#CC79A7",
-    "undetermined": "#0072B2",
-    "not deterministic": "#8C564B",
-    "not finite": "#4D4D4D",
-    "not checked": "#DDDDDD",
-}
-"""Okabe and Ito's palette and shades between, told apart with every kind of colour vision; the symbols say
-the same in print."""
 
 ERROR_NORM = LogNorm(1e-16, 1, clip=True)
 """One scale for every gradient error in every report, so that figures can be laid side by side."""

@@ -12,7 +12,7 @@ import pandas as pd
 
 from backproof.reports.claims import BROKEN, CONFIRMED, OPEN, REFUTED, Result
 from backproof.reports.details import packed, plain
-from backproof.reports.heatmaps import COLOURS
+from backproof.reports.palette import COLOURS
 from backproof.reports.tables import FAILED, OF_TRAINING, axes_of, ran, training_summary, varying
 from backproof.reports.templates import environment
 from backproof.sweeps.columns import TENSORS

@@ -10,7 +10,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from backproof.reports.heatmaps import COLOURS, PANEL, STYLE, plain_decades
+from backproof.reports.heatmaps import PANEL, STYLE, plain_decades
+from backproof.reports.palette import COLOURS
 from backproof.reports.tables import UNITS
 from backproof.verdicts import VERDICTS
 

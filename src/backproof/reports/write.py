@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import starmap
@@ -12,25 +11,19 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from backproof.files import csv, write
-from backproof.reports import claims, figures
+from backproof.files import write
+from backproof.reports import claims
+from backproof.reports.choice import choose
 from backproof.reports.details import details
-from backproof.reports.figures import Drawn
-from backproof.reports.heatmaps import rendered
 from backproof.reports.page import Picture, page
-from backproof.reports.panels import panels
 from backproof.reports.validation import CURVES, MAP, STEPS
 from backproof.sweeps.engine import begun
 
-ENDINGS = ("svg", "png", "pdf")
 OF_CURVES = (CURVES, STEPS, MAP)
 """Figures that need the curves."""
 
 LEAST_SHARED, MOST_SHARED, MOST_PROCESSES = 4, 10_000, 4
 """Fewer figures than these are drawn in this process, and those of more cells; more processes do not pay."""
-
-POINTS = 96
-"""Pixels of a page to an inch."""
 
 OURS = re.compile(r"\d\d+-[a-z0-9-]+\.(svg|png|pdf|csv)")
 """Names that figures of ours have; nothing else in the folder is ever removed."""
@@ -53,7 +46,7 @@ def write_report(
     """
     wanted, chosen = experiment.get("figures") or [], ""
     if not wanted:
-        wanted, chosen = figures.choose(cells)
+        wanted, chosen = choose(cells)
     drawing = _draw_all(folder / "figures", wanted, cells, curves)
     settled = claims.evaluate(experiment.get("claims") or [], cells)
     told = details(cells, tensors, curves)
@@ -82,37 +75,11 @@ def _draw_all(
     return begun(_draw, tasks, min(cpu_count(), MOST_PROCESSES))
 
 
-def _draw(
-    folder: Path, position: int, figure: Mapping[str, Any], cells: pd.DataFrame, curves: pa.Table
-) -> Picture:
-    return _keep(folder, position, figures.draw(figure, cells, curves))
+def _draw(*task: Any) -> Picture:
+    """Draw and keep a figure; where others do it, this process needs no drawing library."""
+    from backproof.reports.drawing import keep
 
-
-def _keep(folder: Path, position: int, drawn: Drawn) -> Picture:
-    stem = f"{position:02d}-{_slug(drawn.title)}"
-    picture = Picture(drawn.title, drawn.caption, drawn.alt, stem, problem=drawn.problem)
-    if drawn.figure is None:
-        return picture
-    folder.mkdir(exist_ok=True)
-    for ending in ENDINGS:
-        content = rendered(drawn.figure, ending)
-        write(folder / f"{stem}.{ending}", content)
-        if ending == "svg":
-            picture.source = "data:image/svg+xml;base64," + base64.b64encode(content).decode()
-    picture.panels = panels(drawn)
-    width, height = drawn.figure.get_size_inches()
-    picture.size = (round(width * POINTS), round(height * POINTS))
-    if drawn.data is not None:
-        write(folder / f"{stem}.csv", csv(drawn.data))
-    return picture
-
-
-def _slug(title: str) -> str:
-    """A title as part of a file's name: a few whole words."""
-    words = re.findall(r"[a-z0-9]+", title.lower().replace("'", ""))
-    while len("-".join(words)) > 40:
-        words.pop()
-    return "-".join(words) or "figure"
+    return keep(*task)
 
 
 def _remove_others(folder: Path, pictures: list[Picture]) -> None:
