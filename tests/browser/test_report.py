@@ -138,6 +138,17 @@ def test_the_script_puts_together_as_the_tables_do(thread, opened):
     assert [s[:1] == "✓" for s in symbols] == list(verdicts["verdict"] == "agrees")
 
 
+def test_a_heatmap_can_be_read_as_a_table(thread, opened):
+    page = opened(thread)
+    page.click(f"[id='{FIRST}'] .reading summary")
+    lines = page.locator(f"[id='{FIRST}'] .reading tbody tr")
+    assert lines.count() == 36
+    data = pd.read_csv(thread / "figures" / f"{FIRST}.csv")
+    read = lines.all_inner_texts()
+    for line, (_, row) in zip(read, data.iterrows(), strict=True):
+        assert line.startswith("\t".join([row["output"], row["loss"], row["delta"], row["verdict"]]))
+
+
 def test_search_and_sort(thread, opened):
     page = opened(thread)
     page.fill("#search", "output=relu logistic wrong")

@@ -223,3 +223,9 @@ def test_files_say_nothing_of_when_they_were_made(cells, curves, ending):
     asked = {"value": "verdict", "rows": ["activation"], "columns": ["loss"]}
     first, second = (heatmaps.rendered(figures.draw(asked, cells, curves).figure, ending) for _ in range(2))
     assert first == second
+
+
+def test_what_is_the_same_everywhere_is_told_so(cells, curves):
+    asked = {"value": "accuracy", "rows": ["activation"], "columns": ["loss"]}
+    drawn = figures.draw(asked, cells.assign(accuracy=0.5), curves)
+    assert drawn.alt == "Median test accuracy is 0.50 in all 4 places."

@@ -181,6 +181,10 @@ def _finding(laid: Pivot) -> str:
         counts = pd.Series(laid.middle[there].astype(int)).value_counts()
         parts = [f"{laid.words[int(i)]} in {n}" for i, n in counts.items()]  # type: ignore[call-overload]
         return f"Of {there.sum()} places: {', '.join(parts)}."
+    unit = f"{laid.aggregate.capitalize()} {UNITS.get(laid.value, laid.value)}"
+    least, greatest = (number(float(f(laid.middle[there])), laid.value) for f in (np.min, np.max))
+    if least == greatest:
+        return f"{unit} is {least} in all {there.sum()} places."
     ends = []
     for at in (
         np.nanargmin(np.where(there, laid.middle, np.nan)),
@@ -189,4 +193,4 @@ def _finding(laid: Pivot) -> str:
         i, j = np.unravel_index(int(at), laid.middle.shape)
         place = ", ".join(label(k) for k in (*laid.rows[int(i)], *laid.columns[int(j)]))
         ends.append(f"{number(laid.middle[i, j], laid.value)} ({place})")
-    return f"{laid.aggregate.capitalize()} {UNITS.get(laid.value, laid.value)} from {ends[0]} to {ends[1]}."
+    return f"{unit} from {ends[0]} to {ends[1]}."

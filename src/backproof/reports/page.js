@@ -312,6 +312,22 @@ function buildHeatmap(name, figure, picture) {
   }
 }
 
+/** The same places as a table, for those who read rather than look; made when it is opened. */
+function buildReading(figure, place) {
+  const scroll = make("div", { className: "scroll" }), names = [...figure.parts[0].facet.map(f => f[0]), ...figure.row_axes, ...figure.column_axes];
+  const fill = () => {
+    if (!reading.open) return scroll.replaceChildren();
+    const lines = figure.parts.flatMap(part => part.starts.slice(0, -1).map((_, k) => make("tr", {},
+      ...keysOf(figure, part, k).map(([, v]) => make("td", { text: v })),
+      make("td", { text: told(figure, part, k).split("\n").slice(1).join("; ").replace(figure.unit + ": ", "") }))));
+    scroll.replaceChildren(make("table", {},
+      make("thead", {}, make("tr", {}, ...[...names, figure.unit].map(n => make("th", { text: n, scope: "col" })))), make("tbody", {}, ...lines)));
+  };
+  const reading = make("details", { className: "reading", ontoggle: fill }, make("summary", { text: "As a table" }), scroll);
+  place.append(reading);
+  redraws.push(fill);
+}
+
 function buildPoints(name, figure, picture) {
   const [left, top, width, height] = figure.box, x = byName.get(figure.x), y = byName.get(figure.y);
   if (!x || !y) return;
@@ -368,7 +384,8 @@ function buildFigures() {
     if (!picture) continue;
     figure.title = place.dataset.title;
     place.classList.add("asks");
-    (figure.kind === "points" ? buildPoints : buildHeatmap)(name, figure, picture);
+    if (figure.kind === "points") buildPoints(name, figure, picture);
+    else { buildHeatmap(name, figure, picture); buildReading(figure, place); }
   }
 }
 
