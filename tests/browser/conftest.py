@@ -82,7 +82,7 @@ def thread(at):
 
 @pytest.fixture(scope="session")
 def failing(at):
-    """Cells that fail with markup in what they say, in a sweep whose title is markup."""
+    """Cells that fail with markup in what they say."""
     (at / "bad.py").write_text(BAD)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(at)

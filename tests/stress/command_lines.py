@@ -51,7 +51,7 @@ TOKENS = (
     "--retry-failed", "results/none",
 )  # fmt: skip
 
-LETTERS = "abz019=,.[]{}()$:'\"\\/ +-~*#%&\x7f\u00e9"
+LETTERS = "abz019=,.[]{}()$:'\"\\/ +-~*#%&\x00\x7f\u00e9"
 
 
 def mutated(draw: random.Random) -> list[str]:
@@ -77,9 +77,7 @@ def mutated(draw: random.Random) -> list[str]:
         elif words:
             letters = list(words[at])
             place = draw.randrange(len(letters) + 1)
-            letters[place : place + draw.randrange(2)] = draw.choice(
-                "abz019=,.[]{}()$:'\"\\/ +-~*#%&\x00\x7f\u00e9"
-            )
+            letters[place : place + draw.randrange(2)] = draw.choice(LETTERS)
             words[at] = "".join(letters)
     return words
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+from dask_processes import dask_cluster
 
 SWEEP = (
     "data=gaussian", "data.samples=40", "network.hidden=[5],[7]", "output=sigmoid,relu", "fault=none,sign",
@@ -29,30 +25,6 @@ ENGINES = {
 }
 
 MAY_DIFFER = ("seconds", "attempts")
-
-
-@contextmanager
-def dask_cluster(workers: int = 2) -> Iterator[str]:
-    """The address of a scheduler on this machine with workers of a thread each."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = str(found.getsockname()[1])
-    address = f"tcp://127.0.0.1:{port}"
-    commands = [["dask_scheduler", "--host", "127.0.0.1", "--port", port]]
-    commands += [["dask_worker", address, "--nthreads", "1"]] * workers
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", f"distributed.cli.{program}", *words, "--no-dashboard"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )
-        for program, *words in commands
-    ]  # fmt: skip
-    try:
-        yield address
-    finally:
-        for process in started:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def engines(folder: Path) -> dict[str, str]:

@@ -7,39 +7,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from misbehaving import BAD
+
 from backproof.sweeps.store import read_only
-
-BAD = """
-import ctypes, itertools, os, signal
-import numpy as np
-
-def start(seed):
-    return np.linspace(-1, 1, 8) + seed
-
-def f(w, how="fine", seed=0):
-    if how == "exit":
-        os._exit(3)
-    if how == "segfault":
-        ctypes.string_at(0)
-    if how == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if how == "memory":
-        np.ones(1 << 50)
-    if how == "loop":
-        while True:
-            pass
-    if how == "compiled":
-        sum(itertools.repeat(0))
-    if how == "raises":
-        raise ValueError("no")
-    if how == "text":
-        return "seven", w
-    if how == "shape":
-        return (w**2).sum(), w[:-1]
-    if how == "interrupt":
-        raise KeyboardInterrupt
-    return (w**2).sum(), 2 * w
-"""
 
 HOW = (
     "exit", "segfault", "killed", "memory", "loop", "compiled", "raises", "text", "shape", "interrupt",

@@ -159,9 +159,7 @@ def children(pid: int) -> list[int]:
     """Processes that a process has started, loky's workers among them."""
     found = Path(f"/proc/{pid}/task/{pid}/children")
     own = [int(p) for p in found.read_text().split()] if found.exists() else []
-    return [
-        p for p in own if b"loky" in Path(f"/proc/{p}/cmdline").read_bytes() and b"tracker" not in cmdline(p)
-    ]
+    return [p for p in own if b"loky" in cmdline(p) and b"tracker" not in cmdline(p)]
 
 
 def cmdline(pid: int) -> bytes:

@@ -2,12 +2,11 @@
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 
 import pytest
+from dask_processes import dask_cluster, free_port
+from misbehaving import BAD
 
 from backproof.sweeps import cluster, components
 from backproof.sweeps.engine import Engine, run
@@ -22,49 +21,14 @@ GRID = (
     "precision=float32,float64", "seed=range(0,8)",
 )  # fmt: skip
 
-BAD = """
-import os
-import numpy as np
-
-def start(seed):
-    return np.linspace(-1, 1, 3) + seed
-
-def f(w, how="fine", seed=0):
-    if how == "exit":
-        os._exit(3)
-    return (w**2).sum(), FACTOR * w
-"""
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def start(*words):
-    # A session of its own: a worker's nanny and the worker itself end together.
-    return subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli." + words[0], *words[1:], "--no-dashboard"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def address():
-    """A scheduler and two workers of a thread each."""
-    port = free_port()
-    where = f"tcp://127.0.0.1:{port}"
-    started = [start("dask_scheduler", "--host", "127.0.0.1", "--port", str(port))]
-    try:
-        started += [start("dask_worker", where, "--nthreads", "1") for _ in range(2)]
+    """A scheduler and two workers of a thread each, which are there."""
+    with dask_cluster() as where:
         with cluster.connected(where) as client:
             client.wait_for_workers(2, timeout=60)
         yield where
-    finally:
-        for process in started:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def table_of(cells, engine, folder, after_first=lambda: None):
@@ -115,7 +79,7 @@ def own(tmp_path, monkeypatch, grid):
     components.forget(["far"])  # another test's
 
     def make(factor, *how):
-        (tmp_path / "far.py").write_text(BAD.replace("FACTOR", factor))
+        (tmp_path / "far.py").write_text(BAD.replace("2 * w", f"{factor} * w"))
         found = grid(
             "subject=function", "++subject._target_=far.f", "++subject.start=far.start",
             f"++subject.how={','.join(how)}", "seed=0,1",
@@ -159,11 +123,5 @@ def test_no_scheduler(monkeypatch):
 
 def test_a_scheduler_without_workers(monkeypatch):
     monkeypatch.setattr(cluster, "WAIT", 3)
-    port = free_port()
-    scheduler = start("dask_scheduler", "--host", "127.0.0.1", "--port", str(port))
-    try:
-        with pytest.raises(ConfigurationError, match="has no worker"):
-            list(run([], Engine("dask", address=f"tcp://127.0.0.1:{port}"), lambda _: None))
-    finally:
-        os.killpg(scheduler.pid, signal.SIGKILL)
-        scheduler.wait()
+    with dask_cluster(workers=0) as where, pytest.raises(ConfigurationError, match="has no worker"):
+        list(run([], Engine("dask", address=where), lambda _: None))
