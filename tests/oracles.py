@@ -56,17 +56,17 @@ def _logs(p: Any, clip: str, eps: float) -> tuple[Any, Any]:
     return protected(p), protected(1 - p)
 
 
-def _logistic(y: Any, t: Any, clip: str, eps: float) -> Any:
+def _binary_cross_entropy(y: Any, t: Any, clip: str, eps: float) -> Any:
     log_p, log_not_p = _logs(y, clip, eps)
     return -(t * log_p + (1 - t) * log_not_p)
 
 
 JAX_LOSSES = {
     "squared_error": lambda y, t, _clip, _eps: 0.5 * jnp.square(y - t),
-    "logistic": _logistic,
-    "categorical": lambda y, t, clip, eps: -t * _logs(y, clip, eps)[0],
-    "logistic_from_logits": lambda y, t, _clip, _eps: jax.nn.softplus(y) - t * y,
-    "categorical_from_logits": lambda y, t, _clip, _eps: -t * jax.nn.log_softmax(y),
+    "binary_cross_entropy": _binary_cross_entropy,
+    "categorical_cross_entropy": lambda y, t, clip, eps: -t * _logs(y, clip, eps)[0],
+    "binary_cross_entropy_from_logits": lambda y, t, _clip, _eps: jax.nn.softplus(y) - t * y,
+    "categorical_cross_entropy_from_logits": lambda y, t, _clip, _eps: -t * jax.nn.log_softmax(y),
 }
 
 

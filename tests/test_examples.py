@@ -46,7 +46,7 @@ def test_an_activation_in_yaml_alone_and_one_in_python(folder):
 def test_a_network_by_hand_with_the_mistake_of_the_puzzle(folder):
     cells = table(folder, "subject=puzzle")
     verdicts = cells.groupby("subject.output")["verdict"].unique()
-    assert list(verdicts["relu"]) == ["wrong rule"]
+    assert list(verdicts["relu"]) == ["incorrect gradient"]
     assert list(verdicts["sigmoid"]) == ["agrees"]
 
 
@@ -54,7 +54,7 @@ def test_a_network_by_hand_with_the_mistake_of_the_puzzle(folder):
 def test_a_derivative_of_ones_own_in_a_library(folder, library):
     pytest.importorskip(library)
     cells = table(folder, f"subject={library}").set_index("subject.own")
-    assert cells.loc[True, "verdict"] == "wrong rule"
+    assert cells.loc[True, "verdict"] == "incorrect gradient"
     assert "1/2 times the right one" in cells.loc[True, "causes"]
     assert cells.loc[False, "verdict"] == "agrees"
 
@@ -65,7 +65,7 @@ def test_a_test_suite_of_ones_own(folder):
     (folder / "test_mine.py").write_text((folder / "test_mine.py").read_text().replace("sigmoid", "relu"))
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "wrong rule: The analytic gradient is not the gradient" in done.stdout
+    assert "incorrect gradient: The analytic gradient is not the gradient" in done.stdout
 
 
 @pytest.mark.parametrize("file", ["my_conf/activation/mish.yaml", "my_conf/subject/puzzle.yaml"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from backproof.api import Check, FunctionError, check, sweep
-    from backproof.notebook import Results, load
+    from backproof.interfaces.notebook import Results, load
+    from backproof.interfaces.python import Check, FunctionError, check, sweep
 
 __all__ = ["Check", "FunctionError", "Results", "check", "load", "sweep"]
 
@@ -14,11 +14,11 @@ __all__ = ["Check", "FunctionError", "Results", "check", "load", "sweep"]
 def __getattr__(name: str) -> Any:
     """What one uses from Python, imported when it is asked for: the command line starts without it."""
     if name in ("Results", "load"):
-        from backproof import notebook
+        from backproof.interfaces import notebook
 
         return getattr(notebook, name)
     if name in __all__:
-        from backproof import api
+        from backproof.interfaces import python as api
 
         return getattr(api, name)
     raise AttributeError(f"module 'backproof' has no attribute {name!r}")

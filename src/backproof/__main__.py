@@ -1,6 +1,6 @@
 """`backproof` and `python -m backproof`."""
 
-from backproof.cli import main
+from backproof.interfaces.cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

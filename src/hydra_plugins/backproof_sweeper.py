@@ -41,9 +41,9 @@ class BackproofSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the grid that the overrides span; returns an exit status."""
-        from backproof import commands, jobs
-        from backproof.cli import without_marks
-        from backproof.request import Request
+        from backproof.interfaces import commands, jobs
+        from backproof.interfaces.cli import without_marks
+        from backproof.interfaces.request import Request
 
         launcher = None
         if not str(self.config.hydra.launcher._target_).endswith(".BasicLauncher"):
@@ -70,7 +70,7 @@ class BackproofSweeper(Sweeper):
             flags=frozenset(self.flags),
         )
         if self.command not in commands.RUN:
-            from backproof.sweeps.settings import ConfigurationError
+            from backproof.errors import ConfigurationError
 
             known = ", ".join(commands.RUN)
             raise ConfigurationError(f"hydra.sweeper.command: must be one of {known}; not '{self.command}'")

@@ -10,7 +10,7 @@ import pytest
 from oracles import random_problem
 
 import backproof
-from backproof.differences.directions import probability_of_a_miss
+from backproof.estimates.directional import probability_of_a_miss
 from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS, OUTPUTS
 from backproof.network.faults import FAULTS as PLANTED
@@ -31,7 +31,7 @@ def start(samples=8, features=5, hidden=12, outputs=3, seed=0):
 
 
 def backprop(w, x, t, act="tanh"):
-    """Somebody's network: logistic loss, mean over samples; (loss, gradient)."""
+    """Somebody's network: binary_cross_entropy loss, mean over samples; (loss, gradient)."""
     w1, b1, w2, b2 = w
     z = x @ w1 + b1
     a = np.tanh(z) if act == "tanh" else relu(z)
@@ -97,11 +97,11 @@ def test_a_right_gradient_agrees(act, seed):
 def test_a_wrong_gradient_is_found_located_and_named(fault, act):
     tensor, change, name, detail = FAULTS[fault]
     found = backproof.check(changed(tensor, change, act), *start())
-    assert found.verdict.name == "wrong rule"
+    assert found.verdict.name == "incorrect gradient"
     cause = found.judgement.causes[0]
     assert cause.name == name
     assert cause.detail.startswith(detail)
-    wrong = [t.name for t in found.judgement.tensors if t.verdict == "wrong rule"]
+    wrong = [t.name for t in found.judgement.tensors if t.verdict == "incorrect gradient"]
     assert wrong == [f"W[{tensor}]"]
 
 
@@ -111,7 +111,7 @@ def test_directions_find_locate_and_name_it_in_few_evaluations(fault, act):
     tensor, change, name, detail = FAULTS[fault]
     given = start(features=40, hidden=60)
     found = backproof.check(changed(tensor, change, act), *given, directions=True)
-    assert found.verdict.name == "wrong rule"
+    assert found.verdict.name == "incorrect gradient"
     cause = found.judgement.causes[0]
     assert cause.name == name
     assert cause.detail.startswith(detail if fault != "entry" else "W[0]: W[0][13,20] is")
@@ -164,7 +164,7 @@ def test_every_built_in_function_agrees_from_outside(activation, output):
 
 @pytest.mark.parametrize("fault", PLANTED)
 def test_every_planted_fault_is_found_from_outside(fault):
-    problem, weights = random_problem(1, activation="tanh", output="sigmoid", loss="logistic")
+    problem, weights = random_problem(1, activation="tanh", output="sigmoid", loss="binary_cross_entropy")
     rule = BackwardRule(DELTAS["exact"], fault=PLANTED[fault])
     right = BackwardRule(DELTAS["exact"]).gradient(problem, problem.forward(weights), weights)
     wrong = rule.gradient(problem, problem.forward(weights), weights)
@@ -175,7 +175,7 @@ def test_every_planted_fault_is_found_from_outside(fault):
 
 @pytest.mark.parametrize(("at_zero", "verdict"), [
     (0.0, "valid subgradient"), (0.5, "agrees"), (1.0, "valid subgradient"),
-    (1.1, "wrong rule"), (-0.1, "wrong rule"),
+    (1.1, "incorrect gradient"), (-0.1, "incorrect gradient"),
 ])  # fmt: skip
 def test_a_kink_that_is_touched(at_zero, verdict):
     w = np.array([0.0, 1.0, -2.0])
@@ -204,7 +204,7 @@ def test_a_clip_that_flattens_the_loss():
     w = np.array([0.05, 0.5, 0.95])
     assert backproof.check(f_df, w, False).agrees
     found = backproof.check(f_df, w, True)
-    assert found.verdict.name == "wrong rule"
+    assert found.verdict.name == "incorrect gradient"
     assert "does not change at all" in found.causes[0]
 
 
@@ -361,7 +361,7 @@ def test_the_result_explains_itself():
     with pytest.raises(AssertionError, match="negative of the right one"):
         found.assert_agrees()
     table = found.table().set_index("tensor")
-    assert table.loc["W[2]", "verdict"] == "wrong rule"
+    assert table.loc["W[2]", "verdict"] == "incorrect gradient"
     assert table.loc["W[0]", "verdict"] == "agrees"
     parameters = found.parameters()
     assert len(parameters) == found.function.layout.size
@@ -429,12 +429,15 @@ def test_a_library_that_is_not_there(monkeypatch):
 
 
 def test_sweep(tmp_path, monkeypatch):
-    from backproof.sweeps.settings import ConfigurationError
+    from backproof.errors import ConfigurationError
 
     monkeypatch.chdir(tmp_path)
-    given = ["data=xor", "network.hidden=[3]", "training=none", "delta=exact,canonical", "output=relu"]
+    given = ["data=xor", "network.hidden=[3]", "training=none", "delta=exact,y_minus_t", "output=relu"]
     table = backproof.sweep(given, name="mine")
-    assert table.set_index("delta")["verdict"].to_dict() == {"exact": "agrees", "canonical": "wrong rule"}
+    assert table.set_index("delta")["verdict"].to_dict() == {
+        "exact": "agrees",
+        "y_minus_t": "incorrect gradient",
+    }
     with pytest.raises(ConfigurationError, match="activation"):
         backproof.sweep(["activation=relo"])
     with pytest.raises(ConfigurationError, match="folder name"):
@@ -492,7 +495,7 @@ def test_a_mistake_among_many_kinks_is_found(touched, directions):
         return loss, gradient
 
     found = backproof.check(wrong, *deep_start(0, (8, 30, 30, 5), touched), directions=directions)
-    assert found.verdict.name == "wrong rule"
+    assert found.verdict.name == "incorrect gradient"
     assert "W[2]: the gradient is 1.2 times the right one" in found.causes[0]
 
 

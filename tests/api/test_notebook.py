@@ -4,11 +4,11 @@ import pandas as pd
 import pytest
 
 import backproof
-from backproof.cli import main
-from backproof.sweeps.settings import ConfigurationError
+from backproof.errors import ConfigurationError
+from backproof.interfaces.cli import main
 
 SWEEP = (
-    "data=xor", "network.hidden=[3]", "training.steps=5", "output=sigmoid,relu", "delta=exact,canonical",
+    "data=xor", "network.hidden=[3]", "training.steps=5", "output=sigmoid,relu", "delta=exact,y_minus_t",
     "seed=0,1", "name=mine", "engine=serial",
 )  # fmt: skip
 
@@ -43,7 +43,7 @@ def test_figures_are_the_reports(folder):
 
 def test_one_of_ones_own(folder):
     drawn = backproof.load(folder).figure({"value": "excess", "rows": ["output"], "facet": ["delta"]})
-    assert list(drawn.data["delta"].unique()) == ["exact", "canonical"]
+    assert list(drawn.data["delta"].unique()) == ["exact", "y_minus_t"]
     assert "n" in drawn.data
 
 

@@ -73,7 +73,9 @@ def test_a_module_as_the_subject_of_a_sweep(tmp_path):
     assert done.returncode == 0, done.stderr
     cells = pd.read_csv(tmp_path / "results" / "mine" / "cells.csv")
     assert len(cells) == 8
-    assert (cells["verdict"] == cells["subject.wrong"].map({False: "agrees", True: "wrong rule"})).all()
+    assert (
+        cells["verdict"] == cells["subject.wrong"].map({False: "agrees", True: "incorrect gradient"})
+    ).all()
     wrong = cells.loc[cells["subject.wrong"], "causes"]
     assert all("scale: W['a.weight']: the gradient is 1/2 times the right one" in text for text in wrong)
     assert cells["loss_value"].round(4).nunique() == 2  # the seed's, the same in both precisions

@@ -4,7 +4,7 @@
 
 Three times for each case, medians over rounds that alternate them: the plain central differences of
 all parameters, incrementally and with no bookkeeping at all; the numeric gradient with budgets and kinks,
-by five-point differences of the pre-activations; and that with the verdict on a wrong rule, its causes
+by five-point differences of the pre-activations; and that with the verdict on a incorrect gradient, its causes
 located. For float32 the last holds a second numeric gradient, in double precision. `naive` is 2P forward
 passes.
 """
@@ -17,11 +17,11 @@ import numpy as np
 from rounds import alternate, ratios, seconds, shown
 from threadpoolctl import threadpool_limits
 
-from backproof.differences import numeric_gradient
-from backproof.differences.moves import totals_of_units
-from backproof.differences.naive import naive_gradient
-from backproof.differences.perturbed import PerturbedLoss
-from backproof.differences.steps import best_step
+from backproof.estimates import numeric_gradient
+from backproof.estimates.moves import totals_of_units
+from backproof.estimates.naive import naive_gradient
+from backproof.estimates.perturbed import PerturbedLoss
+from backproof.estimates.steps import best_step
 from backproof.network import BackwardRule, Problem
 from backproof.network.activations import ACTIVATIONS, OUTPUTS
 from backproof.network.arrays import PRECISIONS
@@ -33,15 +33,15 @@ from backproof.verdicts import in_precision, judge, view_of
 
 ROUNDS = 5
 CASES = {
-    "64-100-10 relu, sigmoid, logistic": ((64, 100, 10), "relu", "sigmoid", "logistic", "float64"),
-    "64-100-10 relu, relu, logistic": ((64, 100, 10), "relu", "relu", "logistic", "float64"),
+    "64-100-10 relu, sigmoid, binary_cross_entropy": ((64, 100, 10), "relu", "sigmoid", "binary_cross_entropy", "float64"),
+    "64-100-10 relu, relu, binary_cross_entropy": ((64, 100, 10), "relu", "relu", "binary_cross_entropy", "float64"),
     "64-128-128-10 tanh, softmax, categorical": (
-        (64, 128, 128, 10), "tanh", "softmax", "categorical", "float64",
+        (64, 128, 128, 10), "tanh", "softmax", "categorical_cross_entropy", "float64",
     ),
     "20-32-32-32-3 elu, identity, squared_error": (
         (20, 32, 32, 32, 3), "elu", "identity", "squared_error", "float64",
     ),
-    "64-100-10 tanh, sigmoid, logistic, float32": ((64, 100, 10), "tanh", "sigmoid", "logistic", "float32"),
+    "64-100-10 tanh, sigmoid, binary_cross_entropy, float32": ((64, 100, 10), "tanh", "sigmoid", "binary_cross_entropy", "float32"),
 }  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def checked(problem, weights):
     own = view_of(problem, weights)
     low = problem.inputs.dtype == np.float32
     reference = view_of(*in_precision(problem, weights, np.float64)) if low else None
-    return judge(BackwardRule(DELTAS["canonical"]), own, reference)
+    return judge(BackwardRule(DELTAS["y_minus_t"]), own, reference)
 
 
 def main():

@@ -14,9 +14,9 @@ import numpy as np
 from rounds import alternate, heading, line, ratios, shown
 from threadpoolctl import threadpool_limits
 
-from backproof.differences import numeric_gradient
-from backproof.differences.perturbed import PerturbedLoss
-from backproof.differences.schemes import CENTRAL, FIVE_POINT, Scheme
+from backproof.estimates import numeric_gradient
+from backproof.estimates.perturbed import PerturbedLoss
+from backproof.estimates.stencils import CENTRAL, FIVE_POINT, Scheme
 from backproof.network import BackwardRule, Problem
 from backproof.network.activations import ACTIVATIONS, OUTPUTS
 from backproof.network.arrays import Array
@@ -60,8 +60,15 @@ TORCH_SLOW, TORCH_FAST = "torch gradcheck", "torch gradcheck, fast mode"
 JAX, JAX_ONE, SCIPY = "JAX, compiled and batched", "jax.test_util.check_grads", "SciPy 3-point"
 
 NETS = (
-    Net((20, 100, 10), "relu", "sigmoid", "logistic", 64, {TORCH_SLOW: 40, JAX: 4}),
-    Net((64, 128, 128, 10), "tanh", "softmax", "categorical", 32, {TORCH_SLOW: 40, JAX: 12, SCIPY: 20}),
+    Net((20, 100, 10), "relu", "sigmoid", "binary_cross_entropy", 64, {TORCH_SLOW: 40, JAX: 4}),
+    Net(
+        (64, 128, 128, 10),
+        "tanh",
+        "softmax",
+        "categorical_cross_entropy",
+        32,
+        {TORCH_SLOW: 40, JAX: 12, SCIPY: 20},
+    ),
 )
 
 
@@ -252,7 +259,7 @@ def evaluations(problem: Problem, weights: list[Array], scheme: Scheme) -> tuple
             counts["outputs"] += z.size
             return super()._at_end(z, targets, sides)
 
-    from backproof.differences import gradient
+    from backproof.estimates import gradient
 
     plain = gradient.PerturbedLoss
     gradient.PerturbedLoss = Counting
@@ -287,7 +294,7 @@ def growth(rounds: int) -> None:
     widths = (100, 200, 400, 800, 1600)
     works = {}
     for width in widths:
-        problem, weights = Net((20, width, 10), "relu", "sigmoid", "logistic", 64, {}).problem()
+        problem, weights = Net((20, width, 10), "relu", "sigmoid", "binary_cross_entropy", 64, {}).problem()
         works[str(width)] = lambda p=problem, w=weights: judge(BackwardRule(), view_of(p, w))
     times = alternate(works, rounds)
     exponents = [np.polyfit(np.log(widths), np.log(row), 1)[0] for row in zip(*times.values(), strict=True)]

@@ -26,8 +26,8 @@ def main(config: DictConfig) -> None:
 main()
 """
 WITHOUT_REPORT = """
-from backproof import launch
-from backproof.cli import main
+from backproof.interfaces import launch
+from backproof.interfaces.cli import main
 launch.write_results = lambda *_: None
 raise SystemExit(main())
 """

@@ -10,6 +10,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -34,16 +35,24 @@ def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return len([n for n in names if n not in ("self", "cls")])
 
 
-def imports(path: Path, root: Path, known: set[str]) -> set[str]:
-    """Modules of the package that a module imports when it is itself imported."""
+def imports(path: Path, known: set[str]) -> set[str]:
+    """Modules of the package that a module imports, inside functions too; not those for annotations alone."""
     found = set()
-    for node in ast.parse(path.read_text()).body:
+    for node in at_run_time(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("backproof"):
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if name in known else str(node.module) for name in inner}
         elif isinstance(node, ast.Import):
             found |= {a.name for a in node.names if a.name.startswith("backproof")}
     return found & known
+
+
+def at_run_time(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those under `if TYPE_CHECKING`."""
+    yield node
+    if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
+        for child in ast.iter_child_nodes(node):
+            yield from at_run_time(child)
 
 
 def module_of(path: Path, root: Path) -> str:
@@ -68,7 +77,7 @@ def main(root: Path) -> None:
     text = "\n".join(p.read_text() for p in files)
     every = [(p, f) for p, tree in trees.items() for f in functions(tree)]
     known = {module_of(p, package): p for p in package.rglob("*.py")}
-    graph = {name: imports(path, package, set(known)) - {name} for name, path in known.items()}
+    graph = {name: imports(path, set(known)) - {name} for name, path in known.items()}
     try:
         list(TopologicalSorter(graph).static_order())
         circle = "none"

@@ -36,7 +36,7 @@ KINDS = {
 
 def grid(kind: str, cells: int) -> list[str]:
     """A grid of about that many cells, over groups and values as in real sweeps."""
-    axes = ["activation=relu,leaky_relu,elu,silu,gelu", "relu_at_zero=0.0,1.0", "delta=exact,canonical"]
+    axes = ["activation=relu,leaky_relu,elu,silu,gelu", "relu_at_zero=0.0,1.0", "delta=exact,y_minus_t"]
     return [*KINDS[kind], "output=sigmoid", *axes, f"seed=range(0,{round(cells / PER_SEED)})"]
 
 
@@ -50,8 +50,8 @@ def measured(task: str, kind: str, cells: int, workers: int) -> dict[str, float]
 
 def perform(task: str, kind: str, cells: int, workers: int) -> None:
     """Sweep or plan in this process, and print what was used."""
-    from backproof import launch
-    from backproof.cli import main
+    from backproof.interfaces import launch
+    from backproof.interfaces.cli import main
 
     launch.write_results = lambda *_: None  # the report is measured elsewhere
     engine = [f"engine={'serial' if workers == 1 else 'loky'}", f"engine.jobs={workers}"]

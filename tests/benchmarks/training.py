@@ -57,7 +57,7 @@ def on_two_workers(inputs, targets, starts):
 def ours(inputs, targets, starts, replicates):
     """As a batch of a sweep's cells."""
     cells = len(replicates)
-    parts = ACTIVATIONS["relu"], OUTPUTS["softmax"], LOSSES["categorical"], CLIPS["none"]
+    parts = ACTIVATIONS["relu"], OUTPUTS["softmax"], LOSSES["categorical_cross_entropy"], CLIPS["none"]
     template = Problem(inputs, targets, *parts, np.zeros((cells, 1, 1)), reduction="sample_mean")
     plan = Plan(OPTIMISERS["sgd"], [RATE] * cells, STEPS, BATCH, 10, 0.9)
     samples = [Samples(inputs, targets, inputs[:1], targets[:1])] * cells

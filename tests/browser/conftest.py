@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from backproof.cli import main
+from backproof.interfaces.cli import main
 
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

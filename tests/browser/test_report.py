@@ -45,13 +45,13 @@ def test_it_is_small_and_asks_for_nothing(thread, opened):
 
 def test_a_place_tells_its_cells(thread, opened):
     page = opened(thread)
-    place(page, FIRST, 2, 3)  # ReLU with the logistic loss, y - t
+    place(page, FIRST, 2, 3)  # ReLU with the binary_cross_entropy loss, y - t
     told = page.inner_text("#tip")
     data = pd.read_csv(thread / "figures" / f"{FIRST}.csv")
     row = data[
-        (data["output"] == "relu") & (data["loss"] == "logistic") & (data["delta"] == "canonical")
+        (data["output"] == "relu") & (data["loss"] == "binary_cross_entropy") & (data["delta"] == "y_minus_t")
     ].iloc[0]
-    assert "output=relu, loss=logistic, delta=canonical" in told
+    assert "output=relu, loss=binary_cross_entropy, delta=y_minus_t" in told
     assert f"{row['verdict']} in {row['with_it']} of {row['n']} cells" in told
 
 
@@ -96,7 +96,7 @@ def test_keys_move_and_open(thread, opened):
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
-    assert "output=tanh, loss=squared_error, delta=canonical" in page.inner_text("#tip")
+    assert "output=tanh, loss=squared_error, delta=y_minus_t" in page.inner_text("#tip")
     page.keyboard.press("Enter")
     assert page.locator("dialog").is_visible()
     assert "output=tanh" in page.inner_text("dialog h2")
@@ -112,7 +112,10 @@ def test_filters_act_on_figures_and_table_and_the_address_keeps_them(thread, ope
     filled = page.locator(f"[id='{FIRST}'] .place")
     assert filled.count() == 36
     here = cells[
-        fits & (cells["output"] == "relu") & (cells["loss"] == "logistic") & (cells["delta"] == "exact")
+        fits
+        & (cells["output"] == "relu")
+        & (cells["loss"] == "binary_cross_entropy")
+        & (cells["delta"] == "exact")
     ]
     assert here["verdict"].eq("agrees").all()
     assert filled.nth(2 * 6 + 2).inner_text() == "✓"
@@ -151,7 +154,7 @@ def test_a_heatmap_can_be_read_as_a_table(thread, opened):
 
 def test_search_and_sort(thread, opened):
     page = opened(thread)
-    page.fill("#search", "output=relu logistic wrong")
+    page.fill("#search", "output=relu binary_cross_entropy wrong")
     found = shown(page)[0]
     assert 0 < found < 2034
     page.click("#head button:has-text('gradient_error')")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
-from backproof.cli import main
+from backproof.interfaces.cli import main
 from backproof.sweeps.store import read_only
 
 TINY = ("data=xor", "network.hidden=[3]", "training=none", "engine=serial")

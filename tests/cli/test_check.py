@@ -18,7 +18,7 @@ mine = replace(TANH, name="mine", value=lambda z: np.abs(z - 0.4), slope=lambda 
     ("overrides", "status", "words"),
     [
         (("output=sigmoid",), 0, ("✓ agrees",)),
-        (("output=relu", "delta=canonical"), 1, ("✗ wrong rule", "cured by", "delta=exact", "worst")),
+        (("output=relu", "delta=y_minus_t"), 1, ("✗ incorrect gradient", "cured by", "delta=exact", "worst")),
         (("output=sigmoid", "activation=tanh", "check.step=1"), 1, ("t truncation", "check.step=null")),
         (("output=sigmoid", "check=none"), 0, ("– not checked",)),
         (
@@ -37,10 +37,10 @@ def test_the_exit_status_and_what_is_said(program, overrides, status, words):
 
 
 def test_json_is_all_that_is_printed(program):
-    done = program("check", *SMALL, "output=relu", "delta=canonical", "--json")
+    done = program("check", *SMALL, "output=relu", "delta=y_minus_t", "--json")
     told = json.loads(done.out)
     assert (done.status, done.err) == (1, "")
-    assert (told["verdict"], told["right"]) == ("wrong rule", False)
+    assert (told["verdict"], told["right"]) == ("incorrect gradient", False)
     assert told["check"]["causes"][0]["name"] == "output delta: y - t for another pair"
     assert "delta=exact" in told["cures"]["found"]
     assert [t["name"] for t in told["check"]["tensors"]] == ["W1", "b1", "W2", "b2"]

@@ -13,7 +13,8 @@ import yaml
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.plugins import Plugins
 
-from backproof import launch, paths
+from backproof import paths
+from backproof.interfaces import launch
 
 TABLES = {
     "cells.csv", "cells.parquet", "curves.parquet", "tensors.parquet", "config.yaml", "provenance.json",
@@ -243,9 +244,9 @@ def test_check_of_a_right_gradient(tiny, here):
 
 
 def test_check_of_a_wrong_gradient(tiny):
-    done = tiny("check", "output=tanh", "loss=squared_error", "delta=canonical")
+    done = tiny("check", "output=tanh", "loss=squared_error", "delta=y_minus_t")
     assert done.status == 1
-    assert "wrong rule" in done.out
+    assert "incorrect gradient" in done.out
 
 
 def test_check_trains_and_prints_the_command_that_repeats_it(program):
@@ -378,7 +379,7 @@ def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(tiny, table, mo
 
     grid = ("seed=range(0,30)",)
     monkeypatch.setattr(launch, "run", interrupted)
-    monkeypatch.setattr("backproof.sweeps.engine.TASK_SECONDS", 0.0)
+    monkeypatch.setattr("backproof.sweeps.engines.pool.TASK_SECONDS", 0.0)
     done = tiny("sweep", *grid)
     assert done.status == 130
     assert "interrupted" in done.err

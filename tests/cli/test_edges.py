@@ -43,7 +43,7 @@ def test_a_changed_module_of_the_users_is_another_cell(own, tiny, table):
     own(ACTIVATION.format(slope=2.001))
     done = tiny("sweep", *MINE)
     assert "0 already there, 1 to run" in done.err
-    assert list(table()["verdict"]) == ["wrong rule"]
+    assert list(table()["verdict"]) == ["incorrect gradient"]
 
 
 @pytest.mark.parametrize(

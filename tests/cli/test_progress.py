@@ -1,7 +1,7 @@
 """Progress where there is no terminal: a line now and then, and always one at the end."""
 
-from backproof import progress as module
-from backproof.progress import progress
+from backproof.interfaces import progress as module
+from backproof.interfaces.progress import progress
 
 
 def test_a_line_at_the_end(capsys):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from backproof import paths
-from backproof.sweeps import engine, work
+from backproof.sweeps import work
+from backproof.sweeps.engines import pool as engine
 from backproof.verdicts import view
 
 WRONG = [
@@ -66,7 +67,10 @@ WRONG_GRIDS = [
     (["data=file", "data.path=nan.npz"], "nan.npz: X is not a finite number in row 1"),
     (["data=file", "data.path=broken.npz"], "broken.npz: not a readable NPZ"),
     (["data=file", "data.path=good.csv", "data.target=z"], "data.target=z: must be one of a, y"),
-    (["data=file", "data.path=good.csv", "data.kind=values"], "loss=logistic: needs targets in [0, 1]"),
+    (
+        ["data=file", "data.path=good.csv", "data.kind=values"],
+        "loss=binary_cross_entropy: needs targets in [0, 1]",
+    ),
     (["training=adam", "training.epsilon=0"], "training: epsilon must be positive; not 0"),
     (["training=nonee"], "training: must be one of", "did you mean 'none'?"),
     (["~loss"], "loss"),

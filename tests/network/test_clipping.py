@@ -13,7 +13,7 @@ from backproof.network.losses import LOSSES
 every_clip = pytest.mark.parametrize("clip", CLIPS.values(), ids=CLIPS.keys())
 every_precision = pytest.mark.parametrize("dtype", PRECISIONS.values(), ids=PRECISIONS.keys())
 
-LOGISTIC = LOSSES["logistic"]
+BINARY_CROSS_ENTROPY = LOSSES["binary_cross_entropy"]
 P = np.concatenate([np.linspace(0.001, 0.999, 61), [1e-50, 1e-300]])
 
 
@@ -22,12 +22,14 @@ P = np.concatenate([np.linspace(0.001, 0.999, 61), [1e-50, 1e-300]])
 @pytest.mark.parametrize("t", [0.0, 0.3, 1.0])
 def test_value_and_derivative_are_those_of_the_formula(clip, eps, t):
     def oracle(p):
-        return JAX_LOSSES["logistic"](p, t, clip.name, eps)
+        return JAX_LOSSES["binary_cross_entropy"](p, t, clip.name, eps)
 
     target = np.full_like(P, t)
-    np.testing.assert_allclose(LOGISTIC.terms(P, target, clip, eps), oracle(P), rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(
+        BINARY_CROSS_ENTROPY.terms(P, target, clip, eps), oracle(P), rtol=1e-13, atol=1e-15
+    )
     slope = jax.vmap(jax.grad(oracle))(jnp.asarray(P))
-    np.testing.assert_allclose(LOGISTIC.slope(P, target, clip, eps), slope, rtol=1e-13)
+    np.testing.assert_allclose(BINARY_CROSS_ENTROPY.slope(P, target, clip, eps), slope, rtol=1e-13)
 
 
 @every_clip
@@ -52,13 +54,19 @@ def test_edges_are_the_kinks_of_the_loss(clip):
     h_at = {e: h if e > h else e * 1e-6 for e in edges}
     for e in edges:
         at, step = np.array([e]), h_at[e]
-        left = (LOGISTIC.terms(at, 1.0, clip, eps) - LOGISTIC.terms(at - step, 1.0, clip, eps)) / step
-        right = (LOGISTIC.terms(at + step, 1.0, clip, eps) - LOGISTIC.terms(at, 1.0, clip, eps)) / step
+        left = (
+            BINARY_CROSS_ENTROPY.terms(at, 1.0, clip, eps)
+            - BINARY_CROSS_ENTROPY.terms(at - step, 1.0, clip, eps)
+        ) / step
+        right = (
+            BINARY_CROSS_ENTROPY.terms(at + step, 1.0, clip, eps)
+            - BINARY_CROSS_ENTROPY.terms(at, 1.0, clip, eps)
+        ) / step
         assert abs(left) < 1e-6 * abs(right)
     p = np.arange(1 / 64, 1, 1 / 64)
     p = p[[not any(np.isclose(q, e) or np.isclose(1 - q, e) for e in edges) for q in p]]
     for t in (0.0, 1.0):
-        low, middle, high = (LOGISTIC.terms(p + d, t, clip, eps) for d in (-h, 0, h))
+        low, middle, high = (BINARY_CROSS_ENTROPY.terms(p + d, t, clip, eps) for d in (-h, 0, h))
         np.testing.assert_allclose(high - middle, middle - low, atol=1e-4 * h + 1e-13)
 
 
@@ -74,7 +82,9 @@ def test_the_precision_is_kept(clip, dtype):
 def test_eps_matters_where_it_says_so(clip):
     p = np.array([0.01, 0.5, 0.99])
     t = np.array([1.0, 1.0, 0.0])
-    same = np.array_equal(LOGISTIC.terms(p, t, clip, 0.05), LOGISTIC.terms(p, t, clip, 0.051))
+    same = np.array_equal(
+        BINARY_CROSS_ENTROPY.terms(p, t, clip, 0.05), BINARY_CROSS_ENTROPY.terms(p, t, clip, 0.051)
+    )
     assert same != clip.uses_eps
 
 
@@ -83,7 +93,7 @@ def test_eps_may_be_an_array_along_leading_axes(clip):
     p = np.random.default_rng(7).uniform(0.001, 0.999, (3, 4, 2))
     t = np.random.default_rng(8).integers(0, 2, (3, 4, 2)).astype(float)
     eps = np.array([1e-12, 0.1, 0.3]).reshape(3, 1, 1)
-    for f in (LOGISTIC.terms, LOGISTIC.slope):
+    for f in (BINARY_CROSS_ENTROPY.terms, BINARY_CROSS_ENTROPY.slope):
         together = f(p, t, clip, eps)
         for k in range(3):
             assert np.array_equal(together[k], f(p[k], t[k], clip, float(eps[k, 0, 0])))
@@ -97,7 +107,7 @@ def test_below_half_an_ulp_of_one_the_upper_side_does_nothing(dtype, name):
     one, zero = np.ones(1, dtype), np.zeros(1, dtype)
     eps = np.asarray(u / 4, dtype)
     with np.errstate(all="ignore"):
-        terms = LOGISTIC.terms(one, zero, CLIPS[name], eps)
+        terms = BINARY_CROSS_ENTROPY.terms(one, zero, CLIPS[name], eps)
     assert np.isinf(terms[0]) == (name == "clamp")
 
 
@@ -105,8 +115,8 @@ def test_below_half_an_ulp_of_one_the_upper_side_does_nothing(dtype, name):
 @pytest.mark.parametrize("p", [0.0, 1.0])
 def test_certainty_costs_a_finite_loss_and_no_warning_escapes_the_slope(clip, p):
     with np.errstate(all="ignore"):
-        terms = LOGISTIC.terms(np.array([p]), np.array([1 - p]), clip, 1e-7)
-        slope = LOGISTIC.slope(np.array([p]), np.array([1 - p]), clip, 1e-7)
+        terms = BINARY_CROSS_ENTROPY.terms(np.array([p]), np.array([1 - p]), clip, 1e-7)
+        slope = BINARY_CROSS_ENTROPY.slope(np.array([p]), np.array([1 - p]), clip, 1e-7)
     assert np.isfinite(terms).all()
     assert terms[0] == pytest.approx(100 if clip.name == "log_floor" else -np.log(1e-7), rel=1e-8)
     assert np.isfinite(slope).all()

@@ -19,8 +19,8 @@ L2 = 0.1
 SPECIAL = {
     "missing_output_slope": {"output": "tanh"},
     "softmax_elementwise": {"output": "softmax"},
-    "clip_ignored": {"output": "sigmoid", "loss": "logistic", "clip": "floor", "eps": 0.4},
-    "shift_ignored": {"output": "sigmoid", "loss": "logistic", "clip": "shift", "eps": 0.1},
+    "clip_ignored": {"output": "sigmoid", "loss": "binary_cross_entropy", "clip": "floor", "eps": 0.4},
+    "shift_ignored": {"output": "sigmoid", "loss": "binary_cross_entropy", "clip": "shift", "eps": 0.1},
     "mask_on_value": {"activation": "relu"},
     "wrong_side": {"activation": "leaky_relu"},
     "kink_assigned": {"activation": "relu", "bias": "zero"},
@@ -28,7 +28,7 @@ SPECIAL = {
 """What some faults need in order to matter; the rest do with tanh, sigmoid and squared error."""
 
 
-def setting_of(problem, weights, canonical=False):
+def setting_of(problem, weights, y_minus_t=False):
     return Setting(
         (problem.inputs.shape[1], *(len(w) for w in weights)),
         len(problem.inputs),
@@ -39,7 +39,7 @@ def setting_of(problem, weights, canonical=False):
         problem.reduction,
         problem.l2,
         str(problem.inputs.dtype),
-        canonical,
+        y_minus_t,
     )
 
 

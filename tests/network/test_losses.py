@@ -78,13 +78,13 @@ def test_no_slope_at_the_optimum(loss):
     t = np.random.default_rng(4).dirichlet(np.ones(3), 6)
     best = {
         "squared_error": t,
-        "logistic": t,
-        "logistic_from_logits": np.log(t / (1 - t)),
-        "categorical_from_logits": np.log(t) + 5,
-        "categorical": t,
+        "binary_cross_entropy": t,
+        "binary_cross_entropy_from_logits": np.log(t / (1 - t)),
+        "categorical_cross_entropy_from_logits": np.log(t) + 5,
+        "categorical_cross_entropy": t,
     }[loss.name]
     slope = loss.slope(best, t, CLIPS["none"], 0.0)
-    if loss.name == "categorical":
+    if loss.name == "categorical_cross_entropy":
         slope = slope + 1  # the smallest on the simplex: there the slope is the same along every axis
     np.testing.assert_allclose(slope, 0, atol=1e-14)
 
@@ -103,12 +103,14 @@ def test_two_classes_of_the_categorical_loss_are_the_logistic_loss():
     z = np.random.default_rng(5).standard_normal((9, 1)) * 4
     t = np.random.default_rng(6).uniform(size=(9, 1))
     pair, share = np.concatenate([z, np.zeros_like(z)], 1), np.concatenate([t, 1 - t], 1)
-    one = LOSSES["logistic_from_logits"].terms(z, t, CLIPS["none"], 0.0)[:, 0]
-    two = LOSSES["categorical_from_logits"].terms(pair, share, CLIPS["none"], 0.0).sum(axis=1)
+    one = LOSSES["binary_cross_entropy_from_logits"].terms(z, t, CLIPS["none"], 0.0)[:, 0]
+    two = LOSSES["categorical_cross_entropy_from_logits"].terms(pair, share, CLIPS["none"], 0.0).sum(axis=1)
     np.testing.assert_allclose(one, two, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["logistic_from_logits", "categorical_from_logits"])
+@pytest.mark.parametrize(
+    "name", ["binary_cross_entropy_from_logits", "categorical_cross_entropy_from_logits"]
+)
 def test_logits_as_large_as_they_come_give_finite_losses(name):
     y = np.array([[700.0, -700.0], [1e4, -1e4], [-1e4, 1e4]])
     t = np.array([[1.0, 0.0]] * 3)
@@ -122,7 +124,9 @@ def test_logits_as_large_as_they_come_give_finite_losses(name):
 
 def test_zero_times_the_logarithm_of_zero_is_not_hidden():
     with np.errstate(all="ignore"):
-        assert np.isnan(LOSSES["logistic"].terms(np.array([1.0]), np.array([1.0]), CLIPS["none"], 0.0))
+        assert np.isnan(
+            LOSSES["binary_cross_entropy"].terms(np.array([1.0]), np.array([1.0]), CLIPS["none"], 0.0)
+        )
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)

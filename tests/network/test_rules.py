@@ -15,7 +15,7 @@ from backproof.network.losses import LOSSES, REDUCTIONS
 from backproof.network.problem import labels_of
 from backproof.network.rules import CLIP_MODES, DELTAS, KINK_MODES
 
-EXACT, CANONICAL = BackwardRule(DELTAS["exact"]), BackwardRule(DELTAS["canonical"])
+EXACT, Y_MINUS_T = BackwardRule(DELTAS["exact"]), BackwardRule(DELTAS["y_minus_t"])
 
 HIDDEN = {1: (), 2: (5,), 3: (5, 4)}
 
@@ -30,10 +30,10 @@ EVERY_PROBLEM = [
 
 MATCHING = [
     ("identity", "squared_error"),
-    ("sigmoid", "logistic"),
-    ("softmax", "categorical"),
-    ("identity", "logistic_from_logits"),
-    ("identity", "categorical_from_logits"),
+    ("sigmoid", "binary_cross_entropy"),
+    ("softmax", "categorical_cross_entropy"),
+    ("identity", "binary_cross_entropy_from_logits"),
+    ("identity", "categorical_cross_entropy_from_logits"),
 ]
 
 
@@ -79,27 +79,30 @@ def test_the_canonical_delta_is_output_minus_target_whatever_the_pair(output, lo
     problem, weights = random_problem(1, output=output, loss=loss)
     forward = problem.forward(weights)
     right = (forward.outputs - problem.targets).T @ forward.inputs[-1]
-    np.testing.assert_allclose(CANONICAL.gradient(problem, forward, weights)[-1], right, rtol=1e-13)
+    np.testing.assert_allclose(Y_MINUS_T.gradient(problem, forward, weights)[-1], right, rtol=1e-13)
 
 
 @pytest.mark.parametrize(("output", "loss"), MATCHING)
 def test_the_canonical_delta_is_exact_for_a_matching_pair(output, loss):
     """For a loss from logits the matching *outputs* are σ(z) and softmax(z), so y − t is not its delta."""
     problem, weights = random_problem(2, output=output, loss=loss)
-    exact, canonical = gradient(EXACT, problem, weights), gradient(CANONICAL, problem, weights)
+    exact, canonical = gradient(EXACT, problem, weights), gradient(Y_MINUS_T, problem, weights)
     agree = all(relative(c, e) < 1e-12 for c, e in zip(canonical, exact, strict=True))
     assert agree == (not loss.endswith("logits"))
 
 
 @pytest.mark.parametrize(
     ("from_logits", "output", "loss"),
-    [("logistic_from_logits", "sigmoid", "logistic"), ("categorical_from_logits", "softmax", "categorical")],
+    [
+        ("binary_cross_entropy_from_logits", "sigmoid", "binary_cross_entropy"),
+        ("categorical_cross_entropy_from_logits", "softmax", "categorical_cross_entropy"),
+    ],
 )
 def test_a_loss_from_logits_has_the_loss_and_gradient_of_the_pair_it_replaces(from_logits, output, loss):
     logits, weights = random_problem(2, output="identity", loss=from_logits)
     pair, _ = random_problem(2, output=output, loss=loss)
     np.testing.assert_allclose(logits.forward(weights).loss, pair.forward(weights).loss, rtol=1e-12)
-    for rule in (EXACT, CANONICAL):
+    for rule in (EXACT, Y_MINUS_T):
         for a, b in zip(gradient(EXACT, logits, weights), gradient(rule, pair, weights), strict=True):
             assert relative(a, b) < 1e-12
 
@@ -108,20 +111,20 @@ MISMATCHED = [
     (output, loss)
     for output in OUTPUTS
     for loss in LOSSES
-    if (output, loss) not in MATCHING[:3] and not (output == "softmax" and loss == "logistic")
+    if (output, loss) not in MATCHING[:3] and not (output == "softmax" and loss == "binary_cross_entropy")
 ]
 
 
 @pytest.mark.parametrize(("output", "loss"), MISMATCHED)
 def test_the_canonical_delta_is_wrong_for_any_other_pair(output, loss):
     problem, weights = random_problem(2, output=output, loss=loss, clip="floor", init_scale=3)
-    exact, canonical = gradient(EXACT, problem, weights), gradient(CANONICAL, problem, weights)
+    exact, canonical = gradient(EXACT, problem, weights), gradient(Y_MINUS_T, problem, weights)
     assert relative(canonical[-1], exact[-1]) > 1e-3
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("output", ["sigmoid", "softmax"])
-@pytest.mark.parametrize("rule", [EXACT, CANONICAL], ids=["exact", "canonical"])
+@pytest.mark.parametrize("rule", [EXACT, Y_MINUS_T], ids=["exact", "y_minus_t"])
 def test_a_reduction_scales_loss_and_gradient_alike(reduction, output, rule):
     summed, weights = random_problem(3, output=output)
     reduced = replace(summed, reduction=reduction)
@@ -256,7 +259,7 @@ def test_conventions_at_a_kink_change_nothing_away_from_it(activation, kink):
 
 @pytest.mark.parametrize("clip", CLIPS)
 def test_a_clip_that_is_ignored_is_differentiated_as_if_it_were_not_there(clip):
-    problem, weights = random_problem(10, loss="logistic", clip=clip, eps=0.2, init_scale=2)
+    problem, weights = random_problem(10, loss="binary_cross_entropy", clip=clip, eps=0.2, init_scale=2)
     plain = replace(problem, clip=CLIPS["none"])
     modes = {m: gradient(BackwardRule(clip_backward=m), problem, weights) for m in CLIP_MODES}
     for a, b in zip(modes["ignored"], gradient(EXACT, plain, weights), strict=True):
@@ -293,5 +296,5 @@ def test_accuracy_counts_the_largest_output_or_the_threshold(loss):
 
 
 def test_eps_is_rounded_to_the_problems_precision():
-    problem, _ = random_problem(0, precision="float16", loss="logistic", clip="floor", eps=1e-12)
+    problem, _ = random_problem(0, precision="float16", loss="binary_cross_entropy", clip="floor", eps=1e-12)
     assert problem.eps == 0

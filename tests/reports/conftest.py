@@ -21,13 +21,13 @@ def row(**given):
 
 @pytest.fixture
 def cells():
-    """activation × loss × clip.eps × seed; squared error has no eps; tanh with logistic is wrong."""
+    """activation × loss × clip.eps × seed; squared error has no eps; tanh with binary_cross_entropy is wrong."""
     rows = []
     for activation, loss, seed in itertools.product(
-        ("relu", "tanh"), ("squared_error", "logistic"), range(3)
+        ("relu", "tanh"), ("squared_error", "binary_cross_entropy"), range(3)
     ):
-        for eps in (1e-7, 1e-3) if loss == "logistic" else (None,):
-            wrong = activation == "tanh" and loss == "logistic"
+        for eps in (1e-7, 1e-3) if loss == "binary_cross_entropy" else (None,):
+            wrong = activation == "tanh" and loss == "binary_cross_entropy"
             rows.append(
                 row(
                     cell=f"{len(rows):08x}",
@@ -35,7 +35,7 @@ def cells():
                     loss=loss,
                     **{"clip.eps": eps},
                     seed=seed,
-                    verdict="wrong rule" if wrong else "agrees",
+                    verdict="incorrect gradient" if wrong else "agrees",
                     gradient_error=0.5 + seed / 10 if wrong else 10.0 ** (-10 - seed),
                     accuracy=0.8 + seed / 100,
                 )

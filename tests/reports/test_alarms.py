@@ -5,22 +5,22 @@ import pandas as pd
 import pytest
 from reports.test_figures import mesh, texts
 
+from backproof.errors import ConfigurationError
 from backproof.reports import figures, validation
 from backproof.reports.alarms import TESTS, confusion, detection
-from backproof.sweeps.settings import ConfigurationError
 
 SIZES = {0: None, 1: 1e-8, 2: 5e-7, 3: 0.5}
 
 
 @pytest.fixture
 def planted(cells):
-    """Twelve cells of squared error and logistic: each fourth without a fault, the rest by size."""
+    """Twelve cells of squared error and binary_cross_entropy: each fourth without a fault, the rest by size."""
     table = cells.copy()
     kind = np.arange(len(table)) % 4
     table["planted"] = np.where(kind == 0, None, np.where(kind == 3, "slope: missing", "output delta: sign"))
     table["cause"] = table["planted"].where(kind != 2, "output delta: scale")
     table["fault_size"] = pd.Series(kind).map(SIZES).astype(float)
-    table["verdict"] = np.where(kind == 0, "agrees", "wrong rule")
+    table["verdict"] = np.where(kind == 0, "agrees", "incorrect gradient")
     for name in ("relative_1e_2", "relative_1e_4", "allclose", "quadratic"):
         table[name] = pd.Series(kind == 3, dtype="boolean")
     table["relative_1e_7"] = pd.Series(kind >= 0, dtype="boolean")

@@ -2,9 +2,9 @@
 
 import pytest
 
+from backproof.errors import ConfigurationError
 from backproof.reports.claims import BROKEN, CONFIRMED, OPEN, REFUTED, evaluate
 from backproof.reports.validation import validate_claims, validate_figures
-from backproof.sweeps.settings import ConfigurationError
 
 COLUMNS = ["cell", "activation", "loss", "clip.eps", "seed", "verdict", "accuracy", "gradient_error"]
 
@@ -35,13 +35,15 @@ def test_a_share_of_the_cells_must_hold(cells, holds, share, verdict):
 
 def test_it_speaks_of_the_cells_in_where_and_counts_them(cells):
     result = settle(
-        cells, where="activation == 'tanh' and loss == 'logistic'", holds="verdict == 'wrong rule'"
+        cells,
+        where="activation == 'tanh' and loss == 'binary_cross_entropy'",
+        holds="verdict == 'incorrect gradient'",
     )
     assert (result.verdict, result.n, result.holding) == (CONFIRMED, 6, 6)
 
 
 def test_a_name_with_a_dot_stands_in_backticks_and_null_is_false(cells):
-    result = settle(cells, where="`clip.eps` >= 1e-4", holds="loss == 'logistic'")
+    result = settle(cells, where="`clip.eps` >= 1e-4", holds="loss == 'binary_cross_entropy'")
     assert (result.verdict, result.n) == (CONFIRMED, 6)
 
 
@@ -78,7 +80,7 @@ def test_an_expression_that_is_neither_true_nor_false_settles_nothing(cells):
 
 
 def test_a_measure_is_a_table_of_its_own(cells):
-    measure = {"by": ["activation"], "value": "verdict == 'wrong rule'", "as": "share"}
+    measure = {"by": ["activation"], "value": "verdict == 'incorrect gradient'", "as": "share"}
     table = settle(cells, measure=measure).measure
     assert table.set_index("activation")["share"].to_dict() == {"relu": 0, "tanh": pytest.approx(6 / 9)}
     measure = {"by": ["loss"], "value": "gradient_error", "as": "median"}
@@ -153,10 +155,10 @@ def test_the_door_refuses_figures(broken, message):
 
 
 def test_replicates_that_disagree_are_counted(cells):
-    all_same = settle(cells, where="seed >= 0", holds="verdict in ['agrees', 'wrong rule']")
+    all_same = settle(cells, where="seed >= 0", holds="verdict in ['agrees', 'incorrect gradient']")
     assert (all_same.cases, all_same.agreeing) == (6, 6)
     one = (cells["activation"] == "relu") & (cells["loss"] == "squared_error") & (cells["seed"] == 1)
-    cells.loc[one, "verdict"] = "wrong rule"
+    cells.loc[one, "verdict"] = "incorrect gradient"
     mixed = settle(cells, where="seed >= 0", holds="verdict == 'agrees'")
     assert (mixed.cases, mixed.agreeing) == (6, 5)
     assert settle(cells, where="seed == 0", holds="verdict == 'agrees'").cases == 0

@@ -100,12 +100,14 @@ def test_numbers_are_the_same_however_they_are_written(cells):
 
 def test_cells_with_the_same_settings_are_left_out_and_counted(cells):
     """As after a change of code under a stock launcher, which leaves old and new cells in one grid."""
-    twice = pd.concat([cells, cells.iloc[[3]].assign(cell="again", verdict="wrong rule")], ignore_index=True)
+    twice = pd.concat(
+        [cells, cells.iloc[[3]].assign(cell="again", verdict="incorrect gradient")], ignore_index=True
+    )
     for found in (align(twice, cells), align(cells, twice)):
         assert not found.complete
         assert sorted([len(found.alike_a), len(found.alike_b)]) == [1, 2]
         assert len(found.a) == len(cells) - 1
-        assert "wrong rule" not in set(found.b["verdict"]) - set(cells["verdict"])
+        assert "incorrect gradient" not in set(found.b["verdict"]) - set(cells["verdict"])
     assert not compare(twice, twice).unchanged
 
 
@@ -164,13 +166,13 @@ def test_numbers_may_change_without_a_verdict_changing(cells):
 
 
 def test_changed_verdicts_are_counted_and_listed(cells):
-    other = at(cells, 2, verdict="wrong rule", causes="output delta", command="backproof check x=1")
-    other = at(at(other, 7, verdict="wrong rule"), 12, verdict="not finite")
+    other = at(cells, 2, verdict="incorrect gradient", causes="output delta", command="backproof check x=1")
+    other = at(at(other, 7, verdict="incorrect gradient"), 12, verdict="not finite")
     before = cells["verdict"]
-    assert before[[2, 7, 12]].tolist() == ["agrees", "agrees", "wrong rule"]
+    assert before[[2, 7, 12]].tolist() == ["agrees", "agrees", "incorrect gradient"]
     found = compare(cells, other)
     assert transitions(found.verdicts).to_numpy().tolist() == [
-        ["agrees", "wrong rule", 2], ["wrong rule", "not finite", 1],
+        ["agrees", "incorrect gradient", 2], ["incorrect gradient", "not finite", 1],
     ]  # fmt: skip
     first = found.verdicts.iloc[0]
     assert (first["activation"], first["loss"], first["seed"]) == tuple(

@@ -42,13 +42,13 @@ def test_every_gradient_error_has_one_scale(cells):
 
 
 def test_verdicts_are_told_by_symbols_and_by_how_many_share_them(cells):
-    cells.loc[0, "verdict"] = "wrong rule"
+    cells.loc[0, "verdict"] = "incorrect gradient"
     assert sorted(texts(heatmaps.heatmap(laid(cells, "verdict"), "t"))) == ["✓", "✓", "✓ 2/3", "✗"]
 
 
 def test_the_legend_names_each_verdict_that_is_shown(cells):
     legend = heatmaps.heatmap(laid(cells, "verdict"), "t").legends[0]
-    assert [t.get_text() for t in legend.get_texts()] == ["✓  agrees", "✗  wrong rule"]
+    assert [t.get_text() for t in legend.get_texts()] == ["✓  agrees", "✗  incorrect gradient"]
 
 
 def test_every_verdict_has_a_colour_and_a_symbol_of_its_own():
@@ -69,7 +69,7 @@ def test_every_verdict_has_a_colour_and_a_symbol_of_its_own():
     ],
 )
 def test_places_without_a_number_are_hatched_and_named(cells, change, name):
-    here = (cells["activation"] == "tanh") & (cells["loss"] == "logistic")
+    here = (cells["activation"] == "tanh") & (cells["loss"] == "binary_cross_entropy")
     if change is None:
         cells = cells[~here]
     else:
@@ -114,7 +114,7 @@ def test_two_axes_a_side_are_grouped(cells):
     figure = heatmaps.heatmap(laid(cells, rows=("loss", "clip.eps")), "t")
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["–", "1e-07", "0.001"]
     outer = figure.axes[0].child_axes[0]
-    assert [t.get_text() for t in outer.get_yticklabels()] == ["squared_error", "logistic"]
+    assert [t.get_text() for t in outer.get_yticklabels()] == ["squared_error", "binary_cross_entropy"]
 
 
 @pytest.mark.parametrize(
@@ -130,11 +130,11 @@ def test_numbers_are_short(x, value, text):
 
 def test_the_finding_is_told_in_words(cells, curves):
     drawn = figures.draw({"value": "verdict", "rows": ["activation"], "columns": ["loss"]}, cells, curves)
-    assert drawn.alt == "Of 4 places: agrees in 3, wrong rule in 1."
+    assert drawn.alt == "Of 4 places: agrees in 3, incorrect gradient in 1."
     drawn = figures.draw(
         {"value": "gradient_error", "rows": ["activation"], "columns": ["loss"]}, cells, curves
     )
-    assert "to 0.6 (tanh, logistic)" in drawn.alt
+    assert "to 0.6 (tanh, binary_cross_entropy)" in drawn.alt
 
 
 def test_curves_are_drawn_and_what_cannot_be_is_told(cells, curves):
@@ -170,7 +170,7 @@ def test_small_multiples_share_rows_columns_and_scale(cells, curves):
     assert [a.get_title() for a in panels] == ["activation=relu", "activation=tanh"]
     assert len({(a.collections[0].norm.vmin, a.collections[0].norm.vmax) for a in panels}) == 1
     assert list(drawn.data["activation"].unique()) == ["relu", "tanh"]
-    assert [t.get_text() for t in panels[0].get_yticklabels()] == ["squared_error", "logistic"]
+    assert [t.get_text() for t in panels[0].get_yticklabels()] == ["squared_error", "binary_cross_entropy"]
     assert not panels[1].get_yticklabels()
 
 

@@ -88,7 +88,7 @@ def test_figures_are_files_too_and_have_words_for_those_who_cannot_see(report, t
     ]
     ElementTree.parse(tmp_path / "figures" / "01-verdicts.svg")
     pictures = [a for t, a in Parts(text).elements if t == "img"]
-    assert [p["alt"] for p in pictures] == ["Verdicts. Of 4 places: agrees in 3, wrong rule in 1."]
+    assert [p["alt"] for p in pictures] == ["Verdicts. Of 4 places: agrees in 3, incorrect gradient in 1."]
 
 
 def test_the_same_cells_give_the_same_bytes(report, tmp_path):
@@ -175,7 +175,7 @@ def test_numbers_that_json_lacks_are_text():
 
 def test_the_noise_of_a_precision_is_told_from_its_wrong_rules(cells, report):
     text = report(cells.assign(precision="float32", noise=2e-7))
-    wrong, count = int((cells["verdict"] == "wrong rule").sum()), len(cells)
+    wrong, count = int((cells["verdict"] == "incorrect gradient").sum()), len(cells)
     assert "In float32 rounding alone makes a median error of 2.0e-07" in text
     assert f"judged without it, {wrong} of {count} gradients are not right" in text
 

@@ -34,9 +34,13 @@ def of(table, measure, **settings):
 
 @pytest.mark.parametrize("measure", ["gradient_error", "final_loss", "accuracy", "steps_to_threshold"])
 def test_a_combination_has_the_interval_of_a_paired_t_test(cells, changed, measure):
-    place = {"activation": "tanh", "loss": "logistic", "clip_eps": 1e-3}
+    place = {"activation": "tanh", "loss": "binary_cross_entropy", "clip_eps": 1e-3}
     row = of(paired(cells, changed, AXES)[1], measure, **place)
-    here = (cells["activation"] == "tanh") & (cells["loss"] == "logistic") & (cells["clip.eps"] == 1e-3)
+    here = (
+        (cells["activation"] == "tanh")
+        & (cells["loss"] == "binary_cross_entropy")
+        & (cells["clip.eps"] == 1e-3)
+    )
     a, b = (t.loc[here, measure].to_numpy(float) for t in (cells, changed))
     level = (np.median(a), np.median(b))
     if MEASURE[measure].ratio:
@@ -116,7 +120,9 @@ def test_of_cells_that_did_not_finish_there_is_no_difference():
 def test_steps_that_are_never_reached_are_left_out_and_counted(cells):
     never = cells.assign(steps_to_threshold=cells["steps_to_threshold"].where(cells["seed"] != 1))
     overall, combinations = paired(cells, never, AXES)
-    row = of(combinations, "steps_to_threshold", activation="relu", loss="logistic", clip_eps=1e-3)
+    row = of(
+        combinations, "steps_to_threshold", activation="relu", loss="binary_cross_entropy", clip_eps=1e-3
+    )
     assert (row["n"], row["left_out"]) == (2, 1)
     assert of(overall, "steps_to_threshold")["left_out"] == 6
     assert not stands_still(combinations[combinations["measure"] == "steps_to_threshold"]).any()
@@ -140,7 +146,7 @@ def test_divergence_is_counted_among_those_that_trained(cells):
 def test_intervals_without_zero_come_first_and_the_larger_before_the_smaller(cells):
     """relu moves by 1 for certain, tanh by up to 4 on the mean and uncertainly."""
     noise = np.where(cells["seed"] == 0, -6, 5 + 4 * (cells["clip.eps"] == 1e-3))
-    log = np.where(cells["activation"] == "relu", 1.0 + (cells["loss"] == "logistic"), noise)
+    log = np.where(cells["activation"] == "relu", 1.0 + (cells["loss"] == "binary_cross_entropy"), noise)
     other = cells.assign(gradient_error=cells["gradient_error"] * 10**log)
     table = paired(cells, other, AXES)[1]
     table = table[table["measure"] == "gradient_error"]

@@ -16,7 +16,7 @@ def at(pivot, row, column):
 
 def test_replicates_are_put_together_by_the_median(cells):
     p = tables.pivot(cells, "gradient_error", ["activation"], ["loss"])
-    place = at(p, ("tanh",), ("logistic",))
+    place = at(p, ("tanh",), ("binary_cross_entropy",))
     assert p.middle[place] == pytest.approx(0.6)
     assert (p.low[place], p.high[place]) == (0.5, 0.7)
     assert p.n[place] == 6  # two eps, three seeds
@@ -31,11 +31,11 @@ def test_a_null_setting_is_shown_at_every_value_of_its_axis(cells):
 
 def test_a_null_setting_has_one_line_beside_the_axis_that_makes_it_null(cells):
     p = tables.pivot(cells, "accuracy", ["loss", "clip.eps"], ["activation"])
-    assert p.rows == [("squared_error", None), ("logistic", 1e-7), ("logistic", 1e-3)]
+    assert p.rows == [("squared_error", None), ("binary_cross_entropy", 1e-7), ("binary_cross_entropy", 1e-3)]
 
 
 def test_the_most_frequent_verdict_is_shown_and_how_many_have_it(cells):
-    cells.loc[cells.index[cells["loss"] == "squared_error"][0], "verdict"] = "wrong rule"
+    cells.loc[cells.index[cells["loss"] == "squared_error"][0], "verdict"] = "incorrect gradient"
     p = tables.pivot(cells, "verdict", ["activation"], ["loss"], WORDS)
     place = at(p, ("relu",), ("squared_error",))
     assert WORDS[int(p.middle[place])] == "agrees"
@@ -44,9 +44,9 @@ def test_the_most_frequent_verdict_is_shown_and_how_many_have_it(cells):
 
 def test_of_equally_frequent_verdicts_the_worse_is_shown(cells):
     two = cells[(cells["loss"] == "squared_error") & (cells["activation"] == "relu")].head(2).copy()
-    two["verdict"] = ["wrong rule", "agrees"]
+    two["verdict"] = ["incorrect gradient", "agrees"]
     p = tables.pivot(two, "verdict", ["activation"], [], WORDS)
-    assert WORDS[int(p.middle[0, 0])] == "wrong rule"
+    assert WORDS[int(p.middle[0, 0])] == "incorrect gradient"
 
 
 def test_never_reached_counts_as_infinite_and_takes_its_place_in_the_median(cells):
@@ -87,8 +87,8 @@ def test_the_axes_that_explain_the_verdict_come_first(cells):
 
 def test_axes_that_matter_only_together_are_found(cells):
     """Neither activation nor loss alone says anything, both together everything."""
-    same = (cells["activation"] == "relu") == (cells["loss"] == "logistic")
-    cells["verdict"] = np.where(same, "agrees", "wrong rule")
+    same = (cells["activation"] == "relu") == (cells["loss"] == "binary_cross_entropy")
+    cells["verdict"] = np.where(same, "agrees", "incorrect gradient")
     axes, _ = tables.telling_axes(cells[cells["clip.eps"] != 1e-3].reset_index())
     assert set(axes) == {"activation", "loss"}
     assert list(axes.values()) == [0, 1]
@@ -101,7 +101,7 @@ def test_an_axis_that_only_repeats_another_is_left_out(cells):
 
 def test_one_verdict_only_leaves_the_gradient_error_to_choose(cells):
     cells["verdict"] = "agrees"
-    cells["gradient_error"] = cells["loss"].map({"squared_error": 1e-12, "logistic": 1e-6})
+    cells["gradient_error"] = cells["loss"].map({"squared_error": 1e-12, "binary_cross_entropy": 1e-6})
     axes, explained = tables.telling_axes(cells)
     assert next(iter(axes)) == "loss"
     assert explained == "gradient error"
@@ -128,15 +128,15 @@ def test_how_cells_train(cells):
 )
 def test_a_place_is_put_together_as_asked(cells, aggregate, value):
     p = tables.pivot(cells, "gradient_error", ["activation"], ["loss"], aggregate=aggregate)
-    assert p.middle[at(p, ("tanh",), ("logistic",))] == pytest.approx(value)
+    assert p.middle[at(p, ("tanh",), ("binary_cross_entropy",))] == pytest.approx(value)
     assert aggregate in p.table()
 
 
 def test_the_worst_word_is_the_last_that_is_there(cells):
-    cells.loc[0, "verdict"] = "wrong rule"
+    cells.loc[0, "verdict"] = "incorrect gradient"
     p = tables.pivot(cells, "verdict", ["activation"], ["loss"], WORDS, tables.WORST)
     place = at(p, ("relu",), ("squared_error",))
-    assert WORDS[int(p.middle[place])] == "wrong rule"
+    assert WORDS[int(p.middle[place])] == "incorrect gradient"
     assert (p.agreeing[place], p.n[place]) == (1, 3)
 
 

@@ -13,7 +13,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from backproof.cli import main
+from backproof.interfaces.cli import main
 
 WORK = "data=xor network.hidden=[2] training.steps=1"
 
@@ -21,10 +21,10 @@ CORPUS = (
     f"sweep {WORK} name=a",
     f"sweep -m {WORK} activation=relu,tanh seed=0,1 name=b",
     f"sweep -m {WORK} clip.eps=1e-7,1e-3 clip.backward=ignored name=c --fail-fast",
-    "plan -m data=xor network.hidden=[2],[3,2] training=none output=softmax loss=categorical",
+    "plan -m data=xor network.hidden=[2],[3,2] training=none output=softmax loss=categorical_cross_entropy",
     "plan experiment=relu_at_zero seed=0",
     "plan data=gaussian network.init_scale=0.1 network.bias=zero activation=elu activation.alpha=2",
-    f"check {WORK} delta=canonical output=relu relu_at_zero=0.5 kink=assign",
+    f"check {WORK} delta=y_minus_t output=relu relu_at_zero=0.5 kink=assign",
     f"check {WORK} fault=sign check.scheme=central check.step=1e-5 --json",
     "report results/a",
     "compare results/a results/b",

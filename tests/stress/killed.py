@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from backproof.sweeps.settings import ConfigurationError
+from backproof.errors import ConfigurationError
 from backproof.sweeps.store import Store, read_only
 
 MINE = """
@@ -28,7 +28,7 @@ def f(w, power=2, seed=0):
 """
 
 NETWORKS = (
-    "data=xor", "network.hidden=[6]", "training=momentum", "training.steps=40", "delta=exact,canonical",
+    "data=xor", "network.hidden=[6]", "training=momentum", "training.steps=40", "delta=exact,y_minus_t",
     "output=sigmoid,relu", "fault=none,sign", "precision=float32,float64", "seed=range(0,{seeds})",
     "name=kills",
 )  # fmt: skip

@@ -28,7 +28,7 @@ def test_a_full_disk_ends_in_one_line_and_the_sweep_goes_on_with_more(tmp_path):
 
 
 def test_a_command_line_runs_or_is_refused_in_one_line(tmp_path, monkeypatch):
-    from backproof import launch
+    from backproof.interfaces import launch
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))

@@ -5,24 +5,24 @@ import pickle
 import numpy as np
 import pytest
 
+from backproof.errors import ConfigurationError
 from backproof.sweeps import case as case_module
 from backproof.sweeps.case import fingerprint
-from backproof.sweeps.settings import ConfigurationError
 
 IRRELEVANT = [
     (("activation=tanh", "output=sigmoid"), "relu_at_zero", ("0", "0.5", "1")),
     (("activation=tanh", "output=sigmoid"), "kink", ("multiply", "assign")),
-    (("activation=tanh", "output=relu", "delta=canonical"), "relu_at_zero", ("0", "1")),
+    (("activation=tanh", "output=relu", "delta=y_minus_t"), "relu_at_zero", ("0", "1")),
     (("activation=relu", "output=sigmoid", "network.hidden=[]"), "relu_at_zero", ("0", "1")),
     (("output=sigmoid", "network.hidden=[]"), "activation", ("relu", "tanh", "elu")),
     (("loss=squared_error",), "clip", ("none", "floor", "clamp", "shift", "log_floor")),
     (("loss=squared_error",), "clip.eps", ("1e-3", "1e-5")),
     (("loss=squared_error",), "clip.backward", ("consistent", "ignored")),
-    (("loss=logistic_from_logits", "output=identity"), "clip", ("none", "floor")),
+    (("loss=binary_cross_entropy_from_logits", "output=identity"), "clip", ("none", "floor")),
     (("clip=none",), "clip.eps", ("1e-3", "1e-5")),
     (("clip=none",), "clip.backward", ("consistent", "ignored")),
     (("clip=log_floor",), "clip.eps", ("1e-3", "1e-5")),
-    (("delta=canonical",), "clip.backward", ("consistent", "ignored")),
+    (("delta=y_minus_t",), "clip.backward", ("consistent", "ignored")),
     (("training=none",), "training.steps", ("3", "4")),
     (("training=none",), "training.learning_rate", ("3", "4")),
     (("check=none",), "check.samples", ("3", "4")),
@@ -46,7 +46,7 @@ RELEVANT = [
     ((), "activation", ("relu", "leaky_relu", "tanh")),
     (("activation=leaky_relu",), "activation.slope", ("0.1", "0.2")),
     ((), "output", ("relu", "sigmoid", "softmax")),
-    ((), "loss", ("squared_error", "logistic", "categorical")),
+    ((), "loss", ("squared_error", "binary_cross_entropy", "categorical_cross_entropy")),
     ((), "loss.reduction", ("sum", "mean", "sample_mean")),
     ((), "loss.l2", ("0", "0.1")),
     ((), "check.scheme", ("five_point", "central", "forward", "backward", "richardson", "complex")),
@@ -55,7 +55,7 @@ RELEVANT = [
     ((), "clip", ("none", "floor", "clamp", "shift", "log_floor")),
     ((), "clip.eps", ("1e-3", "1e-5")),
     ((), "clip.backward", ("consistent", "ignored")),
-    ((), "delta", ("exact", "canonical")),
+    ((), "delta", ("exact", "y_minus_t")),
     ((), "relu_at_zero", ("0", "0.5", "1")),
     ((), "kink", ("multiply", "assign")),
     (("activation=tanh", "output=relu"), "relu_at_zero", ("0", "1")),
@@ -84,7 +84,7 @@ def test_an_axis_that_can_matter_makes_other_cells(grid, base, key, values):
         (("activation=leaky_relu", "output=same"), ("activation=leaky_relu", "output=leaky_relu")),
         (("network.init_scale=2",), ("network.init_scale=2.0",)),
         (("clip.eps=0.001",), ("clip.eps=1e-3",)),
-        (("seed=0", "loss=logistic"), ()),
+        (("seed=0", "loss=binary_cross_entropy"), ()),
         (("name=a", "engine=serial"), ("name=b", "engine.jobs=3")),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_case_is_hashable_and_survives_pickling(one):
 
 
 def test_keys_of_shared_work(one):
-    exact, canonical = one("delta=exact").case, one("delta=canonical").case
+    exact, canonical = one("delta=exact").case, one("delta=y_minus_t").case
     assert exact.numeric_key == canonical.numeric_key
     assert exact.numeric_key != one("seed=1").case.numeric_key
     assert exact.training_key == one("seed=1").case.training_key
@@ -153,17 +153,22 @@ def test_keys_of_shared_work(one):
         (
             [0.5, 2, 0, 1],
             "values",
-            ("loss=logistic", "output=sigmoid"),
-            r"loss=logistic: .* in \[0, 1\]; data=",
+            ("loss=binary_cross_entropy", "output=sigmoid"),
+            r"loss=binary_cross_entropy: .* in \[0, 1\]; data=",
         ),
         (
             [0.5, -1, 0, 1],
             "values",
-            ("loss=logistic_from_logits", "output=identity"),
-            "loss=logistic_from_logits",
+            ("loss=binary_cross_entropy_from_logits", "output=identity"),
+            "loss=binary_cross_entropy_from_logits",
         ),
-        ([1, 0.5, 0, 1], "values", ("loss=categorical", "output=softmax"), "add up to 1 in every row"),
-        ([7, 8, 9, 7], "labels", ("loss=logistic",), "3 different labels in 4 rows"),
+        (
+            [1, 0.5, 0, 1],
+            "values",
+            ("loss=categorical_cross_entropy", "output=softmax"),
+            "add up to 1 in every row",
+        ),
+        ([7, 8, 9, 7], "labels", ("loss=binary_cross_entropy",), "3 different labels in 4 rows"),
     ],
 )
 def test_targets_that_do_not_fit_the_loss(one, tmp_path, y, kind, overrides, says):
@@ -188,7 +193,7 @@ def test_targets_that_fit(one, tmp_path):
         ("fault=in_float32", "precision=float32"),
         ("fault=clip_ignored", "loss=squared_error"),
         ("fault=missing_slope", "network.hidden=[]"),
-        ("fault=clip_ignored", "delta=canonical"),
+        ("fault=clip_ignored", "delta=y_minus_t"),
     ],
 )
 def test_a_fault_that_changes_nothing_is_no_fault(one, idle):

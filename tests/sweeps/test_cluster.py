@@ -8,9 +8,10 @@ import pytest
 from dask_processes import dask_cluster, free_port
 from misbehaving import BAD
 
-from backproof.sweeps import cluster, components
-from backproof.sweeps.engine import Engine, run
-from backproof.sweeps.settings import ConfigurationError, ResultsError
+from backproof.errors import ConfigurationError, ResultsError
+from backproof.sweeps import components
+from backproof.sweeps.engines import dask as cluster
+from backproof.sweeps.engines.pool import Engine, run
 from backproof.sweeps.store import Store
 
 pytestmark = pytest.mark.filterwarnings("default")  # of libraries beneath Dask
@@ -105,11 +106,11 @@ def test_a_cell_that_kills_its_workers_is_a_row(own, address):
 
 def test_workers_have_modules_as_they_are_now(own, address):
     assert outcomes(own("2", "fine"), address)["fine", 0].values["verdict"] == "agrees"
-    assert outcomes(own("2.5", "fine"), address)["fine", 0].values["verdict"] == "wrong rule"
+    assert outcomes(own("2.5", "fine"), address)["fine", 0].values["verdict"] == "incorrect gradient"
 
 
 def test_other_code_on_a_worker_ends_the_sweep(cells, address, monkeypatch):
-    monkeypatch.setattr("backproof.sweeps.worker.fingerprint", lambda: "another")
+    monkeypatch.setattr("backproof.sweeps.workers.fingerprint", lambda: "another")
     with pytest.raises(ResultsError, match="has another version of backproof"):
         list(run([c.case for c in cells], Engine("dask", address=address), lambda _: None))
 

@@ -8,14 +8,26 @@ import pytest
 from backproof.sweeps import cures, work
 from backproof.sweeps.cures import changes, cures_of, neighbours
 
-PUZZLE = ("output=relu", "loss=logistic", "delta=canonical", "network.hidden=[8]", "training=none")
+PUZZLE = (
+    "output=relu",
+    "loss=binary_cross_entropy",
+    "delta=y_minus_t",
+    "network.hidden=[8]",
+    "training=none",
+)
 CASES = [
     PUZZLE,
     ("fault=sign", "kink=assign", "relu_at_zero=0.25", "training=none"),
     ("loss=squared_error", "output=softmax", "precision=float32", "check.step=0.01", "training=none"),
-    ("loss=categorical", "output=sigmoid", "clip=shift", "clip.backward=ignored", "training=none"),
     (
-        "loss=logistic_from_logits",
+        "loss=categorical_cross_entropy",
+        "output=sigmoid",
+        "clip=shift",
+        "clip.backward=ignored",
+        "training=none",
+    ),
+    (
+        "loss=binary_cross_entropy_from_logits",
         "output=sigmoid",
         "network.init_scale=8",
         "check.scheme=forward",
@@ -58,7 +70,13 @@ def test_a_fault_is_cured_by_leaving_it_out(one, name):
 
 
 def test_two_changes_are_tried_where_no_single_one_is_enough(one):
-    overrides = ("output=relu", "loss=logistic", "delta=canonical", "fault=no_bias", "network.hidden=[4]")
+    overrides = (
+        "output=relu",
+        "loss=binary_cross_entropy",
+        "delta=y_minus_t",
+        "fault=no_bias",
+        "network.hidden=[4]",
+    )
     case = one(*overrides, "training=none", "check.cures=60").case
     found = cures_of(case, work.Neighbourhood().agrees, numbers=False)
     assert "delta=exact" in found.failed
@@ -75,7 +93,7 @@ def test_no_more_neighbours_are_tried_than_asked(one, limit):
 
 
 def test_single_changes_come_first_and_axes_that_cannot_matter_are_left_out(one):
-    case = one("loss=squared_error", "activation=tanh", "output=sigmoid", "delta=canonical").case
+    case = one("loss=squared_error", "activation=tanh", "output=sigmoid", "delta=y_minus_t").case
     keys = [c.key for c in changes(case, numbers=True)]
     assert not {"clip", "clip.eps", "clip.backward", "relu_at_zero", "kink", "fault"} & set(keys)
     tried = [o for o, _ in neighbours(case, numbers=True, idle={"output"})]
@@ -93,7 +111,13 @@ def test_what_was_tried_before_does_not_matter(one):
 
 
 def test_parameters_of_a_choice_that_goes_go_with_it(one):
-    overrides = ("output=leaky_relu", "output.slope=0.3", "loss=logistic", "delta=canonical", "training=none")
+    overrides = (
+        "output=leaky_relu",
+        "output.slope=0.3",
+        "loss=binary_cross_entropy",
+        "delta=y_minus_t",
+        "training=none",
+    )
     case = one(*overrides, "network.hidden=[4]").case
     assert case["output.slope"] == 0.3
     changed = dict(neighbours(case, numbers=False))["output=sigmoid"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backproof.sweeps import work
-from backproof.sweeps.engine import MOST_PER_TASK, TASK_SECONDS, Engine, run, tasks_of
+from backproof.sweeps.engines.pool import MOST_PER_TASK, TASK_SECONDS, Engine, run, tasks_of
 from backproof.sweeps.store import Store
 from backproof.sweeps.work import compute
 from backproof.verdicts import view
@@ -54,7 +54,7 @@ def test_the_table_is_worth_comparing(cells, serial):
     assert len(cells) == 128
     table, curves = serial
     assert set(table["status"]) == {"ok"}
-    assert {"agrees", "wrong rule"} <= set(table["verdict"])
+    assert {"agrees", "incorrect gradient"} <= set(table["verdict"])
     assert table["diverged_at"].notna().any()
     assert table["final_loss"].nunique() > 40
     assert len(curves) > 128 * 12
@@ -77,7 +77,7 @@ def test_the_order_of_the_cells_does_not_matter(cells, serial, tmp_path):
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 60.0])
 def test_the_company_of_a_cell_does_not_matter(cells, serial, monkeypatch, seconds):
-    monkeypatch.setattr("backproof.sweeps.engine.TASK_SECONDS", seconds)
+    monkeypatch.setattr("backproof.sweeps.engines.pool.TASK_SECONDS", seconds)
     chosen = cells if seconds else cells[::8]
     by_id = {o.id: o for outcomes in run([c.case for c in chosen], SERIAL, lambda _: None) for o in outcomes}
     table = serial[0].set_index("cell")
@@ -152,7 +152,7 @@ def test_one_numeric_gradient_for_all_rules(grid, monkeypatch):
     found = grid(
         "data=xor",
         "training=none",
-        "delta=exact,canonical",
+        "delta=exact,y_minus_t",
         "relu_at_zero=0,0.5,1",
         "fault=none,sign",
         "check.cures=0",

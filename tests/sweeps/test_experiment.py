@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from backproof import paths
+from backproof.errors import ConfigurationError
 from backproof.sweeps.experiment import Exclusion, find, load
-from backproof.sweeps.settings import ConfigurationError
 
 VALID = """\
 question: Does it agree?

@@ -9,9 +9,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from backproof import paths
+from backproof.errors import ConfigurationError
 from backproof.sweeps.experiment import Exclusion, Experiment
 from backproof.sweeps.grid import Composer, cell_of, expand
-from backproof.sweeps.settings import ConfigurationError
 
 CHOICES = [(path.parent.name, path.stem) for path in sorted(paths.conf().glob("*/*.yaml"))]
 
@@ -64,10 +64,10 @@ OVERRIDES = [
     ("activation=leaky_relu", "activation.slope=0.2"),
     ("output=leaky_relu", "activation=leaky_relu", "output.slope=0.5"),
     ("training=adam", "training.beta1=0.5", "training.steps=3", "training.batch=full"),
-    ("data=gaussian", "data.classes=5", "loss=categorical", "output=softmax"),
+    ("data=gaussian", "data.classes=5", "loss=categorical_cross_entropy", "output=softmax"),
     ("check=sampled", "check.parameters=17", "check.step=1e-5"),
     ("relu_at_zero=0.5", "kink=assign", "seed=11"),
-    ("loss.reduction=mean", "precision=float32", "fault=sign", "delta=canonical"),
+    ("loss.reduction=mean", "precision=float32", "fault=sign", "delta=y_minus_t"),
 ]
 
 
@@ -113,9 +113,11 @@ def test_an_added_key_goes_through_hydra(own_conf, loader_of):
 
 
 def test_all_axes_multiply_in_order(grid):
-    found = grid(*QUICK, "activation=relu,tanh", "loss=squared_error,logistic", "seed=range(0,3)")
+    found = grid(*QUICK, "activation=relu,tanh", "loss=squared_error,binary_cross_entropy", "seed=range(0,3)")
     points = [(c.case["activation"], c.case["loss"], c.case["seed"]) for c in found.cells]
-    assert points == list(itertools.product(["relu", "tanh"], ["squared_error", "logistic"], range(3)))
+    assert points == list(
+        itertools.product(["relu", "tanh"], ["squared_error", "binary_cross_entropy"], range(3))
+    )
     assert found.requested == 12
     assert found.duplicates == 0
 
@@ -162,7 +164,9 @@ def test_a_union_of_grids_holds_each_cell_once(grid):
 
 
 def test_the_command_line_takes_precedence_over_the_experiment(grid):
-    found = grid(*QUICK, "seed=7", experiment=Experiment("e", grids=({"seed": "0,1", "loss": "logistic"},)))
+    found = grid(
+        *QUICK, "seed=7", experiment=Experiment("e", grids=({"seed": "0,1", "loss": "binary_cross_entropy"},))
+    )
     assert [c.case["seed"] for c in found.cells] == [7]
 
 
@@ -216,8 +220,8 @@ def test_a_command_makes_its_cell_again(loader, one, overrides):
 
 def test_commands_of_a_wide_grid_make_their_cells_again(loader, grid):
     found = grid(
-        "activation=relu,leaky_relu,tanh", "output=same,elu,sigmoid", "loss=squared_error,logistic",
-        "clip=none,floor", "clip.eps=1e-3", "clip.backward=consistent,ignored", "delta=exact,canonical",
+        "activation=relu,leaky_relu,tanh", "output=same,elu,sigmoid", "loss=squared_error,binary_cross_entropy",
+        "clip=none,floor", "clip.eps=1e-3", "clip.backward=consistent,ignored", "delta=exact,y_minus_t",
         "network.hidden=[],[3]", "training=none,adam", "data=xor", "activation.slope=0.2",
     )  # fmt: skip
     assert len(found.cells) > 100

@@ -5,11 +5,11 @@ import shutil
 import pytest
 from misbehaving import BAD
 
+from backproof.errors import ResultsError
 from backproof.sweeps import components
-from backproof.sweeps.engine import Engine, Pool, run
+from backproof.sweeps.engines.pool import Engine, Pool, run
 from backproof.sweeps.limits import STARTED
-from backproof.sweeps.settings import ResultsError
-from backproof.sweeps.worker import Death
+from backproof.sweeps.workers import Death
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_a_module_that_changed_is_imported_again(own, tmp_path):
     after = own("fine", seeds=1)
     assert before[0].id != after[0].id
     found = outcomes(after, Engine("loky", 2))
-    assert found["fine", 0].values["verdict"] == "wrong rule"
+    assert found["fine", 0].values["verdict"] == "incorrect gradient"
 
 
 def test_what_a_module_imports_from_beside_it_counts_as_its_code(own, tmp_path):
@@ -155,7 +155,7 @@ def test_what_a_module_imports_from_beside_it_counts_as_its_code(own, tmp_path):
     (tmp_path / "part.py").write_text("FACTOR = 3\n")
     after = own("fine", seeds=1)
     assert before[0].id != after[0].id
-    assert outcomes(after, Engine("loky", 2))["fine", 0].values["verdict"] == "wrong rule"
+    assert outcomes(after, Engine("loky", 2))["fine", 0].values["verdict"] == "incorrect gradient"
 
 
 def test_a_module_that_changes_after_the_sweep_began_ends_it(own, tmp_path):

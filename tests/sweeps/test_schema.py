@@ -2,7 +2,8 @@
 
 import pytest
 
-from backproof.sweeps.settings import ConfigurationError, flatten, nearest, ordered, shown
+from backproof.errors import ConfigurationError, nearest
+from backproof.sweeps.settings import flatten, ordered, shown
 
 BIG = "a whole number ≥ 1"
 
@@ -146,7 +147,10 @@ def test_ordered():
         ({"colour": 3}, "colour: unknown"),
         ({"trainig": {"steps": 3}}, "trainig: is no part of a case; did you mean 'training'?"),
         ({"loss": {"a": {"b": 1}}}, "loss.a: must be a single value"),
-        ({"loss": "logistic"}, "loss: must be one of the files in conf/loss; not 'logistic'"),
+        (
+            {"loss": "binary_cross_entropy"},
+            "loss: must be one of the files in conf/loss; not 'binary_cross_entropy'",
+        ),
     ],
 )
 def test_a_configuration_that_is_no_case(config, says):

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backproof.errors import ConfigurationError, ResultsError
 from backproof.sweeps.columns import EXTRA, RESULTS
 from backproof.sweeps.database import FILE
-from backproof.sweeps.settings import ConfigurationError, ResultsError
 from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.work import Outcome
 

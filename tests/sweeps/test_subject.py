@@ -104,7 +104,7 @@ def test_every_keyword_is_an_axis(folder):
     cells = swept(folder, "--config-dir", "my_conf", "subject=puzzle", *axes)
     assert len(cells) == 8
     verdicts = cells.groupby("subject.out")["verdict"].unique()
-    assert list(verdicts["relu"]) == ["wrong rule"]
+    assert list(verdicts["relu"]) == ["incorrect gradient"]
     assert list(verdicts["sigmoid"]) == ["agrees"]
     assert (folder / "results" / "mine" / "report.html").is_file()
 
@@ -114,7 +114,7 @@ def test_without_a_file_of_ones_own(folder):
     cells = swept(folder, *given, "subject.out=relu,sigmoid", "subject.hidden=3,5")
     assert len(cells) == 4
     assert dict(zip(cells["subject.out"], cells["verdict"], strict=True)) == {
-        "relu": "wrong rule", "sigmoid": "agrees",
+        "relu": "incorrect gradient", "sigmoid": "agrees",
     }  # fmt: skip
     assert set(cells["parameters"]) == {4 * 3 + 3 * 3, 4 * 5 + 5 * 3}
     again = backproof(folder, *shlex.split(cells["command"].iloc[-1])[1:])
@@ -129,7 +129,7 @@ def test_f_and_df_apart(folder):
         "subject.start=mine.start",
     )
     cells = swept(folder, *given, "subject.start=mine.start", "subject.factor=1,2.0")
-    assert list(cells["verdict"]) == ["agrees", "wrong rule"]
+    assert list(cells["verdict"]) == ["agrees", "incorrect gradient"]
     assert "scale: the gradient is 2 times the right one, everywhere" in cells["causes"][1]
 
 
@@ -216,7 +216,7 @@ def test_jax(folder):
     )
     given = ("subject=jax", "subject._target_=traced.loss", "data=xor", "network.hidden=[]")
     cells = swept(folder, *given, "subject.own=true,false")
-    assert list(cells["verdict"]) == ["wrong rule", "agrees"]
+    assert list(cells["verdict"]) == ["incorrect gradient", "agrees"]
     assert "0.666667 times the right one" in cells["causes"][0]
 
 
@@ -225,7 +225,7 @@ def test_check_of_one_function(folder):
     done = backproof(folder, *given, "--json")
     told = json.loads(done.stdout)
     assert done.returncode == 1
-    assert told["verdict"] == "wrong rule"
+    assert told["verdict"] == "incorrect gradient"
     assert [t["name"] for t in told["tensors"]] == ["W[0]", "W[1]"]
     done = backproof(folder, *given, "subject.out=sigmoid", "--plot", "name=one")
     assert done.returncode == 0

@@ -11,9 +11,9 @@ from backproof.network.activations import IDENTITY, RELU, SIGMOID, TANH
 from backproof.network.clipping import FLOOR, NONE
 from backproof.network.faults import DOUBLED, SIGN
 from backproof.network.initial import initial_weights
-from backproof.network.losses import LOGISTIC, SQUARED_ERROR
+from backproof.network.losses import BINARY_CROSS_ENTROPY, SQUARED_ERROR
 from backproof.network.problem import Problem
-from backproof.network.rules import CANONICAL, BackwardRule
+from backproof.network.rules import Y_MINUS_T, BackwardRule
 from backproof.training import Plan, Samples, train
 from backproof.training.optimisers import adam, momentum, sgd
 
@@ -162,7 +162,7 @@ def test_batched_is_alone_to_the_last_bit(batch, dtype, optimiser):
     rates = [0.01 * 10 ** (i / 2) for i in range(count)]
     eps = np.array([10.0**-i for i in range(2, 2 + count)], dtype).reshape(-1, 1, 1)
     at_zero = np.linspace(0, 1, count).astype(dtype).reshape(-1, 1, 1)
-    template = problem_of(samples[0], RELU, SIGMOID, LOGISTIC, FLOOR)
+    template = problem_of(samples[0], RELU, SIGMOID, BINARY_CROSS_ENTROPY, FLOOR)
     plan = plan_of(rates, optimiser, batch=batch, steps=8, every=3)
 
     def run(cells):
@@ -220,7 +220,9 @@ def test_divergence_is_a_result_not_an_error():
 
 def test_a_run_that_starts_at_a_loss_that_is_not_finite_has_diverged_at_once():
     samples, weights = samples_of(0), weights_of(0, scale=1e4)
-    run = run_one(samples, weights, plan_of(), problem=problem_of(samples, output=SIGMOID, loss=LOGISTIC))
+    run = run_one(
+        samples, weights, plan_of(), problem=problem_of(samples, output=SIGMOID, loss=BINARY_CROSS_ENTROPY)
+    )
     assert run.diverged_at == 0
 
 
@@ -285,7 +287,7 @@ def test_the_wrong_sign_has_cosine_minus_one():
 
 def test_a_wrong_delta_has_a_cosine_below_one():
     samples, weights = samples_of(0), weights_of(0, scale=3.0)
-    run = run_one(samples, weights, plan_of(), replace(RULE, delta=CANONICAL))
+    run = run_one(samples, weights, plan_of(), replace(RULE, delta=Y_MINUS_T))
     assert 0 < run.cosine < 0.999
     assert run.cosine == run.curves["cosine"][1].min()
 

@@ -10,19 +10,19 @@ from oracles import random_problem
 from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS, TANH
 from backproof.network.faults import FAULTS
-from backproof.network.rules import CANONICAL, Backward
+from backproof.network.rules import Y_MINUS_T, Backward
 from backproof.verdicts import judge, view_of
-from backproof.verdicts.causes import localise, slopes_of
+from backproof.verdicts.operations import localise, slopes_of
 
 ACTIVATED = ("tanh", "sigmoid", "relu", "softplus", "leaky_relu", "elu")
 PAIRS = [
-    {"output": "sigmoid", "loss": "logistic", "reduction": "mean"},
-    {"output": "softmax", "loss": "categorical", "clip": "shift", "eps": 0.1},
+    {"output": "sigmoid", "loss": "binary_cross_entropy", "reduction": "mean"},
+    {"output": "softmax", "loss": "categorical_cross_entropy", "clip": "shift", "eps": 0.1},
     {"output": "identity", "loss": "squared_error", "reduction": "sample_mean"},
     {"output": "relu", "loss": "squared_error"},
     {"output": "softmax", "loss": "squared_error", "reduction": "mean"},
     {"output": "tanh", "loss": "squared_error"},
-    {"output": "sigmoid", "loss": "logistic", "clip": "floor", "eps": 0.3},
+    {"output": "sigmoid", "loss": "binary_cross_entropy", "clip": "floor", "eps": 0.3},
 ]
 
 
@@ -79,7 +79,7 @@ def test_every_planted_fault_is_named_first(activation, pair):
         changes = zip(found.gradients, right.gradients, strict=True)
         changed = max(np.abs(a - b).max() / np.abs(b).max() for a, b in changes) > 1e-9
         judged = judge(BackwardRule(relu_at_zero=0.5, fault=fault), view)
-        assert (judged.verdict.name in ("wrong rule", "clip active")) == changed, fault.name
+        assert (judged.verdict.name in ("incorrect gradient", "clip active")) == changed, fault.name
         if changed and fault.matters(setting_of(problem, weights)):
             assert judged.causes[0].name == fault.cause, fault.name
             named += 1
@@ -143,15 +143,15 @@ def test_another_activations_slope_is_named():
 
 
 MISMATCHED = [
-    ("relu", "logistic"), ("softplus", "logistic"), ("tanh", "squared_error"), ("sigmoid", "squared_error"),
-    ("sigmoid", "categorical"), ("softmax", "logistic"), ("softmax", "squared_error"),
+    ("relu", "binary_cross_entropy"), ("softplus", "binary_cross_entropy"), ("tanh", "squared_error"), ("sigmoid", "squared_error"),
+    ("sigmoid", "categorical_cross_entropy"), ("softmax", "binary_cross_entropy"), ("softmax", "squared_error"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("output", "loss"), MISMATCHED)
 def test_y_minus_t_for_another_pair(output, loss):
     problem, weights = square(output=output, loss=loss, clip="floor", eps=1e-3)
-    name = judge(BackwardRule(CANONICAL), view_of(problem, weights)).causes[0].name
+    name = judge(BackwardRule(Y_MINUS_T), view_of(problem, weights)).causes[0].name
     missing = loss == "squared_error"  # there y − t is ∂L/∂y itself
     assert name == "output delta: " + ("slope missing" if missing else "y - t for another pair")
 

@@ -58,6 +58,6 @@ def test_rivals_let_small_errors_pass_by_their_thresholds():
 
 
 def test_nothing_is_said_where_nothing_is_finite():
-    view = view_of(*random_problem(3, output="identity", loss="logistic"))
+    view = view_of(*random_problem(3, output="identity", loss="binary_cross_entropy"))
     assert set(rivals_of(EXACT, view).values()) == {None}
     assert evidence_of(EXACT, view) == {}

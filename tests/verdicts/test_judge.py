@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from oracles import random_problem
 
-from backproof.differences import numeric_gradient
-from backproof.differences.schemes import SCHEMES
+from backproof.estimates import numeric_gradient
+from backproof.estimates.stencils import SCHEMES
 from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import PRECISIONS
 from backproof.network.faults import FAULTS
 from backproof.network.rules import DELTAS, Backward
 from backproof.verdicts import VERDICTS, in_precision, judge, look_at_outputs, view_of
-from backproof.verdicts.judge import VISIBLE, gradient_error
+from backproof.verdicts.judgement import VISIBLE, gradient_error
 
-EXACT, CANONICAL = BackwardRule(DELTAS["exact"]), BackwardRule(DELTAS["canonical"])
+EXACT, Y_MINUS_T = BackwardRule(DELTAS["exact"]), BackwardRule(DELTAS["y_minus_t"])
 
 
 class Tampered:
@@ -98,16 +98,16 @@ def beside_the_kink(distance=1e-12):
 
 
 def outside():
-    return random_problem(3, output="identity", loss="logistic")
+    return random_problem(3, output="identity", loss="binary_cross_entropy")
 
 
 def saturated(clip, seed=4):
-    return random_problem(seed, loss="logistic", clip=clip, eps=1e-15, init_scale=64)
+    return random_problem(seed, loss="binary_cross_entropy", clip=clip, eps=1e-15, init_scale=64)
 
 
 def clipped():
     """Probabilities within 0.3 of 0 or 1 are flattened, and there are such."""
-    return random_problem(4, loss="logistic", clip="floor", eps=0.3)
+    return random_problem(4, loss="binary_cross_entropy", clip="floor", eps=0.3)
 
 
 def at_two_kinks():
@@ -135,8 +135,8 @@ CASES = {
     "valid subgradient": lambda: judged(*on_the_kink()),
     "round-off": lambda: judged_twice(*generic(), step=2.0**-50),
     "truncation": lambda: judged_twice(*generic(), step=1.0),
-    "wrong rule": lambda: judged(
-        *generic(activation="relu", output="relu", loss="logistic", clip="floor"), CANONICAL
+    "incorrect gradient": lambda: judged(
+        *generic(activation="relu", output="relu", loss="binary_cross_entropy", clip="floor"), Y_MINUS_T
     ),
     "clip active": lambda: judged(*clipped(), IGNORED),
     "kinks combined": lambda: judged(*at_two_kinks()),
@@ -171,8 +171,8 @@ def test_verdicts_can_be_told_apart_and_explain_themselves():
 
 MATCHED = [
     ("sigmoid", "squared_error"),
-    ("sigmoid", "logistic"),
-    ("softmax", "categorical"),
+    ("sigmoid", "binary_cross_entropy"),
+    ("softmax", "categorical_cross_entropy"),
     ("relu", "squared_error"),
 ]
 
@@ -185,7 +185,7 @@ def test_a_gradient_wrong_by_one_in_a_thousand_is_a_wrong_rule(activation, outpu
     assert right.verdict is VERDICTS["agrees"]
     assert right.excess <= 1
     assert right.gradient_error < 1e-8
-    assert wrong.verdict is VERDICTS["wrong rule"]
+    assert wrong.verdict is VERDICTS["incorrect gradient"]
     assert wrong.excess > 1
     np.testing.assert_allclose(wrong.gradient_error, 0.001 / 2.001, rtol=1e-4)
     assert names(wrong) == ("weight gradient: scale",)
@@ -197,10 +197,10 @@ def test_a_gradient_wrong_by_one_in_a_thousand_is_a_wrong_rule(activation, outpu
 def test_in_every_precision_a_right_gradient_agrees_and_a_doubled_one_does_not(precision, seed):
     network = generic(seed, precision=precision)
     assert judged(*network).verdict is VERDICTS["agrees"]
-    assert judged(*network, tamper=scaled(2)).verdict is VERDICTS["wrong rule"]
+    assert judged(*network, tamper=scaled(2)).verdict is VERDICTS["incorrect gradient"]
 
 
-SMALL = random_problem(0, loss="logistic")
+SMALL = random_problem(0, loss="binary_cross_entropy")
 ENTRIES = [(layer, *at) for layer, w in enumerate(SMALL[1]) for at in np.ndindex(w.shape)]
 
 
@@ -208,7 +208,7 @@ ENTRIES = [(layer, *at) for layer, w in enumerate(SMALL[1]) for at in np.ndindex
 def test_a_single_entry_wrong_by_one_in_a_thousand_is_a_wrong_rule_and_is_named(layer, unit, column):
     found = judged(*SMALL, tamper=scaled_at(layer, unit, column))
     depth, is_bias = layer + 1, column == SMALL[1][layer].shape[1] - 1
-    assert found.verdict is VERDICTS["wrong rule"]
+    assert found.verdict is VERDICTS["incorrect gradient"]
     assert found.worst_parameter == (f"b{depth}[{unit}]" if is_bias else f"W{depth}[{unit},{column}]")
     tensor = f"b{depth}" if is_bias else f"W{depth}"
     assert {t.name: t.disagreeing for t in found.tensors} == {
@@ -217,8 +217,8 @@ def test_a_single_entry_wrong_by_one_in_a_thousand_is_a_wrong_rule_and_is_named(
     assert names(found) == ("bias gradient: other" if is_bias else "weight gradient: other inputs",)
     assert found.causes[0].layers == (depth,)
     codes = [each.ravel() for each in found.verdicts]
-    assert sum(int((each == list(VERDICTS).index("wrong rule")).sum()) for each in codes) == 1
-    assert {t.name for t in found.tensors if t.verdict == "wrong rule"} == {tensor}
+    assert sum(int((each == list(VERDICTS).index("incorrect gradient")).sum()) for each in codes) == 1
+    assert {t.name for t in found.tensors if t.verdict == "incorrect gradient"} == {tensor}
 
 
 @pytest.mark.parametrize(("at", "name"), [((1, 1, 2), "W2[1,2]"), ((0, 0, -1), "b1[0]")])
@@ -234,7 +234,8 @@ def test_the_worst_parameter_is_the_planted_one(at, name):
 
 
 @pytest.mark.parametrize(
-    ("budgets", "name"), [(0.95, "agrees"), (-0.95, "agrees"), (1.05, "wrong rule"), (-1.05, "wrong rule")]
+    ("budgets", "name"),
+    [(0.95, "agrees"), (-0.95, "agrees"), (1.05, "incorrect gradient"), (-1.05, "incorrect gradient")],
 )
 def test_the_line_is_drawn_at_the_budget(budgets, name):
     problem, weights = SMALL
@@ -261,7 +262,7 @@ def test_the_tensors_that_disagree_and_the_operation_are_named(fault, wrong, cau
     found = judged(*generic(), BackwardRule(fault=FAULTS[fault]))
     assert {t.name for t in found.tensors if t.disagreeing} == wrong
     assert {t.name for t in found.tensors if t.excess > 1} == wrong
-    assert {t.name for t in found.tensors if t.verdict == "wrong rule"} == wrong
+    assert {t.name for t in found.tensors if t.verdict == "incorrect gradient"} == wrong
     assert names(found) == (cause,)
     assert [t.name for t in found.tensors] == ["W1", "b1", "W2", "b2", "W3", "b3"]
     assert [t.size for t in found.tensors] == [16, 4, 20, 5, 15, 3]
@@ -269,8 +270,8 @@ def test_the_tensors_that_disagree_and_the_operation_are_named(fault, wrong, cau
 
 
 def test_outputs_that_leave_the_domain_are_named_with_a_wrong_rule():
-    network = random_problem(3, output="identity", loss="logistic", clip="floor")
-    assert "outside domain" in names(judged(*network, CANONICAL))
+    network = random_problem(3, output="identity", loss="binary_cross_entropy", clip="floor")
+    assert "outside domain" in names(judged(*network, Y_MINUS_T))
 
 
 # In the case's own precision, and without its noise
@@ -286,7 +287,7 @@ def test_in_low_precision_a_wrong_rule_is_told_from_noise(precision, seed):
     assert right.noise > 1e-9
     for fault in ("slope_twice", "no_bias", "sign"):
         wrong = judged_twice(*network, BackwardRule(fault=FAULTS[fault]))
-        assert wrong.verdict is VERDICTS["wrong rule"]
+        assert wrong.verdict is VERDICTS["incorrect gradient"]
         assert names(wrong)[0] == FAULTS[fault].cause
 
 
@@ -297,14 +298,14 @@ def test_a_rule_wrong_by_one_in_ten_thousand_is_told_from_the_noise_of_float16()
         view_of(*network),
         view_of(*in_precision(*network, np.float64)),
     )
-    assert found.verdict is VERDICTS["wrong rule"]
+    assert found.verdict is VERDICTS["incorrect gradient"]
     assert found.rule_error == pytest.approx(0.00005, rel=1e-3)
 
 
 @pytest.mark.parametrize("step", [1.0, 2.0**-50])
 def test_a_poor_step_does_not_hide_a_wrong_rule(step):
     found = judged_twice(*generic(), BackwardRule(fault=FAULTS["slope_twice"]), step=step)
-    assert found.verdict is VERDICTS["wrong rule"]
+    assert found.verdict is VERDICTS["incorrect gradient"]
     assert names(found) == ("slope: squared",)
 
 
@@ -331,7 +332,7 @@ def test_a_rule_that_is_not_deterministic_is_no_wrong_rule():
 # What is counted
 
 
-@pytest.mark.parametrize("rule", [EXACT, CANONICAL], ids=["exact", "canonical"])
+@pytest.mark.parametrize("rule", [EXACT, Y_MINUS_T], ids=["exact", "y_minus_t"])
 def test_only_selected_parameters_are_judged(rule):
     problem, weights = generic()
     selected = [np.zeros(w.shape, bool) for w in weights]
@@ -339,7 +340,7 @@ def test_only_selected_parameters_are_judged(rule):
     found = judged(problem, weights, rule, tamper=scaled_at(1, 0, 0, np.nan), selected=selected)
     assert found.parameters == 2
     assert [(t.name, t.size, t.worst) for t in found.tensors] == [("W1", 1, "W1[1,2]"), ("b3", 1, "b3[0]")]
-    assert found.verdict is VERDICTS["agrees" if rule is EXACT else "wrong rule"]
+    assert found.verdict is VERDICTS["agrees" if rule is EXACT else "incorrect gradient"]
 
 
 def test_of_equal_gradients_a_selected_parameter_is_shown_and_none_is_the_worst():
@@ -354,7 +355,7 @@ def test_of_equal_gradients_a_selected_parameter_is_shown_and_none_is_the_worst(
 
 def test_nothing_selected_is_nothing_wrong():
     problem, weights = generic()
-    found = judged(problem, weights, CANONICAL, selected=[np.zeros(w.shape, bool) for w in weights])
+    found = judged(problem, weights, Y_MINUS_T, selected=[np.zeros(w.shape, bool) for w in weights])
     assert (found.verdict.name, found.gradient_error, found.excess) == ("agrees", 0.0, 0.0)
     assert (found.parameters, found.worst_parameter, found.tensors) == (0, None, ())
 
@@ -393,14 +394,14 @@ def test_at_a_kink_every_number_between_the_slopes_is_allowed(number, name):
 @pytest.mark.parametrize("number", [-0.5, 1.5])
 def test_at_a_kink_a_number_beyond_the_slopes_is_wrong(number):
     found = judged(*on_the_kink(), BackwardRule(relu_at_zero=number))
-    assert found.verdict is VERDICTS["wrong rule"]
+    assert found.verdict is VERDICTS["incorrect gradient"]
     assert names(found)[0] == "slope: at a kink"
 
 
 @pytest.mark.parametrize("number", [0.5, 1.0])
 def test_a_number_assigned_at_a_kink_is_wrong(number):
     found = judged(*on_the_kink(), BackwardRule(relu_at_zero=number, kink="assign"))
-    assert found.verdict is VERDICTS["wrong rule"]
+    assert found.verdict is VERDICTS["incorrect gradient"]
     assert names(found)[0] == "slope: at a kink"
     assert {t.name for t in found.tensors if t.disagreeing} == {"b1"}
 
@@ -426,7 +427,7 @@ def test_two_kinks_that_make_a_smooth_function_leave_one_slope(number, name):
 @pytest.mark.parametrize("network", [on_the_kink, beside_the_kink])
 def test_a_kink_excuses_only_the_parameters_that_it_concerns(network):
     found = judged(*network(), tamper=scaled_at(0, 0, 1))
-    assert found.verdict is VERDICTS["wrong rule"]
+    assert found.verdict is VERDICTS["incorrect gradient"]
     assert names(found)[0] == "weight gradient: other inputs"
 
 
@@ -437,7 +438,10 @@ def test_a_kink_excuses_only_the_parameters_that_it_concerns(network):
 def test_where_round_off_hides_everything_right_and_wrong_are_both_undetermined(rule):
     """ReLU units of size 64 below sigmoids: every output is saturated, every true slope far below noise."""
     found = judged(
-        *random_problem(3, activation="relu", loss="logistic", clip="floor", eps=1e-15, init_scale=64), rule
+        *random_problem(
+            3, activation="relu", loss="binary_cross_entropy", clip="floor", eps=1e-15, init_scale=64
+        ),
+        rule,
     )
     assert found.verdict is VERDICTS["undetermined"]
     assert names(found) == ("round-off",)
@@ -446,11 +450,13 @@ def test_where_round_off_hides_everything_right_and_wrong_are_both_undetermined(
 
 
 @pytest.mark.parametrize(
-    ("rule", "name"), [(EXACT, "round-off"), (BackwardRule(fault=FAULTS["sign"]), "wrong rule")]
+    ("rule", "name"), [(EXACT, "round-off"), (BackwardRule(fault=FAULTS["sign"]), "incorrect gradient")]
 )
 def test_complex_steps_tell_them_apart(rule, name):
     """Weights of size 16: outputs within 1e-15 of 0 or 1, none of them exactly there."""
-    network = random_problem(3, activation="tanh", loss="logistic", clip="floor", eps=1e-15, init_scale=24)
+    network = random_problem(
+        3, activation="tanh", loss="binary_cross_entropy", clip="floor", eps=1e-15, init_scale=24
+    )
     assert judged(*network, EXACT).verdict is VERDICTS["undetermined"]
     assert judged_finely(*network, rule).verdict is VERDICTS[name]
 
@@ -477,7 +483,7 @@ def test_an_analytic_gradient_that_is_not_finite(value):
 def test_a_numeric_gradient_that_is_not_finite():
     """-log p at p = 1e-9: every step leaves the domain, though the loss itself is finite."""
     problem, weights = random_problem(
-        0, output="identity", loss="logistic", hidden=(), samples=1, features=1, outputs=1
+        0, output="identity", loss="binary_cross_entropy", hidden=(), samples=1, features=1, outputs=1
     )
     problem.inputs[:], problem.targets[:], weights[0][:] = 1, 1, [[1e-9, 0]]
     found = judged(problem, weights)
@@ -492,7 +498,7 @@ def test_a_loss_that_is_not_finite_names_what_made_it_so():
 
 
 def test_the_first_operation_that_is_not_finite_is_named_with_layer_and_sample():
-    problem, weights = generic(loss="logistic")
+    problem, weights = generic(loss="binary_cross_entropy")
     weights[-1][2, -1] = 1e4
     problem.targets[:] = 1
     problem.targets[5, 2] = 0
@@ -508,12 +514,14 @@ def test_the_first_operation_that_is_not_finite_is_named_with_layer_and_sample()
 
 
 def test_outputs_are_counted_as_shares():
-    problem, weights = random_problem(0, loss="logistic", clip="floor", eps=0.1, samples=2, outputs=5)
+    problem, weights = random_problem(
+        0, loss="binary_cross_entropy", clip="floor", eps=0.1, samples=2, outputs=5
+    )
     outputs = np.array([[-0.5, 0, 0.05, 0.1, 0.25], [0.5, 0.95, 1, 1.5, 2]])
     forward = replace(problem.forward(weights), outputs=outputs)
     found = look_at_outputs(problem, forward)
     assert (found.outside_domain, found.saturated, found.clip_active) == (0.3, 0.2, 0.8)
-    plain, _ = random_problem(0, loss="logistic", samples=2, outputs=5)
+    plain, _ = random_problem(0, loss="binary_cross_entropy", samples=2, outputs=5)
     assert look_at_outputs(plain, forward).clip_active == 0
     squared, _ = random_problem(0, samples=2, outputs=5)
     nothing = look_at_outputs(squared, forward)
@@ -521,7 +529,7 @@ def test_outputs_are_counted_as_shares():
 
 
 def test_no_outputs_have_no_shares():
-    problem, weights = random_problem(0, loss="logistic", samples=0)
+    problem, weights = random_problem(0, loss="binary_cross_entropy", samples=0)
     found = look_at_outputs(problem, problem.forward(weights))
     assert (found.outside_domain, found.saturated, found.clip_active) == (0, 0, 0)
 

@@ -42,7 +42,7 @@ class Setting:
 
     Attributes:
         widths: features, hidden units of each layer, outputs.
-        canonical: whether the delta at the output is y − t.
+        y_minus_t: whether the delta at the output is y − t.
     """
 
     widths: tuple[int, ...]
@@ -54,7 +54,7 @@ class Setting:
     reduction: str
     l2: float
     precision: str
-    canonical: bool
+    y_minus_t: bool
 
     @property
     def square(self) -> bool:
@@ -315,15 +315,15 @@ def _other_slope(change: Callable[[Activation, Array], Array]) -> Callable[[Sett
 
 
 def _uses_output_slope(s: Setting) -> bool:
-    return not s.canonical and s.output.name != "identity"
+    return not s.y_minus_t and s.output.name != "identity"
 
 
 def _with_clip(*names: str) -> Callable[[Setting], bool]:
-    return lambda s: s.clip in names and not s.canonical
+    return lambda s: s.clip in names and not s.y_minus_t
 
 
 def _has_kinks(s: Setting) -> bool:
-    of_output = isinstance(s.output, Activation) and bool(s.output.kinks) and not s.canonical
+    of_output = isinstance(s.output, Activation) and bool(s.output.kinks) and not s.y_minus_t
     return of_output or (_hidden(s) and bool(s.activation.kinks))
 
 
@@ -359,7 +359,7 @@ SOFTMAX_ELEMENTWISE = Fault(
     "y(1 - y) in place of softmax's Jacobian",
     "output delta: softmax unit by unit",
     at_output=_softmax_alone,
-    matters=lambda s: not s.output.elementwise and not s.canonical,
+    matters=lambda s: not s.output.elementwise and not s.y_minus_t,
 )
 CLIP_IGNORED = Fault(
     "clip_ignored",

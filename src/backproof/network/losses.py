@@ -73,12 +73,12 @@ def _squared_slope(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
 # code: that a saturated output breaks them is one of the things to be measured, not to be hidden.
 
 
-def _logistic(y: Array, t: Array, clip: Clip, eps: Eps) -> Array:
+def _binary_cross_entropy(y: Array, t: Array, clip: Clip, eps: Eps) -> Array:
     p = clip.prepare(y, eps)
     return np.asarray((t - 1) * clip.log(1 - p, eps) - t * clip.log(p, eps))
 
 
-def _logistic_slope(y: Array, t: Array, clip: Clip, eps: Eps) -> Array:
+def _binary_cross_entropy_slope(y: Array, t: Array, clip: Clip, eps: Eps) -> Array:
     p = clip.prepare(y, eps)
     through_logs = (1 - t) * clip.log_slope(1 - p, eps) - t * clip.log_slope(p, eps)
     return np.asarray(through_logs * clip.prepare_slope(y, eps))
@@ -92,21 +92,21 @@ def _own_side(_y: Array, t: Array) -> Array:
     return t
 
 
-def _categorical(y: Array, t: Array, clip: Clip, eps: Eps) -> Array:
+def _categorical_cross_entropy(y: Array, t: Array, clip: Clip, eps: Eps) -> Array:
     return np.asarray(-t * clip.log(clip.prepare(y, eps), eps))
 
 
-def _categorical_slope(y: Array, t: Array, clip: Clip, eps: Eps) -> Array:
+def _categorical_cross_entropy_slope(y: Array, t: Array, clip: Clip, eps: Eps) -> Array:
     p = clip.prepare(y, eps)
     return np.asarray(-t * clip.log_slope(p, eps) * clip.prepare_slope(y, eps))
 
 
-def _logistic_from_logits(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
+def _binary_cross_entropy_from_logits(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
     # softplus(y) − t·y, written so that neither half overflows.
     return np.asarray(positive_part(y) - t * y + np.log1p(np.exp(-magnitude(y))))
 
 
-def _logistic_from_logits_slope(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
+def _binary_cross_entropy_from_logits_slope(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
     return sigmoid(y) - t
 
 
@@ -119,11 +119,11 @@ def _log_sum_exp(y: Array) -> Array:
     return np.asarray(top + np.log(over_units(np.add, np.exp(y - top))))
 
 
-def _categorical_from_logits(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
+def _categorical_cross_entropy_from_logits(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
     return np.asarray(t * (_log_sum_exp(y) - y)) if y.shape[-1] else t * y
 
 
-def _categorical_from_logits_slope(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
+def _categorical_cross_entropy_from_logits_slope(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
     if not y.shape[-1]:
         return t * y
     return np.asarray(np.exp(y - _log_sum_exp(y)) * over_units(np.add, t) - t)
@@ -136,41 +136,41 @@ def _largest_logit(y: Array, t: Array) -> Array:
 PROBABILITIES = Interval(0, 1)
 
 SQUARED_ERROR = Loss("squared_error", "½ (y - t)²", _squared, _squared_slope)
-LOGISTIC = Loss(
-    "logistic",
+BINARY_CROSS_ENTROPY = Loss(
+    "binary_cross_entropy",
     "-(t log y + (1 - t) log(1 - y))",
-    _logistic,
-    _logistic_slope,
+    _binary_cross_entropy,
+    _binary_cross_entropy_slope,
     domain=PROBABILITIES,
     targets=PROBABILITIES,
     uses_clip=True,
     intermediate=_both_sides,
 )
-CATEGORICAL = Loss(
-    "categorical",
+CATEGORICAL_CROSS_ENTROPY = Loss(
+    "categorical_cross_entropy",
     "-t log y",
-    _categorical,
-    _categorical_slope,
+    _categorical_cross_entropy,
+    _categorical_cross_entropy_slope,
     domain=PROBABILITIES,
     targets=PROBABILITIES,
     one_hot=True,
     uses_clip=True,
     intermediate=_own_side,
 )
-LOGISTIC_FROM_LOGITS = Loss(
-    "logistic_from_logits",
+BINARY_CROSS_ENTROPY_FROM_LOGITS = Loss(
+    "binary_cross_entropy_from_logits",
     "log(1 + exp(y)) - t y",
-    _logistic_from_logits,
-    _logistic_from_logits_slope,
+    _binary_cross_entropy_from_logits,
+    _binary_cross_entropy_from_logits_slope,
     targets=PROBABILITIES,
     threshold=0.0,
     intermediate=_logits_difference,
 )
-CATEGORICAL_FROM_LOGITS = Loss(
-    "categorical_from_logits",
+CATEGORICAL_CROSS_ENTROPY_FROM_LOGITS = Loss(
+    "categorical_cross_entropy_from_logits",
     "t (log Σ exp(y) - y)",
-    _categorical_from_logits,
-    _categorical_from_logits_slope,
+    _categorical_cross_entropy_from_logits,
+    _categorical_cross_entropy_from_logits_slope,
     targets=PROBABILITIES,
     one_hot=True,
     elementwise=False,
@@ -180,5 +180,11 @@ CATEGORICAL_FROM_LOGITS = Loss(
 
 LOSSES: dict[str, Loss] = {
     loss.name: loss
-    for loss in (SQUARED_ERROR, LOGISTIC, CATEGORICAL, LOGISTIC_FROM_LOGITS, CATEGORICAL_FROM_LOGITS)
+    for loss in (
+        SQUARED_ERROR,
+        BINARY_CROSS_ENTROPY,
+        CATEGORICAL_CROSS_ENTROPY,
+        BINARY_CROSS_ENTROPY_FROM_LOGITS,
+        CATEGORICAL_CROSS_ENTROPY_FROM_LOGITS,
+    )
 }

@@ -50,8 +50,8 @@ def _canonical(problem: Problem, forward: Forward, _rule: BackwardRule) -> Array
 
 
 EXACT = Delta("exact", "f'(z) ∂L/∂y", _exact)
-CANONICAL = Delta("canonical", "y - t", _canonical, uses_kinks=False, uses_clip=False)
-DELTAS: dict[str, Delta] = {d.name: d for d in (EXACT, CANONICAL)}
+Y_MINUS_T = Delta("y_minus_t", "y - t", _canonical, uses_kinks=False, uses_clip=False)
+DELTAS: dict[str, Delta] = {d.name: d for d in (EXACT, Y_MINUS_T)}
 
 
 @dataclass(frozen=True)

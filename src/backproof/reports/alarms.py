@@ -16,7 +16,7 @@ NOTHING = "nothing"
 DECADES = (-np.inf, 1e-12, 1e-9, 1e-7, 1e-6, 1e-4, 1e-2, 1.0, np.inf)
 """Bounds of the sizes of errors; a fault smaller than the first changes nothing that could be seen."""
 
-ACCUSING = ("wrong rule", "clip active")
+ACCUSING = ("incorrect gradient", "clip active")
 
 TESTS: dict[str, Callable[[pd.DataFrame], pd.Series[Any]]] = {
     "backproof": lambda cells: cells["verdict"].isin(ACCUSING).astype("boolean"),

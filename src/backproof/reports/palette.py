@@ -5,7 +5,7 @@ COLOURS = {
     "valid subgradient": "#56B4E9",
     "round-off": "#9AD0EC",
     "truncation": "#7FCDBB",
-    "wrong rule": "#D55E00",
+    "incorrect gradient": "#D55E00",
     "clip active": "#E69F00",
     "kinks combined": "#8C7A00",
     "kink crossed": "#F0E442",

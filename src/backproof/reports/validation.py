@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from backproof.errors import ConfigurationError, nearest
 from backproof.reports.tables import AGGREGATES, MOST_FREQUENT, UNITS, WORST, is_axis
-from backproof.sweeps.settings import ConfigurationError, nearest
 
 CURVES = "curves"
 WORDS = ("verdict", "cause")

@@ -17,7 +17,7 @@ from backproof.reports.choice import choose
 from backproof.reports.details import details
 from backproof.reports.page import Picture, page
 from backproof.reports.validation import CURVES, MAP, STEPS
-from backproof.sweeps.engine import begun
+from backproof.sweeps.engines.pool import begun
 
 OF_CURVES = (CURVES, STEPS, MAP)
 """Figures that need the curves."""

@@ -17,14 +17,15 @@ from typing import cast
 import numpy as np
 
 import backproof
-from backproof.differences.schemes import COMPLEX_TYPES, refuses_complex
+from backproof.errors import ConfigurationError
+from backproof.estimates.stencils import COMPLEX_TYPES, refuses_complex
 from backproof.network.activations import IDENTITY
 from backproof.network.clipping import NONE as NO_CLIP
 from backproof.network.faults import NO_FAULT, Setting
 from backproof.network.losses import Loss
 from backproof.network.problem import Problem
 from backproof.sweeps import components
-from backproof.sweeps.settings import OFF, SAME, TARGET, ConfigurationError, Settings, Value
+from backproof.sweeps.settings import OFF, SAME, TARGET, Settings, Value
 from backproof.sweeps.subject import canonical_function, is_function
 
 RULE = ("delta", "relu_at_zero", "kink", "clip.backward", "fault")
@@ -105,14 +106,15 @@ def grouped(cases: Iterable[Case], key: Callable[[Case], Hashable]) -> list[list
 
 COMPUTING = (
     "network",
-    "differences",
+    "targets",
+    "estimates",
     "verdicts",
     "training",
     "data",
     "sweeps/components.py",
     "sweeps/cures.py",
     "sweeps/limits.py",
-    "sweeps/own.py",
+    "sweeps/custom.py",
     "sweeps/subject.py",
     "sweeps/work.py",
 )
@@ -206,7 +208,7 @@ def _forget_idle_fault(s: Settings) -> None:
         reduction=str(s["loss.reduction"]),
         l2=cast(float, s["loss.l2"]),
         precision=str(s["precision"]),
-        canonical=components.delta(s).name == "canonical",
+        y_minus_t=components.delta(s).name == "y_minus_t",
     )
     if not fault.matters(setting):
         _forget(s, "fault")

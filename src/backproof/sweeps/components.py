@@ -16,15 +16,16 @@ from typing import Any, cast
 import numpy as np
 
 from backproof.data.dataset import DataError, Dataset
+from backproof.errors import ConfigurationError, nearest
 from backproof.network.activations import Activation, Output, Softmax
 from backproof.network.arrays import PRECISIONS
 from backproof.network.clipping import Clip
 from backproof.network.faults import Fault
 from backproof.network.losses import Loss
 from backproof.network.rules import Delta
+from backproof.sweeps.custom import VALUE, from_formula, from_python, is_value_of_z
 from backproof.sweeps.modules import sources
-from backproof.sweeps.own import VALUE, from_formula, from_python, is_value_of_z
-from backproof.sweeps.settings import CODE, TARGET, ConfigurationError, Settings, Value, is_public, nearest
+from backproof.sweeps.settings import CODE, TARGET, Settings, Value, is_public
 from backproof.training.optimisers import Optimiser
 
 OWN_KEYS = {

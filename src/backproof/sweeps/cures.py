@@ -11,20 +11,25 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import combinations, islice
 
+from backproof.errors import ConfigurationError
 from backproof.sweeps import components
 from backproof.sweeps.case import Case, canonical
-from backproof.sweeps.settings import TARGET, ConfigurationError, Settings, Value, shown
+from backproof.sweeps.settings import TARGET, Settings, Value, shown
 
 MATCHING_OUTPUT = {
     "squared_error": "identity",
-    "logistic": "sigmoid",
-    "categorical": "softmax",
-    "logistic_from_logits": "identity",
-    "categorical_from_logits": "identity",
+    "binary_cross_entropy": "sigmoid",
+    "categorical_cross_entropy": "softmax",
+    "binary_cross_entropy_from_logits": "identity",
+    "categorical_cross_entropy_from_logits": "identity",
 }
 """The output for which each loss's delta is y − t, or whose range its domain is."""
 
-MATCHING_LOSS = {"sigmoid": "logistic", "softmax": "categorical", "identity": "squared_error"}
+MATCHING_LOSS = {
+    "sigmoid": "binary_cross_entropy",
+    "softmax": "categorical_cross_entropy",
+    "identity": "squared_error",
+}
 """The loss that matches an output; other outputs have none."""
 
 PARAMETERS = 200

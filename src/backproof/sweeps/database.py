@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
 
-from backproof.sweeps.settings import ConfigurationError
+from backproof.errors import ConfigurationError
 
 FILE = "sweep.sqlite"
 VERSION = 3

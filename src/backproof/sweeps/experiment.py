@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from backproof.sweeps.settings import ConfigurationError, nearest, shown
+from backproof.errors import ConfigurationError, nearest
+from backproof.sweeps.settings import shown
 
 KEYS = ("question", "overrides", "grid", "exclude", "claims", "figures")
 CLAIM_KEYS = ("id", "says", "where", "holds", "share", "measure")

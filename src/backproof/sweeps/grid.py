@@ -23,23 +23,12 @@ from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from backproof.errors import ConfigurationError, nearest
 from backproof.sweeps import components
 from backproof.sweeps.case import Case, canonical
 from backproof.sweeps.experiment import Exclusion, Experiment
 from backproof.sweeps.schema import validate
-from backproof.sweeps.settings import (
-    GROUPS,
-    RUN,
-    SAME,
-    ConfigurationError,
-    Settings,
-    Value,
-    flatten,
-    is_public,
-    nearest,
-    ordered,
-    shown,
-)
+from backproof.sweeps.settings import GROUPS, RUN, SAME, Settings, Value, flatten, is_public, ordered, shown
 from backproof.sweeps.subject import is_function
 
 MOST_VALUES = 100_000

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from backproof.differences.schemes import SCHEMES
+from backproof.errors import ConfigurationError, nearest
+from backproof.estimates.stencils import SCHEMES
 from backproof.network.arrays import PRECISIONS
 from backproof.network.initial import BIASES
 from backproof.network.losses import REDUCTIONS
 from backproof.network.rules import CLIP_MODES, KINK_MODES
-from backproof.sweeps.settings import GROUPS, OFF, VALUES, ConfigurationError, Settings, Value, nearest
+from backproof.sweeps.settings import GROUPS, OFF, VALUES, Settings, Value
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
+
+from backproof.errors import ConfigurationError, nearest
 
 Value = None | bool | int | float | str | tuple[int, ...]
 Settings = dict[str, Value]
@@ -41,20 +42,6 @@ SUBJECT = "subject._target_"
 
 CODE = (SUBJECT, "subject.df", "subject.start")
 """The settings of a subject that name code."""
-
-
-class ConfigurationError(Exception):
-    """Arguments or configuration are wrong; the message is one line and names the key."""
-
-
-class ResultsError(Exception):
-    """A sweep cannot go on; the message is one line and says why and what to do."""
-
-
-def nearest(given: str, allowed: Iterable[str]) -> str:
-    """A hint such as `; did you mean 'relu'?`, or nothing."""
-    close = get_close_matches(given, list(allowed), n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def is_public(key: str) -> bool:

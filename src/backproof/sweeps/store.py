@@ -12,9 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from backproof.errors import ConfigurationError, ResultsError
 from backproof.sweeps.database import FILE, connect, connect_readonly, is_damage, set_aside
 from backproof.sweeps.grid import Cell
-from backproof.sweeps.settings import ConfigurationError, ResultsError, is_public
+from backproof.sweeps.settings import is_public
 from backproof.sweeps.work import Outcome
 
 if TYPE_CHECKING:  # pandas takes a quarter of a second to import, and a sweep may not come to its tables

@@ -7,19 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
-from backproof.differences.autodiff import EXTRAS, jax_function, torch_function, torch_module
-from backproof.differences.function import Function, FunctionError, raised_at, told
+from backproof.errors import ConfigurationError, nearest
 from backproof.network.initial import initial_weights
 from backproof.sweeps import components
-from backproof.sweeps.settings import (
-    CODE,
-    SUBJECT,
-    ConfigurationError,
-    Settings,
-    Value,
-    is_public,
-    nearest,
-)
+from backproof.sweeps.settings import CODE, SUBJECT, Settings, Value, is_public
+from backproof.targets.autodiff import EXTRAS, jax_function, torch_function, torch_module
+from backproof.targets.function import Function, FunctionError, raised_at, told
 
 BY = "subject.by"
 """The setting that says what kind of function it is; the built-in network has none."""

@@ -18,10 +18,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from backproof.differences import Numeric
-from backproof.differences.function import PACKAGE, Function, FunctionError, place
-from backproof.differences.perturbed import wide
-from backproof.differences.schemes import SCHEMES, refuses_complex
+from backproof.errors import ConfigurationError
+from backproof.estimates import Numeric
+from backproof.estimates.perturbed import wide
+from backproof.estimates.stencils import SCHEMES, refuses_complex
 from backproof.network import BackwardRule, Problem
 from backproof.network.activations import IDENTITY
 from backproof.network.arrays import Array, cut_like
@@ -31,13 +31,14 @@ from backproof.sweeps import components
 from backproof.sweeps.case import Case, grouped
 from backproof.sweeps.cures import Cures, cures_of
 from backproof.sweeps.limits import TimeIsUpError, at_most, expendable
-from backproof.sweeps.settings import OFF, ConfigurationError, Value
+from backproof.sweeps.settings import OFF, Value
 from backproof.sweeps.subject import function_of, is_function
+from backproof.targets.function import PACKAGE, Function, FunctionError, place
 from backproof.training import Plan, Run, Samples, train
 from backproof.verdicts import Judgement, View, in_precision, judge, view_of
 from backproof.verdicts.evidence import evidence_of, rivals_of
 from backproof.verdicts.function import FunctionJudgement, judge_function
-from backproof.verdicts.verdict import AGREEING, CLIP_ACTIVE, NOT_CHECKED, WRONG_RULE
+from backproof.verdicts.verdict import AGREEING, CLIP_ACTIVE, INCORRECT_GRADIENT, NOT_CHECKED
 
 BATCH_ELEMENTS = 1 << 18
 """Array elements of one layer of a training batch: what a core's second-level cache holds."""
@@ -280,7 +281,7 @@ def cures_for(case: Case, at: Checkable, judgement: Judgement) -> Cures:
     """The cures of a case; none are looked for where it agrees, nor among axes that cannot matter."""
     if judgement.verdict in AGREEING or not case["check.cures"]:
         return Cures()
-    rule_at_fault = judgement.verdict in (WRONG_RULE, CLIP_ACTIVE)
+    rule_at_fault = judgement.verdict in (INCORRECT_GRADIENT, CLIP_ACTIVE)
     idle = {"clip", "clip.eps"} if rule_at_fault and not at.own.outputs.clip_active else set()
     return cures_of(case, NEIGHBOURHOOD.agrees, numbers=not rule_at_fault, idle=idle)
 

@@ -1,6 +1,6 @@
 """From an analytic and a numeric gradient to a verdict, its causes and its evidence."""
 
-from backproof.verdicts.judge import Cause, Judgement, judge
+from backproof.verdicts.judgement import Cause, Judgement, judge
 from backproof.verdicts.verdict import VERDICTS, Verdict
 from backproof.verdicts.view import View, in_precision, look_at_outputs, view_of
 

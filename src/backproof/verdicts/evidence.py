@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from backproof.differences import numeric_gradient
-from backproof.differences.quadratic import five_points
+from backproof.estimates import numeric_gradient
+from backproof.estimates.quadratic import five_points
 from backproof.network.arrays import Array, cut_like
-from backproof.verdicts.judge import Rule, gradient_error
+from backproof.verdicts.judgement import Rule, gradient_error
 from backproof.verdicts.view import View
 
 SWEPT_PARAMETERS = 200

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.differences.blackbox import Mapper, Measured, Prober, jitter_of, measure
-from backproof.differences.directions import (
+from backproof.estimates.coordinate import Mapper, Measured, Prober, jitter_of, measure
+from backproof.estimates.directional import (
     DIRECTIONS,
     PER_TENSOR,
     Along,
@@ -18,12 +18,12 @@ from backproof.differences.directions import (
     faults_within,
     probability_of_a_miss,
 )
-from backproof.differences.function import Function
-from backproof.differences.perturbed import Index, wide
+from backproof.estimates.perturbed import Index, wide
 from backproof.network.arrays import Array
+from backproof.targets.function import Function
 from backproof.verdicts import verdict as v
-from backproof.verdicts.judge import PLACES, VISIBLE, Cause, Judgement, TensorJudgement, gradient_error
-from backproof.verdicts.structures import Tensor, structure_of, where_wrong
+from backproof.verdicts.judgement import PLACES, VISIBLE, Cause, Judgement, TensorJudgement, gradient_error
+from backproof.verdicts.residuals import Tensor, structure_of, where_wrong
 from backproof.verdicts.verdict import Verdict
 
 FULL = 10_000
@@ -156,7 +156,7 @@ def _full(judged: _Judged, m: Measured) -> FunctionJudgement:
     unsure = m.open | ((ratio > 1) & (ratio <= MARGIN) & kinked)
     wrong = (ratio > 1) & ~inside & ~unsure
     error = gradient_error(a, m.numeric)
-    accused = v.WRONG_RULE
+    accused = v.INCORRECT_GRADIENT
     causes: list[Cause] = []
     if wrong.any():
         verdict = accused
@@ -271,7 +271,7 @@ def _tensors(
 
 def _gravest(verdicts: NDArray[np.int8]) -> str:
     """The gravest verdict; one that is known before one that is open."""
-    wrong = PLACES[v.WRONG_RULE.name]
+    wrong = PLACES[v.INCORRECT_GRADIENT.name]
     return tuple(v.VERDICTS)[wrong if (verdicts == wrong).any() else int(verdicts.max())]
 
 
@@ -319,12 +319,14 @@ def _along_directions(judged: _Judged, prober: Prober, jitter: Array) -> Functio
         summaries.append(_summary_along(judged, tensor, there, faults))
     if not found:  # the sum of what each tensor may hide
         return judged.by(
-            v.WRONG_RULE, [Cause("not located", "wrong along all parameters, in no tensor alone")], **known
+            v.INCORRECT_GRADIENT,
+            [Cause("not located", "wrong along all parameters, in no tensor alone")],
+            **known,
         )
-    wrong = [s for s in summaries if s.verdict == v.WRONG_RULE.name]
+    wrong = [s for s in summaries if s.verdict == v.INCORRECT_GRADIENT.name]
     worst = max(wrong, key=lambda s: s.excess)
     return judged.by(
-        v.WRONG_RULE, _told(found, len(layout.names)), tensors=tuple(summaries),
+        v.INCORRECT_GRADIENT, _told(found, len(layout.names)), tensors=tuple(summaries),
         worst_parameter=worst.worst, disagreeing=sum(s.disagreeing for s in summaries), **known,
     )  # fmt: skip
 
@@ -353,7 +355,7 @@ def _summary_along(judged: _Judged, tensor: Tensor, at: Along, faults: list[Alon
     if single is not None:
         a, n, b, sign = single.analytic[0], single.numeric[0], single.budget[0], int(single.signs[0][0])
         where = judged.function.layout.place(int(single.subset[0]))
-    verdict = v.WRONG_RULE if at.wrong else v.AGREES
+    verdict = v.INCORRECT_GRADIENT if at.wrong else v.AGREES
     return TensorJudgement(
         name=tensor.name, size=len(tensor.analytic), gradient_error=_error_along(at),
         excess=float(at.gap[worst] / at.budget[worst]), disagreeing=len(faults), worst=where,

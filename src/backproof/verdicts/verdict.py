@@ -49,8 +49,8 @@ TRUNCATION = Verdict(
     "The rule is right, as shorter steps show; the numeric gradient is off because the step is too long.",
     "Use a smaller step (check.step), or leave the choice to the budget (check.step=null).",
 )
-WRONG_RULE = Verdict(
-    "wrong rule",
+INCORRECT_GRADIENT = Verdict(
+    "incorrect gradient",
     "✗",
     False,
     "The analytic gradient is not the gradient of the loss, and neither arithmetic nor a kink explains it.",
@@ -113,7 +113,7 @@ VERDICTS: dict[str, Verdict] = {
     v.name: v
     for v in (
         AGREES, VALID_SUBGRADIENT, ROUND_OFF, TRUNCATION, KINKS_COMBINED, KINK_CROSSED, CLIP_ACTIVE,
-        WRONG_RULE, OUTSIDE_DOMAIN, UNDETERMINED, NOT_DETERMINISTIC, NOT_FINITE, NOT_CHECKED,
+        INCORRECT_GRADIENT, OUTSIDE_DOMAIN, UNDETERMINED, NOT_DETERMINISTIC, NOT_FINITE, NOT_CHECKED,
     )
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.differences import Numeric, numeric_gradient
+from backproof.estimates import Numeric, numeric_gradient
 from backproof.network.arrays import Array, Weights
 from backproof.network.problem import Forward, Problem
 

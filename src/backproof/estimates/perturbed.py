@@ -1,0 +1,277 @@
+"""The loss after a single pre-activation has moved: the one kernel behind every finite difference.
+
+Moving a weight W_l[j, p] by h moves, in sample i, only the pre-activation z_l[i, j], by
+h·a_{l−1}[i, p]. So a difference over one parameter is a sum over samples of differences over
+one pre-activation each, and everything that does not lie downstream of it is kept from the
+forward pass. The moved function is still evaluated; nothing here knows a derivative.
+
+A *move* is a pre-activation and a distance. They come in rows: a row is a (sample, unit) of one
+layer, its columns the distances by which that pre-activation moves. What a row shares is taken
+once for all of its columns: the unit's weights to the next layer, and the sample's values there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backproof.estimates.stencils import COMPLEX_TYPES
+from backproof.network.activations import Kink
+from backproof.network.arrays import Array, Weights
+from backproof.network.problem import Forward, Problem
+
+Index = NDArray[np.intp]
+
+MANY_COLUMNS = 16
+"""From here on the columns of a row lie side by side in memory; below it the rows do.
+
+NumPy's inner loops run along what lies side by side, and cost about as much to start as 50 numbers.
+"""
+
+BLAS_TYPES = (np.float32, np.float64)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What moves do.
+
+    Attributes:
+        rows: which of the rows that were asked for make a difference; all else is of these alone. A unit that
+            stays as it is in every column, like a ReLU below zero, is not followed any further.
+        terms: the loss terms that a move can change, (rows, columns, m), or (rows, columns, 1) where it can
+            change only its own output's.
+        sides: for each function with kinks on the way, on which side of them its argument lies,
+            (rows, columns, units); empty if they were not asked for.
+        asked: the number of rows that were asked for.
+    """
+
+    rows: Index
+    terms: Array
+    sides: list[NDArray[np.int8]]
+    asked: int
+
+    def difference(self, plus: int, minus: int) -> Array:
+        """The terms of one column less those of another, summed: a number for each row that was asked for."""
+        return self.of_all(difference(self.terms[:, plus], self.terms[:, minus]))
+
+    def of_all(self, values: Array) -> Array:
+        """Values of the rows, and zeros for those that make no difference."""
+        if len(values) == self.asked:
+            return values
+        found = np.zeros((self.asked, *values.shape[1:]), values.dtype)
+        found[self.rows] = values
+        return found
+
+    def sides_differ(self, columns: slice = np.s_[:]) -> NDArray[np.bool_]:
+        """Per row asked for: whether, between columns, an argument on the way changes its side of a kink."""
+        differ = np.zeros(len(self.rows), bool)
+        for side in self.sides:
+            there = side[:, columns]
+            differ |= (there != there[:, :1]).any(axis=(1, 2))
+        return self.of_all(differ)
+
+    def on_kinks(self, column: int) -> NDArray[np.bool_]:
+        """Per row asked for: whether, in one of its columns, an argument on the way lies on a kink."""
+        found = np.zeros(len(self.rows), bool)
+        for side in self.sides:
+            found |= (side[:, column] == 0).any(axis=1)
+        return self.of_all(found)
+
+
+class PerturbedLoss:
+    """Loss terms of one problem (no batch axes) after moves in a given layer.
+
+    Where the output works element by element, a move in the last layer changes one term; else a row.
+    """
+
+    def __init__(self, problem: Problem, weights: Weights, forward: Forward) -> None:
+        self.problem = problem
+        self.weights = weights
+        self.forward = forward
+        self.last = len(weights) - 1
+        # Unit by unit, so that what is taken for a list of samples lies side by side.
+        self.pre_activations = [np.ascontiguousarray(z.T) for z in forward.pre_activations]
+        self.hidden = [np.ascontiguousarray(problem.activation.value(z)) for z in self.pre_activations[:-1]]
+        self.targets = np.ascontiguousarray(problem.targets.T)
+        self.edges = [
+            float(edge) for edge in problem.clip.edges(np.asarray(problem.eps))
+        ] if problem.loss.uses_clip else []  # fmt: skip
+        self.lone_output = problem.output.elementwise and problem.loss.elementwise
+
+    def on_complex_numbers(self) -> PerturbedLoss:
+        """The same loss at the same point, ready for imaginary moves."""
+        kind = COMPLEX_TYPES[self.forward.outputs.dtype.type]
+        shadow = copy(self)
+        shadow.pre_activations = [z.astype(kind) for z in self.pre_activations]
+        shadow.hidden = [a.astype(kind) for a in self.hidden]
+        return shadow
+
+    def width(self, layer: int) -> int:
+        """Array elements that a move in this layer costs: the widest layer that is recomputed."""
+        return max((self.output_width(layer), *(int(w.shape[0]) for w in self.weights[layer + 1 : -1])))
+
+    def output_width(self, layer: int) -> int:
+        """The number of outputs that a move in this layer moves."""
+        return 1 if layer == self.last and self.lone_output else int(self.weights[-1].shape[0])
+
+    def base_terms(self, layer: int, sample: Index, unit: Index) -> Array:
+        """The terms that `moved` returns, at rest; (rows, m) or (rows, 1)."""
+        if layer == self.last and self.lone_output:
+            return np.asarray(self.forward.terms[sample, unit][:, None])
+        return np.asarray(self.forward.terms[sample])
+
+    def _arrived(self, layer: int, sample: Index, unit: Index, distance: Array) -> Array:
+        return np.asarray(self.pre_activations[layer][unit, sample][:, None] + distance)
+
+    def changes(self, layer: int, sample: Index, unit: Index, distance: Array) -> Array:
+        """By how much units of a hidden layer change when z_layer[sample, unit] moves; (rows, columns)."""
+        z = self._arrived(layer, sample, unit, distance)
+        return np.asarray(self.problem.activation.value(z) - self.hidden[layer][unit, sample][:, None])
+
+    def moved(self, layer: int, sample: Index, unit: Index, distance: Array, *, sides: bool = True) -> Moved:
+        """Move z_layer[sample, unit] by `distance`; arrays (rows), (rows) and (rows, columns)."""
+        noted: list[NDArray[np.int8]] = []
+        if layer == self.last:
+            z = self._arrived(layer, sample, unit, distance)
+            rows = np.arange(len(unit))
+            if self.lone_output:
+                targets = self.targets[unit, sample][:, None, None]
+                terms = self._at_end(z[:, :, None], targets, noted if sides else None)
+                return Moved(rows, terms, noted, len(unit))
+            base = self.pre_activations[layer].take(sample, axis=1)
+            row = _layout(z.shape[1]).empty(len(base), z)
+            row[:] = base.T[:, None]
+            row[rows, :, unit] = z
+            terms = self._at_end(row, self._targets(sample), noted if sides else None)
+            return Moved(rows, terms, noted, len(unit))
+        change = self.changes(layer, sample, unit, distance)
+        rows = np.flatnonzero(change.any(axis=1))
+        if len(rows) < len(unit):
+            sample, unit, change = sample[rows], unit[rows], change[rows]
+        if sides:
+            z = self._arrived(layer, sample, unit, distance[rows])
+            self._note_sides(z[:, :, None], self.problem.activation.kinks, noted)
+        z = self.at_output(layer, sample, unit, change, noted if sides else None)
+        terms = self._at_end(z, self._targets(sample), noted if sides else None)
+        return Moved(rows, terms, noted, len(distance))
+
+    def at_output(
+        self,
+        layer: int,
+        sample: Index,
+        unit: Index,
+        change: Array,
+        sides: list[NDArray[np.int8]] | None = None,
+    ) -> Array:
+        """The output's pre-activations after units of a hidden layer have changed; (rows, columns, m)."""
+        fan_out = self.weights[layer + 1].take(unit, axis=1)
+        base = self.pre_activations[layer + 1].take(sample, axis=1)
+        layout = _layout(change.shape[1])
+        z = layout.spread(fan_out, base, change)
+        for w in self.weights[layer + 2 :]:
+            if sides is not None:
+                self._note_sides(z, self.problem.activation.kinks, sides)
+            z = layout.through(w, self.problem.activation.value(z))
+        return z
+
+    def empty(self, change: Array) -> Array:
+        """Room for the output's pre-activations of rows and columns like these."""
+        return _layout(change.shape[1]).empty(len(self.targets), change)
+
+    def terms(self, z: Array, sample: Index) -> Array:
+        """The loss terms of output pre-activations (rows, columns, m)."""
+        return self._at_end(z, self._targets(sample), None)
+
+    def _targets(self, sample: Index) -> Array:
+        return np.asarray(self.targets.take(sample, axis=1).T[:, None, :])
+
+    def _at_end(self, z: Array, targets: Array, sides: list[NDArray[np.int8]] | None) -> Array:
+        problem = self.problem
+        y = problem.output.value(z)
+        if sides is not None:
+            self._note_sides(z, problem.output.kinks, sides)
+            for edge in self.edges:
+                sides.append(_side(y, edge))
+                sides.append(_side(1 - y, edge))
+        return problem.loss.terms(y, targets, problem.clip, problem.eps)
+
+    @staticmethod
+    def _note_sides(z: Array, kinks: Sequence[Kink], sides: list[NDArray[np.int8]]) -> None:
+        sides.extend(_side(z, kink.at) for kink in kinks)
+
+
+class _ManyRows:
+    """Values of (rows, columns, units) that lie in memory as (units, columns, rows).
+
+    NumPy's element-wise functions keep the order in memory of what they are given.
+    """
+
+    @staticmethod
+    def empty(units: int, like: Array) -> Array:
+        """Of as many rows and columns, and of the type, of an array (rows, columns)."""
+        return np.empty((units, *like.shape[::-1]), like.dtype).T
+
+    @staticmethod
+    def spread(fan_out: Array, base: Array, change: Array) -> Array:
+        """fan_out·change + base; arrays (units, rows) twice and (rows, columns)."""
+        z = fan_out[:, None, :] * np.ascontiguousarray(change.T)
+        z += base[:, None, :]
+        return np.asarray(z.T)
+
+    @staticmethod
+    def through(w: Array, a: Array) -> Array:
+        """The next layer's pre-activations."""
+        below = a.T
+        z = w[:, :-1] @ below.reshape(len(below), below.shape[1] * below.shape[2])
+        z += w[:, -1:]
+        return np.asarray(z.reshape(len(z), *below.shape[1:]).T)
+
+
+class _WideRows:
+    """The same, lying in memory as (rows, units, columns)."""
+
+    @staticmethod
+    def empty(units: int, like: Array) -> Array:
+        return np.empty((len(like), units, like.shape[1]), like.dtype).swapaxes(1, 2)
+
+    @staticmethod
+    def spread(fan_out: Array, base: Array, change: Array) -> Array:
+        if change.dtype not in BLAS_TYPES:
+            return np.asarray((fan_out.T[:, :, None] * change[:, None] + base.T[:, :, None]).swapaxes(1, 2))
+        # One product a row, [fan_out base]·[change 1]ᵀ, is faster than multiplying and adding.
+        left = np.stack([fan_out.T, base.T], axis=2)
+        right = np.ones((len(change), 2, change.shape[1]), change.dtype)
+        right[:, 0] = change
+        return np.asarray((left @ right).swapaxes(1, 2))
+
+    @staticmethod
+    def through(w: Array, a: Array) -> Array:
+        z = w[:, :-1] @ a.swapaxes(1, 2)
+        z += w[:, -1:]
+        return np.asarray(z.swapaxes(1, 2))
+
+
+def _layout(columns: int) -> type[_ManyRows] | type[_WideRows]:
+    return _WideRows if columns >= MANY_COLUMNS else _ManyRows
+
+
+def _side(x: Array, at: float) -> NDArray[np.int8]:
+    """−1, 0 or 1: below, at or above the kink; by the real part, of complex numbers."""
+    x = x.real
+    return np.subtract(x > at, x < at, dtype=np.int8)
+
+
+def wide(dtype: np.dtype[Any] | type[np.floating[Any]]) -> type[np.floating[Any]]:
+    """The precision in which differences are formed: float64, or the problem's own if that is wider."""
+    return np.longdouble if dtype == np.longdouble else np.float64
+
+
+def difference(plus: Array, minus: Array) -> Array:
+    """Subtract term by term, then sum over the last axis: cancellation comes before addition."""
+    kind = wide(plus.dtype)
+    return np.asarray((plus.astype(kind, copy=False) - minus.astype(kind, copy=False)).sum(axis=-1))

@@ -1,0 +1,203 @@
+"""`backproof compare`: what changed between two sweeps, in the terminal and as a page."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from backproof.files import write
+from backproof.interfaces.consoles import OK, SOME_FAILED
+from backproof.reports import compare as reports
+from backproof.reports.compare import NOTHING, Comparison
+from backproof.reports.compare_page import answer, page
+from backproof.reports.listings import (
+    COMMAND,
+    Listing,
+    changed,
+    of_combinations,
+    overall,
+    overrides,
+    texts,
+    titled,
+    unpaired,
+)
+from backproof.reports.paired import MEASURES, Measure, leaves_zero_out
+from backproof.sweeps.store import read_only
+
+MOST_KINDS, MOST_CELLS, MOST_ROWS, MOST_ENTRIES = 8, 3, 5, 20
+"""How much the terminal shows: kinds of change, cells of each, combinations of a measure, entries that
+differ. The page has all."""
+
+MOST_LETTERS = 36
+"""How wide a value of configuration or code is shown: two beside each other leave room for its name."""
+
+NUMBERS = ("left\nout", "A", "B", "mean", "95 % interval")
+"""Headings of what stands behind the number of pairs or seeds."""
+
+CONFIGURES = ("name", "question", "claims", "figures")
+"""The entries of an experiment that are about its report, and do not configure its cells."""
+
+OF_THE_RUN = ("command", "started")
+"""The entries of provenance that are neither code nor version."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A results folder, as it is compared."""
+
+    folder: Path
+    cells: pd.DataFrame
+    about: dict[str, Any]
+    experiment: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The folder's own name, also of `.`."""
+        return self.folder.resolve().name or "root"
+
+    def page_entry(self) -> dict[str, Any]:
+        """What the page tells of it."""
+        return {"name": self.name, "folder": self.folder} | {k: self.about.get(k) for k in OF_THE_RUN}
+
+
+def compare(a: Path, b: Path) -> int:
+    """Print what changed from sweep A to sweep B, and write the page into B's folder.
+
+    Returns:
+        0 where every cell is on both sides with the same status and verdict, else 1.
+
+    Raises:
+        ConfigurationError: if there is no sweep in one of the folders.
+        OSError: if the page cannot be written.
+    """
+    before, after = _sweep(a), _sweep(b)
+    found = reports.compare(
+        before.cells,
+        after.cells,
+        [{k: v for k, v in s.experiment.items() if k not in CONFIGURES} for s in (before, after)],
+        [{k: v for k, v in s.about.items() if k not in OF_THE_RUN} for s in (before, after)],
+    )
+    # Where nobody looks on, in a file or a log, a line has the width that the tables are laid out for.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    if a.resolve() == b.resolve():
+        console.print("A and B are the same folder: nothing can differ.")
+    _show(found, console)
+    path = b / f"compare-with-{re.sub(r'[^A-Za-z0-9._-]+', '-', before.name)[:100]}.html"
+    write(path, page(before.page_entry(), after.page_entry(), found).encode())
+    console.print(f"report: {escape(str(path))}", soft_wrap=True)
+    return OK if found.unchanged else SOME_FAILED
+
+
+def _sweep(folder: Path) -> Sweep:
+    with read_only(folder) as store:
+        about, experiment = (json.loads(store.meta(key) or "{}") for key in ("provenance", "experiment"))
+        return Sweep(folder, store.cells(pending=True), about, experiment)
+
+
+def _show(found: Comparison, console: Console) -> None:
+    for sentence in answer(found):
+        console.print(escape(sentence))
+    axes = found.alignment.axes
+    _show_cells("Statuses that changed", list(changed(found.statuses, axes)), console)
+    _show_cells("Verdicts that changed", list(changed(found.verdicts, axes)), console)
+    _show_cells("Cells without a pair", list(unpaired(found.alignment)), console)
+    if not found.same_results:
+        _show_measures(found, console)
+    if found.differing:
+        counts = ", ".join(f"{name} in {n:,}" for name, n in found.differing.items())
+        console.print(f"\n[bold]Results that differ to the bit:[/bold] {escape(counts)} cells")
+    _show_entries("Configuration", found.settings, console)
+    _show_entries("Code and versions", found.code, console)
+    console.print()
+
+
+def _show_cells(title: str, lists: list[Listing], console: Console) -> None:
+    """Kinds of change with a few cells each: the command names the cell, reasons stand below it."""
+    if not lists:
+        return
+    console.print(f"\n[bold]{title}[/bold]")
+    for listing in lists[:MOST_KINDS]:
+        console.print(f"  {escape(listing.title)}")
+        for row in listing.rows[:MOST_CELLS]:
+            told = dict(zip(listing.told, row, strict=False))
+            for line in told.pop(COMMAND).splitlines():
+                console.print(f"    {escape(line)}", soft_wrap=True)
+            reasons = [f"{name}: {what}" for name, what in told.items() if what != NOTHING]
+            for line in reasons:
+                console.print(Padding(escape(line), (0, 0, 0, 6), expand=False), style="dim")
+        _and_more(len(listing.rows) - MOST_CELLS, "    ", console)
+    _and_more(len(lists) - MOST_KINDS, "  ", console)
+
+
+def _show_measures(found: Comparison, console: Console) -> None:
+    rows = overall(found.overall)
+    if not rows:
+        return
+    console.print(
+        "\n[bold]Over everything[/bold]: means of B − A over the pairs of a seed, intervals over seeds"
+    )
+    table = _table("pairs", "seeds", *NUMBERS)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    for measure in MEASURES:
+        of_measure = found.combinations[found.combinations["measure"] == measure.column]
+        _show_combinations(of_measure, measure, console)
+
+
+def _show_combinations(rows: pd.DataFrame, measure: Measure, console: Console) -> None:
+    """The largest differences whose interval leaves zero out; where there are no intervals, the largest."""
+    if (rows["n"] > 1).any():
+        shown, which = rows[leaves_zero_out(rows)], "intervals without zero, largest first"
+    else:
+        shown, which = rows[rows["mean"].abs() > 0], "one pair each and no interval, largest first"
+    if not len(shown):
+        return
+    listing = of_combinations(titled(measure), shown.head(MOST_ROWS), measure)
+    console.print(f"\n[bold]{listing.title}[/bold]: {which}")
+    if listing.shared:
+        console.print(f"all with {escape(listing.shared)}", style="dim")
+    table = _table("n", *NUMBERS)
+    for row in listing.rows:
+        numbers, place = row[: len(listing.told)], row[len(listing.told) :]
+        settings = overrides(dict(zip(listing.axes, place, strict=True)))
+        table.add_row(escape(settings) or "every cell", *numbers)
+    console.print(table)
+    _and_more(len(shown) - MOST_ROWS, "", console)
+
+
+def _show_entries(title: str, entries: pd.DataFrame, console: Console) -> None:
+    if not len(entries):
+        console.print(f"\n[bold]{title}:[/bold] nothing differs")
+        return
+    console.print(f"\n[bold]{title}[/bold]")
+    table = _table()
+    for heading in ("A", "B"):
+        table.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=MOST_LETTERS)
+    for row in texts(entries.head(MOST_ENTRIES)):
+        table.add_row(*map(escape, row))
+    console.print(table)
+    _and_more(len(entries) - MOST_ENTRIES, "", console)
+
+
+def _table(*numbers: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("", overflow="fold")
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _and_more(n: int, indent: str, console: Console) -> None:
+    if n > 0:
+        console.print(f"{indent}… and {n:,} more, all in the report", style="dim")

@@ -1,0 +1,106 @@
+"""A grid as the command line asks for it: its cells, its folder, its engine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backproof import paths
+from backproof.errors import ConfigurationError, nearest
+from backproof.sweeps import experiment as experiments
+from backproof.sweeps.columns import EXTRA, RESULTS
+from backproof.sweeps.engines.pool import BACKENDS, Engine
+from backproof.sweeps.experiment import Experiment
+from backproof.sweeps.grid import Cell, Grid, expand
+from backproof.sweeps.settings import is_public
+from backproof.sweeps.store import Store
+
+
+@dataclass(frozen=True)
+class Request:
+    """A grid as the command line asks for it.
+
+    Attributes:
+        loader: Hydra's, which composes configurations.
+        arguments: overrides, those of Hydra itself left out.
+        folders: configuration folders, searched for experiments.
+    """
+
+    loader: Any
+    config_name: str
+    arguments: list[str]
+    name: str | None
+    experiment: str | None
+    engine: dict[str, Any]
+    folders: list[str]
+    flags: frozenset[str] = frozenset()
+
+
+def experiment_of(request: Request) -> Experiment | None:
+    """The experiment that the request names, if it names one."""
+    if request.experiment is None:
+        return None
+    folders = paths.experiment_folders([Path(f) for f in request.folders])
+    return experiments.load(experiments.find(str(request.experiment), folders))
+
+
+def folder_of(request: Request) -> Path:
+    """results/NAME for this request."""
+    name = str(request.name or request.experiment or "sweep")
+    folder = paths.results_folder(name)
+    if folder is None:
+        raise ConfigurationError(
+            f"name: must be a folder name of letters, digits, '.', '_' and '-'; not '{name}'"
+        )
+    return folder
+
+
+def engine_of(request: Request) -> Engine:
+    """The engine that the request configures."""
+    backend, jobs = request.engine.get("backend"), request.engine.get("jobs")
+    if backend not in BACKENDS:
+        hint = nearest(str(backend), BACKENDS)
+        raise ConfigurationError(
+            f"engine.backend: must be one of {', '.join(BACKENDS)}; not {backend!r}{hint}"
+        )
+    if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs == 0:
+        raise ConfigurationError(f"engine.jobs: must be a whole number other than 0; not {jobs!r}")
+    timeout = request.engine.get("timeout")
+    if timeout is not None:
+        number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+        if not number or not 0 < timeout < float("inf"):
+            raise ConfigurationError(f"engine.timeout: must be null or seconds > 0; not {timeout!r}")
+        if backend in ("threading", "dask"):
+            raise ConfigurationError("engine.timeout: threads cannot be stopped; use engine=loky or serial")
+    address = request.engine.get("address")
+    if backend == "dask" and not re.fullmatch(r"([a-z]+://)?[^/\s]+:\d+", str(address)):
+        raise ConfigurationError(
+            f"engine.address: must be that of a Dask scheduler, as tcp://127.0.0.1:8786; not {address!r}"
+        )
+    return Engine(str(backend), jobs, timeout, str(address))
+
+
+def grid_of(request: Request, experiment: Experiment | None) -> Grid:
+    folders = [f for f in request.folders if Path(f) != paths.conf()]
+    own = [f"--config-dir={f}" for f in folders[:1]]
+    own += [f"hydra.searchpath=[{','.join(folders[1:])}]"] * bool(folders[1:])
+    grid = expand(request.loader, request.config_name, request.arguments, experiment, own)
+    if experiment:
+        from backproof.reports.validation import (  # pandas: only where needed
+            validate_claims,
+            validate_figures,
+        )
+
+        settings = {k for c in grid.cells for k in c.case.values if is_public(k)}
+        columns = [*settings, "cell", *RESULTS, *EXTRA]
+        validate_claims(experiment.claims, columns)
+        validate_figures(experiment.figures, columns)
+    return grid
+
+
+def missing(store: Store, grid: Grid, retry_failed: bool) -> list[Cell]:
+    known = store.statuses(c.case.id for c in grid.cells)
+    wanted = {"pending", "failed", "killed", "timeout"} if retry_failed else {"pending"}
+    return [c for c in grid.cells if not c.excluded and known.get(c.case.id, "pending") in wanted]

@@ -1,0 +1,1 @@
+"""Functions and the derivatives under test."""

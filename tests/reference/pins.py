@@ -1,0 +1,86 @@
+"""Verdicts and numbers of the shipped experiments, frozen as data.
+
+    python tests/reference/pins.py compare [NAME ...]   run the experiments in an empty folder and compare
+    python tests/reference/pins.py freeze FOLDER NAME … freeze the cells of results folders
+
+Cells are matched by their settings. Everything has to be equal but for what differs from run to run; a number may
+differ by RELATIVE, which allows for another processor's last digits, where it is not itself rounding.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+PINS = Path(__file__).parent / "pinned"
+EXPERIMENTS = ("thread", "clipping", "relu_at_zero", "faults")
+INCIDENTAL = ["cell", "seconds", "attempts", "command", "traceback"]
+RELATIVE = 1e-6
+ROUNDING = 1e-7
+"""Gradient errors below this are rounding, of which the order of magnitude is compared."""
+
+
+def frozen(folder: Path) -> pd.DataFrame:
+    """The columns of a sweep's cells that a later run must find again."""
+    cells = pd.read_parquet(folder / "cells.parquet")
+    return cells.drop(columns=[c for c in INCIDENTAL if c in cells]).dropna(axis=1, how="all")
+
+
+def differences(pinned: pd.DataFrame, found: pd.DataFrame) -> list[str]:
+    """What differs, a line each; empty where nothing does."""
+    if len(pinned) != len(found):
+        return [f"{len(pinned)} cells were pinned, {len(found)} were found"]
+    lost = sorted(set(pinned) - set(found))
+    lines = [f"column {name} is gone" for name in lost]
+    for name in (c for c in pinned if c in found):
+        a, b = pinned[name].to_numpy(object), found[name].to_numpy(object)
+        off = [i for i, (x, y) in enumerate(zip(a, b, strict=True)) if not _same(x, y)]
+        if off:
+            lines.append(
+                f"{name}: {len(off)} cells, the first in row {off[0]}: {a[off[0]]!r} → {b[off[0]]!r}"
+            )
+    return lines
+
+
+def _same(x: object, y: object) -> bool:
+    if pd.isna(x) or pd.isna(y):
+        return bool(pd.isna(x) and pd.isna(y))
+    if isinstance(x, float | np.floating) and isinstance(y, float | np.floating | int):
+        if max(abs(x), abs(y)) < ROUNDING:
+            return True
+        return bool(abs(x - y) <= RELATIVE * max(abs(x), abs(y)))
+    return x == y
+
+
+def compare(names: list[str]) -> int:
+    """Run the experiments with the code that is there; the number of them that differ."""
+    wrong = 0
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(
+                [sys.executable, "-m", "backproof", "sweep", f"experiment={name}"],
+                cwd=folder, check=False, capture_output=True,
+            )  # fmt: skip
+            found = frozen(Path(folder) / "results" / name)
+        lines = differences(pd.read_parquet(PINS / f"{name}.parquet"), found)
+        print(f"{name}: {'the same' if not lines else f'{len(lines)} columns differ'}", *lines, sep="\n  ")
+        wrong += bool(lines)
+    return wrong
+
+
+def main(words: list[str]) -> int:
+    if words[:1] == ["freeze"]:
+        PINS.mkdir(exist_ok=True)
+        for name in words[2:]:
+            frozen(Path(words[1]) / name).to_parquet(PINS / f"{name}.parquet", compression="zstd")
+        return 0
+    return compare(words[1:] or list(EXPERIMENTS))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
