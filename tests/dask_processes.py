@@ -28,7 +28,8 @@ def dask_cluster(workers: int = 2) -> Iterator[str]:
     started = [
         subprocess.Popen(
             [sys.executable, "-m", f"distributed.cli.{program}", *words, "--no-dashboard"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,  # a worker's nanny and the worker itself end together
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,  # a worker's nanny and the worker itself end together
         )
         for program, *words in commands
     ]  # fmt: skip

@@ -4,7 +4,7 @@
 
 Three times for each case, medians over rounds that alternate them: the plain central differences of
 all parameters, incrementally and with no bookkeeping at all; the numeric gradient with budgets and kinks,
-by five-point differences of the pre-activations; and that with the verdict on a incorrect gradient, its causes
+by five-point differences of the pre-activations; and the same with the verdict on a wrong one, its causes
 located. For float32 the last holds a second numeric gradient, in double precision. `naive` is 2P forward
 passes.
 """
@@ -33,15 +33,21 @@ from backproof.verdicts import in_precision, judge, view_of
 
 ROUNDS = 5
 CASES = {
-    "64-100-10 relu, sigmoid, binary_cross_entropy": ((64, 100, 10), "relu", "sigmoid", "binary_cross_entropy", "float64"),
-    "64-100-10 relu, relu, binary_cross_entropy": ((64, 100, 10), "relu", "relu", "binary_cross_entropy", "float64"),
+    "64-100-10 relu, sigmoid, binary_cross_entropy": (
+        (64, 100, 10), "relu", "sigmoid", "binary_cross_entropy", "float64",
+    ),
+    "64-100-10 relu, relu, binary_cross_entropy": (
+        (64, 100, 10), "relu", "relu", "binary_cross_entropy", "float64",
+    ),
     "64-128-128-10 tanh, softmax, categorical": (
         (64, 128, 128, 10), "tanh", "softmax", "categorical_cross_entropy", "float64",
     ),
     "20-32-32-32-3 elu, identity, squared_error": (
         (20, 32, 32, 32, 3), "elu", "identity", "squared_error", "float64",
     ),
-    "64-100-10 tanh, sigmoid, binary_cross_entropy, float32": ((64, 100, 10), "tanh", "sigmoid", "binary_cross_entropy", "float32"),
+    "64-100-10 tanh, sigmoid, binary_cross_entropy, float32": (
+        (64, 100, 10), "tanh", "sigmoid", "binary_cross_entropy", "float32",
+    ),
 }  # fmt: skip
 
 

@@ -21,7 +21,8 @@ SWEEPS = {
     "thread": ("experiment=thread",),
     "large": (
         "-m", "data=xor", "network.hidden=[3]", "training=none", "output=sigmoid,relu,softplus,identity,tanh",
-        "loss=squared_error,binary_cross_entropy", "activation=sigmoid,tanh,relu,softplus,elu", "delta=exact,y_minus_t",
+        "loss=squared_error,binary_cross_entropy",
+        "activation=sigmoid,tanh,relu,softplus,elu", "delta=exact,y_minus_t",
         "fault=none,sign,doubled", "clip.eps=1e-12,1e-7,1e-3",
         "check.cures=0", "seed=range(0,84)", "name=large",
     ),

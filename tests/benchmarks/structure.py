@@ -1,7 +1,7 @@
 """The structure of the source in numbers: `python tests/benchmarks/structure.py [ROOT]`.
 
-Lines, functions over 40 lines, files over 300, functions of more than five parameters, `Any`, `cast`, circles of
-imports, and the modules that `import backproof` and a first `check` load.
+Lines, functions over 40 lines, files over 300, functions of more than five parameters, `Any`, `cast`,
+circles of imports, and the modules that `import backproof` and a first `check` load.
 """
 
 from __future__ import annotations

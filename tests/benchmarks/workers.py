@@ -22,7 +22,8 @@ for _ in range(150_000):
 """
 SWEEP = [
     "data=digits", "network.hidden=[48]", "check=full", "training=none", "name=measured",
-    "activation=relu,tanh,elu,gelu", "output=sigmoid,softmax", "loss=binary_cross_entropy,categorical_cross_entropy",
+    "activation=relu,tanh,elu,gelu", "output=sigmoid,softmax",
+    "loss=binary_cross_entropy,categorical_cross_entropy",
     "delta=exact,y_minus_t", "seed=range(0,120)",
 ]  # fmt: skip
 

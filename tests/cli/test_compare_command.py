@@ -14,8 +14,8 @@ from backproof.interfaces.cli import main
 EVIL = "</p><script>alert(1)</script><img src=x onerror=alert(1)>[red]"
 SWEEP = (
     "sweep", "data=xor", "network.hidden=[3]", "engine=serial", "training=sgd", "training.steps=5",
-    "activation=tanh,sigmoid", "delta=exact,y_minus_t", "loss=binary_cross_entropy", "output=sigmoid", "seed=0,1,2",
-    "name=base",
+    "activation=tanh,sigmoid", "delta=exact,y_minus_t", "loss=binary_cross_entropy", "output=sigmoid",
+    "seed=0,1,2", "name=base",
 )  # fmt: skip
 
 

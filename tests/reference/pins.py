@@ -3,7 +3,8 @@
     python tests/reference/pins.py compare [NAME ...]   run the experiments in an empty folder and compare
     python tests/reference/pins.py freeze FOLDER NAME … freeze the cells of results folders
 
-Cells are matched by their settings. Everything has to be equal but for what differs from run to run; a number may
+Cells are matched by their settings. Everything has to be equal but for what differs from run to run; a
+number may
 differ by RELATIVE, which allows for another processor's last digits, where it is not itself rounding.
 """
 

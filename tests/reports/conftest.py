@@ -21,7 +21,7 @@ def row(**given):
 
 @pytest.fixture
 def cells():
-    """activation × loss × clip.eps × seed; squared error has no eps; tanh with binary_cross_entropy is wrong."""
+    """activation × loss × clip.eps × seed; squared error has no eps; tanh with cross entropy is wrong."""
     rows = []
     for activation, loss, seed in itertools.product(
         ("relu", "tanh"), ("squared_error", "binary_cross_entropy"), range(3)

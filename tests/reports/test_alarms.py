@@ -14,7 +14,7 @@ SIZES = {0: None, 1: 1e-8, 2: 5e-7, 3: 0.5}
 
 @pytest.fixture
 def planted(cells):
-    """Twelve cells of squared error and binary_cross_entropy: each fourth without a fault, the rest by size."""
+    """Twelve cells of both losses: each fourth without a fault, the rest by size."""
     table = cells.copy()
     kind = np.arange(len(table)) % 4
     table["planted"] = np.where(kind == 0, None, np.where(kind == 3, "slope: missing", "output delta: sign"))

@@ -220,7 +220,8 @@ def test_a_command_makes_its_cell_again(loader, one, overrides):
 
 def test_commands_of_a_wide_grid_make_their_cells_again(loader, grid):
     found = grid(
-        "activation=relu,leaky_relu,tanh", "output=same,elu,sigmoid", "loss=squared_error,binary_cross_entropy",
+        "activation=relu,leaky_relu,tanh", "output=same,elu,sigmoid",
+        "loss=squared_error,binary_cross_entropy",
         "clip=none,floor", "clip.eps=1e-3", "clip.backward=consistent,ignored", "delta=exact,y_minus_t",
         "network.hidden=[],[3]", "training=none,adam", "data=xor", "activation.slope=0.2",
     )  # fmt: skip

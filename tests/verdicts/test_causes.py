@@ -143,8 +143,10 @@ def test_another_activations_slope_is_named():
 
 
 MISMATCHED = [
-    ("relu", "binary_cross_entropy"), ("softplus", "binary_cross_entropy"), ("tanh", "squared_error"), ("sigmoid", "squared_error"),
-    ("sigmoid", "categorical_cross_entropy"), ("softmax", "binary_cross_entropy"), ("softmax", "squared_error"),
+    ("relu", "binary_cross_entropy"), ("softplus", "binary_cross_entropy"),
+    ("tanh", "squared_error"), ("sigmoid", "squared_error"),
+    ("sigmoid", "categorical_cross_entropy"), ("softmax", "binary_cross_entropy"),
+    ("softmax", "squared_error"),
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ crash, or by --fail-fast at the first cell that fails. --retry-failed computes c
 An axis takes one value, or several: a,b  range(0,5)  choice(a,b)  glob(*).  All axes multiply.
 
   backproof sweep experiment=thread
-  backproof sweep -m activation=relu,tanh loss=binary_cross_entropy delta=exact,y_minus_t seed='range(0,3)' name=mine
+  backproof sweep -m activation=relu,tanh loss=binary_cross_entropy seed='range(0,3)' name=mine
   backproof sweep -m data=file data.path=my.csv network.hidden=[20],[50,20]
 
 """,
