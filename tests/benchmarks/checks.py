@@ -76,7 +76,7 @@ def ours(problem: Problem, weights: list[Array], scheme: Scheme = FIVE_POINT) ->
     """The whole check; it must say that the right gradient agrees."""
 
     def check() -> None:
-        verdict = judge(BackwardRule(), view_of(problem, weights, scheme=scheme)).verdict.name
+        verdict = judge(BackwardRule(), view_of(problem, weights, scheme=scheme)).verdict
         assert verdict == "agrees", verdict
 
     return check

@@ -73,5 +73,5 @@ def main(rounds: int) -> None:
 
     for what, df in {"right": slope, "one entry": entry, "one tensor": tensor, "scale": scale}.items():
         found = backproof.check(loss, w, x, t, df=df)
-        told = found.causes[0][:70] if found.causes else found.verdict.name
+        told = found.causes[0][:70] if found.causes else found.verdict
         print(f"{what:12} {found.judgement.evaluations:4} evaluations   {told}")

@@ -10,8 +10,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from backproof.reports import choice, figures, heatmaps, tables
-from backproof.reports.palette import COLOURS
-from backproof.verdicts import VERDICTS
+from backproof.verdicts import Verdict
 
 
 def texts(figure):
@@ -24,7 +23,7 @@ def mesh(figure):
 
 def laid(cells, value="gradient_error", rows=("activation",), columns=("loss",)):
     return tables.pivot(
-        cells, value, list(rows), list(columns), tuple(VERDICTS) if value == "verdict" else ()
+        cells, value, list(rows), list(columns), tuple(v.value for v in Verdict) if value == "verdict" else ()
     )
 
 
@@ -52,9 +51,8 @@ def test_the_legend_names_each_verdict_that_is_shown(cells):
 
 
 def test_every_verdict_has_a_colour_and_a_symbol_of_its_own():
-    assert set(COLOURS) == set(VERDICTS)
-    assert len({v.symbol for v in VERDICTS.values()}) == len(VERDICTS)
-    for one, other in itertools.combinations(COLOURS.values(), 2):
+    assert len({v.symbol for v in Verdict}) == len(Verdict)
+    for one, other in itertools.combinations([v.colour for v in Verdict], 2):
         assert np.abs(np.subtract(to_rgb(one), to_rgb(other))).max() > 0.15
 
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from backproof.reports import tables
-from backproof.verdicts import VERDICTS
+from backproof.verdicts import Verdict
 
-WORDS = tuple(VERDICTS)
+WORDS = tuple(v.value for v in Verdict)
 
 
 def at(pivot, row, column):

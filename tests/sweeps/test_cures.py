@@ -38,7 +38,7 @@ CASES = [
 
 
 def verdict_of(case):
-    return work.judgement_of(case, work.checkable(case)).verdict.name
+    return work.judgement_of(case, work.checkable(case)).verdict
 
 
 @pytest.mark.parametrize("overrides", CASES, ids=lambda c: c[0])

@@ -79,7 +79,7 @@ def test_every_planted_fault_is_named_first(activation, pair):
         changes = zip(found.gradients, right.gradients, strict=True)
         changed = max(np.abs(a - b).max() / np.abs(b).max() for a, b in changes) > 1e-9
         judged = judge(BackwardRule(relu_at_zero=0.5, fault=fault), view)
-        assert (judged.verdict.name in ("incorrect gradient", "clip active")) == changed, fault.name
+        assert (judged.verdict in ("incorrect gradient", "clip active")) == changed, fault.name
         if changed and fault.matters(setting_of(problem, weights)):
             assert judged.causes[0].name == fault.cause, fault.name
             named += 1

@@ -13,7 +13,7 @@ from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import PRECISIONS
 from backproof.network.faults import FAULTS
 from backproof.network.rules import DELTAS, Backward
-from backproof.verdicts import VERDICTS, in_precision, judge, look_at_outputs, view_of
+from backproof.verdicts import Verdict, in_precision, judge, look_at_outputs, view_of
 from backproof.verdicts.judgement import VISIBLE, gradient_error
 
 EXACT, Y_MINUS_T = BackwardRule(DELTAS["exact"]), BackwardRule(DELTAS["y_minus_t"])
@@ -149,20 +149,20 @@ CASES = {
 
 
 def test_there_is_a_case_for_every_verdict():
-    assert set(CASES) == set(VERDICTS) - {"not checked"}
+    assert set(CASES) == set(Verdict) - {"not checked"}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_verdict_is_reached(name):
     found = CASES[name]()
-    assert found.verdict is VERDICTS[name]
+    assert found.verdict is Verdict(name)
     assert bool(found.causes) == (name != "agrees")
 
 
 def test_verdicts_can_be_told_apart_and_explain_themselves():
-    assert len({v.symbol for v in VERDICTS.values()}) == len(VERDICTS)
-    assert all(len(v.symbol) == 1 and v.sentence and v.remedy for v in VERDICTS.values())
-    right = {v.name for v in VERDICTS.values() if v.right}
+    assert len({v.symbol for v in Verdict}) == len(Verdict)
+    assert all(len(v.symbol) == 1 and v.sentence and v.remedy for v in Verdict)
+    right = {v for v in Verdict if v.right}
     assert right == {"agrees", "valid subgradient", "round-off", "truncation"}
 
 
@@ -182,10 +182,10 @@ MATCHED = [
 def test_a_gradient_wrong_by_one_in_a_thousand_is_a_wrong_rule(activation, output, loss):
     network = generic(activation=activation, output=output, loss=loss)
     right, wrong = judged(*network), judged(*network, tamper=scaled(1.001))
-    assert right.verdict is VERDICTS["agrees"]
+    assert right.verdict is Verdict.AGREES
     assert right.excess <= 1
     assert right.gradient_error < 1e-8
-    assert wrong.verdict is VERDICTS["incorrect gradient"]
+    assert wrong.verdict is Verdict.INCORRECT_GRADIENT
     assert wrong.excess > 1
     np.testing.assert_allclose(wrong.gradient_error, 0.001 / 2.001, rtol=1e-4)
     assert names(wrong) == ("weight gradient: scale",)
@@ -196,8 +196,8 @@ def test_a_gradient_wrong_by_one_in_a_thousand_is_a_wrong_rule(activation, outpu
 @pytest.mark.parametrize("seed", range(4))
 def test_in_every_precision_a_right_gradient_agrees_and_a_doubled_one_does_not(precision, seed):
     network = generic(seed, precision=precision)
-    assert judged(*network).verdict is VERDICTS["agrees"]
-    assert judged(*network, tamper=scaled(2)).verdict is VERDICTS["incorrect gradient"]
+    assert judged(*network).verdict is Verdict.AGREES
+    assert judged(*network, tamper=scaled(2)).verdict is Verdict.INCORRECT_GRADIENT
 
 
 SMALL = random_problem(0, loss="binary_cross_entropy")
@@ -208,7 +208,7 @@ ENTRIES = [(layer, *at) for layer, w in enumerate(SMALL[1]) for at in np.ndindex
 def test_a_single_entry_wrong_by_one_in_a_thousand_is_a_wrong_rule_and_is_named(layer, unit, column):
     found = judged(*SMALL, tamper=scaled_at(layer, unit, column))
     depth, is_bias = layer + 1, column == SMALL[1][layer].shape[1] - 1
-    assert found.verdict is VERDICTS["incorrect gradient"]
+    assert found.verdict is Verdict.INCORRECT_GRADIENT
     assert found.worst_parameter == (f"b{depth}[{unit}]" if is_bias else f"W{depth}[{unit},{column}]")
     tensor = f"b{depth}" if is_bias else f"W{depth}"
     assert {t.name: t.disagreeing for t in found.tensors} == {
@@ -217,7 +217,7 @@ def test_a_single_entry_wrong_by_one_in_a_thousand_is_a_wrong_rule_and_is_named(
     assert names(found) == ("bias gradient: other" if is_bias else "weight gradient: other inputs",)
     assert found.causes[0].layers == (depth,)
     codes = [each.ravel() for each in found.verdicts]
-    assert sum(int((each == list(VERDICTS).index("incorrect gradient")).sum()) for each in codes) == 1
+    assert sum(int((each == Verdict.INCORRECT_GRADIENT.severity).sum()) for each in codes) == 1
     assert {t.name for t in found.tensors if t.verdict == "incorrect gradient"} == {tensor}
 
 
@@ -243,7 +243,7 @@ def test_the_line_is_drawn_at_the_budget(budgets, name):
     gradient = [layer.gradient.copy() for layer in numeric.layers]
     gradient[1][1, 2] += budgets * numeric.layers[1].budget[1, 2]
     found = judge(Given(gradient), view_of(problem, weights))
-    assert found.verdict is VERDICTS[name]
+    assert found.verdict is Verdict(name)
     assert found.worst_parameter == "W2[1,2]"
     assert found.excess == pytest.approx(abs(budgets), rel=1e-3)
 
@@ -287,7 +287,7 @@ def test_in_low_precision_a_wrong_rule_is_told_from_noise(precision, seed):
     assert right.noise > 1e-9
     for fault in ("slope_twice", "no_bias", "sign"):
         wrong = judged_twice(*network, BackwardRule(fault=FAULTS[fault]))
-        assert wrong.verdict is VERDICTS["incorrect gradient"]
+        assert wrong.verdict is Verdict.INCORRECT_GRADIENT
         assert names(wrong)[0] == FAULTS[fault].cause
 
 
@@ -298,14 +298,14 @@ def test_a_rule_wrong_by_one_in_ten_thousand_is_told_from_the_noise_of_float16()
         view_of(*network),
         view_of(*in_precision(*network, np.float64)),
     )
-    assert found.verdict is VERDICTS["incorrect gradient"]
+    assert found.verdict is Verdict.INCORRECT_GRADIENT
     assert found.rule_error == pytest.approx(0.00005, rel=1e-3)
 
 
 @pytest.mark.parametrize("step", [1.0, 2.0**-50])
 def test_a_poor_step_does_not_hide_a_wrong_rule(step):
     found = judged_twice(*generic(), BackwardRule(fault=FAULTS["slope_twice"]), step=step)
-    assert found.verdict is VERDICTS["incorrect gradient"]
+    assert found.verdict is Verdict.INCORRECT_GRADIENT
     assert names(found) == ("slope: squared",)
 
 
@@ -325,7 +325,7 @@ def test_a_rule_that_is_not_deterministic_is_no_wrong_rule():
         gradient[0][0, 0] += draw.standard_normal()
 
     found = judged(*generic(), tamper=tamper)
-    assert found.verdict is VERDICTS["not deterministic"]
+    assert found.verdict is Verdict.NOT_DETERMINISTIC
     assert found.causes[0].detail == "the analytic gradient"
 
 
@@ -340,7 +340,7 @@ def test_only_selected_parameters_are_judged(rule):
     found = judged(problem, weights, rule, tamper=scaled_at(1, 0, 0, np.nan), selected=selected)
     assert found.parameters == 2
     assert [(t.name, t.size, t.worst) for t in found.tensors] == [("W1", 1, "W1[1,2]"), ("b3", 1, "b3[0]")]
-    assert found.verdict is VERDICTS["agrees" if rule is EXACT else "incorrect gradient"]
+    assert found.verdict is (Verdict.AGREES if rule is EXACT else Verdict.INCORRECT_GRADIENT)
 
 
 def test_of_equal_gradients_a_selected_parameter_is_shown_and_none_is_the_worst():
@@ -356,13 +356,13 @@ def test_of_equal_gradients_a_selected_parameter_is_shown_and_none_is_the_worst(
 def test_nothing_selected_is_nothing_wrong():
     problem, weights = generic()
     found = judged(problem, weights, Y_MINUS_T, selected=[np.zeros(w.shape, bool) for w in weights])
-    assert (found.verdict.name, found.gradient_error, found.excess) == ("agrees", 0.0, 0.0)
+    assert (found.verdict, found.gradient_error, found.excess) == ("agrees", 0.0, 0.0)
     assert (found.parameters, found.worst_parameter, found.tensors) == (0, None, ())
 
 
 def test_no_samples_agree():
     found = judged(*random_problem(0, samples=0))
-    assert (found.verdict.name, found.gradient_error, found.excess) == ("agrees", 0.0, 0.0)
+    assert (found.verdict, found.gradient_error, found.excess) == ("agrees", 0.0, 0.0)
     assert (found.parameters, found.worst_parameter) == (6 * 5 + 3 * 7, None)
 
 
@@ -375,7 +375,7 @@ def test_touched_and_crossed_parameters_are_counted():
     crossing = judged(*beside_the_kink())
     assert (crossing.touched, crossing.crossed) == (0, 2)
     distant = judged(*beside_the_kink(0.01))
-    assert (distant.touched, distant.crossed, distant.verdict.name) == (0, 0, "agrees")
+    assert (distant.touched, distant.crossed, distant.verdict) == (0, 0, "agrees")
 
 
 # Kinks
@@ -387,28 +387,28 @@ def test_touched_and_crossed_parameters_are_counted():
 )
 def test_at_a_kink_every_number_between_the_slopes_is_allowed(number, name):
     found = judged(*on_the_kink(), BackwardRule(relu_at_zero=number))
-    assert found.verdict is VERDICTS[name]
+    assert found.verdict is Verdict(name)
     assert names(found) == (("kink touched",) if name != "agrees" else ())
 
 
 @pytest.mark.parametrize("number", [-0.5, 1.5])
 def test_at_a_kink_a_number_beyond_the_slopes_is_wrong(number):
     found = judged(*on_the_kink(), BackwardRule(relu_at_zero=number))
-    assert found.verdict is VERDICTS["incorrect gradient"]
+    assert found.verdict is Verdict.INCORRECT_GRADIENT
     assert names(found)[0] == "slope: at a kink"
 
 
 @pytest.mark.parametrize("number", [0.5, 1.0])
 def test_a_number_assigned_at_a_kink_is_wrong(number):
     found = judged(*on_the_kink(), BackwardRule(relu_at_zero=number, kink="assign"))
-    assert found.verdict is VERDICTS["incorrect gradient"]
+    assert found.verdict is Verdict.INCORRECT_GRADIENT
     assert names(found)[0] == "slope: at a kink"
     assert {t.name for t in found.tensors if t.disagreeing} == {"b1"}
 
 
 def test_zero_assigned_at_a_kink_is_zero_multiplied():
     found = judged(*on_the_kink(), BackwardRule(relu_at_zero=0.0, kink="assign"))
-    assert found.verdict is VERDICTS["valid subgradient"]
+    assert found.verdict is Verdict.VALID_SUBGRADIENT
 
 
 @pytest.mark.parametrize(
@@ -420,14 +420,14 @@ def test_two_kinks_that_make_a_smooth_function_leave_one_slope(number, name):
     slope = found.tensors[0]
     assert (slope.name, slope.analytic, slope.numeric) == ("W1", 2 * number, pytest.approx(1))
     assert found.touched == 2
-    assert found.verdict is VERDICTS[name]
+    assert found.verdict is Verdict(name)
     assert names(found) == (("kinks combined",) if name != "agrees" else ())
 
 
 @pytest.mark.parametrize("network", [on_the_kink, beside_the_kink])
 def test_a_kink_excuses_only_the_parameters_that_it_concerns(network):
     found = judged(*network(), tamper=scaled_at(0, 0, 1))
-    assert found.verdict is VERDICTS["incorrect gradient"]
+    assert found.verdict is Verdict.INCORRECT_GRADIENT
     assert names(found)[0] == "weight gradient: other inputs"
 
 
@@ -443,7 +443,7 @@ def test_where_round_off_hides_everything_right_and_wrong_are_both_undetermined(
         ),
         rule,
     )
-    assert found.verdict is VERDICTS["undetermined"]
+    assert found.verdict is Verdict.UNDETERMINED
     assert names(found) == ("round-off",)
     assert found.excess < 1
     assert found.gradient_error > VISIBLE
@@ -457,15 +457,15 @@ def test_complex_steps_tell_them_apart(rule, name):
     network = random_problem(
         3, activation="tanh", loss="binary_cross_entropy", clip="floor", eps=1e-15, init_scale=24
     )
-    assert judged(*network, EXACT).verdict is VERDICTS["undetermined"]
-    assert judged_finely(*network, rule).verdict is VERDICTS[name]
+    assert judged(*network, EXACT).verdict is Verdict.UNDETERMINED
+    assert judged_finely(*network, rule).verdict is Verdict(name)
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_within_the_budget_the_visible_difference_decides(seed):
     found = judged(*saturated("floor", seed))
     assert found.excess <= 1
-    assert found.verdict is VERDICTS["undetermined" if found.gradient_error > VISIBLE else "agrees"]
+    assert found.verdict is (Verdict.UNDETERMINED if found.gradient_error > VISIBLE else Verdict.AGREES)
     assert names(found) == (("round-off",) if found.gradient_error > VISIBLE else ())
 
 
@@ -475,7 +475,7 @@ def test_an_analytic_gradient_that_is_not_finite(value):
         gradient[1][0, 0] = value
 
     found = judged(*generic(), tamper=tamper)
-    assert (found.verdict.name, names(found)) == ("not finite", ("analytic gradient not finite",))
+    assert (found.verdict, names(found)) == ("not finite", ("analytic gradient not finite",))
     assert found.causes[0].detail.startswith("gradient of layer 2, entry [0, 0]")
     assert (found.gradient_error, found.excess, found.worst_parameter) == (None, None, None)
 
@@ -487,7 +487,7 @@ def test_a_numeric_gradient_that_is_not_finite():
     )
     problem.inputs[:], problem.targets[:], weights[0][:] = 1, 1, [[1e-9, 0]]
     found = judged(problem, weights)
-    assert (found.verdict.name, names(found)) == ("not finite", ("numeric gradient not finite",))
+    assert (found.verdict, names(found)) == ("not finite", ("numeric gradient not finite",))
 
 
 def test_a_loss_that_is_not_finite_names_what_made_it_so():

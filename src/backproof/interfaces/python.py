@@ -67,7 +67,7 @@ class Check:
             {
                 "tensor": t.name,
                 "size": t.size,
-                "verdict": t.verdict,
+                "verdict": t.verdict.value,
                 "wrong": t.disagreeing,
                 "gradient_error": t.gradient_error,
                 "excess": t.excess,
@@ -105,7 +105,7 @@ class Check:
         """For programs; numbers that are not finite are null."""
         j = self.judgement
         told = {
-            "verdict": self.verdict.name,
+            "verdict": self.verdict.value,
             "right": self.verdict.right,
             "sentence": self.verdict.sentence,
             "remedy": self.verdict.remedy,
@@ -135,7 +135,7 @@ class Check:
 
     def _lines(self) -> list[str]:
         j = self.judgement
-        lines = [f"{self.verdict.symbol} {self.verdict.name}: {self.verdict.sentence}"]
+        lines = [f"{self.verdict.symbol} {self.verdict.value}: {self.verdict.sentence}"]
         lines += [f"  {cause}" for cause in self.causes]
         if j.gradient_error is not None:
             lines.append(f"  gradient error {j.gradient_error:.3g}, excess {j.excess:.3g}")

@@ -29,10 +29,10 @@ from backproof.sweeps.work import (
     runs_of,
 )
 from backproof.training import Run
-from backproof.verdicts import VERDICTS, Judgement, Verdict
+from backproof.verdicts import Judgement, Verdict
 from backproof.verdicts.component import examine
 from backproof.verdicts.evidence import evidence_of
-from backproof.verdicts.verdict import AGREEING, NOT_CHECKED
+from backproof.verdicts.verdict import AGREEING
 
 MOST_EVENTS = 5
 """How many kinks are listed."""
@@ -59,7 +59,7 @@ class Finding:
     @property
     def verdict(self) -> Verdict:
         """The verdict, also where nothing was checked."""
-        return self.judgement.verdict if self.judgement else NOT_CHECKED
+        return self.judgement.verdict if self.judgement else Verdict.NOT_CHECKED
 
     @property
     def safe_steps(self) -> dict[str, float]:
@@ -73,7 +73,7 @@ class Finding:
     @property
     def agrees(self) -> bool:
         """Whether the exit status is that of a gradient that agrees."""
-        return self.verdict in (*AGREEING, NOT_CHECKED)
+        return self.verdict in AGREEING | {Verdict.NOT_CHECKED}
 
 
 def find(cell: Cell) -> Finding:
@@ -113,7 +113,7 @@ def _name(depth: int, j: int, p: int, layer: NumericLayer) -> str:
 def show(finding: Finding, cell: Cell, console: Console) -> None:
     """Print a finding: the verdict, why, what cures it, and the tensors one by one."""
     verdict, judgement = finding.verdict, finding.judgement
-    console.print(f"[bold]{verdict.symbol} {verdict.name}[/bold]: {verdict.sentence}")
+    console.print(f"[bold]{verdict.symbol} {verdict}[/bold]: {verdict.sentence}")
     if not finding.agrees:
         console.print(f"[dim]remedy:[/dim] {verdict.remedy}")
     if judgement:
@@ -257,7 +257,7 @@ def as_json(finding: Finding, cell: Cell) -> str:
     """A finding for programs. Numbers that are not finite are null."""
     judgement, verdict = finding.judgement, finding.verdict
     told = {
-        "verdict": verdict.name,
+        "verdict": verdict.value,
         "right": verdict.right,
         "sentence": verdict.sentence,
         "remedy": verdict.remedy,
@@ -279,7 +279,7 @@ def _plain(judgement: Judgement) -> dict[str, Any]:
     told = asdict(judgement)
     del told["verdict"]
     counted = {}
-    for i, name in enumerate(VERDICTS):
+    for i, name in enumerate(Verdict):
         counted[name] = sum(int((each == i).sum()) for each in told["verdicts"])
     told["verdicts"] = {name: n for name, n in counted.items() if n}
     return told
@@ -301,7 +301,7 @@ def parameters_of(finding: Finding, cell: Cell) -> list[dict[str, Any]]:
         return []
     with threadpool_limits(1), np.errstate(all="ignore"):
         gradients = rule_of(cell.case).gradient(own.problem, own.forward, own.weights)
-    names, records = tuple(VERDICTS), []
+    names, records = tuple(Verdict), []
     for depth, layer in enumerate(own.numeric.layers, 1):
         for j, p in np.argwhere(layer.selected):
             met: list[KinkEvent] = []
@@ -316,7 +316,7 @@ def parameters_of(finding: Finding, cell: Cell) -> list[dict[str, Any]]:
                 "budget": float(layer.budget[j, p]),
                 "step": float(layer.step[j, p]),
                 "safe_step": float(finding.safe[depth - 1][j, p]),
-                "verdict": names[judgement.verdicts[depth - 1][j, p]],
+                "verdict": names[judgement.verdicts[depth - 1][j, p]].value,
                 "low": float(layer.low[j, p]),
                 "high": float(layer.high[j, p]),
                 "kinks": "; ".join(map(str, met)),

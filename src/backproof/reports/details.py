@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backproof.sweeps.columns import TENSORS
-from backproof.verdicts import VERDICTS
+from backproof.verdicts import RIGHT
 from backproof.verdicts.evidence import STEPS
 
 SERIES = ("loss", "accuracy", "cosine", STEPS)
@@ -46,7 +46,7 @@ def plain(value: Any) -> Any:
 
 def details(cells: pd.DataFrame, tensors: pd.DataFrame, curves: pa.Table) -> tuple[list[str], list[int]]:
     """Pieces of details, packed, and for every cell of the table the piece it is in; -1 for none."""
-    right = cells["verdict"].map(lambda v: VERDICTS[v].right if v in VERDICTS else False).to_numpy(bool)
+    right = cells["verdict"].isin(RIGHT).to_numpy(bool)
     order = np.argsort(right, kind="stable")[:MOST_CELLS]
     of_tensors: dict[str, list[list[Any]]] = {}
     by_column = [[plain(v) for v in tensors[name].tolist()] for name in TENSORS]

@@ -29,7 +29,7 @@ from backproof.reports.tables import (
     select,
 )
 from backproof.reports.validation import CONFUSION, CURVES, DETECTION, MAP, SCATTER, STEPS
-from backproof.verdicts import VERDICTS
+from backproof.verdicts import Verdict
 from backproof.verdicts.evidence import MAP as OF_WEIGHTS
 from backproof.verdicts.evidence import STEPS as SWEPT
 
@@ -87,7 +87,7 @@ def draw(figure: Mapping[str, Any], cells: pd.DataFrame, curves: pa.Table) -> Dr
         if value in (CONFUSION, DETECTION):
             laid = (confusion if value == CONFUSION else detection)(chosen)
             return Drawn(title, caption, _share_finding(laid), heatmap(laid, title), laid.table())
-        words = tuple(VERDICTS) if value == "verdict" else ()
+        words = tuple(v.value for v in Verdict) if value == "verdict" else ()
         if value == "cause":
             words = tuple(dict.fromkeys(chosen["cause"].dropna()))
         aggregate = str(figure.get("aggregate") or (MOST_FREQUENT if words else MEDIAN))
@@ -120,7 +120,9 @@ def _curves(
 def _scatter(cells: pd.DataFrame, title: str, caption: str) -> Drawn:
     """Gradient error against what training makes of it: does a failed check predict a failed training?"""
     done = cells[cells["status"] == "ok"]
-    done = done[done["verdict"].isin(VERDICTS) & (done["verdict"] != "not checked") & ran(done, "training")]
+    done = done[
+        done["verdict"].isin(list(Verdict)) & (done["verdict"] != "not checked") & ran(done, "training")
+    ]
     if not len(done):
         return Drawn(title, caption, problem="none of its cells was both checked and trained")
     against = "accuracy" if done["accuracy"].notna().any() else "final_loss"

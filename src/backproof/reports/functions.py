@@ -43,7 +43,7 @@ def plot_check(parameters: pd.DataFrame, verdict: Verdict) -> Figure:
         style="parameter", hue_order=names, style_order=names, palette=[RIGHT, WRONG], markers=["o", "X"],
         s=18, linewidth=0, ax=axes,
     )  # fmt: skip
-    axes.set(xscale="log", yscale="log", title=f"{verdict.symbol} {verdict.name}")
+    axes.set(xscale="log", yscale="log", title=f"{verdict.symbol} {verdict}")
     axes.legend(title=None, fontsize="small")
     plt.close(figure)
     return figure

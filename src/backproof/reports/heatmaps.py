@@ -17,9 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from backproof.reports.palette import COLOURS
 from backproof.reports.tables import NULL_MEANS, UNITS, Pivot, label
-from backproof.verdicts import VERDICTS
+from backproof.verdicts import Verdict
 
 ERROR_NORM = LogNorm(1e-16, 1, clip=True)
 """One scale for every gradient error in every report, so that figures can be laid side by side."""
@@ -227,13 +226,13 @@ def number(x: float, value: str) -> str:
 
 def _symbol(word: str, words: Sequence[str]) -> str:
     """A verdict's symbol; other words are numbered."""
-    return VERDICTS[word].symbol if word in VERDICTS else str(list(words).index(word) + 1)
+    return Verdict(word).symbol if word in set(Verdict) else str(list(words).index(word) + 1)
 
 
 def _colour(word: str, words: Sequence[str]) -> str:
     """A verdict's colour; other words take theirs from a wheel of lightnesses, for print."""
-    if word in COLOURS:
-        return COLOURS[word]
+    if word in set(Verdict):
+        return Verdict(word).colour
     wheel = sns.color_palette("husl", max(len(words), 2))
     return str(mpl.colors.to_hex(wheel[list(words).index(word)]))
 

@@ -11,7 +11,7 @@ import pandas as pd
 from backproof.reports.compare import NOTHING, Alignment, transitions
 from backproof.reports.paired import MEASURES, STATISTICS, Measure, leaves_zero_out, stands_still
 from backproof.reports.tables import label
-from backproof.verdicts import VERDICTS
+from backproof.verdicts import Verdict
 
 COMMAND = "command"
 """The column that holds what reproduces a cell; on two lines where the sides' commands differ."""
@@ -135,7 +135,7 @@ def texts(table: pd.DataFrame) -> list[tuple[str, ...]]:
 
 def marked(word: str) -> str:
     """A verdict with its symbol; another word as it is."""
-    return f"{VERDICTS[word].symbol} {word}" if word in VERDICTS else word
+    return f"{Verdict(word).symbol} {word}" if word in set(Verdict) else word
 
 
 def titled(measure: Measure) -> str:

@@ -12,11 +12,10 @@ import pandas as pd
 
 from backproof.reports.claims import BROKEN, CONFIRMED, OPEN, REFUTED, Result
 from backproof.reports.details import packed, plain
-from backproof.reports.palette import COLOURS
 from backproof.reports.tables import FAILED, OF_TRAINING, axes_of, ran, training_summary, varying
 from backproof.reports.templates import environment
 from backproof.sweeps.columns import TENSORS
-from backproof.verdicts import VERDICTS
+from backproof.verdicts import RIGHT, Verdict
 from backproof.verdicts.evidence import STEPS
 
 FIRST = ("verdict", "gradient_error", "accuracy")
@@ -76,10 +75,8 @@ def page(
         "pieces": piece_of,
         "tensor_columns": list(TENSORS),
         "verdicts": {
-            v.name: {
-                "symbol": v.symbol, "sentence": v.sentence, "remedy": v.remedy, "colour": COLOURS[v.name]
-            }
-            for v in VERDICTS.values()
+            v.value: {"symbol": v.symbol, "sentence": v.sentence, "remedy": v.remedy, "colour": v.colour}
+            for v in Verdict
         },
         "constants": list(_constants(everything).items()),
         "of_training": OF_TRAINING,
@@ -97,9 +94,9 @@ def page(
         pictures=pictures,
         chosen=chosen,
         verdicts=[
-            (v, COLOURS[v.name], int((cells["verdict"] == v.name).sum()))
-            for v in VERDICTS.values()
-            if (cells["verdict"] == v.name).any()
+            (v, v.colour, int((cells["verdict"] == v).sum()))
+            for v in Verdict
+            if (cells["verdict"] == v).any()
         ],
         failures=cells.loc[cells["status"].isin(FAILED), ["cell", "status", "error", "command"]].to_dict(
             "records"
@@ -134,7 +131,7 @@ def _answer(claims: Sequence[Result], cells: pd.DataFrame, pending: int) -> list
     done = cells[cells["status"] == "ok"]
     checked = done[done["verdict"].notna() & (done["verdict"] != "not checked")]
     if len(checked):
-        right = checked["verdict"].map(lambda v: VERDICTS[v].right if v in VERDICTS else False).astype(bool)
+        right = checked["verdict"].isin(RIGHT)
         words = [f"The gradient is right in {right.sum():,} of {len(checked):,} cells"]
         for which, group in (("right", checked[right]), ("not right", checked[~right])):
             trained = training_summary(group)
@@ -156,7 +153,7 @@ def _noise(checked: pd.DataFrame) -> list[str]:
         return sentences
     low = checked[checked["noise"].notna() & checked["precision"].isin(["float16", "float32"])]
     for precision, cells in low.groupby("precision", sort=False):
-        wrong = int((~cells["verdict"].map(lambda v: VERDICTS[v].right)).sum())
+        wrong = int((~cells["verdict"].isin(RIGHT)).sum())
         sentences.append(
             f"In {precision} rounding alone makes a median error of {cells['noise'].median():.1e}; "
             f"judged without it, {wrong:,} of {len(cells):,} gradients are not right."

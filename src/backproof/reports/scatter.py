@@ -11,9 +11,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from backproof.reports.heatmaps import PANEL, STYLE, plain_decades
-from backproof.reports.palette import COLOURS
 from backproof.reports.tables import UNITS
-from backproof.verdicts import VERDICTS
+from backproof.verdicts import RIGHT, Verdict
 
 LEAST = 1e-17
 NOT_FINITE = 10.0
@@ -24,7 +23,7 @@ MARKERS = ("o", "X", "s", "D", "^", "v", "P", "<", ">", "*", "h", "p", "d")
 
 def scatter_figure(cells: pd.DataFrame, against: str, title: str) -> Figure:
     """A point a cell; verdicts by colour and by marker."""
-    verdicts = [v for v in VERDICTS if (cells["verdict"] == v).any()]
+    verdicts = [v.value for v in Verdict if (cells["verdict"] == v).any()]
     shown = cells.assign(x=cells["gradient_error"].fillna(NOT_FINITE).clip(LEAST, NOT_FINITE))
     with mpl.rc_context({**STYLE, "axes.grid": True, "grid.color": "#E5E5E5"}):
         figure = Figure(figsize=(7.0, 4.2), layout="constrained")
@@ -33,7 +32,7 @@ def scatter_figure(cells: pd.DataFrame, against: str, title: str) -> Figure:
         # Wrong before right, so that the few are drawn upon the many.
         sns.scatterplot(
             shown.sample(frac=1, random_state=0), x="x", y=against, hue="verdict", style="verdict",
-            hue_order=verdicts, style_order=verdicts, palette={v: COLOURS[v] for v in verdicts},
+            hue_order=verdicts, style_order=verdicts, palette={v: Verdict(v).colour for v in verdicts},
             markers=dict(zip(verdicts, MARKERS, strict=False)), s=22, linewidth=0.3, edgecolor="#333333",
             alpha=0.75, rasterized=len(shown) > 1000, ax=axes,
         )  # fmt: skip
@@ -64,7 +63,7 @@ def limits(figure: Figure) -> dict[str, Any]:
 
 def prediction(cells: pd.DataFrame) -> str:
     """Whether the verdict predicts what training comes to, in a sentence with figures."""
-    right = cells["verdict"].map(lambda v: VERDICTS[v].right).astype(bool)
+    right = cells["verdict"].isin(RIGHT)
     reached = cells["steps_to_threshold"].notna()
     parts = [
         f"of {group.sum():,} cells whose gradient is {name}, {reached[group].mean():.0%} reach the threshold"

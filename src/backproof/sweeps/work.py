@@ -38,7 +38,7 @@ from backproof.training import Plan, Run, Samples, train
 from backproof.verdicts import Judgement, View, in_precision, judge, view_of
 from backproof.verdicts.evidence import evidence_of, rivals_of
 from backproof.verdicts.function import FunctionJudgement, judge_function
-from backproof.verdicts.verdict import AGREEING, CLIP_ACTIVE, INCORRECT_GRADIENT, NOT_CHECKED
+from backproof.verdicts.verdict import AGREEING, Verdict
 
 BATCH_ELEMENTS = 1 << 18
 """Array elements of one layer of a training batch: what a core's second-level cache holds."""
@@ -281,7 +281,7 @@ def cures_for(case: Case, at: Checkable, judgement: Judgement) -> Cures:
     """The cures of a case; none are looked for where it agrees, nor among axes that cannot matter."""
     if judgement.verdict in AGREEING or not case["check.cures"]:
         return Cures()
-    rule_at_fault = judgement.verdict in (INCORRECT_GRADIENT, CLIP_ACTIVE)
+    rule_at_fault = judgement.verdict in (Verdict.INCORRECT_GRADIENT, Verdict.CLIP_ACTIVE)
     idle = {"clip", "clip.eps"} if rule_at_fault and not at.own.outputs.clip_active else set()
     return cures_of(case, NEIGHBOURHOOD.agrees, numbers=not rule_at_fault, idle=idle)
 
@@ -306,7 +306,7 @@ def _check_function(case: Case, outcome: Outcome) -> None:
     _, found = judged_function(case)
     outcome.values.update(
         loss_value=found.loss,
-        verdict=found.verdict.name,
+        verdict=found.verdict.value,
         notes="; ".join(found.notes) or None,
         evaluations=found.evaluations,
         **_told(found),
@@ -328,7 +328,7 @@ def _check(cases: list[Case], outcomes: dict[Case, Outcome]) -> None:
             outside_domain=at.own.outputs.outside_domain,
             saturated=at.own.outputs.saturated,
             clip_active=at.own.outputs.clip_active,
-            verdict=judgement.verdict.name if judgement else NOT_CHECKED.name,
+            verdict=(judgement.verdict if judgement else Verdict.NOT_CHECKED).value,
         )
         if not judgement:
             continue

@@ -21,8 +21,14 @@ from backproof.estimates.directional import (
 from backproof.estimates.perturbed import Index, wide
 from backproof.network.arrays import Array
 from backproof.targets.function import Function
-from backproof.verdicts import verdict as v
-from backproof.verdicts.judgement import PLACES, VISIBLE, Cause, Judgement, TensorJudgement, gradient_error
+from backproof.verdicts.judgement import (
+    BY_SEVERITY,
+    VISIBLE,
+    Cause,
+    Judgement,
+    TensorJudgement,
+    gradient_error,
+)
 from backproof.verdicts.residuals import Tensor, structure_of, where_wrong
 from backproof.verdicts.verdict import Verdict
 
@@ -90,19 +96,21 @@ def judge_function(
         size, judged = function.layout.size, _Judged(function, value, analytic)
         if not _equal(value, again):
             return judged.by(
-                v.NOT_DETERMINISTIC, [Cause("not deterministic", f"the loss: {value!r}, {again!r}")]
+                Verdict.NOT_DETERMINISTIC, [Cause("not deterministic", f"the loss: {value!r}, {again!r}")]
             )
         if not np.array_equal(analytic, repeated, equal_nan=True):
             place = function.layout.place(int(np.flatnonzero(analytic != repeated)[0]))
-            return judged.by(v.NOT_DETERMINISTIC, [Cause("not deterministic", f"the gradient, at {place}")])
+            return judged.by(
+                Verdict.NOT_DETERMINISTIC, [Cause("not deterministic", f"the gradient, at {place}")]
+            )
         if not np.isfinite(value):
-            return judged.by(v.NOT_FINITE, [Cause("loss not finite", f"it is {value}")])
+            return judged.by(Verdict.NOT_FINITE, [Cause("loss not finite", f"it is {value}")])
         if not np.isfinite(analytic).all():
             first = function.layout.place(int(np.flatnonzero(~np.isfinite(analytic))[0]))
-            return judged.by(v.NOT_FINITE, [Cause("analytic gradient not finite", f"first at {first}")])
+            return judged.by(Verdict.NOT_FINITE, [Cause("analytic gradient not finite", f"first at {first}")])
         prober = Prober(function, value, generator)
         if not np.isfinite(prober.noise):
-            return judged.by(v.NOT_FINITE, [Cause("loss not finite", "beside the point")])
+            return judged.by(Verdict.NOT_FINITE, [Cause("loss not finite", "beside the point")])
         jitter = jitter_of(function, analytic, generator)
         if directions if directions is not None else (size if parameters is None else parameters) > FULL:
             return _along_directions(judged, prober, jitter)
@@ -146,7 +154,9 @@ def _full(judged: _Judged, m: Measured) -> FunctionJudgement:
     if not np.isfinite(m.numeric).all():
         first = layout.place(int(m.index[np.flatnonzero(~np.isfinite(m.numeric))[0]]))
         return judged.by(
-            v.NOT_FINITE, [Cause("numeric gradient not finite", f"within a step of {first}")], measured=m
+            Verdict.NOT_FINITE,
+            [Cause("numeric gradient not finite", f"within a step of {first}")],
+            measured=m,
         )
     gap = np.abs(a - m.numeric)
     ratio = np.where(gap == 0, 0, gap / m.budget)
@@ -156,31 +166,31 @@ def _full(judged: _Judged, m: Measured) -> FunctionJudgement:
     unsure = m.open | ((ratio > 1) & (ratio <= MARGIN) & kinked)
     wrong = (ratio > 1) & ~inside & ~unsure
     error = gradient_error(a, m.numeric)
-    accused = v.INCORRECT_GRADIENT
+    accused = Verdict.INCORRECT_GRADIENT
     causes: list[Cause] = []
     if wrong.any():
         verdict = accused
         causes = _causes(judged, m, wrong, gap)
     elif (unsure & ~inside).any():
-        verdict = v.UNDETERMINED
+        verdict = Verdict.UNDETERMINED
         count = int((unsure & ~inside).sum())
         causes = [
             Cause("not resolved", f"{count} parameters, among kinks that their steps do not tell apart")
         ]
     elif ((ratio > 1) & inside).any():
-        verdict = v.VALID_SUBGRADIENT
+        verdict = Verdict.VALID_SUBGRADIENT
     elif error is not None and error > VISIBLE:
-        verdict = v.UNDETERMINED
+        verdict = Verdict.UNDETERMINED
         causes = [Cause("round-off", "the noise of the loss drowns its slope", (), 0.0, 1.0)]
     else:
-        verdict = v.AGREES
-    if m.touched.any() and verdict is not v.AGREES:
+        verdict = Verdict.AGREES
+    if m.touched.any() and verdict is not Verdict.AGREES:
         share = float((gap[inside]).sum() / gap.sum()) if gap.sum() else 0.0
         causes.append(Cause("kink touched", "", (), float(m.touched.mean()), share))
-    each = np.full(len(a), PLACES[v.AGREES.name], np.int8)
-    each[(ratio > 1) & inside] = PLACES[v.VALID_SUBGRADIENT.name]
-    each[unsure & ~inside] = PLACES[v.UNDETERMINED.name]
-    each[wrong] = PLACES[accused.name]
+    each = np.full(len(a), Verdict.AGREES.severity, np.int8)
+    each[(ratio > 1) & inside] = Verdict.VALID_SUBGRADIENT.severity
+    each[unsure & ~inside] = Verdict.UNDETERMINED.severity
+    each[wrong] = accused.severity
     tensors = tuple(_tensors(judged, m, a, ratio, each))
     worst = int(np.argmax(ratio))
     return judged.by(
@@ -269,10 +279,10 @@ def _tensors(
         )  # fmt: skip
 
 
-def _gravest(verdicts: NDArray[np.int8]) -> str:
+def _gravest(verdicts: NDArray[np.int8]) -> Verdict:
     """The gravest verdict; one that is known before one that is open."""
-    wrong = PLACES[v.INCORRECT_GRADIENT.name]
-    return tuple(v.VERDICTS)[wrong if (verdicts == wrong).any() else int(verdicts.max())]
+    wrong = Verdict.INCORRECT_GRADIENT.severity
+    return BY_SEVERITY[wrong if (verdicts == wrong).any() else int(verdicts.max())]
 
 
 def _along_directions(judged: _Judged, prober: Prober, jitter: Array) -> FunctionJudgement:
@@ -288,14 +298,16 @@ def _along_directions(judged: _Judged, prober: Prober, jitter: Array) -> Functio
         "miss": probability_of_a_miss(DIRECTIONS),
     }  # fmt: skip
     if not np.isfinite(whole.numeric).all():
-        return judged.by(v.NOT_FINITE, [Cause("loss not finite", "along a direction")], **known)
+        return judged.by(Verdict.NOT_FINITE, [Cause("loss not finite", "along a direction")], **known)
     if not whole.wrong:
         if (whole.gap > whole.budget).any():
             told = Cause("kink touched", "along directions kinks add up; move every parameter to tell")
-            return judged.by(v.UNDETERMINED, [told], **known)
+            return judged.by(Verdict.UNDETERMINED, [told], **known)
         if error > VISIBLE:
-            return judged.by(v.UNDETERMINED, [Cause("round-off", "kinks or noise drown the slope")], **known)
-        return judged.by(v.AGREES, [], **known)
+            return judged.by(
+                Verdict.UNDETERMINED, [Cause("round-off", "kinks or noise drown the slope")], **known
+            )
+        return judged.by(Verdict.AGREES, [], **known)
     found: list[tuple[str, str, str, float, float]] = []
     tensors, summaries, lost = [], [], []
     for name, cut, shape in zip(layout.names, layout.slices, layout.shapes, strict=True):
@@ -319,14 +331,14 @@ def _along_directions(judged: _Judged, prober: Prober, jitter: Array) -> Functio
         summaries.append(_summary_along(judged, tensor, there, faults))
     if not found:  # the sum of what each tensor may hide
         return judged.by(
-            v.INCORRECT_GRADIENT,
+            Verdict.INCORRECT_GRADIENT,
             [Cause("not located", "wrong along all parameters, in no tensor alone")],
             **known,
         )
-    wrong = [s for s in summaries if s.verdict == v.INCORRECT_GRADIENT.name]
+    wrong = [s for s in summaries if s.verdict == Verdict.INCORRECT_GRADIENT]
     worst = max(wrong, key=lambda s: s.excess)
     return judged.by(
-        v.INCORRECT_GRADIENT, _told(found, len(layout.names)), tensors=tuple(summaries),
+        Verdict.INCORRECT_GRADIENT, _told(found, len(layout.names)), tensors=tuple(summaries),
         worst_parameter=worst.worst, disagreeing=sum(s.disagreeing for s in summaries), **known,
     )  # fmt: skip
 
@@ -355,12 +367,12 @@ def _summary_along(judged: _Judged, tensor: Tensor, at: Along, faults: list[Alon
     if single is not None:
         a, n, b, sign = single.analytic[0], single.numeric[0], single.budget[0], int(single.signs[0][0])
         where = judged.function.layout.place(int(single.subset[0]))
-    verdict = v.INCORRECT_GRADIENT if at.wrong else v.AGREES
+    verdict = Verdict.INCORRECT_GRADIENT if at.wrong else Verdict.AGREES
     return TensorJudgement(
         name=tensor.name, size=len(tensor.analytic), gradient_error=_error_along(at),
         excess=float(at.gap[worst] / at.budget[worst]), disagreeing=len(faults), worst=where,
         analytic=float(sign * a), numeric=float(sign * n), budget=float(b), low=np.nan, high=np.nan,
-        touched=0, crossed=0, verdict=verdict.name,
+        touched=0, crossed=0, verdict=verdict,
     )  # fmt: skip
 
 

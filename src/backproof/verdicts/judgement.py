@@ -14,7 +14,6 @@ from backproof.estimates import Numeric, NumericLayer
 from backproof.network.arrays import Array, Weights
 from backproof.network.problem import Forward, Problem
 from backproof.network.rules import Backward
-from backproof.verdicts import verdict as v
 from backproof.verdicts.nonfinite import first_in_backward, first_in_forward
 from backproof.verdicts.operations import Departure, localise
 from backproof.verdicts.verdict import Verdict
@@ -78,7 +77,7 @@ class TensorJudgement:
     high: float
     touched: int
     crossed: int
-    verdict: str
+    verdict: Verdict
     causes: dict[str, float] = field(default_factory=dict)
 
 
@@ -93,7 +92,7 @@ class Judgement:
         excess: the largest |a − n| / budget; at most 1 where all parameters agree.
         worst_parameter: where that is, as in W2[3,17] or b1[4].
         disagreeing: parameters beyond their budget that no kink explains.
-        verdicts: of every parameter, an array a layer shaped like its weights: places in `VERDICTS`, −1 where
+        verdicts: of every parameter, an array a layer shaped like its weights: severities, −1 where
             it was not selected.
         rule_error: the gradient error in the precision of the reference: the rule's own, without noise.
         noise: the gradient error between the rule in the case's precision and in the reference's.
@@ -214,7 +213,16 @@ def _judge(
         what = "the loss" if not own.deterministic else "the analytic gradient"
         size = sum(w.size for w in own.weights)
         return Judgement(
-            v.NOT_DETERMINISTIC, (Cause("not deterministic", what),), None, None, None, size, 0, 0, 0, ()
+            Verdict.NOT_DETERMINISTIC,
+            (Cause("not deterministic", what),),
+            None,
+            None,
+            None,
+            size,
+            0,
+            0,
+            0,
+            (),
         )
     if not own.numeric.finite:
         return _not_finite(own, backward)
@@ -228,7 +236,7 @@ def _judge(
     verdict, causes, departures = _conclude(rule, mine, best, view, own, finer, explain)
     if not explain:
         return Judgement(verdict, (), mine.error, None, None, 0, 0, 0, 0, ())
-    if verdict is not v.AGREES and own.outputs.outside_domain:
+    if verdict is not Verdict.AGREES and own.outputs.outside_domain:
         causes.append(Cause("outside domain", f"{own.outputs.outside_domain:.1%} of the outputs"))
     each = _verdicts(verdict, mine, best)
     tensors = [t for depth, of in enumerate(each, 1) for t in _tensors(depth, mine, best, departures, of)]
@@ -279,30 +287,34 @@ def _conclude(
         at_kinks = not best.any([w & ~n.touched for w, n in zip(best.wrong, best.layers, strict=True)])
         departures = localise(best.backward, view) if explain or at_kinks else []
         if at_kinks and not departures:
-            return v.KINKS_COMBINED, [_combined(best), *_causes_at_kinks(best)], []
-        verdict = v.CLIP_ACTIVE if departures and all(d.at_clip for d in departures) else v.INCORRECT_GRADIENT
+            return Verdict.KINKS_COMBINED, [_combined(best), *_causes_at_kinks(best)], []
+        verdict = (
+            Verdict.CLIP_ACTIVE
+            if departures and all(d.at_clip for d in departures)
+            else Verdict.INCORRECT_GRADIENT
+        )
         return verdict, _causes_of_rule(best, departures) + _causes_at_kinks(best), departures
     if best.beyond(lambda layer, inside: layer.crossed & ~inside):
-        return v.KINK_CROSSED, _causes_at_kinks(best), []
+        return Verdict.KINK_CROSSED, _causes_at_kinks(best), []
     if best.beyond(lambda _layer, inside: inside):
-        return v.VALID_SUBGRADIENT, _causes_at_kinks(best), []
+        return Verdict.VALID_SUBGRADIENT, _causes_at_kinks(best), []
     error = mine.error
     visible = error is None or error > VISIBLE
     if best is not mine and (visible or mine.any([r > 1 for r in mine.ratio])):
         return _numbers_off(mine, own)
     if not visible:
-        return v.AGREES, [], []
+        return Verdict.AGREES, [], []
     wider = finer() if finer else None
     there = _held_against(rule, wider) if wider else None
     if wider is None or there is None:
-        return v.UNDETERMINED, [Cause("round-off", "", (), 0.0, 1.0)], []
+        return Verdict.UNDETERMINED, [Cause("round-off", "", (), 0.0, 1.0)], []
     # Where an output is rounded onto the edge of a clip, which side it is on is for rounding to say.
     clear = [wrong & ~n.touched for wrong, n in zip(there.wrong, there.layers, strict=True)]
     if there.any(clear):
         departures = localise(there.backward, wider) if explain else []
-        return v.INCORRECT_GRADIENT, _causes_of_rule(there, departures), []
+        return Verdict.INCORRECT_GRADIENT, _causes_of_rule(there, departures), []
     told = not there.any(there.wrong) and (there.error or 0.0) <= VISIBLE
-    verdict = v.ROUND_OFF if told else v.UNDETERMINED
+    verdict = Verdict.ROUND_OFF if told else Verdict.UNDETERMINED
     return verdict, [Cause("round-off", f"{view.forward.outputs.dtype} cannot resolve it", (), 0.0, 1.0)], []
 
 
@@ -316,20 +328,20 @@ def _numbers_off(mine: Compared, own: View) -> tuple[Verdict, list[Cause], list[
         longer = layer.truncation > layer.budget - layer.truncation
         beyond = (ratio > 1) & ~layer.touched & ~layer.crossed
         masks = {
-            "kink touched": (v.VALID_SUBGRADIENT, layer.touched & inside),
-            "kink crossed": (v.KINK_CROSSED, layer.crossed & ~inside),
-            "clip active": (v.CLIP_ACTIVE, beyond & clipped),
+            "kink touched": (Verdict.VALID_SUBGRADIENT, layer.touched & inside),
+            "kink crossed": (Verdict.KINK_CROSSED, layer.crossed & ~inside),
+            "clip active": (Verdict.CLIP_ACTIVE, beyond & clipped),
         }
         rest = ~(layer.touched & inside) & ~layer.crossed & ~(beyond & clipped)
-        masks["truncation"] = (v.TRUNCATION, rest & longer)
-        masks["round-off"] = (v.ROUND_OFF, rest & ~longer)
+        masks["truncation"] = (Verdict.TRUNCATION, rest & longer)
+        masks["round-off"] = (Verdict.ROUND_OFF, rest & ~longer)
         for name, (verdict, mask) in masks.items():
             _, error, count = kinds.get(name, (verdict, 0.0, 0))
             affected = mask & (gap > 0)
             kinds[name] = (verdict, error + float(gap[mask].sum()) / total, count + int(affected.sum()))
     ranked = sorted(((n, *k) for n, k in kinds.items() if k[1] > 0), key=lambda k: -k[2])
     causes = [Cause(name, "", (), count / size, error) for name, _, error, count in ranked]
-    return (ranked[0][1] if ranked else v.ROUND_OFF), causes, []
+    return (ranked[0][1] if ranked else Verdict.ROUND_OFF), causes, []
 
 
 def _causes_of_rule(compared: Compared, departures: list[Departure]) -> list[Cause]:
@@ -381,34 +393,33 @@ def _count(masks: Iterable[NDArray[np.bool_]]) -> int:
     return sum(int(np.count_nonzero(mask)) for mask in masks)
 
 
-NAMES = tuple(v.VERDICTS)
-PLACES = {name: i for i, name in enumerate(NAMES)}
+BY_SEVERITY = tuple(Verdict)
 
 
 def _verdicts(verdict: Verdict, mine: Compared, best: Compared) -> list[NDArray[np.int8]]:
-    """The verdict on every parameter by itself, as places in `VERDICTS`; −1 where it was not selected."""
+    """The verdict on every parameter by itself, as severities; −1 where it was not selected."""
     accused = (
         verdict
-        if verdict in (v.INCORRECT_GRADIENT, v.CLIP_ACTIVE, v.KINKS_COMBINED)
-        else v.INCORRECT_GRADIENT
+        if verdict in (Verdict.INCORRECT_GRADIENT, Verdict.CLIP_ACTIVE, Verdict.KINKS_COMBINED)
+        else Verdict.INCORRECT_GRADIENT
     )
     found = []
     for i, (layer, there) in enumerate(zip(mine.layers, best.layers, strict=True)):
-        each = np.full(layer.selected.shape, PLACES[v.AGREES.name], np.int8)
+        each = np.full(layer.selected.shape, Verdict.AGREES.severity, np.int8)
         a, gap = np.abs(mine.backward.gradients[i]).astype(float), mine.gap[i]
         visible = (gap > VISIBLE * (a + np.abs(layer.gradient))) | (mine.ratio[i] > 1)
-        if verdict is v.UNDETERMINED:
-            each[visible] = PLACES[verdict.name]
-        elif best is not mine or verdict is v.ROUND_OFF:
+        if verdict is Verdict.UNDETERMINED:
+            each[visible] = verdict.severity
+        elif best is not mine or verdict is Verdict.ROUND_OFF:
             longer = layer.truncation > layer.budget - layer.truncation
-            each[visible & longer] = PLACES[v.TRUNCATION.name]
-            each[visible & ~longer] = PLACES[v.ROUND_OFF.name]
-            each[visible & layer.crossed] = PLACES[v.KINK_CROSSED.name]
-            each[visible & layer.touched & mine.inside[i]] = PLACES[v.VALID_SUBGRADIENT.name]
+            each[visible & longer] = Verdict.TRUNCATION.severity
+            each[visible & ~longer] = Verdict.ROUND_OFF.severity
+            each[visible & layer.crossed] = Verdict.KINK_CROSSED.severity
+            each[visible & layer.touched & mine.inside[i]] = Verdict.VALID_SUBGRADIENT.severity
         beyond = best.ratio[i] > 1
-        each[beyond & there.crossed] = PLACES[v.KINK_CROSSED.name]
-        each[beyond & best.inside[i]] = PLACES[v.VALID_SUBGRADIENT.name]
-        each[best.wrong[i]] = PLACES[accused.name]
+        each[beyond & there.crossed] = Verdict.KINK_CROSSED.severity
+        each[beyond & best.inside[i]] = Verdict.VALID_SUBGRADIENT.severity
+        each[best.wrong[i]] = accused.severity
         each[~layer.selected] = -1
         found.append(each)
     return found
@@ -445,7 +456,7 @@ def _tensors(
             high=float(layer.high[cut][j, p]),
             touched=int(layer.touched[cut].sum()),
             crossed=int(layer.crossed[cut].sum()),
-            verdict=NAMES[int(verdicts[cut].max())],
+            verdict=BY_SEVERITY[int(verdicts[cut].max())],
             causes=shares,
         )
 
@@ -466,6 +477,6 @@ def _not_finite(own: View, backward: Backward) -> Judgement:
     if outputs.outside_domain:
         causes.append(Cause("outside domain", f"{outputs.outside_domain:.1%} of the outputs"))
     outside = not own.numeric.finite and outputs.outside_domain > 0
-    verdict = v.OUTSIDE_DOMAIN if outside else v.NOT_FINITE
+    verdict = Verdict.OUTSIDE_DOMAIN if outside else Verdict.NOT_FINITE
     size = _count(layer.selected for layer in layers) or sum(w.size for w in own.weights)
     return Judgement(verdict, tuple(causes), None, None, None, size, 0, 0, 0, ())

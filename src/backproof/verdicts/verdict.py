@@ -1,121 +1,164 @@
-"""Verdicts: the closed set of what a check can conclude, each with a sentence and a remedy."""
+"""Verdicts: the closed set of what a check can conclude, with symbol, colour, sentence and remedy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from enum import StrEnum
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the check concludes about a case.
+class Verdict(StrEnum):
+    """What a check concludes. A member equals its name in tables: `Verdict.AGREES == "agrees"`.
+
+    Members stand in order of severity, which ranks the entries of a tensor.
 
     Attributes:
-        symbol: one letter for figures, so that nothing is said by colour alone.
-        right: whether the backward rule is one that mathematics allows, whatever the numbers made of it.
+        symbol: one letter for figures, so that nothing depends on colour alone.
+        colour: from Okabe and Ito's palette and shades between, distinguishable with every kind of colour
+            vision.
+        right: whether the backward rule is one that mathematics allows, whatever rounding made of it.
+        sentence, remedy: what it means, and what to do about it.
     """
 
-    name: str
     symbol: str
+    colour: str
     right: bool
     sentence: str
     remedy: str
 
+    # The defaults are never used; with them a type checker accepts the look-up Verdict("agrees").
+    def __new__(
+        cls,
+        name: str,
+        symbol: str = "",
+        colour: str = "",
+        right: bool = False,
+        sentence: str = "",
+        remedy: str = "",
+    ) -> Verdict:
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.symbol, member.colour, member.right = symbol, colour, right
+        member.sentence, member.remedy = sentence, remedy
+        return member
 
-AGREES = Verdict(
-    "agrees",
-    "✓",
-    True,
-    "The analytic gradient is the gradient of the loss, within what truncation and round-off explain.",
-    "Nothing to do.",
-)
-VALID_SUBGRADIENT = Verdict(
-    "valid subgradient",
-    "s",
-    True,
-    "A kink is hit exactly; there the analytic value lies between the one-sided slopes, elsewhere it agrees.",
-    "Nothing is wrong; use the average of the slopes (relu_at_zero=0.5) or move the point for a match.",
-)
-ROUND_OFF = Verdict(
-    "round-off",
-    "r",
-    True,
-    "The rule is right, as a finer difference shows; the numbers differ because rounding drowns them.",
-    "Use a higher precision or a larger step, or weights that do not saturate the outputs.",
-)
-TRUNCATION = Verdict(
-    "truncation",
-    "t",
-    True,
-    "The rule is right, as shorter steps show; the numeric gradient is off because the step is too long.",
-    "Use a smaller step (check.step), or leave the choice to the budget (check.step=null).",
-)
-INCORRECT_GRADIENT = Verdict(
-    "incorrect gradient",
-    "✗",
-    False,
-    "The analytic gradient is not the gradient of the loss, and neither arithmetic nor a kink explains it.",
-    "Mend the operation that is named first; everything below it follows from it.",
-)
-CLIP_ACTIVE = Verdict(
-    "clip active",
-    "c",
-    False,
-    "Where the clip flattens the loss its slope is zero and the analytic one is not; elsewhere they agree.",
-    "Differentiate the clip as computed, use a smaller eps, or compute the loss from logits.",
-)
-KINKS_COMBINED = Verdict(
-    "kinks combined",
-    "m",
-    False,
-    "Several kinks are hit at once: each slope lies between its one-sided slopes, their product does not.",
-    "No value at the kinks is right here in general; move the point, or use biases that are not zero.",
-)
-KINK_CROSSED = Verdict(
-    "kink crossed",
-    "k",
-    False,
-    "Some differences straddle a kink; only there does the gradient disagree.",
-    "Use a smaller step or a higher precision, or leave out the samples that lie so near.",
-)
-OUTSIDE_DOMAIN = Verdict(
-    "outside domain",
-    "d",
-    False,
-    "Outputs outside the loss's domain reach a logarithm, and the loss is not a number.",
-    "Use an output whose range fits the loss, or a clip.",
-)
-NOT_FINITE = Verdict(
-    "not finite",
-    "∞",
-    False,
-    "The loss or a gradient is infinite or not a number.",
-    "Clip the logarithm, or compute the loss from logits.",
-)
-NOT_DETERMINISTIC = Verdict(
-    "not deterministic",
-    "≠",
-    False,
-    "Two evaluations at the same point differ, so there is nothing to take a difference of.",
-    "Fix the seed of whatever is random in the function, or take it out.",
-)
-UNDETERMINED = Verdict(
-    "undetermined",
-    "?",
-    False,
-    "The difference is within what round-off explains, but it is large: a wrong gradient could hide in it.",
-    "Use weights that do not saturate the outputs.",
-)
-NOT_CHECKED = Verdict(
-    "not checked", "–", False, "The check was switched off (check=none).", "Use check=full."
-)
+    @property
+    def severity(self) -> int:
+        """The member's rank: 0 for agreement; where several verdicts meet, the largest one counts."""
+        return SEVERITY[self]
 
-VERDICTS: dict[str, Verdict] = {
-    v.name: v
-    for v in (
-        AGREES, VALID_SUBGRADIENT, ROUND_OFF, TRUNCATION, KINKS_COMBINED, KINK_CROSSED, CLIP_ACTIVE,
-        INCORRECT_GRADIENT, OUTSIDE_DOMAIN, UNDETERMINED, NOT_DETERMINISTIC, NOT_FINITE, NOT_CHECKED,
+    AGREES = (
+        "agrees",
+        "✓",
+        "#009E73",
+        True,
+        "The analytic gradient is the gradient of the loss, within what truncation and round-off explain.",
+        "Nothing to do.",
     )
-}  # fmt: skip
+    VALID_SUBGRADIENT = (
+        "valid subgradient",
+        "s",
+        "#56B4E9",
+        True,
+        "A kink is hit exactly; the analytic value lies between the one-sided derivatives there, and agrees "
+        "elsewhere.",
+        "Nothing is wrong; for a match use relu_at_zero=0.5, the average of both, or move the point.",
+    )
+    ROUND_OFF = (
+        "round-off",
+        "r",
+        "#9AD0EC",
+        True,
+        "The rule is right, as a finer difference shows; the numbers differ because rounding drowns them.",
+        "Use a higher precision or a larger step, or weights that do not saturate the outputs.",
+    )
+    TRUNCATION = (
+        "truncation",
+        "t",
+        "#7FCDBB",
+        True,
+        "The rule is right, as shorter steps show; the numerical gradient is off, the step being too long.",
+        "Use a smaller step (check.step), or let the error bounds choose it (check.step=null).",
+    )
+    KINKS_COMBINED = (
+        "kinks combined",
+        "m",
+        "#8C7A00",
+        False,
+        "Several kinks are hit at once: each derivative lies between its one-sided values, but their "
+        "product does not.",
+        "No value at the kinks is right here in general; move the point, or use biases that are not zero.",
+    )
+    KINK_CROSSED = (
+        "kink crossed",
+        "k",
+        "#F0E442",
+        False,
+        "Some differences straddle a kink; only there does the gradient disagree.",
+        "Use a smaller step or a higher precision, or leave out the samples that lie so near.",
+    )
+    CLIP_ACTIVE = (
+        "clip active",
+        "c",
+        "#E69F00",
+        False,
+        "Where the clip flattens the loss its derivative is zero and the analytic one is not; they agree "
+        "elsewhere.",
+        "Differentiate the clip as computed, use a smaller eps, or compute the loss from logits.",
+    )
+    INCORRECT_GRADIENT = (
+        "incorrect gradient",
+        "✗",
+        "#D55E00",
+        False,
+        "The analytic gradient is not the gradient of the loss; neither arithmetic nor a kink explains it.",
+        "Fix the first operation listed; everything below it follows from it.",
+    )
+    OUTSIDE_DOMAIN = (
+        "outside domain",
+        "d",
+        "#CC79A7",
+        False,
+        "Outputs outside the loss's domain reach a logarithm, and the loss is not a number.",
+        "Use an output whose range fits the loss, or a clip.",
+    )
+    UNDETERMINED = (
+        "undetermined",
+        "?",
+        "#0072B2",
+        False,
+        "The difference is within what round-off and kinks explain, but large enough to hide an incorrect "
+        "gradient.",
+        "Use weights that do not saturate the outputs, a higher precision, or a point away from the kinks.",
+    )
+    NOT_DETERMINISTIC = (
+        "not deterministic",
+        "≠",
+        "#8C564B",
+        False,
+        "Two evaluations at the same point differ, so there is nothing to take a difference of.",
+        "Fix the seed of whatever is random in the function, or take it out.",
+    )
+    NOT_FINITE = (
+        "not finite",
+        "∞",
+        "#4D4D4D",
+        False,
+        "The loss or a gradient is infinite or not a number.",
+        "Clip the logarithm, or compute the loss from logits.",
+    )
+    NOT_CHECKED = (
+        "not checked",
+        "–",
+        "#DDDDDD",
+        False,
+        "The check was switched off (check=none).",
+        "Use check=full.",
+    )
 
-AGREEING = (AGREES, VALID_SUBGRADIENT)
-"""Verdicts of a gradient that agrees with the loss in the numbers as well."""
+
+SEVERITY = {verdict: rank for rank, verdict in enumerate(Verdict)}
+
+RIGHT = frozenset(verdict for verdict in Verdict if verdict.right)
+"""Verdicts on a rule that mathematics allows."""
+
+AGREEING = frozenset({Verdict.AGREES, Verdict.VALID_SUBGRADIENT})
+"""Verdicts on a gradient whose numbers agree with the loss as well."""
