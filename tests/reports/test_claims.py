@@ -113,7 +113,7 @@ def test_good_claims_pass_the_door():
             r"claims\[0\].where: unknown name activaton; did you mean 'activation'",
         ),
         ({"holds": "verdict =="}, r"claims\[0\].holds: .*syntax"),
-        ({"holds": "clip.eps > 0"}, "stands in backticks"),
+        ({"holds": "clip.eps > 0"}, "must be in backticks"),
         ({"holds": "`clip.ep` > 0"}, "did you mean 'clip.eps'"),
         ({"holds": "__import__('os')"}, "unknown name __import__"),
         ({"holds": "@pd.eval('1')"}, "invalid syntax"),

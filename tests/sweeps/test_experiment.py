@@ -119,7 +119,11 @@ def test_one_line_broken(write, line, broken, says):
         ("[1.0e-07, 0.001]", "[1.0e-07, 7]", "clip.eps: must be a number > 0 and < 0.5; not 7"),
         ("[[3], [4, 2]]", "[3, 4]", "network.hidden: must be a list of widths"),
         ("range(0, 3)", "range(0, 3", "seed: 'seed=range(0, 3' is not an override"),
-        ("activation == 'tanh'", "activaton == 'tanh'", "exclude: 'activaton == 'tanh''"),
+        (
+            "activation == 'tanh'",
+            "activaton == 'tanh'",
+            "exclude[0].where: unknown name activaton; did you mean 'activation'?",
+        ),
     ],
 )
 def test_one_setting_broken(write, grid, line, broken, says):

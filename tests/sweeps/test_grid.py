@@ -195,7 +195,7 @@ def test_an_exclusion_may_speak_of_settings_that_some_cells_lack(grid):
 
 @pytest.mark.parametrize("where", ["activaton == 'relu'", "seed ==", "seed == 'a' +", "activation.foo()"])
 def test_an_exclusion_that_cannot_be_read(grid, where):
-    with pytest.raises(ConfigurationError, match=r"^exclude: "):
+    with pytest.raises(ConfigurationError, match=r"^exclude\[0\]\.where: "):
         grid(*QUICK, experiment=Experiment("e", exclude=(Exclusion(where, "no"),)))
 
 

@@ -6,10 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from backproof.reports.tables import REPLICATE, axes_of, evaluated, select, training_summary, truth
+from backproof.errors import ConfigurationError
+from backproof.reports.tables import REPLICATE, axes_of, select, training_summary
 from backproof.reports.validation import required_share
+from backproof.sweeps.expressions import parse
 
 CONFIRMED, REFUTED, OPEN, BROKEN = "confirmed", "refuted", "not enough data", "could not be evaluated"
 EXAMPLES = 5
@@ -59,13 +63,11 @@ def _settle(name: str, claim: Mapping[str, Any], done: pd.DataFrame) -> Result:
         spoken_of = select(done, where)
         if not len(spoken_of):
             return Result(name, says, where, holds, OPEN, 0, 0, needs)
-        kept = truth(spoken_of, holds)
+        kept = parse("holds", holds, done).truth(spoken_of)
         measure = _measured(claim.get("measure"), spoken_of)
         cases, agreeing = _replicates(spoken_of, kept)
-    except (
-        Exception
-    ) as error:  # pandas raises many kinds; a claim that cannot be settled must not cost the report
-        return Result(name, says, where, holds, BROKEN, 0, 0, needs, problem=" ".join(str(error).split()))
+    except ConfigurationError as error:  # a claim that cannot be settled must not cost the report
+        return Result(name, says, where, holds, BROKEN, 0, 0, needs, problem=str(error))
     against = ~kept if least > 0.5 or most == 1.0 else kept
     return Result(
         name,
@@ -84,13 +86,13 @@ def _settle(name: str, claim: Mapping[str, Any], done: pd.DataFrame) -> Result:
     )
 
 
-def _replicates(cells: pd.DataFrame, kept: pd.Series[bool]) -> tuple[int, int]:
+def _replicates(cells: pd.DataFrame, kept: NDArray[np.bool_]) -> tuple[int, int]:
     """How many cases there are, replicates counted as one, and in how many of them all replicates agree."""
     settings = [a for a in axes_of(cells) if a != REPLICATE]
     if REPLICATE not in cells or cells[REPLICATE].nunique() < 2:
         return 0, 0
     keys = [cells[a].astype(object).where(cells[a].notna(), None).values for a in settings]
-    held = kept.groupby(keys, sort=False, dropna=False).agg(["all", "any"])
+    held = pd.Series(kept.tolist()).groupby(keys, sort=False, dropna=False).agg(["all", "any"])
     return len(held), int((held["all"] == held["any"]).sum())
 
 
@@ -99,8 +101,8 @@ def _measured(measure: Mapping[str, Any] | None, cells: pd.DataFrame) -> pd.Data
     if measure is None:
         return None
     by, how = list(measure["by"]), measure["as"]
-    values = evaluated(cells, measure["value"])
-    values = values.astype("boolean").astype(float) if how == "share" else pd.to_numeric(values).astype(float)
+    numbers = parse("measure.value", measure["value"], cells).numbers(cells)
+    values = pd.Series(numbers, cells.index)
     keys = [cells[b].astype(object).where(cells[b].notna(), None) for b in by]
     groups = values.groupby([k.values for k in keys], sort=True, dropna=False)
     table = pd.DataFrame({

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from backproof.reports.intervals import median_intervals
+from backproof.sweeps.expressions import parse
 from backproof.sweeps.settings import GROUPS, OFF, VALUES, shown
 
 FAILED = ("failed", "killed", "timeout")
@@ -63,28 +64,11 @@ def select(cells: pd.DataFrame, where: str | None) -> pd.DataFrame:
     """The cells for which an expression is true; all of them without one.
 
     Raises:
-        Exception: whatever pandas makes of an expression that does not fit the table.
+        ConfigurationError: if the expression does not fit the table.
     """
     if not where or not len(cells):
         return cells
-    return cells[truth(cells, where)]
-
-
-def truth(cells: pd.DataFrame, expression: str) -> pd.Series[bool]:
-    """An expression over the columns, cell by cell; null counts as false."""
-    found = evaluated(cells, expression)
-    if not pd.api.types.is_bool_dtype(found.dropna().infer_objects()) and len(found.dropna()):
-        raise TypeError(f"'{expression}' is not true or false for a cell")
-    return found.astype("boolean").fillna(False).astype(bool)
-
-
-def evaluated(cells: pd.DataFrame, expression: str) -> pd.Series[Any]:
-    """An expression over the columns. Names with a dot stand in backticks, as pandas wants it."""
-    # The Python engine: numexpr may be installed or not, and knows neither `in` nor nullable integers.
-    found = cells.eval(" ".join(expression.split()), engine="python")
-    if isinstance(found, pd.Series):
-        return found
-    return pd.Series([found] * len(cells), index=cells.index)
+    return cells[parse("where", where, cells).truth(cells)]
 
 
 def axes_of(cells: pd.DataFrame) -> list[str]:

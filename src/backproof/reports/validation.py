@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from backproof.errors import ConfigurationError, nearest
 from backproof.reports.tables import AGGREGATES, MOST_FREQUENT, UNITS, WORST, is_axis
+from backproof.sweeps.expressions import parse
 
 CURVES = "curves"
 WORDS = ("verdict", "cause")
@@ -20,8 +20,6 @@ VALUES = (*WORDS, *UNITS, CURVES, STEPS, MAP, CONFUSION, DETECTION, SCATTER)
 SIDES = ("rows", "columns", "facet")
 SHARES = ("all", "none", "some")
 MEASURES = ("share", "median", "mean", "sum")
-FUNCTIONS = ("abs", "sqrt", "log", "log10", "exp", "floor", "ceil")
-"""What pandas offers by name within an expression, as far as a claim needs it."""
 
 
 def validate_claims(claims: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -33,36 +31,11 @@ def validate_claims(claims: Iterable[Mapping[str, Any]], columns: Sequence[str])
     for i, claim in enumerate(claims):
         name = f"claims[{claim.get('id', i)}]"
         for key in ("where", "holds"):
-            check_expression(f"{name}.{key}", claim[key], columns)
+            parse(f"{name}.{key}", claim[key], columns)
         required_share(f"{name}.share", claim.get("share", "all"))
         measure = claim.get("measure")
         if measure is not None:
             _check_measure(f"{name}.measure", measure, columns)
-
-
-def check_expression(name: str, expression: Any, columns: Sequence[str]) -> None:
-    """Refuse what is no expression over these columns; `name` is the key it stands under."""
-    if not isinstance(expression, str):
-        raise ConfigurationError(
-            f"{name}: must be an expression over the columns of cells; not {expression!r}"
-        )
-    quoted: list[str] = re.findall(r"`([^`]*)`", expression)
-    plain = " ".join(re.sub(r"`[^`]*`", "True", expression).split())
-    try:
-        tree = ast.parse(plain, mode="eval")
-    except SyntaxError as error:
-        raise ConfigurationError(f"{name}: {error.msg}, in {plain[:80]!r}") from error
-    called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            raise ConfigurationError(f"{name}: a name with a dot stands in backticks, as in `clip.eps`")
-        if isinstance(node, ast.Name):
-            allowed: Sequence[str] = FUNCTIONS if id(node) in called else columns
-            if node.id not in allowed:
-                raise ConfigurationError(f"{name}: unknown name {node.id}{nearest(node.id, allowed)}")
-    for column in quoted:
-        if column not in columns:
-            raise ConfigurationError(f"{name}: unknown name {column}{nearest(column, columns)}")
 
 
 def _check_measure(name: str, measure: Any, columns: Sequence[str]) -> None:
@@ -78,7 +51,7 @@ def _check_measure(name: str, measure: Any, columns: Sequence[str]) -> None:
     for column in measure["by"]:
         if column not in columns:
             raise ConfigurationError(f"{name}.by: unknown name {column}{nearest(str(column), columns)}")
-    check_expression(f"{name}.value", measure["value"], columns)
+    parse(f"{name}.value", measure["value"], columns)
 
 
 def required_share(name: str, share: Any) -> tuple[float, float, str]:
@@ -132,4 +105,4 @@ def validate_figures(figures: Iterable[Mapping[str, Any]], columns: Sequence[str
                     f"not {figure['aggregate']!r}{hint}"
                 )
         if figure.get("where") is not None:
-            check_expression(f"{name}.where", figure["where"], columns)
+            parse(f"{name}.where", figure["where"], columns)

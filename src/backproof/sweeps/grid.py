@@ -27,6 +27,7 @@ from backproof.errors import ConfigurationError, nearest
 from backproof.sweeps import components
 from backproof.sweeps.case import Case, canonical
 from backproof.sweeps.experiment import Exclusion, Experiment
+from backproof.sweeps.expressions import parse
 from backproof.sweeps.schema import validate
 from backproof.sweeps.settings import GROUPS, RUN, SAME, Settings, Value, flatten, is_public, ordered, shown
 from backproof.sweeps.subject import is_function
@@ -372,15 +373,8 @@ class _Excluder:
 
         keys = ordered({k for cell in cells for k in cell.case.values if is_public(k)})
         table = pd.DataFrame([[cell.case[k] for k in keys] for cell in cells], columns=keys, dtype=object)
-        table = table.infer_objects()
         reasons: list[str | None] = [None] * len(cells)
-        for rule in self.rules:
-            try:
-                fits = table.eval(rule.where, engine="python")
-            except Exception as error:
-                raise ConfigurationError(f"exclude: '{rule.where}': {one_line(error)}") from error
-            if np.asarray(fits).dtype != bool:
-                raise ConfigurationError(f"exclude: '{rule.where}': must be true or false for a cell")
-            for i in np.flatnonzero(np.broadcast_to(np.asarray(fits), len(cells))):
+        for number, rule in enumerate(self.rules):
+            for i in np.flatnonzero(parse(f"exclude[{number}].where", rule.where, keys).truth(table)):
                 reasons[i] = reasons[i] or rule.because
         return [replace(cell, excluded=reason) for cell, reason in zip(cells, reasons, strict=True)]
