@@ -19,11 +19,12 @@ import mpmath as mp
 import numpy as np
 
 from backproof.network import Problem
-from backproof.network.activations import ACTIVATIONS, OUTPUTS
+from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import PRECISIONS, Array
-from backproof.network.clipping import CLIPS
+from backproof.network.clips import CLIPS
 from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES
+from backproof.network.outputs import OUTPUTS
 
 JAX_ACTIVATIONS = {
     "sigmoid": jax.nn.sigmoid,
@@ -160,10 +161,10 @@ def random_problem(
     problem = Problem(
         inputs,
         targets.astype(dtype),
-        ACTIVATIONS[activation],
-        OUTPUTS[output],
-        LOSSES[loss],
-        CLIPS[clip],
+        ACTIVATIONS[activation](),
+        OUTPUTS[output](),
+        LOSSES[loss](),
+        CLIPS[clip](),
         eps,
         reduction,
     )

@@ -12,9 +12,10 @@ from oracles import random_problem
 import backproof
 from backproof.estimates.directional import probability_of_a_miss
 from backproof.network import BackwardRule
-from backproof.network.activations import ACTIVATIONS, OUTPUTS
+from backproof.network.activations import ACTIVATIONS
+from backproof.network.deltas import DELTAS
 from backproof.network.faults import FAULTS as PLANTED
-from backproof.network.rules import DELTAS
+from backproof.network.outputs import OUTPUTS
 from backproof.verdicts.verdict import Verdict
 
 
@@ -158,15 +159,15 @@ def built_in(problem, rule):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_built_in_function_agrees_from_outside(activation, output):
     problem, weights = random_problem(1, activation=activation, output=output, loss="squared_error")
-    found = backproof.check(w=weights, **built_in(problem, BackwardRule(DELTAS["exact"])))
+    found = backproof.check(w=weights, **built_in(problem, BackwardRule(DELTAS["exact"]())))
     assert found.agrees, found
 
 
 @pytest.mark.parametrize("fault", PLANTED)
 def test_every_planted_fault_is_found_from_outside(fault):
     problem, weights = random_problem(1, activation="tanh", output="sigmoid", loss="binary_cross_entropy")
-    rule = BackwardRule(DELTAS["exact"], fault=PLANTED[fault])
-    right = BackwardRule(DELTAS["exact"]).gradient(problem, problem.forward(weights), weights)
+    rule = BackwardRule(DELTAS["exact"](), fault=PLANTED[fault]())
+    right = BackwardRule(DELTAS["exact"]()).gradient(problem, problem.forward(weights), weights)
     wrong = rule.gradient(problem, problem.forward(weights), weights)
     found = backproof.check(w=weights, **built_in(problem, rule))
     moved = max(np.abs(a - b).max() / np.abs(a).max() for a, b in zip(right, wrong, strict=True))

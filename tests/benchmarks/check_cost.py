@@ -23,12 +23,13 @@ from backproof.estimates.naive import naive_gradient
 from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.steps import best_step
 from backproof.network import BackwardRule, Problem
-from backproof.network.activations import ACTIVATIONS, OUTPUTS
+from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import PRECISIONS
-from backproof.network.clipping import CLIPS
+from backproof.network.clips import CLIPS
+from backproof.network.deltas import DELTAS
 from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES
-from backproof.network.rules import DELTAS
+from backproof.network.outputs import OUTPUTS
 from backproof.verdicts import in_precision, judge, view_of
 
 ROUNDS = 5
@@ -56,7 +57,7 @@ def problem_of(widths, activation, output, loss, precision):
     draw, dtype = np.random.default_rng(1), PRECISIONS[precision]
     inputs = np.abs(draw.standard_normal((16, widths[0]))).astype(dtype)
     targets = np.eye(widths[-1])[draw.integers(0, widths[-1], 16)].astype(dtype)
-    parts = ACTIVATIONS[activation], OUTPUTS[output], LOSSES[loss], CLIPS["floor"]
+    parts = ACTIVATIONS[activation](), OUTPUTS[output](), LOSSES[loss](), CLIPS["floor"]()
     return Problem(inputs, targets, *parts, 1e-7), initial_weights(widths, 1.0, "normal", draw, dtype)
 
 
@@ -76,7 +77,7 @@ def checked(problem, weights):
     own = view_of(problem, weights)
     low = problem.inputs.dtype == np.float32
     reference = view_of(*in_precision(problem, weights, np.float64)) if low else None
-    return judge(BackwardRule(DELTAS["y_minus_t"]), own, reference)
+    return judge(BackwardRule(DELTAS["y_minus_t"]()), own, reference)
 
 
 def main():

@@ -18,12 +18,13 @@ from backproof.estimates import numeric_gradient
 from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.stencils import CENTRAL, FIVE_POINT, Scheme
 from backproof.network import BackwardRule, Problem
-from backproof.network.activations import ACTIVATIONS, OUTPUTS
+from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Array
-from backproof.network.clipping import CLIPS
+from backproof.network.clips import CLIPS
 from backproof.network.faults import FAULTS
 from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES
+from backproof.network.outputs import OUTPUTS
 from backproof.verdicts import judge, view_of
 
 OURS, OURS_CENTRAL = "backproof", "backproof, scheme=central"
@@ -51,7 +52,7 @@ class Net:
         draw = np.random.default_rng(1)
         inputs = draw.standard_normal((self.samples, self.widths[0]))
         targets = np.eye(self.widths[-1])[draw.integers(0, self.widths[-1], self.samples)]
-        parts = ACTIVATIONS[self.activation], OUTPUTS[self.output], LOSSES[self.loss], CLIPS["none"]
+        parts = ACTIVATIONS[self.activation](), OUTPUTS[self.output](), LOSSES[self.loss](), CLIPS["none"]()
         problem = Problem(inputs, targets, *parts, reduction="sample_mean")
         return problem, initial_weights(self.widths, 1.0, "zero", draw, np.float64)
 
@@ -209,7 +210,7 @@ def against_peers(rounds: int) -> None:
 def many_rules(rounds: int) -> None:
     """Twenty backward rules of one problem beside one: the numeric gradient is shared."""
     heading("Twenty backward rules of one problem, beside one rule")
-    rules = [BackwardRule(fault=fault) for fault in list(FAULTS.values())[:20]]
+    rules = [BackwardRule(fault=fault) for fault in list(FAULTS.records())[:20]]
     for net in NETS:
         problem, weights = net.problem()
         for scheme in (FIVE_POINT, CENTRAL):

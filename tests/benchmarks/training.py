@@ -12,12 +12,13 @@ from joblib import Parallel, delayed, parallel_config
 from rounds import alternate, heading, line, ratios
 from threadpoolctl import threadpool_limits
 
-from backproof.data.builtin import digits
+from backproof.data.digits import digits
 from backproof.network import BackwardRule, Problem
-from backproof.network.activations import ACTIVATIONS, OUTPUTS
-from backproof.network.clipping import CLIPS
+from backproof.network.activations import ACTIVATIONS
+from backproof.network.clips import CLIPS
 from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES
+from backproof.network.outputs import OUTPUTS
 from backproof.training import Plan, Samples, train
 from backproof.training.optimisers import OPTIMISERS
 
@@ -28,7 +29,7 @@ TORCH, JAX = "PyTorch loop, one after another", "JAX jit(vmap), compiled before"
 
 
 def main(rounds: int) -> None:
-    data = digits(np.random.default_rng(0))
+    data = digits().draw(np.random.default_rng(0))
     inputs, targets = data.inputs, data.targets
     starts = [
         initial_weights(WIDTHS, 1.0, "zero", np.random.default_rng(k), np.float64) for k in range(REPLICATES)
@@ -57,9 +58,14 @@ def on_two_workers(inputs, targets, starts):
 def ours(inputs, targets, starts, replicates):
     """As a batch of a sweep's cells."""
     cells = len(replicates)
-    parts = ACTIVATIONS["relu"], OUTPUTS["softmax"], LOSSES["categorical_cross_entropy"], CLIPS["none"]
+    parts = (
+        ACTIVATIONS["relu"](),
+        OUTPUTS["softmax"](),
+        LOSSES["categorical_cross_entropy"](),
+        CLIPS["none"](),
+    )
     template = Problem(inputs, targets, *parts, np.zeros((cells, 1, 1)), reduction="sample_mean")
-    plan = Plan(OPTIMISERS["sgd"], [RATE] * cells, STEPS, BATCH, 10, 0.9)
+    plan = Plan(OPTIMISERS["sgd"](), [RATE] * cells, STEPS, BATCH, 10, 0.9)
     samples = [Samples(inputs, targets, inputs[:1], targets[:1])] * cells
     generators = [np.random.default_rng(k) for k in replicates]
     stacked = [np.stack(layer) for layer in zip(*(starts[k] for k in replicates), strict=True)]

@@ -9,8 +9,8 @@ SMALL = ("data=gaussian", "network.hidden=[4]", "training=none")
 ACTIVATION = """
 from dataclasses import replace
 import numpy as np
-from backproof.network.activations import TANH
-mine = replace(TANH, name="mine", value=lambda z: np.abs(z - 0.4), slope=lambda z: np.sign(z - 0.4))
+from backproof.network.activations.tanh import tanh
+mine = replace(tanh(), name="mine", value=lambda z: np.abs(z - 0.4), derivative=lambda z: np.sign(z - 0.4))
 """
 
 

@@ -80,7 +80,7 @@ def test_cfg_job_prints_the_configuration_and_runs_nothing(program, here):
     assert done.status == 0
     shown = yaml.safe_load(done.out)
     assert shown["clip"]["eps"] == 1e-3
-    assert shown["activation"]["_target_"].endswith("TANH")
+    assert shown["activation"]["_target_"].endswith(".tanh")
     assert everything_in(here) == {}
 
 
@@ -279,7 +279,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backproof.network.activations import TANH
+from backproof.network.activations.tanh import tanh
 
 
 def value(z):
@@ -288,7 +288,7 @@ def value(z):
     return np.tanh(z)
 
 
-ACTIVATION = replace(TANH, name="boom", value=value)
+ACTIVATION = replace(tanh(), name="boom", value=value)
 """
 
 
@@ -345,9 +345,9 @@ KILL = """\
 import os
 from dataclasses import replace
 
-from backproof.network.activations import TANH
+from backproof.network.activations.tanh import tanh
 
-ACTIVATION = replace(TANH, name="kill", value=lambda z: os.kill(os.getpid(), 9))
+ACTIVATION = replace(tanh(), name="kill", value=lambda z: os.kill(os.getpid(), 9))
 """
 
 

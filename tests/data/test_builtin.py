@@ -6,24 +6,28 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from backproof.data.builtin import digits, gaussian, moons, xor
+from backproof.data import SOURCES
 from backproof.data.dataset import Dataset, one_hot, split
+from backproof.data.digits import digits
+from backproof.data.gaussian import gaussian
+from backproof.data.moons import moons
+from backproof.data.xor import xor
 
 SHAPES = {digits: (1797, 359, 64, 10), gaussian: (512, 102, 20, 3), moons: (512, 102, 2, 2)}
 """Samples, how many of them are tested on, features, classes."""
 
-EVERY = (*SHAPES, xor)
+EVERY = [source for source in SOURCES.values() if source().classes]
 
 
 def drawn(source, seed=0, **parameters):
-    return source(np.random.default_rng(seed), **parameters)
+    return source(**parameters).draw(np.random.default_rng(seed))
 
 
 def arrays(data: Dataset):
     return [getattr(data, f.name) for f in fields(data)]
 
 
-@pytest.mark.parametrize("source", SHAPES)
+@pytest.mark.parametrize("source", SHAPES, ids=lambda s: s.name)
 def test_shapes_and_split(source):
     samples, tested, features, classes = SHAPES[source]
     data = drawn(source)
@@ -33,7 +37,7 @@ def test_shapes_and_split(source):
     assert data.test_targets.shape == (tested, classes)
 
 
-@pytest.mark.parametrize("source", EVERY)
+@pytest.mark.parametrize("source", EVERY, ids=lambda s: s.name)
 def test_targets_are_one_hot_and_every_class_occurs(source):
     data = drawn(source)
     targets = np.concatenate([data.targets, data.test_targets])
@@ -42,14 +46,14 @@ def test_targets_are_one_hot_and_every_class_occurs(source):
     assert (targets.sum(axis=0) > 0).all()
 
 
-@pytest.mark.parametrize("source", EVERY)
+@pytest.mark.parametrize("source", EVERY, ids=lambda s: s.name)
 def test_seed_decides(source):
     one, same, other = drawn(source, 3), drawn(source, 3), drawn(source, 4)
     assert all(np.array_equal(a, b) for a, b in zip(arrays(one), arrays(same), strict=True))
     assert not np.array_equal(one.inputs, other.inputs)
 
 
-@pytest.mark.parametrize("source", EVERY)
+@pytest.mark.parametrize("source", EVERY, ids=lambda s: s.name)
 def test_everything_is_finite_float64(source):
     for array in arrays(drawn(source)):
         assert array.dtype == np.float64

@@ -13,7 +13,7 @@ GOOD = "a,b,y\n1,10,0\n2,20,1\n3,30,0\n4,40,1\n5,50,0\n6,60,1\n"
 
 
 def read(path, **parameters):
-    return file(np.random.default_rng(0), str(path), **parameters)
+    return file(path=str(path), **parameters).draw(np.random.default_rng(0))
 
 
 @pytest.fixture
@@ -236,4 +236,4 @@ def test_arguments_that_are_wrong(csv, tmp_path, name, parameters, error, says):
 
 def test_a_path_is_needed():
     with pytest.raises(DataError, match=r"data\.path is needed"):
-        file(np.random.default_rng(0))
+        file().draw(np.random.default_rng(0))

@@ -8,10 +8,11 @@ from oracles import random_problem
 
 from backproof.estimates import numeric_gradient
 from backproof.network import BackwardRule
-from backproof.network.activations import ACTIVATIONS, OUTPUTS
+from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import PRECISIONS
-from backproof.network.clipping import CLIPS
+from backproof.network.clips import CLIPS
 from backproof.network.losses import LOSSES, REDUCTIONS
+from backproof.network.outputs import OUTPUTS
 
 CASES = 160
 """A precision; each with an activation, output, loss, clip and depth of its own."""

@@ -13,10 +13,11 @@ from backproof.estimates.naive import naive_gradient
 from backproof.estimates.stencils import CENTRAL, FIVE_POINT
 from backproof.estimates.steps import best_step, power_of_two_below, realised, smallest_step
 from backproof.network import BackwardRule
-from backproof.network.activations import ACTIVATIONS, OUTPUTS
+from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import PRECISIONS
-from backproof.network.clipping import CLIPS
+from backproof.network.clips import CLIPS
 from backproof.network.losses import LOSSES, REDUCTIONS
+from backproof.network.outputs import OUTPUTS
 
 every_precision = pytest.mark.parametrize("dtype", PRECISIONS.values(), ids=PRECISIONS.keys())
 
@@ -268,7 +269,7 @@ def test_bounds_are_as_tight_as_one_in_a_thousand():
         assert ((bias < layer.low[:, -1]) | (bias > layer.high[:, -1])).all()
 
 
-@pytest.mark.parametrize("activation", [a for a in ACTIVATIONS.values() if a.kinks], ids=lambda a: a.name)
+@pytest.mark.parametrize("activation", [a for a in ACTIVATIONS.records() if a.kinks], ids=lambda a: a.name)
 def test_a_kink_of_every_activation_is_touched_and_bounded(activation):
     for kink in activation.kinks:
         problem, weights = on_the_kink(activation.name)

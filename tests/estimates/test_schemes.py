@@ -11,8 +11,9 @@ from backproof.estimates import numeric_gradient
 from backproof.estimates.error_bounds import SLOPE_SAFETY
 from backproof.estimates.stencils import COMPLEX_TYPES, SCHEMES, refuses_complex, takes_complex
 from backproof.network import BackwardRule
-from backproof.network.activations import ACTIVATIONS, OUTPUTS
+from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import PRECISIONS
+from backproof.network.outputs import OUTPUTS
 
 PAIRS = [
     (scheme, precision)
@@ -110,11 +111,11 @@ def test_at_zero_complex_functions_do_not_change_sides():
     """σ and softplus are written in two halves; on either side of z = 0 ± ih the same one is taken."""
     for name in ("sigmoid", "softplus"):
         for way in (1j, -1j):
-            slope = OUTPUTS[name].value(np.array([0.0]) + way * 1e-20).imag / (1e-20 * way.imag)
-            assert slope == pytest.approx(OUTPUTS[name].slope(np.zeros(1)))
+            slope = OUTPUTS[name]().value(np.array([0.0]) + way * 1e-20).imag / (1e-20 * way.imag)
+            assert slope == pytest.approx(OUTPUTS[name]().derivative(np.zeros(1)))
 
 
-@pytest.mark.parametrize("output", OUTPUTS.values(), ids=lambda o: o.name)
+@pytest.mark.parametrize("output", OUTPUTS.records(), ids=lambda o: o.name)
 def test_every_built_in_function_takes_complex_numbers(output):
     assert takes_complex(output.value, np.float64)
     assert takes_complex(output.value, np.float32)
@@ -139,7 +140,7 @@ def test_functions_that_are_not_analytic_are_refused(value):
 def test_the_function_that_refuses_is_named():
     problem, _ = random_problem(3)
     assert refuses_complex(problem) == ""
-    absolute = replace(ACTIVATIONS["tanh"], value=lambda z: np.abs(z - 0.4))
+    absolute = replace(ACTIVATIONS["tanh"](), value=lambda z: np.abs(z - 0.4))
     assert refuses_complex(replace(problem, activation=absolute)) == "activation"
     assert refuses_complex(replace(problem, output=absolute)) == "output"
 

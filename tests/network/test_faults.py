@@ -1,18 +1,15 @@
 """Every planted fault changes the gradient in the way its record says, where it says that it matters."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from oracles import random_problem
 
-from backproof import paths
 from backproof.network import BackwardRule
-from backproof.network.activations import ACTIVATIONS, OUTPUTS
+from backproof.network.activations import ACTIVATIONS
 from backproof.network.faults import FAULTS, Setting
-from backproof.sweeps.components import find
+from backproof.network.outputs import OUTPUTS
 
 SAMPLES, WIDTHS = 6, (6, 6)
 L2 = 0.1
@@ -53,7 +50,7 @@ def problem_for(fault, **more):
 
 def with_and_without(fault, problem, weights):
     forward = problem.forward(weights)
-    rules = BackwardRule(relu_at_zero=0.5, fault=FAULTS[fault]), BackwardRule(relu_at_zero=0.5)
+    rules = BackwardRule(relu_at_zero=0.5, fault=FAULTS[fault]()), BackwardRule(relu_at_zero=0.5)
     return [rule.backward(problem, forward, weights) for rule in rules]
 
 
@@ -203,7 +200,7 @@ def test_a_fault_does_what_its_record_says(fault):
     found, right = with_and_without(fault, problem, weights)
     assert same(found.gradients, EFFECTS[fault](problem, weights))
     assert same(found.gradients, right.gradients) == (fault == "none")
-    assert FAULTS[fault].matters(setting_of(problem, weights))
+    assert FAULTS[fault]().matters(setting_of(problem, weights))
 
 
 def test_an_effect_wrong_by_one_in_a_thousand_is_refused():
@@ -255,13 +252,13 @@ def test_where_a_fault_changes_nothing_it_does_not_matter(fault, choice):
     problem, weights = problem_for(fault, **choice)
     found, right = with_and_without(fault, problem, weights)
     assert same(found.gradients, right.gradients)
-    assert not FAULTS[fault].matters(setting_of(problem, weights))
+    assert not FAULTS[fault]().matters(setting_of(problem, weights))
 
 
 @pytest.mark.parametrize("fault", ["no_penalty", "penalty_on_biases"])
 def test_without_a_penalty_there_is_none_to_forget(fault):
     problem, weights = problem_for(fault)
-    assert not FAULTS[fault].matters(setting_of(replace(problem, l2=0.0), weights))
+    assert not FAULTS[fault]().matters(setting_of(replace(problem, l2=0.0), weights))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -274,16 +271,9 @@ def test_what_matters_is_what_changes_the_gradient(fault, activation):
             continue
         found, right = with_and_without(fault, problem, weights)
         if not same(found.gradients, right.gradients):
-            assert FAULTS[fault].matters(setting_of(problem, weights)), output
-
-
-def test_each_fault_has_a_file_and_each_file_a_fault():
-    files = {path.stem: yaml.safe_load(path.read_text()) for path in Path(paths.conf() / "fault").glob("*")}
-    assert set(files) == set(FAULTS)
-    for name, content in files.items():
-        assert find("fault", content["_target_"]) is FAULTS[name]
+            assert FAULTS[fault]().matters(setting_of(problem, weights)), output
 
 
 def test_there_are_at_least_25_and_each_names_its_cause():
     assert len(FAULTS) > 25
-    assert all(bool(f.cause) == (f.name != "none") for f in FAULTS.values())
+    assert all(bool(f.cause) == (f.name != "none") for f in FAULTS.records())

@@ -7,15 +7,15 @@ import pytest
 from oracles import JAX_LOSSES, relative
 
 from backproof.network.arrays import PRECISIONS
-from backproof.network.clipping import CLIPS
+from backproof.network.clips import CLIPS
 from backproof.network.losses import LOSSES, REDUCTIONS, scale
 
 EPS = 0.125
 
 PAIRS = [
     (loss, clip)
-    for loss in LOSSES.values()
-    for clip in (CLIPS.values() if loss.uses_clip else [CLIPS["none"]])
+    for loss in LOSSES.records()
+    for clip in (CLIPS.records() if loss.uses_clip else [CLIPS["none"]()])
 ]
 every_pair = pytest.mark.parametrize(
     ("loss", "clip"), PAIRS, ids=[f"{loss.name}-{clip.name}" for loss, clip in PAIRS]
@@ -40,7 +40,7 @@ def test_terms_and_slope_are_those_of_jax(loss, clip):
         loss.terms(y, t, clip, EPS), oracle(y, t, clip.name, EPS), rtol=1e-12, atol=1e-14
     )
     slope = jax.grad(lambda y: oracle(y, t, clip.name, EPS).sum())(jnp.asarray(y))
-    np.testing.assert_allclose(loss.slope(y, t, clip, EPS), slope, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(loss.derivative(y, t, clip, EPS), slope, rtol=1e-12, atol=1e-14)
 
 
 @every_pair
@@ -49,7 +49,7 @@ def test_outside_the_domain_terms_and_slope_are_those_of_jax_too(loss, clip):
     t = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
     oracle = JAX_LOSSES[loss.name]
     with np.errstate(all="ignore"):
-        terms, slope = loss.terms(y, t, clip, EPS), loss.slope(y, t, clip, EPS)
+        terms, slope = loss.terms(y, t, clip, EPS), loss.derivative(y, t, clip, EPS)
     np.testing.assert_allclose(terms, oracle(y, t, clip.name, EPS), rtol=1e-12, atol=1e-14)
     if clip.name == "log_floor":  # max(NaN, -100): the value is NaN, and so is what we call its slope
         assert np.isnan(slope[np.isnan(terms)]).all()
@@ -58,21 +58,21 @@ def test_outside_the_domain_terms_and_slope_are_those_of_jax_too(loss, clip):
     np.testing.assert_allclose(slope, right, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+@pytest.mark.parametrize("loss", LOSSES.records(), ids=LOSSES.keys())
 @pytest.mark.parametrize("dtype", PRECISIONS.values(), ids=PRECISIONS.keys())
 def test_the_precision_is_kept_and_close_to_double(loss, dtype):
     y, t = samples(loss)
-    clip = CLIPS["floor"]
+    clip = CLIPS["floor"]()
     terms = loss.terms(y.astype(dtype), t.astype(dtype), clip, dtype(EPS))
-    slope = loss.slope(y.astype(dtype), t.astype(dtype), clip, dtype(EPS))
+    slope = loss.derivative(y.astype(dtype), t.astype(dtype), clip, dtype(EPS))
     assert terms.dtype == slope.dtype == dtype
     near = ~((np.abs(y - EPS) < 2e-3) | (np.abs(1 - y - EPS) < 2e-3))  # rounding must not change sides
     rounding = 30 * (float(np.finfo(dtype).eps) + 2.3e-16)  # of a logit of 30, before its exponential
     assert relative(terms, loss.terms(y, t, clip, EPS)) < rounding
-    assert relative(slope[near], loss.slope(y, t, clip, EPS)[near]) < rounding
+    assert relative(slope[near], loss.derivative(y, t, clip, EPS)[near]) < rounding
 
 
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+@pytest.mark.parametrize("loss", LOSSES.records(), ids=LOSSES.keys())
 def test_no_slope_at_the_optimum(loss):
     """Each row's slope vanishes where the loss is smallest: y = t, or for logits where σ or softmax is t."""
     t = np.random.default_rng(4).dirichlet(np.ones(3), 6)
@@ -83,18 +83,18 @@ def test_no_slope_at_the_optimum(loss):
         "categorical_cross_entropy_from_logits": np.log(t) + 5,
         "categorical_cross_entropy": t,
     }[loss.name]
-    slope = loss.slope(best, t, CLIPS["none"], 0.0)
+    slope = loss.derivative(best, t, CLIPS["none"](), 0.0)
     if loss.name == "categorical_cross_entropy":
         slope = slope + 1  # the smallest on the simplex: there the slope is the same along every axis
     np.testing.assert_allclose(slope, 0, atol=1e-14)
 
 
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+@pytest.mark.parametrize("loss", LOSSES.records(), ids=LOSSES.keys())
 def test_each_term_depends_on_its_own_output_alone_where_it_says_so(loss):
     y, t = samples(loss)
     moved = y.copy()
     moved[:, 0] += 0.0005
-    changed = loss.terms(moved, t, CLIPS["none"], 0.0) != loss.terms(y, t, CLIPS["none"], 0.0)
+    changed = loss.terms(moved, t, CLIPS["none"](), 0.0) != loss.terms(y, t, CLIPS["none"](), 0.0)
     assert changed[:, 0].any()
     assert changed[:, 1:].any() != loss.elementwise
 
@@ -103,8 +103,10 @@ def test_two_classes_of_the_categorical_loss_are_the_logistic_loss():
     z = np.random.default_rng(5).standard_normal((9, 1)) * 4
     t = np.random.default_rng(6).uniform(size=(9, 1))
     pair, share = np.concatenate([z, np.zeros_like(z)], 1), np.concatenate([t, 1 - t], 1)
-    one = LOSSES["binary_cross_entropy_from_logits"].terms(z, t, CLIPS["none"], 0.0)[:, 0]
-    two = LOSSES["categorical_cross_entropy_from_logits"].terms(pair, share, CLIPS["none"], 0.0).sum(axis=1)
+    one = LOSSES["binary_cross_entropy_from_logits"]().terms(z, t, CLIPS["none"](), 0.0)[:, 0]
+    two = (
+        LOSSES["categorical_cross_entropy_from_logits"]().terms(pair, share, CLIPS["none"](), 0.0).sum(axis=1)
+    )
     np.testing.assert_allclose(one, two, rtol=1e-12)
 
 
@@ -115,7 +117,9 @@ def test_logits_as_large_as_they_come_give_finite_losses(name):
     y = np.array([[700.0, -700.0], [1e4, -1e4], [-1e4, 1e4]])
     t = np.array([[1.0, 0.0]] * 3)
     with np.errstate(all="ignore"):
-        terms, slope = (f(y, t, CLIPS["none"], 0.0) for f in (LOSSES[name].terms, LOSSES[name].slope))
+        terms, slope = (
+            f(y, t, CLIPS["none"](), 0.0) for f in (LOSSES[name]().terms, LOSSES[name]().derivative)
+        )
     assert np.isfinite(terms).all()
     np.testing.assert_allclose(terms[:2], 0, atol=1e-300)
     np.testing.assert_allclose(terms[2].max(), 1e4 if name.startswith("binary") else 2e4)
@@ -125,7 +129,7 @@ def test_logits_as_large_as_they_come_give_finite_losses(name):
 def test_zero_times_the_logarithm_of_zero_is_not_hidden():
     with np.errstate(all="ignore"):
         assert np.isnan(
-            LOSSES["binary_cross_entropy"].terms(np.array([1.0]), np.array([1.0]), CLIPS["none"], 0.0)
+            LOSSES["binary_cross_entropy"]().terms(np.array([1.0]), np.array([1.0]), CLIPS["none"](), 0.0)
         )
 
 
@@ -140,6 +144,6 @@ def test_reductions(reduction):
 @every_pair
 def test_a_slope_wrong_by_one_in_a_thousand_is_refused(loss, clip):
     y, t = samples(loss)
-    right = loss.slope(y, t, clip, EPS)
-    assert not np.allclose(loss.slope(y * 1.001, t, clip, EPS), right, rtol=1e-12, atol=1e-14)
+    right = loss.derivative(y, t, clip, EPS)
+    assert not np.allclose(loss.derivative(y * 1.001, t, clip, EPS), right, rtol=1e-12, atol=1e-14)
     assert not np.allclose(right * 1.001, right, rtol=1e-12, atol=1e-14)

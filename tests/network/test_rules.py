@@ -8,14 +8,16 @@ import pytest
 from oracles import jax_gradient, jax_loss, random_problem, relative
 
 from backproof.network import BackwardRule
-from backproof.network.activations import ACTIVATIONS, OUTPUTS
+from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import PRECISIONS
-from backproof.network.clipping import CLIPS
+from backproof.network.clips import CLIPS
+from backproof.network.deltas import DELTAS
 from backproof.network.losses import LOSSES, REDUCTIONS
+from backproof.network.outputs import OUTPUTS
 from backproof.network.problem import labels_of
-from backproof.network.rules import CLIP_MODES, DELTAS, KINK_MODES
+from backproof.network.rules import CLIP_MODES, KINK_MODES
 
-EXACT, Y_MINUS_T = BackwardRule(DELTAS["exact"]), BackwardRule(DELTAS["y_minus_t"])
+EXACT, Y_MINUS_T = BackwardRule(DELTAS["exact"]()), BackwardRule(DELTAS["y_minus_t"]())
 
 HIDDEN = {1: (), 2: (5,), 3: (5, 4)}
 
@@ -23,7 +25,7 @@ ORDER = cycle(ACTIVATIONS)
 EVERY_PROBLEM = [
     {"activation": next(ORDER), "output": output, "loss": loss.name, "clip": clip, "hidden": HIDDEN[depth]}
     for output in OUTPUTS
-    for loss in LOSSES.values()
+    for loss in LOSSES.records()
     for clip in (CLIPS if loss.uses_clip else ["none"])
     for depth in HIDDEN
 ]
@@ -260,7 +262,7 @@ def test_conventions_at_a_kink_change_nothing_away_from_it(activation, kink):
 @pytest.mark.parametrize("clip", CLIPS)
 def test_a_clip_that_is_ignored_is_differentiated_as_if_it_were_not_there(clip):
     problem, weights = random_problem(10, loss="binary_cross_entropy", clip=clip, eps=0.2, init_scale=2)
-    plain = replace(problem, clip=CLIPS["none"])
+    plain = replace(problem, clip=CLIPS["none"]())
     modes = {m: gradient(BackwardRule(clip_backward=m), problem, weights) for m in CLIP_MODES}
     for a, b in zip(modes["ignored"], gradient(EXACT, plain, weights), strict=True):
         assert np.array_equal(a, b)
@@ -290,7 +292,7 @@ def test_accuracy_counts_the_largest_output_or_the_threshold(loss):
     outputs[1] = np.nan
     assert many.accuracy(outputs, labels_of(many.targets)) == 0.5
     one, _ = random_problem(0, samples=4, loss=loss, outputs=1)
-    threshold = LOSSES[loss].threshold
+    threshold = LOSSES[loss]().threshold
     assert one.accuracy(one.targets - 0.5 + threshold, labels_of(one.targets)) == 1
     assert one.accuracy(0.5 - one.targets + threshold, labels_of(one.targets)) == 0
 

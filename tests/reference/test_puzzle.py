@@ -13,9 +13,9 @@ import pytest
 
 from backproof.network import BackwardRule, Problem
 from backproof.network.activations import ACTIVATIONS
-from backproof.network.clipping import CLIPS
+from backproof.network.clips import CLIPS
+from backproof.network.deltas import DELTAS
 from backproof.network.losses import LOSSES
-from backproof.network.rules import DELTAS
 
 HERE = Path(__file__).parent
 STORED = HERE / "puzzle"
@@ -36,8 +36,8 @@ def weights():
 
 
 def problem_of(activation, loss):
-    function = ACTIVATIONS[activation]
-    return Problem(table("x"), table("t"), function, function, LOSSES[loss], CLIPS["floor"], TINY)
+    function = ACTIVATIONS[activation]()
+    return Problem(table("x"), table("t"), function, function, LOSSES[loss](), CLIPS["floor"](), TINY)
 
 
 def octaves_loss(activation, loss, folder=STORED):
@@ -81,7 +81,7 @@ def test_the_loss_is_octaves(activation, loss):
 @every_delta
 def test_the_gradient_is_octaves(activation, loss, delta):
     problem, w = problem_of(activation, loss), weights()
-    found = BackwardRule(DELTAS[delta]).gradient(problem, problem.forward(w), w)
+    found = BackwardRule(DELTAS[delta]()).gradient(problem, problem.forward(w), w)
     assert off(found, octaves_gradient(activation, loss, delta)) < TOLERANCE
 
 

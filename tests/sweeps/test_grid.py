@@ -88,7 +88,7 @@ OWN_CHOICES = {
     "plain": "_target_: backproof.network.activations.leaky_relu\nslope: 0.3\n",
     "with_defaults": "defaults: [leaky_relu, _self_]\nslope: 0.4\n",
     "global_package": (
-        "# @package _global_\nactivation:\n  _target_: backproof.network.activations.TANH\nseed: 7\n"
+        "# @package _global_\nactivation:\n  _target_: backproof.network.activations.tanh.tanh\nseed: 7\n"
     ),
     "interpolated": "_target_: backproof.network.activations.leaky_relu\nslope: ${relu_at_zero}\n",
 }

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from backproof.training.optimisers import OPTIMISERS, adam, momentum, sgd
+from backproof.training.optimisers import OPTIMISERS
+from backproof.training.optimisers.adam import adam
+from backproof.training.optimisers.momentum import momentum
+from backproof.training.optimisers.sgd import sgd
 
 
 def steps(optimiser, gradients, rate=0.5, start=1.0, dtype=np.float64):
@@ -55,7 +58,7 @@ def test_adam_in_float16_divides_by_no_zero():
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_each_network_of_a_batch_has_its_own_rate(name):
     weights, rates = [np.zeros((2, 1, 1))], np.array([1.0, 2.0]).reshape(2, 1, 1)
-    OPTIMISERS[name].update(weights, [np.ones((2, 1, 1))], rates, {})
+    OPTIMISERS[name]().update(weights, [np.ones((2, 1, 1))], rates, {})
     assert weights[0][1] == pytest.approx(2 * weights[0][0])
     assert weights[0][0] != 0
 

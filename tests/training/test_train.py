@@ -7,17 +7,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from backproof.network.activations import IDENTITY, RELU, SIGMOID, TANH
-from backproof.network.clipping import FLOOR, NONE
-from backproof.network.faults import DOUBLED, SIGN
+from backproof.network.activations import ACTIVATIONS
+from backproof.network.clips import CLIPS
+from backproof.network.deltas import DELTAS
+from backproof.network.faults import FAULTS
 from backproof.network.initial import initial_weights
-from backproof.network.losses import BINARY_CROSS_ENTROPY, SQUARED_ERROR
+from backproof.network.losses import LOSSES
 from backproof.network.problem import Problem
-from backproof.network.rules import Y_MINUS_T, BackwardRule
+from backproof.network.rules import BackwardRule
 from backproof.training import Plan, Samples, train
-from backproof.training.optimisers import adam, momentum, sgd
+from backproof.training.optimisers.adam import adam
+from backproof.training.optimisers.momentum import momentum
+from backproof.training.optimisers.sgd import sgd
 
 RULE = BackwardRule()
+IDENTITY, RELU, SIGMOID, TANH = (ACTIVATIONS[name]() for name in ("identity", "relu", "sigmoid", "tanh"))
+SQUARED_ERROR, BINARY_CROSS_ENTROPY = LOSSES["squared_error"](), LOSSES["binary_cross_entropy"]()
+NONE, FLOOR = CLIPS["none"](), CLIPS["floor"]()
+DOUBLED, SIGN = FAULTS["doubled"](), FAULTS["sign"]()
+Y_MINUS_T = DELTAS["y_minus_t"]()
 
 
 def samples_of(seed, count=12, features=3, outputs=2, dtype=np.float64):
@@ -221,7 +229,10 @@ def test_divergence_is_a_result_not_an_error():
 def test_a_run_that_starts_at_a_loss_that_is_not_finite_has_diverged_at_once():
     samples, weights = samples_of(0), weights_of(0, scale=1e4)
     run = run_one(
-        samples, weights, plan_of(), problem=problem_of(samples, output=SIGMOID, loss=BINARY_CROSS_ENTROPY)
+        samples,
+        weights,
+        plan_of(),
+        problem=problem_of(samples, output=SIGMOID, loss=BINARY_CROSS_ENTROPY),
     )
     assert run.diverged_at == 0
 

@@ -8,9 +8,11 @@ from network.test_faults import setting_of, with_and_without
 from oracles import random_problem
 
 from backproof.network import BackwardRule
-from backproof.network.activations import ACTIVATIONS, TANH
+from backproof.network.activations import ACTIVATIONS
+from backproof.network.activations.tanh import tanh
+from backproof.network.deltas.y_minus_t import y_minus_t
 from backproof.network.faults import FAULTS
-from backproof.network.rules import Y_MINUS_T, Backward
+from backproof.network.rules import Backward
 from backproof.verdicts import judge, view_of
 from backproof.verdicts.operations import localise, slopes_of
 
@@ -49,7 +51,7 @@ class Changed:
             if layer < self.layer:
                 z = forward.pre_activations[layer]
                 carried = deltas[layer + 1] @ weights[layer + 1][:, :-1]
-                deltas[layer] = carried * problem.activation.slope(z)
+                deltas[layer] = carried * problem.activation.derivative(z)
             penalty = problem.l2 * weights[layer]
             penalty[:, -1] = 0
             gradients[layer] = deltas[layer].T @ forward.inputs[layer] + penalty
@@ -74,7 +76,7 @@ def test_every_planted_fault_is_named_first(activation, pair):
     problem, weights = square(activation=activation, **pair)
     view = view_of(problem, weights)
     named = 0
-    for fault in FAULTS.values():
+    for fault in FAULTS.records():
         found, right = with_and_without(fault.name, problem, weights)
         changes = zip(found.gradients, right.gradients, strict=True)
         changed = max(np.abs(a - b).max() / np.abs(b).max() for a, b in changes) > 1e-9
@@ -135,7 +137,7 @@ def test_another_activations_slope_is_named():
 
     class Confused(BackwardRule):
         def backward(self, problem, forward, weights):
-            confused = replace(problem, activation=replace(problem.activation, slope=TANH.slope))
+            confused = replace(problem, activation=replace(problem.activation, derivative=tanh().derivative))
             return super().backward(confused, forward, weights)
 
     cause = judge(Confused(), view).causes[0]
@@ -153,7 +155,7 @@ MISMATCHED = [
 @pytest.mark.parametrize(("output", "loss"), MISMATCHED)
 def test_y_minus_t_for_another_pair(output, loss):
     problem, weights = square(output=output, loss=loss, clip="floor", eps=1e-3)
-    name = judge(BackwardRule(Y_MINUS_T), view_of(problem, weights)).causes[0].name
+    name = judge(BackwardRule(y_minus_t()), view_of(problem, weights)).causes[0].name
     missing = loss == "squared_error"  # there y − t is ∂L/∂y itself
     assert name == "output delta: " + ("slope missing" if missing else "y - t for another pair")
 
@@ -213,7 +215,7 @@ def test_most_causes_are_named_from_the_gradient_alone(pair):
     problem, weights = square(activation="tanh", features=9, hidden=(9, 9), **pair)
     view = view_of(problem, weights)
     same = total = 0
-    for fault in FAULTS.values():
+    for fault in FAULTS.records():
         rule = BackwardRule(fault=fault)
         seen, blind = judge(rule, view), judge(Blind(rule), view)
         assert seen.verdict is blind.verdict
@@ -223,13 +225,13 @@ def test_most_causes_are_named_from_the_gradient_alone(pair):
     assert same / total > 0.6
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=lambda a: a.name)
+@pytest.mark.parametrize("activation", ACTIVATIONS.records(), ids=lambda a: a.name)
 @pytest.mark.parametrize("dtype", [np.float64, np.longdouble])
 def test_slopes_by_differences_are_the_slopes(activation, dtype):
     z = np.linspace(-8, 8, 401).astype(dtype)[:, None] + dtype(0.003)
     low, high = slopes_of(activation, z)
     assert np.array_equal(low, high)
-    np.testing.assert_allclose(low, activation.slope(z), rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(low, activation.derivative(z), rtol=1e-11, atol=1e-12)
     for kink in activation.kinks:
         left, right = slopes_of(activation, np.full((1, 1), kink.at, dtype))
         assert sorted([kink.left, kink.right]) == pytest.approx([left.item(), right.item()], abs=1e-9)
@@ -237,5 +239,5 @@ def test_slopes_by_differences_are_the_slopes(activation, dtype):
 
 def test_a_slope_off_by_one_in_a_million_is_no_slope():
     z = np.linspace(-3, 3, 50)[:, None]
-    low, _ = slopes_of(TANH, z)
-    assert not np.allclose(low * (1 + 1e-6), TANH.slope(z), rtol=1e-11, atol=1e-12)
+    low, _ = slopes_of(tanh(), z)
+    assert not np.allclose(low * (1 + 1e-6), tanh().derivative(z), rtol=1e-11, atol=1e-12)

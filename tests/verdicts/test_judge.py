@@ -11,12 +11,13 @@ from backproof.estimates.stencils import SCHEMES
 from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import PRECISIONS
+from backproof.network.deltas import DELTAS
 from backproof.network.faults import FAULTS
-from backproof.network.rules import DELTAS, Backward
+from backproof.network.rules import Backward
 from backproof.verdicts import Verdict, in_precision, judge, look_at_outputs, view_of
 from backproof.verdicts.judgement import VISIBLE, gradient_error
 
-EXACT, Y_MINUS_T = BackwardRule(DELTAS["exact"]), BackwardRule(DELTAS["y_minus_t"])
+EXACT, Y_MINUS_T = BackwardRule(DELTAS["exact"]()), BackwardRule(DELTAS["y_minus_t"]())
 
 
 class Tampered:
@@ -259,7 +260,7 @@ def test_the_line_is_drawn_at_the_budget(budgets, name):
     ],
 )
 def test_the_tensors_that_disagree_and_the_operation_are_named(fault, wrong, cause):
-    found = judged(*generic(), BackwardRule(fault=FAULTS[fault]))
+    found = judged(*generic(), BackwardRule(fault=FAULTS[fault]()))
     assert {t.name for t in found.tensors if t.disagreeing} == wrong
     assert {t.name for t in found.tensors if t.excess > 1} == wrong
     assert {t.name for t in found.tensors if t.verdict == "incorrect gradient"} == wrong
@@ -286,9 +287,9 @@ def test_in_low_precision_a_wrong_rule_is_told_from_noise(precision, seed):
     assert right.rule_error < 1e-8
     assert right.noise > 1e-9
     for fault in ("slope_twice", "no_bias", "sign"):
-        wrong = judged_twice(*network, BackwardRule(fault=FAULTS[fault]))
+        wrong = judged_twice(*network, BackwardRule(fault=FAULTS[fault]()))
         assert wrong.verdict is Verdict.INCORRECT_GRADIENT
-        assert names(wrong)[0] == FAULTS[fault].cause
+        assert names(wrong)[0] == FAULTS[fault]().cause
 
 
 def test_a_rule_wrong_by_one_in_ten_thousand_is_told_from_the_noise_of_float16():
@@ -304,7 +305,7 @@ def test_a_rule_wrong_by_one_in_ten_thousand_is_told_from_the_noise_of_float16()
 
 @pytest.mark.parametrize("step", [1.0, 2.0**-50])
 def test_a_poor_step_does_not_hide_a_wrong_rule(step):
-    found = judged_twice(*generic(), BackwardRule(fault=FAULTS["slope_twice"]), step=step)
+    found = judged_twice(*generic(), BackwardRule(fault=FAULTS["slope_twice"]()), step=step)
     assert found.verdict is Verdict.INCORRECT_GRADIENT
     assert names(found) == ("slope: squared",)
 
@@ -434,7 +435,7 @@ def test_a_kink_excuses_only_the_parameters_that_it_concerns(network):
 # Round-off, and numbers that are none
 
 
-@pytest.mark.parametrize("rule", [EXACT, BackwardRule(fault=FAULTS["sign"])], ids=["right", "wrong"])
+@pytest.mark.parametrize("rule", [EXACT, BackwardRule(fault=FAULTS["sign"]())], ids=["right", "wrong"])
 def test_where_round_off_hides_everything_right_and_wrong_are_both_undetermined(rule):
     """ReLU units of size 64 below sigmoids: every output is saturated, every true slope far below noise."""
     found = judged(
@@ -450,7 +451,7 @@ def test_where_round_off_hides_everything_right_and_wrong_are_both_undetermined(
 
 
 @pytest.mark.parametrize(
-    ("rule", "name"), [(EXACT, "round-off"), (BackwardRule(fault=FAULTS["sign"]), "incorrect gradient")]
+    ("rule", "name"), [(EXACT, "round-off"), (BackwardRule(fault=FAULTS["sign"]()), "incorrect gradient")]
 )
 def test_complex_steps_tell_them_apart(rule, name):
     """Weights of size 16: outputs within 1e-15 of 0 or 1, none of them exactly there."""

@@ -1,5 +1,9 @@
-"""Data: digits (real), generated sets, and the user's own files."""
+"""Data: digits (real), generated sets, and the user's own files; one source a file."""
 
+from backproof.choices import Choices, discover
 from backproof.data.dataset import DataError, Dataset
+from backproof.data.source import Source, source
 
-__all__ = ["DataError", "Dataset"]
+__all__ = ["SOURCES", "DataError", "Dataset", "Source", "source"]
+
+SOURCES: Choices[Source] = discover(__name__)

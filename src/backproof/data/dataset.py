@@ -1,4 +1,4 @@
-"""What every source of data delivers."""
+"""What every source of data delivers, and what several of them need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backproof.network.arrays import Array
 
 
 class DataError(ValueError):
-    """Data that cannot be used; the message names the file and the place."""
+    """Data that cannot be used; the message names the file and the location."""
 
 
 @dataclass(frozen=True)
@@ -34,3 +34,17 @@ def split(inputs: Array, targets: Array, test_share: float, generator: np.random
     tested = int(np.clip(round(test_share * len(inputs)), 1, len(inputs) - 1))
     test, train = order[:tested], order[tested:]
     return Dataset(inputs[train], targets[train], inputs[test], targets[test])
+
+
+def check_share(share: float) -> None:
+    """Refuse a test part that is empty or everything."""
+    if not 0 < share < 1:
+        raise ValueError(f"test_share must be between 0 and 1; not {share}")
+
+
+def check_counts(**counts: int) -> None:
+    """Refuse fewer than four samples, or less than one of anything else."""
+    for name, count in counts.items():
+        least = 4 if name == "samples" else 1
+        if count < least:
+            raise ValueError(f"{name} must be at least {least}; not {count}")

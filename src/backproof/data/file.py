@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from backproof.data.dataset import DataError, Dataset, one_hot, split
+from backproof.data.dataset import DataError, Dataset, check_share, one_hot, split
+from backproof.data.source import source
 from backproof.network.arrays import Array
 
 KINDS = ("labels", "values")
 
 
+@source(classes=False)
 def file(
     generator: np.random.Generator,
     path: str | None = None,
@@ -25,18 +27,24 @@ def file(
     standardise: bool = True,
     test_share: float = 0.2,
 ) -> Dataset:
-    """Read `path`; nothing in it is ever executed (NPZ without pickle).
+    """your own CSV or NPZ: data=file data.path=my.csv
+
+    Nothing in it is ever executed (NPZ without pickle).
 
     Args:
         path: .csv (all columns numeric) or .npz (X (N, features); y (N,), or (N, m) for values).
         target: the CSV's column of labels; by default the last one.
         kind: "labels" makes one output a class, "values" takes the target as it is.
         standardise: subtract the training part's mean and divide by its deviation, column by column.
+        test_share: the part that is kept for the test.
+
+    Raises:
+        DataError: if the file cannot be used; the message names it and the line or column.
+        ValueError: if `kind` or `test_share` is none of what is allowed.
     """
     if path is None:
         raise DataError("data.path is needed with data=file: a .csv or an .npz")
-    if not 0 < test_share < 1:
-        raise ValueError(f"test_share must be between 0 and 1; not {test_share}")
+    check_share(test_share)
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; not {kind}")
     where = Path(path).expanduser()

@@ -76,6 +76,17 @@ def positive_part(z: Array) -> Array:
     return np.asarray(np.where(z.real < 0, 0, z)) if np.iscomplexobj(z) else np.maximum(z, 0)
 
 
+def finite(z: Array) -> Array:
+    """Infinite z as the largest finite one: z·σ(z) and the like have limits there, not NaN."""
+    big = np.finfo(z.dtype).max
+    return np.asarray(np.clip(z, -big, big))
+
+
+def within(z: Array, low: float, high: float) -> Array:
+    """1 where low < z ≤ high, else 0, in the precision of z."""
+    return ((z > low) & (z <= high)).astype(z.dtype)
+
+
 NARROW = 16
 """Units up to which a row is short."""
 
@@ -100,6 +111,15 @@ def over_units(reduce: np.ufunc, a: Array) -> Array:
 def transpose(a: Array) -> Array:
     """Swap the last two axes, leaving the batch axes alone."""
     return np.swapaxes(a, -1, -2)
+
+
+def square_part_transposed(w: Array) -> Array:
+    """Weights (..., n, n + 1) with their square part transposed; any others as they are."""
+    if w.shape[-1] - 1 != w.shape[-2]:
+        return w
+    swapped = w.copy()
+    swapped[..., :-1] = transpose(w[..., :-1])
+    return swapped
 
 
 def sum_over_terms(terms: Array) -> Array:

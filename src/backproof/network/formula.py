@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.network.activations import sigmoid, softplus
+from backproof.network.activations import sigmoid, softplus, tanh
 from backproof.network.arrays import Array, magnitude, positive_part
 
 VARIABLE = "z"
@@ -28,11 +28,6 @@ WIDER: dict[type[np.floating[Any]], type[np.floating[Any]]] = {
 """The precision in which a value is worked out again that overflows on the way."""
 
 
-def _sech2(x: Array) -> Array:
-    e = np.exp(-2 * magnitude(x))
-    return np.asarray(4 * e / (1 + e) ** 2)
-
-
 def _where(condition: Any, x: Any, y: Any) -> Array:
     return np.asarray(np.where(condition, x, y))
 
@@ -40,7 +35,7 @@ def _where(condition: Any, x: Any, y: Any) -> Array:
 NUMERIC: dict[str, Callable[..., Any]] = {
     "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sqrt": np.sqrt,
     "sin": np.sin, "cos": np.cos, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "arctan": np.arctan,
-    "sigmoid": sigmoid, "softplus": softplus, "sech2": _sech2,
+    "sigmoid": sigmoid.value, "softplus": softplus.value, "sech2": tanh.derivative,
     "abs": magnitude, "positive_part": positive_part, "sign": np.sign, "step": lambda x: np.heaviside(x, 0.5),
     "where": _where,
 }  # fmt: skip
@@ -62,9 +57,9 @@ def _symbolic() -> dict[str, Any]:
     """SymPy's counterpart of each function, with a derivative that is formed of these functions again."""
     import sympy as sp
 
-    def function(name: str, slope: Callable[..., Any]) -> Any:
+    def function(name: str, derivative: Callable[..., Any]) -> Any:
         def fdiff(self: Any, _argument: int = 1) -> Any:
-            return slope(self.args[0])
+            return derivative(self.args[0])
 
         return type(name, (sp.Function,), {"fdiff": fdiff})
 
@@ -159,7 +154,7 @@ class Formula:
         """The function of an array, in the array's precision."""
         return _Evaluated(self.text, tuple(self.parameters.items()), derivative=False)
 
-    def slope(self) -> Callable[[Array], Array]:
+    def derivative(self) -> Callable[[Array], Array]:
         """Its derivative; at a kink, some number."""
         return _Evaluated(self.text, tuple(self.parameters.items()), derivative=True)
 

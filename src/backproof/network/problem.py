@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backproof.network import losses
-from backproof.network.activations import Activation, Output
+from backproof.network.activations import Activation
 from backproof.network.arrays import Array, Weights, sum_over_terms, transpose, with_ones
-from backproof.network.clipping import Clip, Eps
-from backproof.network.losses import Loss
+from backproof.network.clips import Clip, Eps
+from backproof.network.losses import Loss, scale
+from backproof.network.outputs import Output
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Problem:
     @property
     def scale(self) -> float:
         """What the sum of all terms is multiplied by."""
-        return losses.scale(self.reduction, self.targets.shape[-2], self.targets.shape[-1])
+        return scale(self.reduction, self.targets.shape[-2], self.targets.shape[-1])
 
     def forward(self, weights: Weights) -> Forward:
         """Run the network. Floating-point exceptions are results here, so they are not reported."""

@@ -19,9 +19,10 @@ import numpy as np
 import backproof
 from backproof.errors import ConfigurationError
 from backproof.estimates.stencils import COMPLEX_TYPES, refuses_complex
-from backproof.network.activations import IDENTITY
-from backproof.network.clipping import NONE as NO_CLIP
-from backproof.network.faults import NO_FAULT, Setting
+from backproof.network.activations.identity import identity
+from backproof.network.clips.none import none as no_clip
+from backproof.network.faults import Setting
+from backproof.network.faults.none import none as no_fault
 from backproof.network.losses import Loss
 from backproof.network.problem import Problem
 from backproof.sweeps import components
@@ -72,7 +73,7 @@ class Case:
     def unfaulted(self) -> Case:
         """The same case with nothing planted."""
         kept = [(k, v) for k, v in self.settings if not _belongs(k, ("fault",))]
-        return Case(tuple(sorted([*kept, ("fault", OFF), ("fault." + TARGET, NO_FAULT_TARGET)])))
+        return Case(tuple(sorted([*kept, ("fault", OFF), ("fault." + TARGET, no_fault.target)])))
 
     @cached_property
     def numeric_key(self) -> tuple[tuple[str, Value], ...]:
@@ -190,7 +191,7 @@ def _case(s: Settings) -> Case:
 def _forget_idle_fault(s: Settings) -> None:
     """A fault that changes nothing here (1/N with one sample) is no fault."""
     fault = components.fault(s)
-    if fault is NO_FAULT:
+    if fault is no_fault():
         return
     data = components.dataset(s)
     rows = len(data.inputs)
@@ -201,7 +202,7 @@ def _forget_idle_fault(s: Settings) -> None:
     setting = Setting(
         widths=(data.inputs.shape[1], *hidden, data.targets.shape[1]),
         samples=max(samples, default=1),
-        activation=components.activation(s) if hidden else IDENTITY,
+        activation=components.activation(s) if hidden else identity(),
         output=components.output(s),
         loss=components.loss(s).name,
         clip=components.clip(s).name if components.loss(s).uses_clip else "none",
@@ -212,7 +213,7 @@ def _forget_idle_fault(s: Settings) -> None:
     )
     if not fault.matters(setting):
         _forget(s, "fault")
-        s["fault"], s["fault." + TARGET] = "none", NO_FAULT_TARGET
+        s["fault"], s["fault." + TARGET] = "none", no_fault.target
 
 
 def _check_scheme(s: Settings) -> None:
@@ -232,9 +233,9 @@ def _check_scheme(s: Settings) -> None:
             f"check.scheme: complex needs complex numbers, and {s['precision']} has none"
         )
     nothing = np.zeros((1, 1), dtype)
-    activation = components.activation(s) if s["network.hidden"] else IDENTITY
+    activation = components.activation(s) if s["network.hidden"] else identity()
     eps = cast(float, s.get("clip.eps") or 0.0)
-    clip = components.clip(s) if components.loss(s).uses_clip else NO_CLIP
+    clip = components.clip(s) if components.loss(s).uses_clip else no_clip()
     group = refuses_complex(
         Problem(nothing, nothing, activation, components.output(s), components.loss(s), clip, eps)
     )
@@ -257,15 +258,9 @@ def _forget(s: Settings, group: str, but: tuple[str, ...] = ()) -> None:
             s[key] = None
 
 
-NO_FAULT_TARGET = "backproof.network.faults.NO_FAULT"
-
-BUILT_IN_CLASSES = "backproof.data.builtin."
-"""Sources whose targets are classes by construction, which every loss takes."""
-
-
 def _check_targets(s: Settings, loss: Loss) -> None:
     """Targets that the loss is not defined for are an error of configuration, found before any cell runs."""
-    if str(s["data." + TARGET]).startswith(BUILT_IN_CLASSES):
+    if components.source(s).classes:  # which every loss takes
         _check_parameters(tuple(sorted((k, v) for k, v in s.items() if k.startswith("data"))))
         return
     data = components.dataset(s)

@@ -15,14 +15,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from backproof.data.dataset import DataError, Dataset
+from backproof.data import DataError, Dataset, Source
 from backproof.errors import ConfigurationError, nearest
-from backproof.network.activations import Activation, Output, Softmax
+from backproof.network.activations import Activation
 from backproof.network.arrays import PRECISIONS
-from backproof.network.clipping import Clip
+from backproof.network.clips import Clip
+from backproof.network.deltas import Delta
 from backproof.network.faults import Fault
 from backproof.network.losses import Loss
-from backproof.network.rules import Delta
+from backproof.network.outputs import Output, Softmax
 from backproof.sweeps.custom import VALUE, from_formula, from_python, is_value_of_z
 from backproof.sweeps.modules import sources
 from backproof.sweeps.settings import CODE, TARGET, Settings, Value, is_public
@@ -321,15 +322,28 @@ def dataset(settings: Settings) -> Dataset:
 @lru_cache(maxsize=16)
 def _dataset(target: str, given: Parameters, seed: int, content: str | None) -> Dataset:
     del content  # in the key only: a changed file is read again
-    source = find("data", target)
     given = tuple((k, v) for k, v in given if k != "content")
-    _check_signature("data", source, given, skip=("generator",))
     try:
-        return cast(Dataset, source(generator({"seed": seed}, "data"), **dict(given)))
+        return _source(target, given).draw(generator({"seed": seed}, "data"))
     except DataError as error:
         raise ConfigurationError(str(error)) from error
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"data: {error}") from error
+
+
+def source(settings: Settings) -> Source:
+    """Where the case's data come from."""
+    given = parameters(settings, "data")
+    return _source(str(settings["data." + TARGET]), tuple((k, v) for k, v in given if k != "content"))
+
+
+def _source(target: str, given: Parameters) -> Source:
+    found = find("data", target)
+    _check_signature("data", found, given, skip=())
+    made = found(**dict(given))
+    if not isinstance(made, Source):
+        raise ConfigurationError(f"data.{TARGET}: {target} must give Source; not {type(made).__name__}")
+    return made
 
 
 def _content(given: dict[str, Value]) -> str | None:

@@ -1,8 +1,7 @@
 """Cures: the smallest changes of a case under which its gradient agrees, found by trying its neighbours.
 
 A neighbour differs in one axis, or where none of those agrees, in two. Changes of the backward rule come
-first, since they need no new numeric gradient. The built-in choices are named here rather than composed,
-because the workers know nothing of Hydra; `tests/sweeps/test_cures.py` proves that both are the same.
+first, since they need no new numeric gradient.
 """
 
 from __future__ import annotations
@@ -12,8 +11,10 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 
 from backproof.errors import ConfigurationError
+from backproof.network.clips.floor import floor
 from backproof.sweeps import components
 from backproof.sweeps.case import Case, canonical
+from backproof.sweeps.groups import GROUPS
 from backproof.sweeps.settings import TARGET, Settings, Value, shown
 
 MATCHING_OUTPUT = {
@@ -37,7 +38,7 @@ PARAMETERS = 200
 
 WHEN_MISSING: Settings = {
     "clip": "floor",
-    f"clip.{TARGET}": "backproof.network.clipping.FLOOR",
+    f"clip.{TARGET}": floor.target,
     "clip.eps": 2.220446049250313e-16,
     "clip.backward": "consistent",
     "relu_at_zero": 0.0,
@@ -70,13 +71,8 @@ def _value(key: str, value: Value) -> Change:
     return Change(key, value, ((key, value),))
 
 
-CONSTANTS = {("fault", "none"): "NO_FAULT", ("clip", "log_floor"): "LOG_FLOOR_CLIP"}
-"""Built-in choices whose constant is not their name in capitals."""
-
-
-def _choice(group: str, name: str, module: str) -> Change:
-    constant = CONSTANTS.get((group, name), name.upper())
-    target = f"backproof.network.{module}.{constant}"
+def _choice(group: str, name: str) -> Change:
+    target = GROUPS[group].choices[name].target
     return Change(group, name, ((group, name), (f"{group}.{TARGET}", target)))
 
 
@@ -87,13 +83,13 @@ def changes(case: Case, *, numbers: bool) -> Iterator[Change]:
     """
     loss, output = str(case["loss"]), str(case["output"])
     wanted: list[Change] = [
-        _choice("fault", "none", "faults"),
-        _choice("delta", "exact", "rules"),
+        _choice("fault", "none"),
+        _choice("delta", "exact"),
         _value("clip.backward", "consistent"),
         _value("kink", "multiply"),
         *(_value("relu_at_zero", x) for x in (0.5, 0.0, 1.0)),
-        _choice("output", MATCHING_OUTPUT.get(loss, "sigmoid"), "activations"),
-        *(_choice("loss", name, "losses") for name in [MATCHING_LOSS.get(output)] if name),
+        _choice("output", MATCHING_OUTPUT.get(loss, "sigmoid")),
+        *(_choice("loss", name) for name in [MATCHING_LOSS.get(output)] if name),
         *(_value("clip.eps", x) for x in (1e-12, 1e-3)),
         _value("network.init_scale", 1.0),
     ]
@@ -103,7 +99,7 @@ def changes(case: Case, *, numbers: bool) -> Iterator[Change]:
             _value("check.scheme", "five_point"),
             _value("precision", "float64"),
             _value("precision", "longdouble"),
-            _choice("clip", "floor", "clipping"),
+            _choice("clip", "floor"),
         ]
     needless = _needless(case)
     for change in wanted:

@@ -60,7 +60,7 @@ def from_formula(group: str, name: str, given: Mapping[str, Value]) -> Activatio
         except ValueError as error:
             raise ConfigurationError(f"{group}.{key}: {error}") from error
     value = made[VALUE].value()
-    slope = made[SLOPE].value() if SLOPE in made else made[VALUE].slope()
+    slope = made[SLOPE].value() if SLOPE in made else made[VALUE].derivative()
     return completed(group, name, str(given[VALUE]), value, slope)
 
 

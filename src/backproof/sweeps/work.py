@@ -23,9 +23,9 @@ from backproof.estimates import Numeric
 from backproof.estimates.perturbed import wide
 from backproof.estimates.stencils import SCHEMES, refuses_complex
 from backproof.network import BackwardRule, Problem
-from backproof.network.activations import IDENTITY
+from backproof.network.activations.identity import identity
 from backproof.network.arrays import Array, cut_like
-from backproof.network.clipping import NONE
+from backproof.network.clips.none import none as no_clip
 from backproof.network.initial import initial_weights
 from backproof.sweeps import components
 from backproof.sweeps.case import Case, grouped
@@ -160,10 +160,10 @@ def problem_of(case: Case, inputs: Array, targets: Array) -> Problem:
     return Problem(
         inputs,
         targets,
-        components.activation(s) if "activation" in s else IDENTITY,  # no hidden layer, no activation
+        components.activation(s) if "activation" in s else identity(),  # no hidden layer, no activation
         components.output(s),
         components.loss(s),
-        components.clip(s) if "clip" in s else NONE,
+        components.clip(s) if "clip" in s else no_clip(),
         cast(float, s.get("clip.eps") or 0.0),
         str(s["loss.reduction"]),
         cast(float, s["loss.l2"]),

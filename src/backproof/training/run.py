@@ -56,7 +56,7 @@ class Run:
         accuracy: on the test set, after the last step.
         steps_to_threshold: steps until the training accuracy reached the threshold; None if never.
         diverged_at: the first step whose loss was not finite or ten times the first; None if none.
-        dead_units: share of hidden units whose slope was zero for every sample of the last batch seen.
+        dead_units: share of hidden units whose derivative was zero for every sample of the last batch seen.
         cosine: the smallest cosine between the gradient used and the exact one along the way.
         curves: series name to (steps, values).
     """
@@ -218,9 +218,9 @@ class _Recorder:
     ) -> None:
         self.rare_steps.append(step)
         self.cosine.append(_cosine(used, exact))
-        slopes = [problem.activation.slope(z) for z in forward.pre_activations[:-1]]
-        if slopes:
-            dead = np.concatenate([(s == 0).all(axis=-2) for s in slopes], axis=-1)
+        derivatives = [problem.activation.derivative(z) for z in forward.pre_activations[:-1]]
+        if derivatives:
+            dead = np.concatenate([(s == 0).all(axis=-2) for s in derivatives], axis=-1)
             self.dead.append(dead.mean(axis=-1))
 
     def run_of(self, cell: int, final_loss: float, accuracy: float) -> Run:

@@ -56,7 +56,7 @@ def _points(activation: Activation) -> Array:
 
 def _derivative(activation: Activation) -> Finding:
     z = _points(activation)
-    declared = np.asarray(activation.slope(z), float)
+    declared = np.asarray(activation.derivative(z), float)
     coarse, fine = (_five_point(activation, z, h) for h in (STEP, STEP / 2))
     noise = 32 * unit_roundoff(np.float64) * np.abs(activation.value(z)) / (STEP / 2)
     allowed = 4 * np.abs(coarse - fine) + noise + SLACK * (1 + np.abs(declared))
@@ -124,7 +124,7 @@ def _precision(activation: Activation, name: str) -> Finding:
     far = np.array([-FAR, -100, 100, FAR], dtype)
     near = (np.linspace(-8, 8, 161) + 0.00123).astype(dtype)
     largest = float(np.finfo(dtype).max) if dtype is not np.longdouble else np.inf
-    for what, function in (("value", activation.value), ("derivative", activation.slope)):
+    for what, function in (("value", activation.value), ("derivative", activation.derivative)):
         at_far = np.asarray(function(far))
         if at_far.dtype != dtype:
             return Finding(name, False, f"the {what} of {name} is {at_far.dtype}")

@@ -22,11 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.estimates.stencils import COMPLEX_STEP, takes_complex
-from backproof.network.activations import ACTIVATIONS, Activation, Softmax
+from backproof.network.activations import ACTIVATIONS, Activation
 from backproof.network.arrays import Array, unit_roundoff
-from backproof.network.clipping import NONE as NO_CLIP
-from backproof.network.clipping import Clip
+from backproof.network.clips import Clip
+from backproof.network.clips.none import none as no_clip
 from backproof.network.losses import LOSSES, Loss
+from backproof.network.outputs import Softmax
 from backproof.network.rules import Backward
 from backproof.verdicts.view import View
 
@@ -201,9 +202,9 @@ class _Pass:
             )
 
         yield from _constants(delta, right, *y.shape)
-        if problem.loss.uses_clip and problem.clip.name != NO_CLIP.name:
-            instead = f"as if {NO_CLIP.formula} in place of {problem.clip.formula}"
-            yield Candidate("clip ignored", instead, self._through_output(by_y(problem.loss, NO_CLIP)))
+        if problem.loss.uses_clip and problem.clip is not no_clip():
+            instead = f"as if {no_clip().formula} in place of {problem.clip.formula}"
+            yield Candidate("clip ignored", instead, self._through_output(by_y(problem.loss, no_clip())))
         slope_of_loss = by_y(problem.loss, problem.clip)
         yield Candidate("slope missing", "∂L/∂y without f'(z)", slope_of_loss)
         difference = (y - t) * scale
@@ -219,10 +220,10 @@ class _Pass:
             yield Candidate("slope squared", "f'(z)² ∂L/∂y", slope_of_loss * slope**2)
             at_value = self._slope(problem.output, "f(z)", last, y)
             yield Candidate("slope of the value", "f'(y) ∂L/∂y", slope_of_loss * at_value)
-            for other in ACTIVATIONS.values():
+            for other in ACTIVATIONS.records():
                 values = slope_of_loss * self._slope(other, "z", last, z)
                 yield Candidate("another activation's slope", other.name, values)
-        for loss in LOSSES.values():
+        for loss in LOSSES.records():
             yield Candidate("of another loss", loss.name, self._through_output(by_y(loss, problem.clip)))
 
     def _slope(self, activation: Activation, of: str, layer: int, z: Array) -> Array:
@@ -286,7 +287,7 @@ class _Pass:
         for other, (left, far) in enumerate(self.slopes):
             if other != layer and left.shape == slope.shape:
                 yield Candidate("another layer's", f"of layer {other + 1}", incoming * (left + far) / 2)
-        for other_activation in ACTIVATIONS.values():
+        for other_activation in ACTIVATIONS.records():
             values = incoming * self._slope(other_activation, "z", layer, z)
             yield Candidate("another activation's", other_activation.name, values)
         gradient = self.backward.gradients[layer + 1][:, :-1]
