@@ -7,11 +7,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from backproof.sweeps.columns import EXTRA, RESULTS, TENSORS
+from backproof.sweeps.columns import RESULTS, TENSORS, names_of
 
 
 def row(**given):
-    blank = dict.fromkeys((*RESULTS, *EXTRA))
+    blank = dict.fromkeys(RESULTS)
     return {
         **blank, "status": "ok", "check": "full", "training": "sgd", "seed": 0, "attempts": 1,
         "verdict": "agrees", "gradient_error": 1e-10, "excess": 0.5, "final_loss": 0.5, "accuracy": 0.9,
@@ -46,7 +46,7 @@ def cells():
     for name in ("clip.eps", "loss_value", "final_loss", "gradient_error", "excess"):
         table[name] = table[name].astype(float)
     settings = ["activation", "loss", "clip.eps", "check", "training", "seed"]
-    return table[["cell", *settings, *RESULTS, *EXTRA]]
+    return table[["cell", *settings, *RESULTS]]
 
 
 @pytest.fixture
@@ -62,10 +62,10 @@ def curves(cells):
 @pytest.fixture
 def tensors(cells):
     """Two tensors a cell."""
-    names = [("W1", 12), ("b1", 3)]
+    two = [("W1", 12), ("b1", 3)]
     rows = [
         {"cell": c, "tensor": name, "size": size, "verdict": "agrees", "gradient_error": 1e-10}
         for c in cells["cell"]
-        for name, size in names
+        for name, size in two
     ]
-    return pd.DataFrame(rows, columns=["cell", *TENSORS])
+    return pd.DataFrame(rows, columns=["cell", *names_of(TENSORS)])

@@ -10,7 +10,7 @@ from typing import Any
 from backproof import paths
 from backproof.errors import ConfigurationError, nearest
 from backproof.sweeps import experiment as experiments
-from backproof.sweeps.columns import EXTRA, RESULTS
+from backproof.sweeps.columns import RESULTS
 from backproof.sweeps.engines.pool import BACKENDS, Engine
 from backproof.sweeps.experiment import Experiment
 from backproof.sweeps.grid import Cell, Grid, expand
@@ -94,7 +94,7 @@ def grid_of(request: Request, experiment: Experiment | None) -> Grid:
         )
 
         settings = {k for c in grid.cells for k in c.case.values if is_public(k)}
-        columns = [*settings, "cell", *RESULTS, *EXTRA]
+        columns = [*settings, "cell", *RESULTS]
         validate_claims(experiment.claims, columns)
         validate_figures(experiment.figures, columns)
     return grid

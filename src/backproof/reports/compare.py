@@ -12,10 +12,10 @@ import pandas as pd
 
 from backproof.reports.paired import paired
 from backproof.reports.tables import axes_of, varying
-from backproof.sweeps.columns import EXTRA, RESULTS
+from backproof.sweeps.columns import CELLS, RESULTS, Of, names_of
 from backproof.sweeps.settings import ordered
 
-INCIDENTAL = ("seconds", "attempts", "command", "traceback")
+INCIDENTAL = names_of(c for c in CELLS if c.of is Of.RUN)
 """Results that may differ between two runs of the same code."""
 
 MOST_VALUES = 8
@@ -111,7 +111,7 @@ def align(a: pd.DataFrame, b: pd.DataFrame) -> Alignment:
     it tells cells apart (`check.step=null,1e-5`) it joins the key.
     """
     known = ordered({*axes_of(a), *axes_of(b)})
-    rest = ["cell", *RESULTS, *EXTRA]
+    rest = ["cell", *RESULTS]
     a, b = (t.reindex(columns=[*known, *rest]).reset_index(drop=True) for t in (a, b))
     axes = ordered({*varying(a), *varying(b)})
     at_a, at_b = places((a, b), axes)
@@ -198,7 +198,7 @@ def differing_results(alignment: Alignment) -> dict[str, int]:
     """In how many pairs each result differs, to the bit; what differs from run to run is left out."""
     found = {
         name: int(_differ(alignment.a[name], alignment.b[name]).sum())
-        for name in (*RESULTS, *EXTRA)
+        for name in RESULTS
         if name not in INCIDENTAL
     }
     return {name: n for name, n in found.items() if n}

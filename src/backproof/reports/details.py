@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backproof.sweeps.columns import TENSORS
+from backproof.sweeps.columns import TENSORS, names_of
 from backproof.verdicts import RIGHT
 from backproof.verdicts.evidence import STEPS
 
@@ -49,7 +49,7 @@ def details(cells: pd.DataFrame, tensors: pd.DataFrame, curves: pa.Table) -> tup
     right = cells["verdict"].isin(RIGHT).to_numpy(bool)
     order = np.argsort(right, kind="stable")[:MOST_CELLS]
     of_tensors: dict[str, list[list[Any]]] = {}
-    by_column = [[plain(v) for v in tensors[name].tolist()] for name in TENSORS]
+    by_column = [[plain(v) for v in tensors[name].tolist()] for name in names_of(TENSORS)]
     for cell, *row in zip(tensors["cell"], *by_column, strict=True):
         of_tensors.setdefault(cell, []).append(row)
     ids = cells["cell"].tolist()

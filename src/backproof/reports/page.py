@@ -14,7 +14,7 @@ from backproof.reports.claims import BROKEN, CONFIRMED, OPEN, REFUTED, Result
 from backproof.reports.details import packed, plain
 from backproof.reports.tables import FAILED, OF_TRAINING, axes_of, ran, training_summary, varying
 from backproof.reports.templates import environment
-from backproof.sweeps.columns import TENSORS
+from backproof.sweeps.columns import TENSORS, names_of
 from backproof.verdicts import RIGHT, Verdict
 from backproof.verdicts.evidence import STEPS
 
@@ -73,7 +73,7 @@ def page(
     data = {
         **_table(everything),
         "pieces": piece_of,
-        "tensor_columns": list(TENSORS),
+        "tensor_columns": names_of(TENSORS),
         "verdicts": {
             v.value: {"symbol": v.symbol, "sentence": v.sentence, "remedy": v.remedy, "colour": v.colour}
             for v in Verdict

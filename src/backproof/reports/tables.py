@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from backproof.reports.intervals import median_intervals
+from backproof.sweeps.columns import CELLS, Of, names_of
 from backproof.sweeps.expressions import parse
 from backproof.sweeps.settings import GROUPS, OFF, VALUES, shown
 
@@ -31,33 +32,13 @@ EMPTY = {
 }
 """What a place says that no cell falls into."""
 
-NULL_MEANS = {
-    "gradient_error": "not finite",
-    "excess": "not finite",
-    "final_loss": "not finite",
-    "steps_to_threshold": "never",
-    "diverged_at": "never",
-}
+NULL_MEANS = {c.name: c.null for c in CELLS if c.null and not c.categories}
 """What null says in a cell that was checked or trained. It counts as infinite in a median."""
 
-UNITS = {
-    "gradient_error": "gradient error ‖a − n‖ / (‖a‖ + ‖n‖)",
-    "excess": "largest |a − n| / budget",
-    "final_loss": "final training loss per sample",
-    "accuracy": "test accuracy",
-    "steps_to_threshold": "steps to the accuracy threshold",
-    "diverged_at": "step at which training diverged",
-    "loss_value": "loss at the checked weights",
-    "cosine": "smallest cosine to the exact gradient",
-    "dead_units": "share of dead units",
-    "seconds": "seconds per cell",
-    "rule_error": "gradient error of the rule, without the precision's noise",
-    "noise": "gradient error that the precision makes",
-    "fault_size": "largest change by the fault, of its tensor's largest entry",
-}
+UNITS = {c.name: c.unit for c in CELLS if c.unit}
 """What a value is, for titles and scales."""
 
-OF_TRAINING = ("final_loss", "accuracy", "steps_to_threshold", "diverged_at", "dead_units", "cosine")
+OF_TRAINING = names_of(c for c in CELLS if c.of is Of.TRAINING)
 
 
 def select(cells: pd.DataFrame, where: str | None) -> pd.DataFrame:

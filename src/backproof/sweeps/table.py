@@ -1,26 +1,23 @@
-"""The stored rows of a sweep as the `cells` table."""
+"""The stored rows of a sweep as the `cells` and `tensors` tables."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from backproof.sweeps.columns import EXTRA, RESULTS, TENSORS, TEXTS, TRUTHS, WHOLE
+from backproof.sweeps.columns import CELLS, RESULTS, TENSORS, Column, names_of
 from backproof.sweeps.settings import is_public, ordered, shown
 
+Row = tuple[str, str, str, str | None, str | None, str, float | None, int, str]
+"""A row of the store: id, settings, status, error, traceback, outcome, seconds, attempts, command."""
 
-def _column_value(value: Any) -> Any:
-    return shown(tuple(value)) if isinstance(value, list) else value
+TEXT = "str" if pd.__version__ >= "3" else "object"
 
 
-def as_table(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
-    """Rows of the store as a table.
-
-    Each is (id, settings, status, error, traceback, outcome, seconds, attempts, command).
-    """
+def as_table(rows: Iterable[Row]) -> pd.DataFrame:
+    """Rows of the store as the `cells` table: the cell's id, a column for each setting, the results."""
     records = []
     for cell, settings, status, error, traceback, outcome, seconds, attempts, command in rows:
         record = {k: _column_value(v) for k, v in json.loads(settings).items() if is_public(k)}
@@ -29,19 +26,37 @@ def as_table(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
         record.update(seconds=seconds, attempts=attempts, command=command)
         records.append(record)
     found = {key for record in records for key in record}
-    known = {"cell", *RESULTS, *EXTRA}
-    columns = ["cell", *ordered(found - known), *RESULTS, *EXTRA]
-    table = pd.DataFrame.from_records(records, columns=columns)
-    for name in columns:
-        if name in ("cell", *TEXTS):
-            table[name] = table[name].astype("str" if pd.__version__ >= "3" else object)
-        elif name in (*RESULTS, *EXTRA):
-            kind = "Int64" if name in WHOLE else "boolean" if name in TRUTHS else "float64"
-            numbers = table[name] if name in TRUTHS else pd.to_numeric(table[name])
-            table[name] = numbers.astype(kind)  # type: ignore[call-overload]
-        else:
-            table[name] = _setting_column(table[name])
+    settings_found = ordered(found - {"cell", *RESULTS})
+    table = pd.DataFrame.from_records(records, columns=["cell", *settings_found, *RESULTS])
+    for name in settings_found:
+        table[name] = _setting_column(table[name])
+    return _typed(table, [*CELLS, *_id()], text=TEXT)
+
+
+def tensors_table(rows: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """Rows of the store, (id, records of its tensors as JSON), as one table: one row per tensor."""
+    records = [{"cell": cell, **record} for cell, text in rows for record in json.loads(text)]
+    table = pd.DataFrame.from_records(records, columns=["cell", *names_of(TENSORS)])
+    return _typed(table, TENSORS, text="object")
+
+
+def _id() -> list[Column]:
+    return [Column("cell", "text", CELLS[0].of, "The cell's id.")]
+
+
+def _typed(table: pd.DataFrame, columns: Sequence[Column], text: str) -> pd.DataFrame:
+    """The table with each column stored as its entry asks for."""
+    for column in columns:
+        values = table[column.name]
+        if column.kind in ("whole", "number"):
+            values = pd.to_numeric(values)
+        dtype = text if column.kind == "text" else column.dtype
+        table[column.name] = values.astype(dtype)  # type: ignore[call-overload]
     return table
+
+
+def _column_value(value: object) -> object:
+    return shown(tuple(value)) if isinstance(value, list) else value
 
 
 def _setting_column(column: pd.Series) -> pd.Series:
@@ -53,12 +68,3 @@ def _setting_column(column: pd.Series) -> pd.Series:
     return column.map(
         lambda v: v if v is None or isinstance(v, str) else shown(v), na_action="ignore"
     ).astype(object)
-
-
-def tensors_table(rows: Iterable[tuple[str, str]]) -> pd.DataFrame:
-    """Rows of the store, (id, records of its tensors as JSON), as one table, a row a tensor."""
-    records = [{"cell": cell, **record} for cell, text in rows for record in json.loads(text)]
-    table = pd.DataFrame.from_records(records, columns=["cell", *TENSORS])
-    for name, kind in TENSORS.items():
-        table[name] = table[name].astype(kind)  # type: ignore[call-overload]
-    return table

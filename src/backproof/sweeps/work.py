@@ -368,13 +368,15 @@ def _told(judgement: Judgement) -> dict[str, Any]:
 
 
 OF_TENSOR = (
-    "size", "verdict", "disagreeing", "gradient_error", "excess", "worst", "analytic", "numeric", "budget",
-    "touched", "crossed",
+    "size", "verdict", "disagreeing", "gradient_error", "excess", "worst", "analytic", "touched", "crossed",
 )  # fmt: skip
 
 
 def _by_tensor(judgement: Judgement) -> list[dict[str, Any]]:
-    return [{"tensor": t.name, **{key: getattr(t, key) for key in OF_TENSOR}} for t in judgement.tensors]
+    return [
+        {"tensor": t.name, "numerical": t.numeric, "bound": t.budget, **{k: getattr(t, k) for k in OF_TENSOR}}
+        for t in judgement.tensors
+    ]
 
 
 def _fault_size(case: Case, at: Checkable) -> float | None:
