@@ -379,7 +379,7 @@ def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(tiny, table, mo
 
     grid = ("seed=range(0,30)",)
     monkeypatch.setattr(launch, "run", interrupted)
-    monkeypatch.setattr("backproof.sweeps.engines.pool.TASK_SECONDS", 0.0)
+    monkeypatch.setattr("backproof.sweeps.tasks.TASK_SECONDS", 0.0)
     done = tiny("sweep", *grid)
     assert done.status == 130
     assert "interrupted" in done.err

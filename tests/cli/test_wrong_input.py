@@ -7,7 +7,7 @@ import pytest
 
 from backproof import paths
 from backproof.sweeps import work
-from backproof.sweeps.engines import pool as engine
+from backproof.sweeps.engines import serial
 from backproof.verdicts import view
 
 WRONG = [
@@ -37,7 +37,7 @@ WRONG = [
     (["sweep", "activation=1e-3"], "activation: must be one of", "not 1e-3"),
     (["sweep", "engine=loki"], "engine: must be one of dask, loky, serial, threads", "did you mean 'loky'?"),
     (["sweep", "engine=loky,serial"], "engine: takes one value"),
-    (["sweep", "engine.backend=x"], "must be one of loky, threading, sequential, dask; not 'x'"),
+    (["sweep", "engine.name=x"], "engine: must be one of dask, loky, serial, threads; not 'x'"),
     (["sweep", "engine.jobs=0"], "engine.jobs: must be a whole number other than 0; not 0"),
     (["sweep", "engine.jobs=two"], "engine.jobs: must be a whole number other than 0; not 'two'"),
     (["sweep", "engine.jobs=1.5"], "engine.jobs"),
@@ -85,7 +85,7 @@ def nothing_runs(monkeypatch, here):
     def forbidden(*_given, **_more):
         raise AssertionError("a cell was run")
 
-    for module, name in ((work, "compute"), (engine, "compute"), (view, "numeric_gradient")):
+    for module, name in ((work, "compute"), (serial, "compute"), (view, "numeric_gradient")):
         monkeypatch.setattr(module, name, forbidden)
     (here / "good.csv").write_text("a,y\n1,0\n2,3\n3,0\n4,3\n")
     (here / "text.csv").write_text("a,y\n1,0\nx,1\n3,0\n4,1\n")

@@ -11,7 +11,9 @@ from misbehaving import BAD
 from backproof.errors import ConfigurationError, ResultsError
 from backproof.sweeps import components
 from backproof.sweeps.engines import dask as cluster
-from backproof.sweeps.engines.pool import Engine, run
+from backproof.sweeps.engines.dask import Dask
+from backproof.sweeps.engines.serial import Serial
+from backproof.sweeps.execution import run
 from backproof.sweeps.store import Store
 
 pytestmark = pytest.mark.filterwarnings("default")  # of libraries beneath Dask
@@ -50,8 +52,8 @@ def cells(loader):
 
 
 def test_the_same_bits_also_when_a_worker_dies(cells, address, tmp_path):
-    here = table_of(cells, Engine("sequential"), tmp_path / "here")
-    assert table_of(cells, Engine("dask", address=address), tmp_path / "there") == here
+    here = table_of(cells, Serial(), tmp_path / "here")
+    assert table_of(cells, Dask(address), tmp_path / "there") == here
     killed = []
 
     def kill():
@@ -60,13 +62,13 @@ def test_the_same_bits_also_when_a_worker_dies(cells, address, tmp_path):
             os.kill(one, signal.SIGKILL)
             killed.append(one)
 
-    assert table_of(cells, Engine("dask", address=address), tmp_path / "killed", kill) == here
+    assert table_of(cells, Dask(address), tmp_path / "killed", kill) == here
     assert killed
 
 
 def test_workers_are_counted(address):
     for _ in range(100):  # one may be starting again
-        if Engine("dask", address=address).workers == 2:
+        if Dask(address).workers == 2:
             return
         time.sleep(0.1)
     pytest.fail("there are two workers")
@@ -91,7 +93,7 @@ def own(tmp_path, monkeypatch, grid):
 
 
 def outcomes(cases, address):
-    found = [o for each in run(cases, Engine("dask", address=address), lambda _: None) for o in each]
+    found = [o for each in run(cases, Dask(address), lambda _: None) for o in each]
     by_id = {o.id: o for o in found}
     return {(c["subject.how"], c["seed"]): by_id[c.id] for c in cases}
 
@@ -112,12 +114,12 @@ def test_workers_have_modules_as_they_are_now(own, address):
 def test_other_code_on_a_worker_ends_the_sweep(cells, address, monkeypatch):
     monkeypatch.setattr("backproof.sweeps.workers.fingerprint", lambda: "another")
     with pytest.raises(ResultsError, match="has another version of backproof"):
-        list(run([c.case for c in cells], Engine("dask", address=address), lambda _: None))
+        list(run([c.case for c in cells], Dask(address), lambda _: None))
 
 
 def test_no_scheduler(monkeypatch):
     monkeypatch.setattr(cluster, "WAIT", 0.5)
-    engine = Engine("dask", address=f"tcp://127.0.0.1:{free_port()}")
+    engine = Dask(f"tcp://127.0.0.1:{free_port()}")
     with pytest.raises(ConfigurationError, match="no Dask scheduler at tcp"):
         list(run([], engine, lambda _: None))
 
@@ -125,4 +127,4 @@ def test_no_scheduler(monkeypatch):
 def test_a_scheduler_without_workers(monkeypatch):
     monkeypatch.setattr(cluster, "WAIT", 3)
     with dask_cluster(workers=0) as where, pytest.raises(ConfigurationError, match="has no worker"):
-        list(run([], Engine("dask", address=where), lambda _: None))
+        list(run([], Dask(where), lambda _: None))

@@ -2,14 +2,23 @@
 
 import numpy as np
 import pytest
+import yaml
 
+from backproof import paths
+from backproof.errors import ConfigurationError
 from backproof.sweeps import work
-from backproof.sweeps.engines.pool import MOST_PER_TASK, TASK_SECONDS, Engine, run, tasks_of
+from backproof.sweeps.engines import ENGINES, engine_of, options_of, summary_of
+from backproof.sweeps.engines.loky import Loky
+from backproof.sweeps.engines.processes import starmap
+from backproof.sweeps.engines.serial import Serial
+from backproof.sweeps.engines.threads import Threads
+from backproof.sweeps.execution import run
 from backproof.sweeps.store import Store
+from backproof.sweeps.tasks import MOST_PER_TASK, TASK_SECONDS, tasks_of
 from backproof.sweeps.work import compute
 from backproof.verdicts import view
 
-SERIAL = Engine("sequential", 1)
+SERIAL = Serial()
 
 GRID = (
     "data=xor,gaussian", "data.samples=40", "network.hidden=[5]", "output=sigmoid", "training=momentum",
@@ -61,9 +70,7 @@ def test_the_table_is_worth_comparing(cells, serial):
 
 
 @pytest.mark.parametrize(
-    "engine",
-    [Engine("loky", 4), Engine("loky", 2), Engine("loky", 1), Engine("threading", 2), Engine("threading", 1)],
-    ids=lambda e: f"{e.backend}-{e.jobs}",
+    "engine", [Loky(4), Loky(2), Loky(1), Threads(2), Threads(1)], ids=lambda e: f"{e.name}-{e.jobs}"
 )
 def test_every_engine_makes_the_same_bits(cells, serial, tmp_path, engine):
     assert_same(table_of(cells, engine, tmp_path), serial)
@@ -77,7 +84,7 @@ def test_the_order_of_the_cells_does_not_matter(cells, serial, tmp_path):
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 60.0])
 def test_the_company_of_a_cell_does_not_matter(cells, serial, monkeypatch, seconds):
-    monkeypatch.setattr("backproof.sweeps.engines.pool.TASK_SECONDS", seconds)
+    monkeypatch.setattr("backproof.sweeps.tasks.TASK_SECONDS", seconds)
     chosen = cells if seconds else cells[::8]
     by_id = {o.id: o for outcomes in run([c.case for c in chosen], SERIAL, lambda _: None) for o in outcomes}
     table = serial[0].set_index("cell")
@@ -101,11 +108,11 @@ def test_one_cell_alone_is_as_in_the_grid(cells, serial):
 
 def test_tasks_hold_every_cell_once_and_keep_shared_gradients_together(cells):
     tasks = tasks_of(c.case for c in cells)
-    ids = [case.id for _, task in tasks for case in task]
+    ids = [case.id for task in tasks for case in task.cases]
     assert sorted(ids) == sorted(c.case.id for c in cells)
     homes: dict[object, set[int]] = {}
-    for i, (_, task) in enumerate(tasks):
-        for case in task:
+    for i, task in enumerate(tasks):
+        for case in task.cases:
             homes.setdefault(case.numeric_key, set()).add(i)
     assert all(len(home) == 1 for home in homes.values())
 
@@ -114,15 +121,15 @@ def test_tasks_are_sized_by_the_time_they_are_expected_to_take(grid):
     quick = grid("data=xor", "check=none", "training=none", "network.hidden=[3]", "seed=range(0,500)")
     slow = grid("data=digits", "training=sgd", "training.steps=2000", "seed=range(0,4)")
     (only,) = tasks_of(c.case for c in quick.cells)
-    assert len(only[1]) == 500
+    assert len(only.cases) == 500
     long = tasks_of(c.case for c in slow.cells)
-    assert [len(task) for _, task in long] == [1] * 4
-    assert long[0][0] > TASK_SECONDS > only[0]
+    assert [len(task.cases) for task in long] == [1] * 4
+    assert long[0].seconds > TASK_SECONDS > only.seconds
 
 
 def test_the_longest_task_comes_first(grid):
     found = grid("data=xor", "training=sgd", "training.steps=100,10000,1000")
-    seconds = [seconds for seconds, _ in tasks_of(c.case for c in found.cells)]
+    seconds = [task.seconds for task in tasks_of(c.case for c in found.cells)]
     assert seconds == sorted(seconds, reverse=True)
     assert len(seconds) == 3
 
@@ -131,13 +138,13 @@ def test_many_cells_that_share_a_gradient_still_keep_every_worker_busy(grid):
     found = grid("data=xor", "training=sgd", "training.learning_rate=range(1,101)")
     assert len({c.case.numeric_key for c in found.cells}) == 1
     tasks = tasks_of(c.case for c in found.cells)
-    assert max(len(task) for _, task in tasks) == MOST_PER_TASK
+    assert max(len(task.cases) for task in tasks) == MOST_PER_TASK
     assert len(tasks) > 1
 
 
 def test_no_cells_no_tasks():
     assert tasks_of([]) == []
-    assert list(run([], Engine("loky", 2), lambda _: None)) == []
+    assert list(run([], Loky(2), lambda _: None)) == []
 
 
 def test_one_numeric_gradient_for_all_rules(grid, monkeypatch):
@@ -164,12 +171,77 @@ def test_one_numeric_gradient_for_all_rules(grid, monkeypatch):
 
 @pytest.mark.parametrize(("jobs", "workers"), [(1, 1), (3, 3)])
 def test_workers(jobs, workers):
-    assert Engine("loky", jobs).workers == workers
+    assert Loky(jobs).workers == workers
 
 
 def test_negative_jobs_count_from_the_cores(monkeypatch):
     monkeypatch.setattr("joblib.cpu_count", lambda: 8)
-    assert [Engine("loky", j).workers for j in (-1, -2, -8, -100)] == [8, 7, 1, 1]
+    assert [Loky(j).workers for j in (-1, -2, -8, -100)] == [8, 7, 1, 1]
+
+
+# --- options
+
+
+def test_engines_are_found_with_their_options():
+    assert list(ENGINES) == ["dask", "loky", "serial", "threads"]
+    assert options_of("loky") == {"name": "loky", "jobs": -1, "timeout": None}
+    for name, engine in ENGINES.items():
+        assert summary_of(name)
+        assert engine.can_stop == ("timeout" in options_of(name)), "the option is there where it is obeyed"
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_what_is_configured_is_what_an_engine_declares(name):
+    path = paths.conf() / "engine" / f"{name}.yaml"
+    assert yaml.safe_load(path.read_text()) == options_of(name)
+    assert path.read_text().startswith("# " + summary_of(name)[0].lower() + summary_of(name)[1:])
+
+
+def test_an_engine_from_its_options():
+    assert engine_of({"name": "loky", "jobs": 3, "timeout": 2}) == Loky(3, 2)
+    assert engine_of({"name": "serial"}) == Serial()
+    for name in ("loky", "serial", "threads"):
+        assert engine_of(options_of(name)).name == name
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({}, "engine: must be one of dask, loky, serial, threads; not None"),
+        (
+            {"name": "loki"},
+            "engine: must be one of dask, loky, serial, threads; not 'loki'; did you mean 'loky'?",
+        ),
+        (
+            {"name": ["loky"]},
+            "engine: must be one of dask, loky, serial, threads; not ['loky']; did you mean 'loky'?",
+        ),
+        ({"name": "loky", "jobs": 0}, "engine.jobs: must be a whole number other than 0; not 0"),
+        ({"name": "loky", "jobs": True}, "engine.jobs: must be a whole number other than 0; not True"),
+        ({"name": "threads", "jobs": "two"}, "engine.jobs: must be a whole number other than 0; not 'two'"),
+        ({"name": "loky", "timeout": 0}, "engine.timeout: must be null or seconds > 0; not 0"),
+        ({"name": "serial", "timeout": float("inf")}, "engine.timeout: must be null or seconds > 0; not inf"),
+        ({"name": "serial", "timeout": "1"}, "engine.timeout: must be null or seconds > 0; not '1'"),
+        (
+            {"name": "threads", "timeout": 5},
+            "engine.timeout: engine=threads cannot stop a cell; use engine=loky or serial",
+        ),
+        ({"name": "serial", "jobs": 2}, "engine.jobs: not an option of engine=serial"),
+        ({"name": "loky", "job": 2}, "engine.job: not an option of engine=loky; did you mean 'jobs'?"),
+        (
+            {"name": "dask", "address": "here"},
+            "engine.address: must be that of a Dask scheduler, as tcp://127.0.0.1:8786; not 'here'",
+        ),
+    ],
+)
+def test_wrong_options(options, says):
+    with pytest.raises(ConfigurationError) as caught:
+        engine_of(options)
+    assert str(caught.value) == says
+
+
+def test_other_work_in_processes():
+    assert list(starmap(pow, [(2, 3), (3, 2), (10, 0)], jobs=2)) == [8, 9, 1]
 
 
 # --- failures

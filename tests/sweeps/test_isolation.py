@@ -7,9 +7,12 @@ from misbehaving import BAD
 
 from backproof.errors import ResultsError
 from backproof.sweeps import components
-from backproof.sweeps.engines.pool import Engine, Pool, run
+from backproof.sweeps.deaths import Death
+from backproof.sweeps.engines.loky import Loky
+from backproof.sweeps.execution import run
 from backproof.sweeps.limits import STARTED
-from backproof.sweeps.workers import Death
+from backproof.sweeps.pool import Pool
+from backproof.sweeps.tasks import Task
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_what_ends_a_process_is_a_row_and_costs_no_other(own, tmp_path, jobs):
-    found = outcomes(own("fine", *EXPECTED), Engine("loky", jobs))
+    found = outcomes(own("fine", *EXPECTED), Loky(jobs))
     for seed in (0, 1):
         assert found["fine", seed].status == "ok"
         assert found["fine", seed].values["verdict"] == "agrees"
@@ -66,7 +69,7 @@ def test_what_ends_a_process_is_a_row_and_costs_no_other(own, tmp_path, jobs):
 
 
 def test_what_never_ends_is_stopped_even_in_compiled_code(own):
-    found = outcomes(own("fine", "loop", "compiled", seeds=1), Engine("loky", 2, timeout=1))
+    found = outcomes(own("fine", "loop", "compiled", seeds=1), Loky(2, timeout=1))
     assert found["fine", 0].status == "ok"
     for how, line in (("loop", 18), ("compiled", 21)):
         outcome = found[how, 0]
@@ -78,22 +81,22 @@ def test_what_never_ends_is_stopped_even_in_compiled_code(own):
 
 
 def test_a_process_that_dies_once_is_tried_again(own):
-    found = outcomes(own("once", seeds=1), Engine("loky", 2))
+    found = outcomes(own("once", seeds=1), Loky(2))
     assert found["once", 0].status == "ok"
 
 
 def test_somebody_elses_code_never_runs_in_the_sweeps_own_process(own):
-    assert outcomes(own("exit", seeds=1), Engine("loky", 1))["exit", 0].status == "killed"
+    assert outcomes(own("exit", seeds=1), Loky(1))["exit", 0].status == "killed"
 
 
 def test_without_last_words_every_death_counts(own):
     class DiedError(Exception):
         pass
 
-    def dies(*_args, **_more):
+    def dies(_cases):
         raise DiedError("{EXIT(127)}")
 
-    ((outcome,),) = Pool(1, dies, None, (DiedError,)).outcomes([own("fine", seeds=1)])
+    ((outcome,),) = Pool(dies, 1, dies, (DiedError,)).outcomes([Task(own("fine", seeds=1))])
     assert (outcome.status, outcome.attempts) == ("killed", 3)
 
 
@@ -101,12 +104,12 @@ def test_workers_that_die_before_they_begin(own, tmp_path):
     class DiedError(Exception):
         pass
 
-    def dies(*_args, **_more):
+    def dies(_cases):
         raise DiedError("{EXIT(127)}")
 
-    pool = Pool(1, dies, None, (DiedError,), tmp_path)
+    pool = Pool(dies, 1, dies, (DiedError,), lambda error: Death.of(tmp_path / "none", error))
     with pytest.raises(ResultsError, match=r"do not start .*EXIT\(127\)"):
-        list(pool.outcomes([own("fine", seeds=1)]))
+        list(pool.outcomes([Task(own("fine", seeds=1))]))
 
 
 # --- last words
@@ -120,15 +123,17 @@ def death(tmp_path, words, error="{SIGKILL(-9)}"):
 
 def test_last_words(tmp_path):
     nothing = Death.of(tmp_path / "none", RuntimeError("{EXIT(1)}"))
-    assert (nothing.started, nothing.timed_out, nothing.told) == (False, False, "EXIT(1)")
+    assert (nothing.started, nothing.timed_out, nothing.reason) == (False, False, "EXIT(1)")
     silent = death(tmp_path, f"{STARTED}\n")
-    assert (silent.started, silent.told, silent.dump) == (True, "SIGKILL(-9)", "")
+    assert (silent.started, silent.reason, silent.dump) == (True, "SIGKILL(-9)", "")
     said = death(
         tmp_path,
         f"{STARTED}\nFatal Python error: Bus error\n\nCurrent thread:\n"
         f'  File "{shutil.__file__}", line 5 in copy\n  File "/home/me/mine.py", line 7 in f\n',
     )
-    assert said.told == "Bus error, at /home/me/mine.py:7", "the first line that is not a library's"
+    assert (said.reason, said.location) == ("Bus error", "/home/me/mine.py:7"), (
+        "the first line that is not a library's"
+    )
     late = death(tmp_path, f'{STARTED}\nTimeout (0:00:02)!\n  File "/home/me/mine.py", line 7 in f\n')
     assert late.timed_out and not said.timed_out
 
@@ -141,7 +146,7 @@ def test_a_module_that_changed_is_imported_again(own, tmp_path):
     (tmp_path / "bad.py").write_text(BAD.replace("2 * w", "3 * w"))
     after = own("fine", seeds=1)
     assert before[0].id != after[0].id
-    found = outcomes(after, Engine("loky", 2))
+    found = outcomes(after, Loky(2))
     assert found["fine", 0].values["verdict"] == "incorrect gradient"
 
 
@@ -151,15 +156,15 @@ def test_what_a_module_imports_from_beside_it_counts_as_its_code(own, tmp_path):
         BAD.replace("2 * w", "part.FACTOR * w").replace("import ctypes", "import part, ctypes")
     )
     before = own("fine", seeds=1)
-    assert outcomes(before, Engine("loky", 2))["fine", 0].values["verdict"] == "agrees"
+    assert outcomes(before, Loky(2))["fine", 0].values["verdict"] == "agrees"
     (tmp_path / "part.py").write_text("FACTOR = 3\n")
     after = own("fine", seeds=1)
     assert before[0].id != after[0].id
-    assert outcomes(after, Engine("loky", 2))["fine", 0].values["verdict"] == "incorrect gradient"
+    assert outcomes(after, Loky(2))["fine", 0].values["verdict"] == "incorrect gradient"
 
 
 def test_a_module_that_changes_after_the_sweep_began_ends_it(own, tmp_path):
     cells = own("fine")
     (tmp_path / "bad.py").write_text(BAD.replace("2 * w", "4 * w"))
     with pytest.raises(ResultsError, match=r"bad\.\w+: its module on .* is not what it was"):
-        outcomes(cells, Engine("loky", 2))
+        outcomes(cells, Loky(2))

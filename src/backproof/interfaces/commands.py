@@ -13,20 +13,21 @@ from backproof.errors import ConfigurationError
 from backproof.files import csv, write
 from backproof.interfaces.consoles import OK, SOME_FAILED, err, out
 from backproof.interfaces.launch import note_idle, sweep
-from backproof.interfaces.request import Request, engine_of, experiment_of, folder_of, grid_of, missing
+from backproof.interfaces.request import Request, experiment_of, folder_of, grid_of, missing
 from backproof.reports.results import write_results
 from backproof.sweeps.database import FILE as STORE_FILE
-from backproof.sweeps.engines.pool import tasks_of
+from backproof.sweeps.engines import engine_of
 from backproof.sweeps.grid import Cell
 from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.subject import is_function
+from backproof.sweeps.tasks import tasks_of
 from backproof.sweeps.work import compute, judged_function
 from backproof.targets.function import FunctionError
 
 
 def plan(request: Request, _launcher: Any = None) -> int:
     """Say what `sweep` would do with the same arguments; runs nothing and writes nothing."""
-    folder, engine, experiment = folder_of(request), engine_of(request), experiment_of(request)
+    folder, engine, experiment = folder_of(request), engine_of(request.engine), experiment_of(request)
     grid = grid_of(request, experiment)
     todo, measured = [c for c in grid.cells if not c.excluded], None
     if (folder / STORE_FILE).is_file():
@@ -43,7 +44,7 @@ def plan(request: Request, _launcher: Any = None) -> int:
         out.print(f"    {count}: {escape(str(reason))}")
     out.print(f"  {len(grid.cells) - len(excluded) - len(todo)} done")
     tasks = tasks_of(c.case for c in todo)
-    seconds = measured * len(todo) if measured else sum(seconds for seconds, _ in tasks)
+    seconds = measured * len(todo) if measured else sum(task.seconds for task in tasks)
     out.print(f"  {len(todo)} to run, in {len(tasks)} tasks on {engine.workers} workers")
     out.print(f"expected time: about {_duration(seconds / engine.workers)}")
     return OK

@@ -21,9 +21,10 @@ from backproof.files import write
 from backproof.interfaces.cli import as_typed, of_function
 from backproof.interfaces.consoles import INTERRUPTED, OK, SOME_FAILED, err, out
 from backproof.interfaces.progress import progress
-from backproof.interfaces.request import Request, engine_of, experiment_of, folder_of, grid_of, missing
+from backproof.interfaces.request import Request, experiment_of, folder_of, grid_of, missing
 from backproof.reports.results import write_results
-from backproof.sweeps.engines.pool import Engine, run
+from backproof.sweeps.engines import engine_of
+from backproof.sweeps.execution import Engine, run
 from backproof.sweeps.experiment import Experiment
 from backproof.sweeps.grid import Cell, Grid
 from backproof.sweeps.interruption import interruptible
@@ -33,7 +34,7 @@ from backproof.sweeps.store import Store
 
 def sweep(request: Request, launcher: Any = None) -> int:
     """Run what is missing of a grid, then write the tables and the report."""
-    folder, engine, experiment = folder_of(request), engine_of(request), experiment_of(request)
+    folder, engine, experiment = folder_of(request), engine_of(request.engine), experiment_of(request)
     grid = grid_of(request, experiment)
     with Store(folder) as store, _alone(folder), interruptible():
         if store.note:

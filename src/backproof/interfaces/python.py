@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from backproof.interfaces.terminal import finite
@@ -203,9 +204,9 @@ def check(
         function = Function(w, args, f=f, df=df) if df is not None else Function(w, args, f_df=f)
     blocks = None
     if jobs != 1:
-        from backproof.sweeps.engines.pool import blocks_on
+        from backproof.sweeps.engines.processes import starmap
 
-        blocks = blocks_on(jobs)
+        blocks = partial(starmap, jobs=jobs)
     return Check(
         judge_function(function, seed=seed, parameters=parameters, directions=directions, blocks=blocks),
         function,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backproof import paths
-from backproof.errors import ConfigurationError, nearest
+from backproof.errors import ConfigurationError
 from backproof.sweeps import experiment as experiments
 from backproof.sweeps.columns import RESULTS
-from backproof.sweeps.engines.pool import BACKENDS, Engine
 from backproof.sweeps.experiment import Experiment
 from backproof.sweeps.grid import Cell, Grid, expand
 from backproof.sweeps.settings import is_public
@@ -55,31 +53,6 @@ def folder_of(request: Request) -> Path:
             f"name: must be a folder name of letters, digits, '.', '_' and '-'; not '{name}'"
         )
     return folder
-
-
-def engine_of(request: Request) -> Engine:
-    """The engine that the request configures."""
-    backend, jobs = request.engine.get("backend"), request.engine.get("jobs")
-    if backend not in BACKENDS:
-        hint = nearest(str(backend), BACKENDS)
-        raise ConfigurationError(
-            f"engine.backend: must be one of {', '.join(BACKENDS)}; not {backend!r}{hint}"
-        )
-    if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs == 0:
-        raise ConfigurationError(f"engine.jobs: must be a whole number other than 0; not {jobs!r}")
-    timeout = request.engine.get("timeout")
-    if timeout is not None:
-        number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-        if not number or not 0 < timeout < float("inf"):
-            raise ConfigurationError(f"engine.timeout: must be null or seconds > 0; not {timeout!r}")
-        if backend in ("threading", "dask"):
-            raise ConfigurationError("engine.timeout: threads cannot be stopped; use engine=loky or serial")
-    address = request.engine.get("address")
-    if backend == "dask" and not re.fullmatch(r"([a-z]+://)?[^/\s]+:\d+", str(address)):
-        raise ConfigurationError(
-            f"engine.address: must be that of a Dask scheduler, as tcp://127.0.0.1:8786; not {address!r}"
-        )
-    return Engine(str(backend), jobs, timeout, str(address))
 
 
 def grid_of(request: Request, experiment: Experiment | None) -> Grid:

@@ -17,7 +17,8 @@ from backproof.reports.choice import choose
 from backproof.reports.details import details
 from backproof.reports.page import Picture, page
 from backproof.reports.validation import CURVES, MAP, STEPS
-from backproof.sweeps.engines.pool import begun
+from backproof.sweeps.engines.processes import count
+from backproof.sweeps.engines.processes import starmap as in_processes
 
 OF_CURVES = (CURVES, STEPS, MAP)
 """Figures that need the curves."""
@@ -70,9 +71,7 @@ def _draw_all(
     ]
     if len(tasks) < LEAST_SHARED or len(cells) > MOST_SHARED:
         return starmap(_draw, tasks)
-    from joblib import cpu_count
-
-    return begun(_draw, tasks, min(cpu_count(), MOST_PROCESSES))
+    return in_processes(_draw, tasks, min(count(-1), MOST_PROCESSES))
 
 
 def _draw(*task: Any) -> Picture:

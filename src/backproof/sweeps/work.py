@@ -30,7 +30,7 @@ from backproof.network.initial import initial_weights
 from backproof.sweeps import components
 from backproof.sweeps.case import Case, grouped
 from backproof.sweeps.cures import Cures, cures_of
-from backproof.sweeps.limits import TimeIsUpError, at_most, expendable
+from backproof.sweeps.limits import UNLIMITED, Limits, TimeIsUpError
 from backproof.sweeps.settings import OFF, Value
 from backproof.sweeps.subject import function_of, is_function
 from backproof.targets.function import PACKAGE, Function, FunctionError, place
@@ -105,17 +105,17 @@ class Checkable:
     checked: bool = True
 
 
-def compute(cases: Sequence[Case], timeout: float | None = None) -> list[Outcome]:
+def compute(cases: Sequence[Case], limits: Limits = UNLIMITED) -> list[Outcome]:
     """Check and train every case; a case that fails has an outcome that says why, and the others go on.
 
-    `timeout` is in seconds a case: each may take so long to be checked, and again to be trained.
+    Each case may take as long as the limits allow to be checked, and again to be trained.
     """
     outcomes = {case: Outcome(case.id) for case in cases}
     for problem_cases in grouped(cases, lambda c: c.numeric_key):
-        _together(problem_cases, outcomes, _check, timeout)
+        _together(problem_cases, outcomes, _check, limits)
     fit = [c for c in cases if outcomes[c].status == "ok" and c["training"] not in (None, OFF)]
     for alike in grouped(fit, lambda c: c.training_key):
-        _together(alike, outcomes, _train, timeout)
+        _together(alike, outcomes, _train, limits)
     return [outcomes[case] for case in cases]
 
 
@@ -123,21 +123,21 @@ def _together(
     cases: list[Case],
     outcomes: dict[Case, Outcome],
     step: Callable[[list[Case], dict[Case, Outcome]], None],
-    timeout: float | None,
+    limits: Limits,
 ) -> None:
     """Run a step for several cases at once; if that fails, for each alone, so that one spoils no other."""
     start = time.perf_counter()
     try:
-        with at_most(timeout):
+        with limits.applied():
             step(cases, outcomes)
     except BaseException as error:  # somebody's own code may raise anything
-        if isinstance(error, KeyboardInterrupt) and not expendable():
+        if isinstance(error, KeyboardInterrupt) and not limits.expendable:
             raise
         if len(cases) == 1:
-            outcomes[cases[0]].fail(error, timeout)
+            outcomes[cases[0]].fail(error, limits.seconds)
         else:
             for case in cases:
-                _together([case], outcomes, step, timeout)
+                _together([case], outcomes, step, limits)
             return
     for case in cases:
         outcomes[case].seconds += (time.perf_counter() - start) / len(cases)

@@ -1,100 +1,102 @@
-"""Workers of a Dask cluster, on this machine or on others, as a backend of joblib."""
+"""Workers of a Dask cluster, on this machine or on others."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
+import re
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, ClassVar
 
 from backproof.errors import ConfigurationError
+from backproof.sweeps.case import Case
+from backproof.sweeps.deaths import Death
+from backproof.sweeps.execution import Engine
+from backproof.sweeps.pool import Pool
+from backproof.sweeps.tasks import Task
+from backproof.sweeps.work import Outcome
+from backproof.sweeps.workers import Origin, compute_on_cluster
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 WAIT = 10
 """Seconds that a scheduler may take to answer, and its first worker to appear."""
 
-try:
-    import distributed
-    from joblib._dask import DaskDistributedBackend
-except ImportError as missing:
-    raise ConfigurationError(
-        f"engine=dask: needs {missing.name}, which is not installed; pip install 'backproof[dask]'"
-    ) from missing
 
-DIED = (distributed.KilledWorker,)
-"""What Dask says of a task whose workers died several times; it does not mention a single death."""
+@dataclass(frozen=True)
+class Dask(Engine):
+    """Workers of a Dask cluster, on this machine or others; `dask scheduler` and `dask worker` start one.
 
-NAME = "backproof-dask"
+    Attributes:
+        address: the scheduler's, as in tcp://127.0.0.1:8786.
+    """
 
-# What it warns of, a worker that died, is dealt with.
-logging.getLogger("distributed.client").setLevel(logging.ERROR)
+    address: str | None = None
 
+    name: ClassVar = "dask"
+    can_stop: ClassVar = False  # the workers compute in threads
+    isolates: ClassVar = True
 
-class Lost:
-    """In the place of a result: the error with which a task ended."""
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"([a-z]+://)?[^/\s]+:\d+", str(self.address)):
+            raise ConfigurationError(
+                "engine.address: must be that of a Dask scheduler, as tcp://127.0.0.1:8786;"
+                f" not {self.address!r}"
+            )
+        if not find_spec("distributed"):
+            raise ConfigurationError(
+                "engine=dask: needs distributed, which is not installed; pip install 'backproof[dask]'"
+            )
 
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
+    @property
+    def workers(self) -> int:
+        """How many threads the cluster has."""
+        with connected(str(self.address)) as client:
+            return sum(client.ncores().values())
 
+    def outcomes(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
+        """Compute tasks on the cluster. It mentions a worker's death only if a task killed several."""
+        from distributed import KilledWorker
 
-def call(items: Sequence[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]) -> list[Any]:
-    """Run a batch of joblib's on a worker."""
-    return [function(*args, **more) for function, args, more in items]
+        with connected(str(self.address)) as client:
+            executor: Executor = client.get_executor(pure=False)
+            origin = Origin.here()
 
+            def submit(cases: Sequence[Case]) -> Future[list[Outcome]]:
+                return executor.submit(compute_on_cluster, cases, origin)
 
-class Backend(DaskDistributedBackend):  # type: ignore[misc]
-    """joblib's, which hangs when Dask gives up a task, and runs a single worker's tasks in this process."""
-
-    def start_call(self) -> None:
-        """Called by joblib before the first batch."""
-        super().start_call()
-        self.submitted: set[Any] = set()
-
-    def effective_n_jobs(self, n_jobs: int) -> int:
-        """The number of workers; at least two, since joblib keeps a single one's tasks in this process."""
-        return max(2, int(super().effective_n_jobs(n_jobs)))
-
-    def submit(self, func: Any, callback: Callable[[Any], None]) -> Any:
-        """Hand a batch to the scheduler; the callback gets its result, or the error that it ended with."""
-        future = self.client.submit(call, func.items, pure=False)
-        self.submitted.add(future)
-
-        def told(done: Any) -> None:
+            at_once = 2 * sum(client.ncores().values())
             try:
-                found = done.result()
-            except BaseException as error:
-                found = Lost(error)
-            self.submitted.discard(done)
-            callback(found)
+                yield from Pool(submit, at_once, submit, (KilledWorker,), _death, attempts=1).outcomes(tasks)
+            finally:
+                executor.shutdown(wait=False)
 
-        future.add_done_callback(told)
-        return future
 
-    def retrieve_result_callback(self, out: Any) -> Any:
-        """The result of a batch, or the error that it ended with."""
-        if isinstance(out, Lost):
-            raise out.error
-        return out
-
-    def abort_everything(self, ensure_ready: bool = True) -> None:
-        """Let go of what is still to be computed."""
-        del ensure_ready  # the workers are not ours to start again
-        self.client.cancel(list(self.submitted))
+def _death(error: BaseException) -> Death:
+    workers = getattr(error, "allowed_failures", 0) + 1
+    return Death(True, False, f"{workers} workers, one after another")
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Any]:
+def connected(address: str) -> Iterator[Client]:
     """A client of the scheduler at an address.
 
     Raises:
-        ConfigurationError: if there is none, or it has no worker.
+        ConfigurationError: if there is none, it has no worker, or the cluster fails.
     """
-    connect: Any = distributed.Client
+    from distributed import Client
+
+    # The death of a worker, of which the client warns, is dealt with.
+    logging.getLogger("distributed.client").setLevel(logging.ERROR)
     try:
-        client = connect(address, timeout=WAIT, set_as_default=False)
+        client = Client(address, timeout=WAIT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        told = " ".join(str(error).split())
-        raise ConfigurationError(f"engine.address: no Dask scheduler at {address} ({told})") from error
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"engine.address: no Dask scheduler at {address} ({reason})") from error
     with client:
         try:
             client.wait_for_workers(1, timeout=WAIT)
@@ -105,13 +107,5 @@ def connected(address: str) -> Iterator[Any]:
         try:
             yield client
         except (RuntimeError, OSError, CancelledError) as error:
-            told = " ".join(str(error).split()) or type(error).__name__
-            raise ConfigurationError(f"engine.address: the cluster at {address} failed ({told})") from error
-
-
-def registered(client: Any) -> str:
-    """The name by which joblib knows this client's workers."""
-    from joblib import register_parallel_backend
-
-    register_parallel_backend(NAME, lambda **given: Backend(client=client, **given))
-    return NAME
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ConfigurationError(f"engine.address: the cluster at {address} failed ({reason})") from error

@@ -1,0 +1,78 @@
+"""What an engine is, and a sweep's cases computed on one."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backproof.errors import ConfigurationError
+from backproof.sweeps.case import Case
+from backproof.sweeps.tasks import Task, tasks_of
+from backproof.sweeps.work import Outcome
+
+
+@dataclass(frozen=True)
+class Engine(ABC):
+    """Where tasks run. Subclasses are frozen dataclasses whose fields are the options, as `engine.FIELD`.
+
+    Attributes:
+        name: the choice of `engine=`.
+        can_stop: whether a cell that takes too long can be stopped; such an engine has the option `timeout`.
+        isolates: whether a cell that ends its process costs no other cell.
+    """
+
+    name: ClassVar[str]
+    can_stop: ClassVar[bool]
+    isolates: ClassVar[bool]
+
+    @property
+    @abstractmethod
+    def workers(self) -> int:
+        """How many tasks run at the same time.
+
+        Raises:
+            ConfigurationError: if the workers are elsewhere and cannot be reached.
+        """
+
+    @abstractmethod
+    def outcomes(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
+        """Compute tasks; yields each one's outcomes as they arrive, in any order.
+
+        Raises:
+            ConfigurationError: if the workers are elsewhere and cannot be reached.
+            ResultsError: if a worker cannot start, or has other code than the cells' ids stand for.
+        """
+
+
+def run(
+    cases: Sequence[Case], engine: Engine, write: Callable[[list[Outcome]], None]
+) -> Generator[list[Outcome], None, None]:
+    """Compute all cases; yields each task's outcomes once they are written.
+
+    One BLAS thread per worker: workers do not compete for cores, and sums are formed in one order.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1), closing(engine.outcomes(tasks_of(cases))) as found:
+        for outcomes in found:
+            write(outcomes)
+            yield outcomes
+
+
+def require_jobs(jobs: int) -> None:
+    """Refuse what is no number of workers; a negative one counts from the machine's cores, -1 being all."""
+    if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs == 0:
+        raise ConfigurationError(f"engine.jobs: must be a whole number other than 0; not {jobs!r}")
+
+
+def require_timeout(seconds: float | None) -> None:
+    """Refuse what is neither null nor a time."""
+    if seconds is None:
+        return
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not (number and 0 < float(seconds) < math.inf):
+        raise ConfigurationError(f"engine.timeout: must be null or seconds > 0; not {seconds!r}")
