@@ -37,7 +37,7 @@ function e = loss_of(name, y, t, tiny)
       switch name
         case "squared_error"
           e = e + 0.5 * (p - t(i, k)) ^ 2;
-        case "logistic"
+        case "binary_cross_entropy"
           e = e - t(i, k) * log(max(p, tiny)) - (1 - t(i, k)) * log(max(1 - p, tiny));
       end
     end
@@ -48,7 +48,7 @@ function d = loss_prime(name, y, t, tiny)
   switch name
     case "squared_error"
       d = y - t;
-    case "logistic"
+    case "binary_cross_entropy"
       d = zeros(size(y));
       kept = y > tiny;                   % d max(p, tiny) / dp is 1 here, else 0
       d(kept) = d(kept) - t(kept) ./ y(kept);
@@ -94,7 +94,7 @@ for activation = {"sigmoid", "tanh", "relu"}
   a1 = act(name, z1);
   z2 = a1 * w2(:, 1:end-1)' + w2(:, end)';
   y = act(name, z2);
-  for loss = {"squared_error", "logistic"}
+  for loss = {"squared_error", "binary_cross_entropy"}
     fprintf(f, "%s,%s,%.17g\n", name, loss{1}, loss_of(loss{1}, y, t, tiny));
     delta = loss_prime(loss{1}, y, t, tiny) .* act_prime(name, z2, y);
     [g1, g2] = back(name, x, w1, w2, z1, a1, delta);
@@ -103,7 +103,7 @@ for activation = {"sigmoid", "tanh", "relu"}
   end
   % y - t, whatever the loss
   [g1, g2] = back(name, x, w1, w2, z1, a1, y - t);
-  save_rows(fullfile(out, [name "-canonical-1.csv"]), g1);
-  save_rows(fullfile(out, [name "-canonical-2.csv"]), g2);
+  save_rows(fullfile(out, [name "-y_minus_t-1.csv"]), g1);
+  save_rows(fullfile(out, [name "-y_minus_t-2.csv"]), g2);
 end
 fclose(f);

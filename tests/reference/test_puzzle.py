@@ -23,8 +23,8 @@ TINY = 2.0**-52
 TOLERANCE = 1e-12
 
 every_activation = pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
-every_loss = pytest.mark.parametrize("loss", ["squared_error", "logistic"])
-every_delta = pytest.mark.parametrize("delta", ["exact", "canonical"])
+every_loss = pytest.mark.parametrize("loss", ["squared_error", "binary_cross_entropy"])
+every_delta = pytest.mark.parametrize("delta", ["exact", "y_minus_t"])
 
 
 def table(name, folder=STORED):
@@ -47,7 +47,7 @@ def octaves_loss(activation, loss, folder=STORED):
 
 
 def octaves_gradient(activation, loss, delta, folder=STORED):
-    name = f"{activation}-canonical" if delta == "canonical" else f"{activation}-{loss}-{delta}"
+    name = f"{activation}-y_minus_t" if delta == "y_minus_t" else f"{activation}-{loss}-{delta}"
     return [table(f"{name}-{layer}", folder) for layer in (1, 2)]
 
 
@@ -88,7 +88,10 @@ def test_the_gradient_is_octaves(activation, loss, delta):
 def test_the_inputs_are_those_that_are_hard_to_get_right():
     """Hidden units and outputs on the kink exactly, outputs below 0 and above 1, both logarithms clipped."""
     assert [table(name).shape for name in ("x", "t", "w1", "w2")] == [(8, 12), (8, 3), (100, 13), (3, 101)]
-    forwards = {name: problem_of(name, "logistic").forward(weights()) for name in ("sigmoid", "tanh", "relu")}
+    forwards = {
+        name: problem_of(name, "binary_cross_entropy").forward(weights())
+        for name in ("sigmoid", "tanh", "relu")
+    }
     assert not ((forwards["sigmoid"].outputs <= TINY) | (1 - forwards["sigmoid"].outputs <= TINY)).any()
     assert (forwards["tanh"].outputs < 0).any()
     hidden, output = forwards["relu"].pre_activations
@@ -100,13 +103,13 @@ def test_the_inputs_are_those_that_are_hard_to_get_right():
 @every_activation
 @every_delta
 def test_a_gradient_or_loss_wrong_by_one_in_a_thousand_million_is_refused(activation, delta):
-    right = octaves_gradient(activation, "logistic", delta)
+    right = octaves_gradient(activation, "binary_cross_entropy", delta)
     assert off(right, right) == 0
     for layer, cut in ((0, slice(None, -1)), (0, -1), (1, slice(None, -1)), (1, -1)):
         found = [g.copy() for g in right]
         found[layer][:, cut] *= 1 + 1e-9
         assert off(found, right) > TOLERANCE
-    loss = octaves_loss(activation, "logistic")
+    loss = octaves_loss(activation, "binary_cross_entropy")
     assert loss * (1 + 1e-9) != pytest.approx(loss, rel=TOLERANCE)
 
 
@@ -120,9 +123,9 @@ def test_octave_still_gives_the_stored_results(tmp_path):
     written = {path.name for path in tmp_path.iterdir()}
     assert written == {path.name for path in STORED.iterdir()} - {"x.csv", "t.csv", "w1.csv", "w2.csv"}
     for activation in ("sigmoid", "tanh", "relu"):
-        for loss in ("squared_error", "logistic"):
+        for loss in ("squared_error", "binary_cross_entropy"):
             again = octaves_loss(activation, loss, tmp_path)
             assert again == pytest.approx(octaves_loss(activation, loss), rel=TOLERANCE)
-            for delta in ("exact", "canonical"):
+            for delta in ("exact", "y_minus_t"):
                 again = octaves_gradient(activation, loss, delta, tmp_path)
                 assert off(again, octaves_gradient(activation, loss, delta)) < TOLERANCE
