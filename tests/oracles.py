@@ -20,7 +20,7 @@ import numpy as np
 
 from backproof.network import Problem
 from backproof.network.activations import ACTIVATIONS
-from backproof.network.arrays import PRECISIONS, Array
+from backproof.network.arrays import Array, Precision
 from backproof.network.clips import CLIPS
 from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES
@@ -154,7 +154,7 @@ def random_problem(
 ) -> tuple[Problem, list[Array]]:
     """Gaussian inputs, one-hot targets and normal weights, all drawn from `seed`."""
     generator = np.random.default_rng(seed)
-    dtype = PRECISIONS[precision]
+    dtype = Precision(precision).dtype
     inputs = generator.standard_normal((samples, features)).astype(dtype)
     labels = generator.integers(0, outputs, samples)
     targets = np.eye(outputs)[labels] if outputs > 1 else generator.integers(0, 2, (samples, 1))

@@ -24,7 +24,7 @@ from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.steps import best_step
 from backproof.network import BackwardRule, Problem
 from backproof.network.activations import ACTIVATIONS
-from backproof.network.arrays import PRECISIONS
+from backproof.network.arrays import Precision
 from backproof.network.clips import CLIPS
 from backproof.network.deltas import DELTAS
 from backproof.network.initial import initial_weights
@@ -54,7 +54,7 @@ CASES = {
 
 def problem_of(widths, activation, output, loss, precision):
     """Gaussian inputs in 16 samples, one-hot targets."""
-    draw, dtype = np.random.default_rng(1), PRECISIONS[precision]
+    draw, dtype = np.random.default_rng(1), Precision(precision).dtype
     inputs = np.abs(draw.standard_normal((16, widths[0]))).astype(dtype)
     targets = np.eye(widths[-1])[draw.integers(0, widths[-1], 16)].astype(dtype)
     parts = ACTIVATIONS[activation](), OUTPUTS[output](), LOSSES[loss](), CLIPS["floor"]()

@@ -9,9 +9,9 @@ from oracles import random_problem
 from backproof.estimates import numeric_gradient
 from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS
-from backproof.network.arrays import PRECISIONS
+from backproof.network.arrays import Precision
 from backproof.network.clips import CLIPS
-from backproof.network.losses import LOSSES, REDUCTIONS
+from backproof.network.losses import LOSSES, Reduction
 from backproof.network.outputs import OUTPUTS
 
 CASES = 160
@@ -34,7 +34,7 @@ def case_of(number, precision):
         outputs=int(draw.integers(1, 6)),
         init_scale=float(draw.choice([0.3, 1.0, 2.0])),
         bias=str(draw.choice(["zero", "normal"])),
-        reduction=str(draw.choice(REDUCTIONS)),
+        reduction=str(draw.choice(list(Reduction))),
         precision=precision,
     )
 
@@ -66,14 +66,14 @@ def ratios(precision):
     return np.concatenate(found), misses
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", Precision)
 def test_the_exact_gradient_never_exceeds_the_budget(precision):
     ratio, misses = ratios(precision)
     assert ratio.size > 1000
     assert misses == []
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", Precision)
 def test_the_budget_is_not_slack(precision):
     median, largest = np.median(ratios(precision)[0]), ratios(precision)[0].max()
     print(f"{precision}: median |a - n| / budget {median:.2g}, largest {largest:.2g}")

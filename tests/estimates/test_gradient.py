@@ -14,12 +14,12 @@ from backproof.estimates.stencils import CENTRAL, FIVE_POINT
 from backproof.estimates.steps import best_step, power_of_two_below, realised, smallest_step
 from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS
-from backproof.network.arrays import PRECISIONS
+from backproof.network.arrays import Precision
 from backproof.network.clips import CLIPS
-from backproof.network.losses import LOSSES, REDUCTIONS
+from backproof.network.losses import LOSSES, Reduction
 from backproof.network.outputs import OUTPUTS
 
-every_precision = pytest.mark.parametrize("dtype", PRECISIONS.values(), ids=PRECISIONS.keys())
+every_precision = pytest.mark.parametrize("dtype", [p.dtype for p in Precision], ids=list(Precision))
 
 
 def roundoff_of(layer):
@@ -38,8 +38,8 @@ def roundoff_of(layer):
     samples=st.integers(0, 5),
     features=st.integers(1, 4),
     outputs=st.integers(1, 3),
-    reduction=st.sampled_from(REDUCTIONS),
-    precision=st.sampled_from(list(PRECISIONS)),
+    reduction=st.sampled_from(Reduction),
+    precision=st.sampled_from(list(Precision)),
     step=st.sampled_from([None, 2.0**-10]),
     scheme=st.sampled_from([FIVE_POINT, CENTRAL]),
 )
@@ -195,7 +195,7 @@ def test_only_selected_parameters_are_differentiated(share):
         assert not (mine.crossed | mine.touched)[~chosen].any()
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("reduction", Reduction)
 def test_gradient_budget_and_bounds_scale_with_the_reduction(reduction):
     problem, weights = random_problem(8, activation="relu", bias="zero", reduction=reduction)
     problem.inputs[0] = 0
@@ -238,7 +238,7 @@ def on_the_kink(activation="relu", precision="float64", hidden=(6,)):
 
 @every_precision
 def test_kinks_that_are_hit_exactly_are_flagged_and_bounded(dtype):
-    name = next(k for k, v in PRECISIONS.items() if v is dtype)
+    name = Precision.of(np.dtype(dtype))
     problem, weights = on_the_kink(precision=name)
     forward = problem.forward(weights)
     layer = numeric_gradient(problem, weights).layers[0]

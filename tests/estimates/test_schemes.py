@@ -12,13 +12,13 @@ from backproof.estimates.error_bounds import SLOPE_SAFETY
 from backproof.estimates.stencils import COMPLEX_TYPES, SCHEMES, refuses_complex, takes_complex
 from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS
-from backproof.network.arrays import PRECISIONS
+from backproof.network.arrays import Precision
 from backproof.network.outputs import OUTPUTS
 
 PAIRS = [
     (scheme, precision)
     for scheme in SCHEMES
-    for precision, dtype in PRECISIONS.items()
+    for precision, dtype in ((p, p.dtype) for p in Precision)
     if scheme != "complex" or dtype in COMPLEX_TYPES
 ]
 

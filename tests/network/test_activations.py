@@ -9,7 +9,7 @@ from oracles import JAX_ACTIVATIONS, MP_ACTIVATIONS, exact
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.activations.elu import elu
 from backproof.network.activations.leaky_relu import leaky_relu
-from backproof.network.arrays import PRECISIONS
+from backproof.network.arrays import Precision
 from backproof.network.outputs.softmax import softmax
 
 POINTS = np.random.default_rng(0).uniform(-12, 12, 400)
@@ -20,7 +20,7 @@ ULPS = 12
 """What a handful of rounded operations may add up to."""
 
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS.records(), ids=lambda a: a.name)
-every_precision = pytest.mark.parametrize("dtype", PRECISIONS.values(), ids=PRECISIONS.keys())
+every_precision = pytest.mark.parametrize("dtype", [p.dtype for p in Precision], ids=list(Precision))
 
 
 def points_of(activation, dtype):

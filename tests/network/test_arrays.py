@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from backproof.network.arrays import NARROW, PRECISIONS, over_units
+from backproof.network.arrays import NARROW, Precision, over_units
 
 
-@pytest.mark.parametrize("dtype", PRECISIONS.values(), ids=PRECISIONS.keys())
+@pytest.mark.parametrize("dtype", [p.dtype for p in Precision], ids=list(Precision))
 @pytest.mark.parametrize("units", [0, 1, 2, 9, NARROW, NARROW + 1])
 def test_rows_are_reduced_whatever_their_layout(dtype, units):
     draw = np.random.default_rng(1)
@@ -35,3 +35,15 @@ def test_what_is_no_number_stays_none():
     row = np.array([[1.0, np.nan, 2.0], [np.inf, 1.0, 2.0]])
     assert np.isnan(over_units(np.maximum, row)[0])
     assert np.isinf(over_units(np.add, row)[1])
+
+
+@pytest.mark.parametrize("precision", Precision)
+def test_a_precision_is_found_again_by_its_type_and_rounds_as_it_says(precision):
+    one, u = precision.dtype(1), precision.dtype(precision.unit_roundoff)
+    assert Precision.of(np.dtype(precision.dtype)) is precision
+    assert one + u == one  # a tie, rounded to the even neighbour
+    assert one + 2 * u == np.nextafter(one, precision.dtype(2)) > one
+
+
+def test_other_types_are_no_precision():
+    assert Precision.of(np.dtype(int)) is None

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from oracles import JAX_LOSSES
 
-from backproof.network.arrays import PRECISIONS
+from backproof.network.arrays import Precision
 from backproof.network.clips import CLIPS
 from backproof.network.losses import LOSSES
 
 every_clip = pytest.mark.parametrize("clip", CLIPS.records(), ids=CLIPS.keys())
-every_precision = pytest.mark.parametrize("dtype", PRECISIONS.values(), ids=PRECISIONS.keys())
+every_precision = pytest.mark.parametrize("dtype", [p.dtype for p in Precision], ids=list(Precision))
 
 BINARY_CROSS_ENTROPY = LOSSES["binary_cross_entropy"]()
 P = np.concatenate([np.linspace(0.001, 0.999, 61), [1e-50, 1e-300]])

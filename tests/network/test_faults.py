@@ -8,6 +8,7 @@ from oracles import random_problem
 
 from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS
+from backproof.network.arrays import Precision
 from backproof.network.faults import FAULTS, Setting
 from backproof.network.outputs import OUTPUTS
 
@@ -35,7 +36,7 @@ def setting_of(problem, weights, y_minus_t=False):
         problem.clip.name if problem.loss.uses_clip else "none",
         problem.reduction,
         problem.l2,
-        str(problem.inputs.dtype),
+        Precision.of(problem.inputs.dtype),
         y_minus_t,
     )
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from oracles import JAX_LOSSES, relative
 
-from backproof.network.arrays import PRECISIONS
+from backproof.network.arrays import Precision
 from backproof.network.clips import CLIPS
-from backproof.network.losses import LOSSES, REDUCTIONS, scale
+from backproof.network.losses import LOSSES, Reduction
 
 EPS = 0.125
 
@@ -59,7 +59,7 @@ def test_outside_the_domain_terms_and_slope_are_those_of_jax_too(loss, clip):
 
 
 @pytest.mark.parametrize("loss", LOSSES.records(), ids=LOSSES.keys())
-@pytest.mark.parametrize("dtype", PRECISIONS.values(), ids=PRECISIONS.keys())
+@pytest.mark.parametrize("dtype", [p.dtype for p in Precision], ids=list(Precision))
 def test_the_precision_is_kept_and_close_to_double(loss, dtype):
     y, t = samples(loss)
     clip = CLIPS["floor"]()
@@ -133,12 +133,12 @@ def test_zero_times_the_logarithm_of_zero_is_not_hidden():
         )
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("reduction", Reduction)
 def test_reductions(reduction):
     terms = np.ones((6, 4))
     right = {"sum": 24.0, "mean": 1.0, "sample_mean": 4.0}[reduction]
-    assert terms.sum() * scale(reduction, 6, 4) == pytest.approx(right, rel=1e-15)
-    assert scale(reduction, 0, 4) == 1
+    assert terms.sum() * reduction.scale(6, 4) == pytest.approx(right, rel=1e-15)
+    assert reduction.scale(0, 4) == 1
 
 
 @every_pair

@@ -8,14 +8,13 @@ import pytest
 from oracles import jax_gradient, jax_loss, random_problem, relative
 
 from backproof.network import BackwardRule
-from backproof.network.activations import ACTIVATIONS
-from backproof.network.arrays import PRECISIONS
-from backproof.network.clips import CLIPS
+from backproof.network.activations import ACTIVATIONS, KinkRule
+from backproof.network.arrays import Precision
+from backproof.network.clips import CLIPS, ClipBackward
 from backproof.network.deltas import DELTAS
-from backproof.network.losses import LOSSES, REDUCTIONS
+from backproof.network.losses import LOSSES, Reduction
 from backproof.network.outputs import OUTPUTS
 from backproof.network.problem import labels_of
-from backproof.network.rules import CLIP_MODES, KINK_MODES
 
 EXACT, Y_MINUS_T = BackwardRule(DELTAS["exact"]()), BackwardRule(DELTAS["y_minus_t"]())
 
@@ -124,7 +123,7 @@ def test_the_canonical_delta_is_wrong_for_any_other_pair(output, loss):
     assert relative(canonical[-1], exact[-1]) > 1e-3
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("reduction", Reduction)
 @pytest.mark.parametrize("output", ["sigmoid", "softmax"])
 @pytest.mark.parametrize("rule", [EXACT, Y_MINUS_T], ids=["exact", "y_minus_t"])
 def test_a_reduction_scales_loss_and_gradient_alike(reduction, output, rule):
@@ -140,7 +139,7 @@ def test_a_reduction_scales_loss_and_gradient_alike(reduction, output, rule):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("output", OUTPUTS)
-@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("reduction", Reduction)
 def test_no_samples_no_loss_no_gradient(loss, output, reduction):
     problem, weights = random_problem(4, loss=loss, output=output, samples=0, reduction=reduction)
     forward = problem.forward(weights)
@@ -171,26 +170,26 @@ def test_the_smallest_shapes(loss, output, shape):
         assert relative(mine, right) < 1e-10 or np.abs(mine - right).max() < 1e-15
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", Precision)
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_precision_is_kept_and_close_to_double(precision, output, loss):
     choice = {"output": output, "loss": loss, "clip": "clamp", "eps": 0.1, "activation": "gelu"}
     problem, weights = random_problem(6, precision=precision, **choice)
     forward = problem.forward(weights)
-    assert forward.loss.dtype == forward.outputs.dtype == PRECISIONS[precision]
+    assert forward.loss.dtype == forward.outputs.dtype == Precision(precision).dtype
     double = replace(problem, inputs=problem.inputs.astype(float), targets=problem.targets.astype(float))
     double = replace(double, eps=float(problem.eps))
     weights_double = [w.astype(float) for w in weights]
-    tolerance = 100 * max(float(np.finfo(PRECISIONS[precision]).eps), 2.3e-16)
+    tolerance = 100 * max(float(np.finfo(Precision(precision).dtype).eps), 2.3e-16)
     assert relative(forward.loss, double.forward(weights_double).loss) < tolerance
     right = gradient(EXACT, double, weights_double)
     for mine, theirs in zip(EXACT.gradient(problem, forward, weights), right, strict=True):
-        assert mine.dtype == PRECISIONS[precision]
+        assert mine.dtype == Precision(precision).dtype
         assert relative(mine, theirs) < tolerance
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", Precision)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("output", ["sigmoid", "softmax", "relu"])
 def test_a_problem_of_a_batch_has_the_bits_it_has_alone(loss, output, precision):
@@ -242,7 +241,7 @@ def test_at_a_kink_the_incoming_gradient_is_multiplied_by_the_chosen_number(at_z
 def test_assign_puts_the_number_in_the_place_of_the_incoming_gradient():
     problem, weights = on_the_kink()
     biases = {}
-    for kink in KINK_MODES:
+    for kink in KinkRule:
         rule = BackwardRule(relu_at_zero=1.0, kink=kink)
         biases[kink] = gradient(rule, problem, weights)[0][:, -1]
     none = gradient(BackwardRule(relu_at_zero=0.0), problem, weights)[0][:, -1]
@@ -250,7 +249,7 @@ def test_assign_puts_the_number_in_the_place_of_the_incoming_gradient():
     assert not np.allclose(biases["multiply"], biases["assign"])
 
 
-@pytest.mark.parametrize("kink", KINK_MODES)
+@pytest.mark.parametrize("kink", KinkRule)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_conventions_at_a_kink_change_nothing_away_from_it(activation, kink):
     problem, weights = random_problem(9, activation=activation)
@@ -263,14 +262,14 @@ def test_conventions_at_a_kink_change_nothing_away_from_it(activation, kink):
 def test_a_clip_that_is_ignored_is_differentiated_as_if_it_were_not_there(clip):
     problem, weights = random_problem(10, loss="binary_cross_entropy", clip=clip, eps=0.2, init_scale=2)
     plain = replace(problem, clip=CLIPS["none"]())
-    modes = {m: gradient(BackwardRule(clip_backward=m), problem, weights) for m in CLIP_MODES}
+    modes = {m: gradient(BackwardRule(clip_backward=m), problem, weights) for m in ClipBackward}
     for a, b in zip(modes["ignored"], gradient(EXACT, plain, weights), strict=True):
         assert np.array_equal(a, b)
     same = all(np.array_equal(*pair) for pair in zip(*modes.values(), strict=True))
     assert same == (clip in ("none", "log_floor"))  # 1e-44 is out of reach here
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", Precision)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_saturated_networks_give_numbers_not_warnings(activation, precision):
     for output in OUTPUTS:

@@ -10,7 +10,7 @@ from backproof.estimates import numeric_gradient
 from backproof.estimates.stencils import SCHEMES
 from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS
-from backproof.network.arrays import PRECISIONS
+from backproof.network.arrays import Precision
 from backproof.network.deltas import DELTAS
 from backproof.network.faults import FAULTS
 from backproof.network.rules import Backward
@@ -193,7 +193,7 @@ def test_a_gradient_wrong_by_one_in_a_thousand_is_a_wrong_rule(activation, outpu
     assert wrong.causes[0].layers == (3, 2, 1)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", Precision)
 @pytest.mark.parametrize("seed", range(4))
 def test_in_every_precision_a_right_gradient_agrees_and_a_doubled_one_does_not(precision, seed):
     network = generic(seed, precision=precision)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -16,12 +17,35 @@ Array = NDArray[Any]
 Weights = Sequence[Array]
 """One array a layer, shape (..., units out, units in + 1); the last column is the bias."""
 
-PRECISIONS: dict[str, type[np.floating[Any]]] = {
-    "float16": np.float16,
-    "float32": np.float32,
-    "float64": np.float64,
-    "longdouble": np.longdouble,
-}
+
+def unit_roundoff(dtype: np.dtype[Any] | type[np.floating[Any]]) -> float:
+    """Half the distance from 1 to the next number: the largest relative error of one rounding."""
+    return float(np.finfo(dtype).eps) / 2
+
+
+class Precision(StrEnum):
+    """A floating-point format."""
+
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    LONGDOUBLE = "longdouble"
+
+    @property
+    def dtype(self) -> type[np.floating[Any]]:
+        """NumPy's type."""
+        found: type[np.floating[Any]] = np.dtype(self.value).type
+        return found
+
+    @property
+    def unit_roundoff(self) -> float:
+        """The largest relative error of one rounding."""
+        return unit_roundoff(self.dtype)
+
+    @classmethod
+    def of(cls, dtype: np.dtype[Any]) -> Precision | None:
+        """That of a NumPy type; None for types that are none of these."""
+        return next((each for each in cls if each.dtype is dtype.type), None)
 
 
 @dataclass(frozen=True)
@@ -45,11 +69,6 @@ class Interval:
 
 
 REALS = Interval(-np.inf, np.inf)
-
-
-def unit_roundoff(dtype: np.dtype[Any] | type[np.floating[Any]]) -> float:
-    """Half the distance from 1 to the next number: the largest relative error of one rounding."""
-    return float(np.finfo(dtype).eps) / 2
 
 
 def with_ones(a: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from backproof.network.activations import Activation
 from backproof.network.arrays import Array, Weights, sum_over_terms, transpose, with_ones
 from backproof.network.clips import Clip, Eps
-from backproof.network.losses import Loss, scale
+from backproof.network.losses import Loss, Reduction
 from backproof.network.outputs import Output
 
 
@@ -54,17 +54,18 @@ class Problem:
     loss: Loss
     clip: Clip
     eps: Eps = 0.0
-    reduction: str = "sum"
+    reduction: Reduction = Reduction.SUM
     l2: float = 0.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "reduction", Reduction(self.reduction))
         # In the problem's own precision: an eps below its smallest number is zero there, as in real code.
         object.__setattr__(self, "eps", np.asarray(self.eps, self.inputs.dtype))
 
     @property
     def scale(self) -> float:
         """What the sum of all terms is multiplied by."""
-        return scale(self.reduction, self.targets.shape[-2], self.targets.shape[-1])
+        return self.reduction.scale(*self.targets.shape[-2:])
 
     def forward(self, weights: Weights) -> Forward:
         """Run the network. Floating-point exceptions are results here, so they are not reported."""

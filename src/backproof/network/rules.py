@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from backproof.network.activations import Activation
+from backproof.network.activations import Activation, KinkRule
 from backproof.network.arrays import Array, Weights, transpose
+from backproof.network.clips import ClipBackward
 from backproof.network.deltas import Delta
 from backproof.network.deltas.exact import exact
 from backproof.network.faults import Fault, Here, Operation
 from backproof.network.faults.none import none as no_fault
 from backproof.network.problem import Forward, Problem
-
-KINK_MODES = ("multiply", "assign")
-CLIP_MODES = ("consistent", "ignored")
 
 
 @dataclass(frozen=True)
@@ -38,32 +36,31 @@ class BackwardRule:
     Attributes:
         relu_at_zero: the derivative at a kink, as a weight from the left derivative to the right one;
             a number or an array (..., 1, 1).
-        kink: "multiply" applies the chain rule there; "assign" replaces the arriving gradient by
-            that number, as hand-written code sometimes does.
-        clip_backward: "consistent" differentiates the clip as computed; "ignored" pretends that
-            there is none.
     """
 
     delta: Delta = field(default_factory=exact)
     relu_at_zero: Array | float = 0.0
-    kink: str = "multiply"
-    clip_backward: str = "consistent"
+    kink: KinkRule = KinkRule.MULTIPLY
+    clip_backward: ClipBackward = ClipBackward.CONSISTENT
     fault: Fault = field(default_factory=no_fault)
 
     def __post_init__(self) -> None:
         for name, value in self.fault.conventions:
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "kink", KinkRule(self.kink))
+        object.__setattr__(self, "clip_backward", ClipBackward(self.clip_backward))
 
     @property
     def faultless(self) -> BackwardRule:
-        """The same conventions, the chain rule everywhere, and nothing planted."""
-        return replace(self, delta=exact(), kink="multiply", clip_backward="consistent", fault=no_fault())
+        """The chain rule everywhere, with the same derivative at a kink and nothing planted."""
+        return BackwardRule(relu_at_zero=self.relu_at_zero)
 
     @property
     def is_exact(self) -> bool:
-        """Whether it is its own `faultless`: the same numbers to the last bit."""
-        return (self.delta, self.kink, self.fault) == (exact(), "multiply", no_fault()) and (
-            self.clip_backward == "consistent"
+        """Whether it gives the numbers of `faultless`, bit for bit."""
+        right = self.faultless
+        return (self.delta, self.kink, self.clip_backward, self.fault) == (
+            (right.delta, right.kink, right.clip_backward, right.fault)
         )
 
     def gradient(self, problem: Problem, forward: Forward, weights: Weights) -> list[Array]:
@@ -113,7 +110,7 @@ class BackwardRule:
     def through(self, activation: Activation, z: Array, arriving: Array, derivative: Array) -> Array:
         """Carry a gradient back through an activation, from its value to its pre-activation."""
         delta = arriving * derivative
-        if self.kink == "assign" and activation.kinks:
+        if self.kink is KinkRule.ASSIGN and activation.kinks:
             delta = np.where(activation.at_kink(z), np.asarray(self.relu_at_zero, z.dtype), delta)
         return np.asarray(delta)
 

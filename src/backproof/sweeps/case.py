@@ -20,10 +20,11 @@ import backproof
 from backproof.errors import ConfigurationError
 from backproof.estimates.stencils import COMPLEX_TYPES, refuses_complex
 from backproof.network.activations.identity import identity
+from backproof.network.arrays import Precision
 from backproof.network.clips.none import none as no_clip
 from backproof.network.faults import Setting
 from backproof.network.faults.none import none as no_fault
-from backproof.network.losses import Loss
+from backproof.network.losses import Loss, Reduction
 from backproof.network.problem import Problem
 from backproof.sweeps import components
 from backproof.sweeps.settings import OFF, SAME, TARGET, Settings, Value
@@ -206,9 +207,9 @@ def _forget_idle_fault(s: Settings) -> None:
         output=components.output(s),
         loss=components.loss(s).name,
         clip=components.clip(s).name if components.loss(s).uses_clip else "none",
-        reduction=str(s["loss.reduction"]),
+        reduction=Reduction(str(s["loss.reduction"])),
         l2=cast(float, s["loss.l2"]),
-        precision=str(s["precision"]),
+        precision=Precision(str(s["precision"])),
         y_minus_t=components.delta(s).name == "y_minus_t",
     )
     if not fault.matters(setting):

@@ -18,7 +18,7 @@ import numpy as np
 from backproof.data import DataError, Dataset, Source
 from backproof.errors import ConfigurationError, nearest
 from backproof.network.activations import Activation
-from backproof.network.arrays import PRECISIONS
+from backproof.network.arrays import Precision
 from backproof.network.clips import Clip
 from backproof.network.deltas import Delta
 from backproof.network.faults import Fault
@@ -298,7 +298,7 @@ def optimiser(settings: Settings) -> Optimiser:
 
 def dtype(settings: Settings) -> type[np.floating[Any]]:
     """The precision."""
-    return PRECISIONS[str(settings["precision"])]
+    return Precision(str(settings["precision"])).dtype
 
 
 def generator(settings: Settings, purpose: str) -> np.random.Generator:

@@ -10,10 +10,11 @@ from typing import Any
 
 from backproof.errors import ConfigurationError, nearest
 from backproof.estimates.stencils import SCHEMES
-from backproof.network.arrays import PRECISIONS
-from backproof.network.initial import BIASES
-from backproof.network.losses import REDUCTIONS
-from backproof.network.rules import CLIP_MODES, KINK_MODES
+from backproof.network.activations import KinkRule
+from backproof.network.arrays import Precision
+from backproof.network.clips import ClipBackward
+from backproof.network.initial import Bias
+from backproof.network.losses import Reduction
 from backproof.sweeps.settings import GROUPS, OFF, VALUES, Settings, Value
 
 
@@ -97,13 +98,13 @@ def _read_widths(value: Any) -> Value:
 FIELDS: dict[str, Field] = {
     "network.hidden": Field("a list of widths, whole numbers ≥ 1", _read_widths),
     "network.init_scale": number(0),
-    "network.bias": one_of(*BIASES),
-    "loss.reduction": one_of(*REDUCTIONS),
+    "network.bias": one_of(*Bias),
+    "loss.reduction": one_of(*Reduction),
     "loss.l2": number(0),
     "clip.eps": number(0, 0.5, open_low=True, open_high=True),
-    "clip.backward": one_of(*CLIP_MODES),
-    "precision": one_of(*PRECISIONS),
-    "kink": one_of(*KINK_MODES),
+    "clip.backward": one_of(*ClipBackward),
+    "precision": one_of(*Precision),
+    "kink": one_of(*KinkRule),
     "relu_at_zero": number(-math.inf),
     "seed": integer(0),
     "check.samples": integer(1),

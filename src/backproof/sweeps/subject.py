@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from backproof.errors import ConfigurationError, nearest
-from backproof.network.initial import initial_weights
+from backproof.network.initial import Bias, initial_weights
 from backproof.sweeps import components
 from backproof.sweeps.settings import CODE, SUBJECT, Settings, Value, is_public
 from backproof.targets.autodiff import EXTRAS, jax_function, torch_function, torch_module
@@ -167,6 +167,6 @@ def _default_start(s: Settings) -> tuple[Any, tuple[Any, ...]]:
     count = cast(int, s["check.samples"])
     x, t = data.inputs[:count].astype(dtype), data.targets[:count].astype(dtype)
     widths = (x.shape[1], *cast(tuple[int, ...], s["network.hidden"]), t.shape[1])
-    scale, bias = cast(float, s["network.init_scale"]), str(s["network.bias"])
+    scale, bias = cast(float, s["network.init_scale"]), Bias(str(s["network.bias"]))
     weights = initial_weights(widths, scale, bias, components.generator(s, "weights"), dtype)
     return weights, (x, t)

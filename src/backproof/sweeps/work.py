@@ -23,10 +23,13 @@ from backproof.estimates import Numeric
 from backproof.estimates.perturbed import wide
 from backproof.estimates.stencils import SCHEMES, refuses_complex
 from backproof.network import BackwardRule, Problem
+from backproof.network.activations import KinkRule
 from backproof.network.activations.identity import identity
 from backproof.network.arrays import Array, cut_like
+from backproof.network.clips import ClipBackward
 from backproof.network.clips.none import none as no_clip
-from backproof.network.initial import initial_weights
+from backproof.network.initial import Bias, initial_weights
+from backproof.network.losses import Reduction
 from backproof.sweeps import components
 from backproof.sweeps.case import Case, grouped
 from backproof.sweeps.cures import Cures, cures_of
@@ -165,7 +168,7 @@ def problem_of(case: Case, inputs: Array, targets: Array) -> Problem:
         components.loss(s),
         components.clip(s) if "clip" in s else no_clip(),
         cast(float, s.get("clip.eps") or 0.0),
-        str(s["loss.reduction"]),
+        Reduction(str(s["loss.reduction"])),
         cast(float, s["loss.l2"]),
     )
 
@@ -176,8 +179,8 @@ def rule_of(case: Case) -> BackwardRule:
     return BackwardRule(
         components.delta(s),
         cast(float, s.get("relu_at_zero") or 0.0),
-        str(s.get("kink") or "multiply"),
-        str(s.get("clip.backward") or "consistent"),
+        KinkRule(str(s.get("kink") or "multiply")),
+        ClipBackward(str(s.get("clip.backward") or "consistent")),
         components.fault(s),
     )
 
@@ -186,7 +189,7 @@ def weights_of(case: Case, features: int, outputs: int) -> list[Array]:
     """The case's initial weights."""
     s = case.values
     widths = (features, *cast(tuple[int, ...], s["network.hidden"]), outputs)
-    scale, bias = cast(float, s["network.init_scale"]), str(s["network.bias"])
+    scale, bias = cast(float, s["network.init_scale"]), Bias(str(s["network.bias"]))
     return initial_weights(widths, scale, bias, components.generator(s, "weights"), components.dtype(s))
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.network.arrays import PRECISIONS, Array
+from backproof.network.arrays import Array, Precision
 
 PACKAGE = str(Path(__file__).parents[1])
 
@@ -100,8 +100,8 @@ def layout_of(w: Any, name: str = "W") -> tuple[Layout, Array]:
             raise FunctionError(
                 f"{label}: holds whole numbers ({array.dtype}), which have no derivative; use floats"
             )
-        if array.dtype.type not in PRECISIONS.values():
-            raise FunctionError(f"{label}: must be of {', '.join(PRECISIONS)}; not {array.dtype}")
+        if Precision.of(array.dtype) is None:
+            raise FunctionError(f"{label}: must be of {', '.join(Precision)}; not {array.dtype}")
         arrays.append(array)
     kinds = {a.dtype for a in arrays}
     if len(kinds) > 1:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproof.network.activations import Activation
-from backproof.network.arrays import PRECISIONS, Array, unit_roundoff
+from backproof.network.arrays import Array, Precision, unit_roundoff
 from backproof.network.scan import FARTHEST, find_kinks
 
 NEAR, FAR = 50.0, 1e4
@@ -41,7 +41,7 @@ def examine(activation: Activation) -> list[Finding]:
             _derivative(activation),
             *_kinks(activation),
             _range(activation),
-            *(_precision(activation, name) for name in PRECISIONS),
+            *(_precision(activation, name) for name in Precision),
         ]
 
 
@@ -119,8 +119,8 @@ def _range(activation: Activation) -> Finding:
     return Finding("range", True, f"{activation.range}")
 
 
-def _precision(activation: Activation, name: str) -> Finding:
-    dtype = PRECISIONS[name]
+def _precision(activation: Activation, name: Precision) -> Finding:
+    dtype = name.dtype
     far = np.array([-FAR, -100, 100, FAR], dtype)
     near = (np.linspace(-8, 8, 161) + 0.00123).astype(dtype)
     largest = float(np.finfo(dtype).max) if dtype is not np.longdouble else np.inf

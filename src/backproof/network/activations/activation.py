@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
 
 import numpy as np
@@ -24,6 +25,15 @@ class Kink:
     at: float
     left: float
     right: float
+
+
+class KinkRule(StrEnum):
+    """What the backward rule does at a kink."""
+
+    MULTIPLY = "multiply"
+    """The chain rule: the arriving gradient times the derivative chosen there."""
+    ASSIGN = "assign"
+    """That derivative replaces the arriving gradient, as hand-written code sometimes has it."""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
 from backproof.network.arrays import Array
 
 Eps = Array | float
+
+
+class ClipBackward(StrEnum):
+    """What the backward rule makes of the clip."""
+
+    CONSISTENT = "consistent"
+    """It differentiates what was computed."""
+    IGNORED = "ignored"
+    """It differentiates as if there were no clip."""
 
 
 def _unchanged(p: Array, _eps: Eps) -> Array:

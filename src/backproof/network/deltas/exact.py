@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from backproof.choices import choice
 from backproof.network.arrays import Array
+from backproof.network.clips import ClipBackward
 from backproof.network.clips.none import none as no_clip
 from backproof.network.deltas.delta import Delta
 from backproof.network.outputs import Softmax
@@ -23,7 +24,7 @@ def exact() -> Delta:
 
 def at_output(problem: Problem, forward: Forward, rule: BackwardRule) -> Array:
     """f'(z) ∂L/∂y, or softmax's pullback of ∂L/∂y; shape (..., N, m)."""
-    clip = problem.clip if rule.clip_backward == "consistent" else no_clip()
+    clip = problem.clip if rule.clip_backward is ClipBackward.CONSISTENT else no_clip()
     arriving = problem.loss.derivative(forward.outputs, problem.targets, clip, problem.eps)
     if isinstance(problem.output, Softmax):
         return problem.output.pullback(forward.outputs, arriving)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from backproof.choices import Choice, summary_of
 from backproof.network.activations import Activation
-from backproof.network.arrays import Array, Weights
+from backproof.network.arrays import Array, Precision, Weights
+from backproof.network.losses import Reduction
 from backproof.network.outputs import Output
 
 if TYPE_CHECKING:
@@ -92,9 +93,9 @@ class Setting:
     output: Output
     loss: str
     clip: str
-    reduction: str
+    reduction: Reduction
     l2: float
-    precision: str
+    precision: Precision
     y_minus_t: bool
 
 

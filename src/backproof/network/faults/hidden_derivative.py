@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from backproof.choices import Choice
-from backproof.network.activations import Activation
+from backproof.network.activations import Activation, KinkRule
 from backproof.network.arrays import Array
 from backproof.network.faults.conditions import some_hidden_layer
 from backproof.network.faults.fault import (
@@ -116,4 +116,4 @@ def _meets_a_kink(s: Setting) -> bool:
 @convention(cause="slope: at a kink", matters=_meets_a_kink)
 def kink_assigned() -> dict[str, str]:
     """at a kink the incoming gradient is replaced"""
-    return {"kink": "assign"}
+    return {"kink": KinkRule.ASSIGN}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, Precision
+from backproof.network.clips import ClipBackward
 from backproof.network.faults.conditions import clipped_by, several_samples
 from backproof.network.faults.fault import Here, at_output_delta, convention
-from backproof.network.losses import scale
 
 
 def _loss_derivative(here: Here) -> Array:
@@ -43,7 +43,7 @@ def divided_by_samples(delta: Array, _here: Here) -> Array:
 
 
 @at_output_delta(
-    cause="output delta: scale", matters=lambda s: scale(s.reduction, s.samples, s.widths[-1]) < 1
+    cause="output delta: scale", matters=lambda s: s.reduction.scale(s.samples, s.widths[-1]) < 1
 )
 def not_divided(delta: Array, here: Here) -> Array:
     """the mean's 1/N missing"""
@@ -63,16 +63,18 @@ def softmax_elementwise(delta: Array, here: Here) -> Array:
 @convention(cause="output delta: clip ignored", matters=clipped_by("floor", "clamp", "log_floor"))
 def clip_ignored() -> dict[str, str]:
     """the clip's derivative taken as 1"""
-    return {"clip_backward": "ignored"}
+    return {"clip_backward": ClipBackward.IGNORED}
 
 
 @convention(cause="output delta: clip ignored", matters=clipped_by("shift"))
 def shift_ignored() -> dict[str, str]:
     """log(p + eps) differentiated as log(p)"""
-    return {"clip_backward": "ignored"}
+    return {"clip_backward": ClipBackward.IGNORED}
 
 
-@at_output_delta(cause="lower precision", matters=lambda s: s.precision in ("float64", "longdouble"))
+@at_output_delta(
+    cause="lower precision", matters=lambda s: s.precision.unit_roundoff < Precision.FLOAT32.unit_roundoff
+)
 def in_float32(delta: Array, _here: Here) -> Array:
     """delta at the output rounded to float32"""
     return delta.astype(np.float32).astype(delta.dtype)

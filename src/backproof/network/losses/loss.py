@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
@@ -18,8 +19,27 @@ Terms = Callable[[Array, Array, Clip, Eps], Array]
 
 PROBABILITIES = Interval(0, 1)
 
-REDUCTIONS = ("sum", "mean", "sample_mean")
-"""The sum over samples and outputs (the puzzle's), the mean over both, the mean over samples."""
+
+class Reduction(StrEnum):
+    """How the terms become one number."""
+
+    SUM = "sum"
+    """Over samples and outputs, the puzzle's."""
+    MEAN = "mean"
+    """Over both."""
+    SAMPLE_MEAN = "sample_mean"
+    """The sum over outputs, the mean over samples."""
+
+    def scale(self, samples: int, outputs: int) -> float:
+        """The factor that turns the sum of all terms into the loss; 1 for an empty batch."""
+        match self:
+            case Reduction.SUM:
+                count = 1
+            case Reduction.MEAN:
+                count = samples * outputs
+            case Reduction.SAMPLE_MEAN:
+                count = samples
+        return 1 / max(count, 1)
 
 
 def _none(y: Array, _t: Array) -> Array:
@@ -54,9 +74,3 @@ class Loss:
     elementwise: bool = True
     threshold: float = 0.5
     intermediate: Callable[[Array, Array], Array] = _none
-
-
-def scale(reduction: str, samples: int, outputs: int) -> float:
-    """The factor that turns the sum of all terms into the loss; 1 for an empty batch."""
-    count = {"sum": 1, "mean": samples * outputs, "sample_mean": samples}[reduction]
-    return 1 / max(count, 1)
