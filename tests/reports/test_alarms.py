@@ -17,7 +17,7 @@ def planted(cells):
     """Twelve cells of both losses: each fourth without a fault, the rest by size."""
     table = cells.copy()
     kind = np.arange(len(table)) % 4
-    table["planted"] = np.where(kind == 0, None, np.where(kind == 3, "slope: missing", "output delta: sign"))
+    table["planted"] = np.where(kind == 0, None, np.where(kind == 3, "derivative: missing", "output delta: sign"))
     table["cause"] = table["planted"].where(kind != 2, "output delta: scale")
     table["fault_size"] = pd.Series(kind).map(SIZES).astype(float)
     table["verdict"] = np.where(kind == 0, "agrees", "incorrect gradient")
@@ -30,7 +30,7 @@ def planted(cells):
 def test_each_planted_cause_is_a_row_whose_shares_add_up_to_one(planted):
     laid = confusion(planted)
     rows, columns = [k[0] for k in laid.rows], [k[0] for k in laid.columns]
-    assert rows == ["output delta: sign", "slope: missing"]
+    assert rows == ["output delta: sign", "derivative: missing"]
     assert columns == [*rows, "output delta: scale"]
     np.testing.assert_allclose(np.nansum(laid.middle, axis=1), 1)
     kind = np.arange(len(planted)) % 4
@@ -42,7 +42,7 @@ def test_each_planted_cause_is_a_row_whose_shares_add_up_to_one(planted):
 
 
 def test_a_cause_that_was_not_found_is_nothing(planted):
-    planted.loc[planted["planted"] == "slope: missing", "cause"] = None
+    planted.loc[planted["planted"] == "derivative: missing", "cause"] = None
     assert [k[0] for k in confusion(planted).columns][-1] == "nothing"
 
 

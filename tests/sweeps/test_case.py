@@ -51,7 +51,7 @@ RELEVANT = [
     ((), "loss.l2", ("0", "0.1")),
     ((), "check.scheme", ("five_point", "central", "forward", "backward", "richardson", "complex")),
     ((), "check.step", ("null", "1e-3", "1e-5")),
-    (("network.hidden=[8]",), "fault", ("none", "sign", "missing_slope", "stale_cache")),
+    (("network.hidden=[8]",), "fault", ("none", "sign", "missing_derivative", "stale_cache")),
     ((), "clip", ("none", "floor", "clamp", "shift", "log_floor")),
     ((), "clip.eps", ("1e-3", "1e-5")),
     ((), "clip.backward", ("consistent", "ignored")),
@@ -187,12 +187,12 @@ def test_targets_that_fit(one, tmp_path):
     [
         ("fault=divided_by_samples", "check.samples=1", "training=none"),
         ("fault=not_divided", "loss.reduction=sum"),
-        ("fault=slope_of_value", "activation=relu"),
+        ("fault=derivative_of_value", "activation=relu"),
         ("fault=no_penalty", "loss.l2=0"),
         ("fault=softmax_elementwise", "output=sigmoid"),
         ("fault=in_float32", "precision=float32"),
         ("fault=clip_ignored", "loss=squared_error"),
-        ("fault=missing_slope", "network.hidden=[]"),
+        ("fault=missing_derivative", "network.hidden=[]"),
         ("fault=clip_ignored", "delta=y_minus_t"),
     ],
 )

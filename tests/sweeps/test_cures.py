@@ -61,7 +61,7 @@ def test_the_puzzles_failing_case_is_cured_by_the_exact_delta_or_the_matching_ou
     assert {o.partition("=")[0] for o in found.failed} >= {"clip.eps", "relu_at_zero"}
 
 
-@pytest.mark.parametrize("name", ["sign", "slope_twice", "no_bias"])
+@pytest.mark.parametrize("name", ["sign", "derivative_squared", "no_bias"])
 def test_a_fault_is_cured_by_leaving_it_out(one, name):
     case = one(
         "output=sigmoid", "activation=tanh", "network.hidden=[8]", "training=none", f"fault={name}"

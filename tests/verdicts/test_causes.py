@@ -115,7 +115,7 @@ def test_a_random_mask_on_a_hidden_delta_has_no_name_but_a_place():
     mask = np.random.default_rng(1).random((40, 7)) < 0.8
     view = view_of(problem, weights)
     judged = judge(Changed(1, delta=lambda d: d * mask / 0.8), view)
-    assert judged.causes[0].name == "slope: other"
+    assert judged.causes[0].name == "derivative: other"
     assert judged.causes[0].layers == (2,)
 
 
@@ -141,7 +141,7 @@ def test_another_activations_slope_is_named():
             return super().backward(confused, forward, weights)
 
     cause = judge(Confused(), view).causes[0]
-    assert (cause.name, cause.detail, cause.layers) == ("slope: another activation's", "tanh", (2, 1))
+    assert (cause.name, cause.detail, cause.layers) == ("derivative: another activation's", "tanh", (2, 1))
 
 
 MISMATCHED = [
@@ -157,7 +157,7 @@ def test_y_minus_t_for_another_pair(output, loss):
     problem, weights = square(output=output, loss=loss, clip="floor", eps=1e-3)
     name = judge(BackwardRule(y_minus_t()), view_of(problem, weights)).causes[0].name
     missing = loss == "squared_error"  # there y − t is ∂L/∂y itself
-    assert name == "output delta: " + ("slope missing" if missing else "y - t for another pair")
+    assert name == "output delta: " + ("derivative missing" if missing else "y - t for another pair")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_the_error_falls_by_truncation_and_rises_by_round_off():
 def test_a_wrong_rule_is_as_wrong_at_every_step():
     problem, weights = random_problem(3)
     view = view_of(problem, weights)
-    wrong = BackwardRule(fault=FAULTS["slope_twice"]()).gradient(problem, view.forward, weights)
+    wrong = BackwardRule(fault=FAULTS["derivative_squared"]()).gradient(problem, view.forward, weights)
     exponents, errors = error_against_step(wrong, view)
     assert abs(slope(exponents, errors, -30, -5)) < 1e-3
 

@@ -286,7 +286,7 @@ def test_in_low_precision_a_wrong_rule_is_told_from_noise(precision, seed):
     assert right.verdict.right
     assert right.rule_error < 1e-8
     assert right.noise > 1e-9
-    for fault in ("slope_twice", "no_bias", "sign"):
+    for fault in ("derivative_squared", "no_bias", "sign"):
         wrong = judged_twice(*network, BackwardRule(fault=FAULTS[fault]()))
         assert wrong.verdict is Verdict.INCORRECT_GRADIENT
         assert names(wrong)[0] == FAULTS[fault]().cause
@@ -305,9 +305,9 @@ def test_a_rule_wrong_by_one_in_ten_thousand_is_told_from_the_noise_of_float16()
 
 @pytest.mark.parametrize("step", [1.0, 2.0**-50])
 def test_a_poor_step_does_not_hide_a_wrong_rule(step):
-    found = judged_twice(*generic(), BackwardRule(fault=FAULTS["slope_twice"]()), step=step)
+    found = judged_twice(*generic(), BackwardRule(fault=FAULTS["derivative_squared"]()), step=step)
     assert found.verdict is Verdict.INCORRECT_GRADIENT
-    assert names(found) == ("slope: squared",)
+    assert names(found) == ("derivative: squared",)
 
 
 def test_truncation_and_round_off_share_the_error_by_what_they_explain():
@@ -396,14 +396,14 @@ def test_at_a_kink_every_number_between_the_slopes_is_allowed(number, name):
 def test_at_a_kink_a_number_beyond_the_slopes_is_wrong(number):
     found = judged(*on_the_kink(), BackwardRule(relu_at_zero=number))
     assert found.verdict is Verdict.INCORRECT_GRADIENT
-    assert names(found)[0] == "slope: at a kink"
+    assert names(found)[0] == "derivative: at a kink"
 
 
 @pytest.mark.parametrize("number", [0.5, 1.0])
 def test_a_number_assigned_at_a_kink_is_wrong(number):
     found = judged(*on_the_kink(), BackwardRule(relu_at_zero=number, kink="assign"))
     assert found.verdict is Verdict.INCORRECT_GRADIENT
-    assert names(found)[0] == "slope: at a kink"
+    assert names(found)[0] == "derivative: at a kink"
     assert {t.name for t in found.tensors if t.disagreeing} == {"b1"}
 
 

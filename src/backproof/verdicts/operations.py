@@ -113,7 +113,7 @@ class _Pass:
                 operation = "output delta"
             else:
                 found, residual = self._below(layer, delta)
-                at_clip, operation = False, "slope"
+                at_clip, operation = False, "derivative"
             if found:
                 name, detail = found
                 name = name if ":" in name or name == LOWER_PRECISION else f"{operation}: {name}"
@@ -206,7 +206,7 @@ class _Pass:
             instead = f"as if {no_clip().formula} in place of {problem.clip.formula}"
             yield Candidate("clip ignored", instead, self._through_output(by_y(problem.loss, no_clip())))
         slope_of_loss = by_y(problem.loss, problem.clip)
-        yield Candidate("slope missing", "∂L/∂y without f'(z)", slope_of_loss)
+        yield Candidate("derivative missing", "∂L/∂y without f'(z)", slope_of_loss)
         difference = (y - t) * scale
         pair = f"{problem.output.name} with {problem.loss.name}"
         yield Candidate(UNMATCHED, pair, difference)
@@ -217,12 +217,12 @@ class _Pass:
         else:
             last = self.last
             slope = self._slope(problem.output, "z", last, z)
-            yield Candidate("slope squared", "f'(z)² ∂L/∂y", slope_of_loss * slope**2)
+            yield Candidate("derivative squared", "f'(z)² ∂L/∂y", slope_of_loss * slope**2)
             at_value = self._slope(problem.output, "f(z)", last, y)
-            yield Candidate("slope of the value", "f'(y) ∂L/∂y", slope_of_loss * at_value)
+            yield Candidate("derivative of the value", "f'(y) ∂L/∂y", slope_of_loss * at_value)
             for other in ACTIVATIONS.records():
                 values = slope_of_loss * self._slope(other, "z", last, z)
-                yield Candidate("another activation's slope", other.name, values)
+                yield Candidate("another activation's derivative", other.name, values)
         for loss in LOSSES.records():
             yield Candidate("of another loss", loss.name, self._through_output(by_y(loss, problem.clip)))
 

@@ -45,37 +45,37 @@ def elementwise(*, cause: str) -> Callable[[Callable[[Array, Array, Activation],
     return decorate
 
 
-@elementwise(cause="slope: missing")
-def missing_slope(derivative: Array, _z: Array, _activation: Activation) -> Array:
+@elementwise(cause="derivative: missing")
+def missing_derivative(derivative: Array, _z: Array, _activation: Activation) -> Array:
     """a hidden delta without f'(z)"""
     return np.ones_like(derivative)
 
 
-@elementwise(cause="slope: squared")
-def slope_twice(derivative: Array, _z: Array, _activation: Activation) -> Array:
+@elementwise(cause="derivative: squared")
+def derivative_squared(derivative: Array, _z: Array, _activation: Activation) -> Array:
     """f'(z) multiplied in twice"""
     return derivative * derivative
 
 
-@elementwise(cause="slope: of the value")
-def slope_of_value(_derivative: Array, z: Array, activation: Activation) -> Array:
+@elementwise(cause="derivative: of the value")
+def derivative_of_value(_derivative: Array, z: Array, activation: Activation) -> Array:
     """f'(f(z)) in place of f'(z)"""
     return activation.derivative_at(activation.value(z), 0.0)
 
 
-@elementwise(cause="slope: another function of z")
+@elementwise(cause="derivative: another function of z")
 def formula_of_value_at_z(derivative: Array, z: Array, activation: Activation) -> Array:
     """z(1 - z) for sigmoid, 1 - z² for tanh"""
     return np.asarray({"sigmoid": z * (1 - z), "tanh": 1 - z * z}.get(activation.name, derivative))
 
 
-@elementwise(cause="slope: another function of z")
+@elementwise(cause="derivative: another function of z")
 def tanh_one_minus_value(derivative: Array, z: Array, activation: Activation) -> Array:
     """tanh's derivative as 1 - tanh(z)"""
     return np.asarray(1 - activation.value(z)) if activation.name == "tanh" else derivative
 
 
-@elementwise(cause="slope: missing")
+@elementwise(cause="derivative: missing")
 def mask_on_value(derivative: Array, z: Array, activation: Activation) -> Array:
     """ReLU's mask as f(z) >= 0"""
     for kink in activation.kinks:
@@ -84,14 +84,14 @@ def mask_on_value(derivative: Array, z: Array, activation: Activation) -> Array:
     return np.asarray(derivative.astype(z.dtype, copy=False))
 
 
-@elementwise(cause="slope: of -z")
+@elementwise(cause="derivative: of -z")
 def wrong_side(derivative: Array, z: Array, activation: Activation) -> Array:
     """the derivative on the other side of zero"""
     return activation.derivative_at(-z, 0.0) if activation.kinks else derivative
 
 
 @at_hidden_derivative(
-    cause="slope: another layer's",
+    cause="derivative: another layer's",
     matters=lambda s: s.activation.name != "identity" and any(a == b for a, b in pairwise(s.widths[1:-1])),
 )
 def mask_of_other_layer(derivative: Array, here: Here) -> Array:
@@ -102,7 +102,7 @@ def mask_of_other_layer(derivative: Array, here: Here) -> Array:
     return derivative
 
 
-@at_arriving_gradient(cause="slope: depends on the gradient", matters=some_hidden_layer)
+@at_arriving_gradient(cause="derivative: depends on the gradient", matters=some_hidden_layer)
 def positive_only(arriving: Array, _here: Here) -> Array:
     """negative gradients cut off on the way down"""
     return np.maximum(arriving, 0)
@@ -113,7 +113,7 @@ def _meets_a_kink(s: Setting) -> bool:
     return at_output or (some_hidden_layer(s) and bool(s.activation.kinks))
 
 
-@convention(cause="slope: at a kink", matters=_meets_a_kink)
+@convention(cause="derivative: at a kink", matters=_meets_a_kink)
 def kink_assigned() -> dict[str, str]:
     """at a kink the incoming gradient is replaced"""
     return {"kink": KinkRule.ASSIGN}

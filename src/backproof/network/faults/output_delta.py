@@ -22,10 +22,10 @@ def sign(delta: Array, _here: Here) -> Array:
 
 
 @at_output_delta(
-    cause="output delta: slope missing",
+    cause="output delta: derivative missing",
     matters=lambda s: not s.y_minus_t and s.output.name != "identity",
 )
-def missing_output_slope(_delta: Array, here: Here) -> Array:
+def missing_output_derivative(_delta: Array, here: Here) -> Array:
     """delta at the output without f'(z)"""
     return _loss_derivative(here)
 
