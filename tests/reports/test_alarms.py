@@ -17,7 +17,8 @@ def planted(cells):
     """Twelve cells of both losses: each fourth without a fault, the rest by size."""
     table = cells.copy()
     kind = np.arange(len(table)) % 4
-    table["planted"] = np.where(kind == 0, None, np.where(kind == 3, "derivative: missing", "output delta: sign"))
+    planted = np.where(kind == 3, "derivative: missing", "output delta: sign")
+    table["planted"] = np.where(kind == 0, None, planted)
     table["cause"] = table["planted"].where(kind != 2, "output delta: scale")
     table["fault_size"] = pd.Series(kind).map(SIZES).astype(float)
     table["verdict"] = np.where(kind == 0, "agrees", "incorrect gradient")
