@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,6 +23,7 @@ from backproof.sweeps.workers import Origin, compute_on_cluster
 
 if TYPE_CHECKING:
     from distributed import Client
+    from distributed import Future as DaskFuture
 
 WAIT = 10
 """Seconds that a scheduler may take to answer, and its first worker to appear."""
@@ -63,17 +65,27 @@ class Dask(Engine):
         from distributed import KilledWorker
 
         with connected(str(self.address)) as client:
-            executor: Executor = client.get_executor(pure=False)
             origin = Origin.here()
 
             def submit(cases: Sequence[Case]) -> Future[list[Outcome]]:
-                return executor.submit(compute_on_cluster, cases, origin)
+                # Not client.get_executor(): of a task that is given up it may never report anything.
+                found: Future[list[Outcome]] = Future()
+                submitted = client.submit(compute_on_cluster, cases, origin, pure=False)
+                submitted.add_done_callback(partial(_settle, found))
+                return found
 
-            at_once = 2 * sum(client.ncores().values())
-            try:
-                yield from Pool(submit, at_once, submit, (KilledWorker,), _death, attempts=1).outcomes(tasks)
-            finally:
-                executor.shutdown(wait=False)
+            at_once = 2 * max(1, sum(client.ncores().values()))
+            yield from Pool(submit, at_once, submit, (KilledWorker,), _death, attempts=1).outcomes(tasks)
+
+
+def _settle(found: Future[list[Outcome]], submitted: DaskFuture[list[Outcome]]) -> None:
+    """Hand on what became of a task; called in a thread of the client's."""
+    if not found.set_running_or_notify_cancel():
+        return
+    try:
+        found.set_result(submitted.result())
+    except BaseException as error:
+        found.set_exception(error)
 
 
 def _death(error: BaseException) -> Death:
