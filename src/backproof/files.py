@@ -1,10 +1,13 @@
-"""Files that are there whole or not at all, and tables that no spreadsheet takes for a program."""
+"""Files that are complete or absent, stay in their folder, and hold no text that anything would execute."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
+
+from backproof.errors import ConfigurationError
 
 if TYPE_CHECKING:  # pandas takes a quarter of a second to import
     import pandas as pd
@@ -12,15 +15,30 @@ if TYPE_CHECKING:  # pandas takes a quarter of a second to import
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a text begins with that a spreadsheet would evaluate."""
 
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but for tab and line feed, which begin a terminal's escape sequences; line separators
+and changes of direction, which disguise text; and halves of surrogate pairs, which UTF-8 cannot encode."""
+
+
+def printable(text: str) -> str:
+    r"""Text from outside, made fit for terminals, files and databases: `\x1b` for an escape character.
+
+    It is applied where text enters: to messages and tracebacks of the user's code, and to what is read from
+    a results folder.
+    """
+    return UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
+
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file under another name first, so that no half of it is ever seen, not even after a power cut.
+    """Write a file under another name first, so that no part of it is ever seen, not even after a power cut.
 
-    The name is the process's own: two reports at once do not meet. Where writing fails nothing is left.
+    A link in its place is replaced, not followed. The temporary name holds the process's number: two reports
+    at once do not meet. Where writing fails nothing is left.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -28,6 +46,36 @@ def write(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def open_plain(path: Path) -> TextIO:
+    """Open a file to read and append, made if missing.
+
+    Raises:
+        ConfigurationError: if a link is in its place, which may lead out of the folder.
+    """
+    try:
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        if path.is_symlink():
+            raise ConfigurationError(f"{path}: is a link; it must be a file") from error
+        raise
+    return os.fdopen(number, "a+", encoding="utf-8")
+
+
+def plain_folder(path: Path) -> Path:
+    """A folder to write to and delete from, made if missing.
+
+    Raises:
+        ConfigurationError: if a link is in its place, which may lead out of the results folder, or a file.
+    """
+    if path.is_symlink():
+        raise ConfigurationError(f"{path}: is a link; it must be a folder")
+    try:
+        path.mkdir(exist_ok=True)
+    except FileExistsError as error:
+        raise ConfigurationError(f"{path}: is a file; it must be a folder") from error
+    return path
 
 
 def csv(table: pd.DataFrame) -> bytes:

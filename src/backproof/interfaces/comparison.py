@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from dataclasses import dataclass
@@ -100,7 +99,7 @@ def compare(a: Path, b: Path) -> int:
 
 def _sweep(folder: Path) -> Sweep:
     with read_only(folder) as store:
-        about, experiment = (json.loads(store.meta(key) or "{}") for key in ("provenance", "experiment"))
+        about, experiment = map(store.record, ("provenance", "experiment"))
         return Sweep(folder, store.cells(pending=True), about, experiment)
 
 

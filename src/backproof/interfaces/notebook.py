@@ -8,7 +8,6 @@ results.figure("clipping")
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,6 +117,6 @@ def load(folder: str | Path) -> Results:
     """
     path = Path(folder)
     with read_only(path) as store:
-        experiment, about = (json.loads(store.meta(key) or "{}") for key in ("experiment", "provenance"))
+        experiment, about = map(store.record, ("experiment", "provenance"))
         cells, curves, tensors = store.cells(pending=True), store.curves().to_pandas(), store.tensors()
     return Results(path, cells, curves, tensors, experiment, about)

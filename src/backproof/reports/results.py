@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ def write_results(store: Store, folder: Path) -> None:
     write(folder / "cells.csv", csv(cells))
     write(folder / "curves.parquet", _parquet(curves))
     write(folder / "tensors.parquet", tensors.to_parquet())
-    about, experiment = (json.loads(store.meta(key) or "{}") for key in ("provenance", "experiment"))
+    about, experiment = map(store.record, ("provenance", "experiment"))
     write_report(folder, everything, curves, tensors, experiment, about)
 
 

@@ -1,38 +1,75 @@
-"""Curves of cells as Arrow tables, and as the bytes that the store keeps of them."""
+"""Curves of cells as one table, and as the bytes that the store keeps of each cell's.
+
+The bytes are a line of JSON, which maps each series to its number of points, then all steps as little-endian
+int32 and all values as float64. Their number follows from the header, so that nothing is allocated for a
+claim that the bytes do not keep.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-_CURVES = pa.schema([("series", pa.string()), ("step", pa.int32()), ("value", pa.float64())])
+from backproof.network.arrays import Array
+
+STEP, VALUE = np.dtype("<i4"), np.dtype("<f8")
 
 
-def encode_curves(curves: dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]) -> bytes | None:
-    """Curves as the bytes of an Arrow stream."""
+class Curves(NamedTuple):
+    """Series one after another: their names, the number of points of each, and all points."""
+
+    counts: dict[str, int]
+    steps: Array
+    values: Array
+
+
+def encode_curves(curves: dict[str, tuple[Array, Array]]) -> bytes | None:
+    """Curves, series name to (steps, values), as bytes; None if there are none."""
     if not curves:
         return None
-    names = np.repeat(list(curves), [len(steps) for steps, _ in curves.values()])
-    steps = np.concatenate([s for s, _ in curves.values()])
-    values = np.concatenate([v for _, v in curves.values()]).astype(np.float64)
-    batch = pa.record_batch([pa.array(names), pa.array(steps, pa.int32()), pa.array(values)], schema=_CURVES)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, _CURVES) as writer:
-        writer.write_batch(batch)
-    return bytes(sink.getvalue())
+    header = json.dumps({name: len(steps) for name, (steps, _) in curves.items()})
+    steps = np.concatenate([steps for steps, _ in curves.values()]).astype(STEP)
+    values = np.concatenate([values for _, values in curves.values()]).astype(VALUE)
+    return header.encode() + b"\n" + steps.tobytes() + values.tobytes()
 
 
-def as_table(stored: Iterable[tuple[str, bytes]]) -> pa.Table:
+def decode_curves(stored: bytes) -> Curves:
+    """The inverse of `encode_curves`.
+
+    Raises:
+        ValueError: if the bytes are no curves.
+    """
+    header, _, points = stored.partition(b"\n")
+    counts = json.loads(header)
+    if not isinstance(counts, dict) or not all(type(n) is int and n >= 0 for n in counts.values()):
+        raise ValueError("the header of curves must map series to numbers of points")
+    total = sum(counts.values())
+    if len(points) != total * (STEP.itemsize + VALUE.itemsize):
+        raise ValueError(f"curves of {total} points cannot have {len(points)} bytes")
+    cut = total * STEP.itemsize
+    return Curves(counts, np.frombuffer(points[:cut], STEP), np.frombuffer(points[cut:], VALUE))
+
+
+def as_table(stored: Iterable[tuple[str, Curves]]) -> pa.Table:
     """Cells' ids and curves as one long table: cell, series, step, value."""
-    parts = []
-    for cell, blob in stored:
-        table = pa.ipc.open_stream(blob).read_all()
-        parts.append(table.add_column(0, "cell", pa.array([cell] * len(table), pa.string())))
-    return (
-        pa.concat_tables(parts)
-        if parts
-        else _CURVES.empty_table().add_column(0, "cell", pa.array([], pa.string()))
+    cells, series, counts = list[str](), list[str](), list[int]()
+    steps, values = [np.empty(0, STEP)], [np.empty(0, VALUE)]
+    for cell, curves in stored:
+        cells += [cell] * len(curves.counts)
+        series += curves.counts
+        counts += curves.counts.values()
+        steps.append(curves.steps)
+        values.append(curves.values)
+    each = np.repeat(np.arange(len(cells)), counts)
+    return pa.table(
+        {
+            "cell": pa.array(cells, pa.string()).take(pa.array(each)),
+            "series": pa.array(series, pa.string()).take(pa.array(each)),
+            "step": np.concatenate(steps).astype(np.int32, copy=False),
+            "value": np.concatenate(values),
+        }
     )

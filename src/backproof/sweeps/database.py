@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from backproof.errors import ConfigurationError
+from backproof.files import printable
+from backproof.sweeps import sql
 
 FILE = "sweep.sqlite"
-VERSION = 3
+VERSION = 4
 
 APPLICATION = int.from_bytes(b"bprf")
 """What the header of our files says; of those of version 2 and older it says nothing."""
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS cells (
-    id TEXT PRIMARY KEY,
-    settings TEXT NOT NULL,
-    status TEXT NOT NULL DEFAULT 'pending',
-    error TEXT,
-    traceback TEXT,
-    outcome TEXT NOT NULL DEFAULT '{}',
-    tensors TEXT,
-    curves BLOB,
-    seconds REAL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    command TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS grid (
-    position INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE REFERENCES cells (id),
-    excluded TEXT
-);
-"""
-"""`cells` holds every cell that was ever asked for; `grid` which of them the last sweep asked for, in its
-order. Tables and report show the grid, so that cells of an earlier grid or of older code do not mix in."""
+MOST_STEPS = 10**9
+"""Instructions of SQLite's machine that a statement may take when a store is read, some ten seconds; a grid
+of two million cells takes a tenth of them."""
 
+STEPS_AT_ONCE = 10**6
+
+MOST_BYTES = 1 << 28
+"""Bytes of a single value; curves of a million steps take a tenth of them."""
+
+ENDINGS = ("", "-wal", "-shm", "-journal")
+"""Of the names of a store's files: the database, and what SQLite keeps beside it."""
 
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -52,7 +41,7 @@ def set_aside(path: Path) -> Path:
     number = 1
     while (kept := path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")).exists():
         number += 1
-    for ending in ("", "-wal", "-shm"):
+    for ending in ENDINGS:
         part = path.with_name(path.name + ending)
         if part.exists():
             part.rename(kept.with_name(kept.name + ending))
@@ -66,11 +55,12 @@ def connect(path: Path) -> sqlite3.Connection:
         ConfigurationError: if it is another program's, or another version's.
         sqlite3.Error: if it cannot be opened, or is damaged.
     """
+    _check_links(path)
     ended_badly = path.with_name(path.name + "-wal").exists()
     db = sqlite3.connect(path, timeout=60)
     with ExitStack() as undo:
         undo.callback(db.close)
-        names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        names = {name for _, name, _, _ in db.execute(sql.OBJECTS)}
         (application,) = db.execute("PRAGMA application_id").fetchone()
         if names and application != APPLICATION:
             raise ConfigurationError(
@@ -80,13 +70,15 @@ def connect(path: Path) -> sqlite3.Connection:
             (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 raise _damage(found)
+        db.execute("PRAGMA trusted_schema=OFF")
         if "grid" not in names:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute(f"PRAGMA application_id={APPLICATION}")
-            db.executescript(SCHEMA)
+            db.executescript(sql.SCHEMA)
         with db:
-            db.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", (str(VERSION),))
+            db.execute(sql.SET_VERSION, (str(VERSION),))
         _check_version(path, db)
+        _check_tables(path, db)
         undo.pop_all()
     return db
 
@@ -98,13 +90,60 @@ def _damage(found: str) -> sqlite3.DatabaseError:
 
 
 def _check_version(path: Path, db: sqlite3.Connection) -> None:
-    row = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+    if db.execute(sql.KIND, ("meta",)).fetchone() != ("table",):
+        return  # nothing to be read; `_check_tables` refuses it
+    row = db.execute(sql.META, ("version",)).fetchone()
     if row != (str(VERSION),):
-        found = row[0] if row else "none"
+        found = printable(str(row[0]))[:20] if row else "none"
         raise ConfigurationError(
             f"{path}: written by another version of backproof (store version {found}, here {VERSION});"
             " use another name=, or move it away"
         )
+
+
+def _check_tables(path: Path, db: sqlite3.Connection) -> None:
+    """Refuse a file whose tables are not exactly ours: a view or a trigger in it would be run."""
+    with closing(sqlite3.connect(":memory:")) as ours:
+        ours.executescript(sql.SCHEMA)
+        expected = set(ours.execute(sql.OBJECTS))
+    found = set(db.execute(sql.OBJECTS).fetchmany(2 * len(expected)))
+    if found != expected:
+        strange = ", ".join(sorted(printable(str(name))[:40] for _, name, _, _ in found ^ expected)[:3])
+        raise ConfigurationError(f"{path}: is not a store of backproof: not its tables ({strange})")
+
+
+class Steps:
+    """Ends a statement that takes more than `MOST_STEPS`."""
+
+    def __init__(self) -> None:
+        self.left = MOST_STEPS
+
+    def start(self, _statement: str) -> None:
+        """Count a new statement's; SQLite's trace callback."""
+        self.left = MOST_STEPS
+
+    def over(self) -> bool:
+        """Whether the statement has taken too many; SQLite's progress handler, every `STEPS_AT_ONCE`."""
+        self.left -= STEPS_AT_ONCE
+        return self.left < 0
+
+
+def _harden(db: sqlite3.Connection) -> None:
+    """Bound what a store may do that was received from somewhere."""
+    steps = Steps()
+    db.set_trace_callback(steps.start)
+    db.set_progress_handler(steps.over, STEPS_AT_ONCE)
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+    db.execute("PRAGMA trusted_schema=OFF")
+    db.execute("PRAGMA query_only=ON")
+
+
+def _check_links(path: Path) -> None:
+    """Refuse links: SQLite would write through them, outside the folder."""
+    for ending in ENDINGS:
+        part = path.with_name(path.name + ending)
+        if part.is_symlink():
+            raise ConfigurationError(f"{part}: is a link; it must be a file")
 
 
 def connect_readonly(path: Path) -> sqlite3.Connection:
@@ -113,6 +152,7 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
     Raises:
         ConfigurationError: if it is none of ours, another version's, or damaged.
     """
+    _check_links(path)
     # Beside a running sweep its journal is read as well, which needs an index in the same folder; where
     # there is no journal nobody writes, and a file taken as it stands leaves no trace.
     problem: Exception | None = None
@@ -122,8 +162,9 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
         with ExitStack() as undo:
             undo.callback(db.close)
             try:
+                _harden(db)
                 _check_version(path, db)
-                db.execute("SELECT 1 FROM grid JOIN cells USING (id) LIMIT 1")
+                _check_tables(path, db)
             except sqlite3.Error as error:
                 problem = error
                 continue

@@ -1,6 +1,6 @@
-"""The store: one SQLite file a sweep, a row a cell; a row is there whole or not at all.
+"""The store: one SQLite file per sweep, one row per cell; a row is there complete or not at all.
 
-Curves are Arrow streams in a blob. Nothing in the store is ever unpickled.
+Nothing in the store is ever unpickled or executed; what is read from it is checked first.
 """
 
 from __future__ import annotations
@@ -13,9 +13,24 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from backproof.errors import ConfigurationError, ResultsError
+from backproof.sweeps import sql
 from backproof.sweeps.database import FILE, connect, connect_readonly, is_damage, set_aside
 from backproof.sweeps.grid import Cell
+from backproof.sweeps.rows import (
+    RESULTS,
+    MalformedError,
+    json_of,
+    number_of,
+    printable_json,
+    record_of,
+    settings_of,
+    stored_cell,
+    stored_curves,
+    stored_tensors,
+    text_of,
+)
 from backproof.sweeps.settings import is_public
+from backproof.sweeps.status import FAILURES, Status
 from backproof.sweeps.work import Outcome
 
 if TYPE_CHECKING:  # pandas takes a quarter of a second to import, and a sweep may not come to its tables
@@ -33,7 +48,7 @@ class Store:
     def __init__(self, folder: Path, *, readonly: bool = False) -> None:
         """Open or create it; with `readonly` it has to be there, and nothing is written.
 
-        A damaged file is set aside, and a new store begun.
+        A damaged file is set aside, and a new store created.
 
         Raises:
             ConfigurationError: if the folder cannot be written, or the file is no store of ours.
@@ -65,9 +80,11 @@ class Store:
 
         Raises:
             ResultsError: in the place of an error of the database: a damaged file, a full disk.
-            ConfigurationError: likewise, where nothing was to be written.
+            ConfigurationError: likewise, where nothing was to be written, and for a row that is malformed.
         """
         self.db.close()
+        if isinstance(error, MalformedError):
+            raise ConfigurationError(f"{self.path}: {error}") from error
         if not isinstance(error, sqlite3.DatabaseError):
             return
         if self.readonly:
@@ -76,7 +93,7 @@ class Store:
             ) from error
         if not is_damage(error):
             raise ResultsError(
-                f"{self.path}: {error}; what is finished is kept, mend it and go on"
+                f"{self.path}: {error}; what is finished is kept; fix the cause and run it again"
             ) from error
         kept = set_aside(self.path)
         raise ResultsError(
@@ -84,17 +101,29 @@ class Store:
         ) from error
 
     def meta(self, key: str) -> str | None:
-        """A value kept beside the cells."""
-        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return row[0] if row else None
+        """A text kept beside the cells."""
+        row = self.db.execute(sql.META, (key,)).fetchone()
+        return text_of(row[0], key) if row else None
+
+    def record(self, key: str) -> dict[str, object]:
+        """A record kept beside the cells as JSON; empty where there is none.
+
+        Raises:
+            MalformedError: if it is none.
+        """
+        row = self.db.execute(sql.META, (key,)).fetchone()
+        found = printable_json(json_of(row[0], key)) if row else {}
+        if not isinstance(found, dict):
+            raise MalformedError(f"{key}: must be a mapping")
+        return found
 
     def set_meta(self, key: str, value: str) -> None:
-        """Keep a value beside the cells."""
+        """Keep a text beside the cells."""
         with self.db:
-            self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            self.db.execute(sql.SET_META, (key, value))
 
     def announce(self, cells: Iterable[Cell], *, append: bool = False) -> None:
-        """Enter the cells of a grid, which takes the place of the last one unless it is to be appended.
+        """Enter the cells of a grid, which replaces the last one unless it is to be appended.
 
         Cells that are known keep what was computed for them.
         """
@@ -102,119 +131,91 @@ class Store:
         settings = [json.dumps(c.case.values, ensure_ascii=False) for c in cells]
         with self.db:
             self.db.executemany(
-                "INSERT INTO cells (id, settings, command) VALUES (?, ?, ?)"
-                " ON CONFLICT (id) DO UPDATE SET settings = excluded.settings, command = excluded.command",
-                ((c.case.id, s, c.command) for c, s in zip(cells, settings, strict=True)),
+                sql.ADD_CELL, ((c.case.id, s, c.command) for c, s in zip(cells, settings, strict=True))
             )
             if not append:
-                self.db.execute("DELETE FROM grid")
-            self.db.executemany(
-                "INSERT OR IGNORE INTO grid (id, excluded) VALUES (?, ?)",
-                ((c.case.id, c.excluded) for c in cells),
-            )
+                self.db.execute(sql.CLEAR_GRID)
+            self.db.executemany(sql.ADD_TO_GRID, ((c.case.id, c.excluded) for c in cells))
 
-    def statuses(self, ids: Iterable[str]) -> dict[str, str]:
+    def statuses(self, ids: Iterable[str]) -> dict[str, Status]:
         """The status of those cells that the store knows."""
         wanted = set(ids)
-        return {i: status for i, status in self.db.execute("SELECT id, status FROM cells") if i in wanted}
+        return {i: _status(status) for i, status in self.db.execute(sql.STATUSES) if i in wanted}
 
     def of_other_code(self) -> int:
-        """How many cells of the grid were computed before by other code, the package's or somebody's own.
+        """How many cells of the grid were computed before by other code, the package's or the user's.
 
         They are other cells then, since the code is part of a cell's id.
         """
-        rows = self.db.execute(
-            "SELECT id IN (SELECT id FROM grid), settings FROM cells"
-            " WHERE id IN (SELECT id FROM grid) OR status != 'pending'"
-        ).fetchall()
-        if all(asked for asked, _ in rows):
+        rows = self.db.execute(sql.COMPUTED_OR_WANTED).fetchall()
+        if all(wanted for wanted, _ in rows):
             return 0
         sides: tuple[set[str], set[str]] = (set(), set())
-        for asked, settings in rows:
-            plain = {k: v for k, v in json.loads(settings).items() if is_public(k)}
-            sides[asked].add(json.dumps(plain))
+        for wanted, settings in rows:
+            plain = {k: v for k, v in settings_of(settings).items() if is_public(k)}
+            sides[bool(wanted)].add(json.dumps(plain))
         return len(sides[False] & sides[True])
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Write the outcomes of a task in one transaction."""
-        from backproof.sweeps.curves import encode_curves
-
-        rows = [
-            (
-                o.status,
-                o.error,
-                o.traceback,
-                json.dumps(o.values),
-                json.dumps(o.tensors) if o.tensors else None,
-                encode_curves(o.curves),
-                o.seconds,
-                o.attempts,
-                o.id,
-            )
-            for o in outcomes
-        ]
         with self.db:
-            self.db.executemany(
-                "UPDATE cells SET status = ?, error = ?, traceback = ?, outcome = ?, tensors = ?, curves = ?,"
-                " seconds = ?, attempts = attempts + ? WHERE id = ?",
-                rows,
-            )
+            self.db.executemany(sql.ADD_OUTCOME, map(_as_row, outcomes))
 
     def pending(self) -> int:
-        """How many cells of the grid are not there."""
-        return self._count("status = 'pending'")
+        """How many cells of the grid are not computed."""
+        return self._count(Status.PENDING)
 
     def failed(self) -> int:
         """How many cells of the grid failed."""
-        return self._count("status IN ('failed', 'killed', 'timeout')")
+        return self._count(*FAILURES)
 
-    def _count(self, condition: str) -> int:
-        query = f"SELECT count(*) FROM grid JOIN cells USING (id) WHERE excluded IS NULL AND {condition}"
-        return int(self.db.execute(query).fetchone()[0])
+    def _count(self, *statuses: Status) -> int:
+        return sum(int(self.db.execute(sql.WITH_STATUS, (str(s),)).fetchone()[0]) for s in statuses)
 
     def mean_seconds(self) -> float | None:
         """The mean time of the cells that are done."""
-        row = self.db.execute("SELECT avg(seconds) FROM cells WHERE status = 'ok'").fetchone()
-        return None if row[0] is None else float(row[0])
+        (seconds,) = self.db.execute(sql.MEAN_SECONDS).fetchone()
+        return None if seconds is None else float(number_of(seconds, "seconds"))
 
     def gradient_error(self, cell: str) -> float:
         """A cell's gradient error; NaN where it has none."""
-        row = self.db.execute("SELECT outcome FROM cells WHERE id = ?", (cell,)).fetchone()
-        found = json.loads(row[0]).get("gradient_error")
+        (text,) = self.db.execute(sql.OUTCOME, (cell,)).fetchone()
+        found = record_of(json_of(text, "outcome"), RESULTS, "outcome").get("gradient_error")
         return float("nan") if found is None else float(found)
 
     def cells(self, *, pending: bool = False) -> pd.DataFrame:
-        """The grid's cells: `cell`, a column a setting, then the results; those to come on request."""
+        """The grid's cells: `cell`, a column per setting, then the results; those to come on request."""
         from backproof.sweeps.table import as_table
 
-        query = (
-            "SELECT id, settings, iif(excluded IS NULL, status, 'excluded'), coalesce(excluded, error),"
-            " iif(excluded IS NULL, traceback, NULL), iif(excluded IS NULL, outcome, '{}'),"
-            " iif(excluded IS NULL, seconds, NULL), iif(excluded IS NULL, attempts, 0), command"
-            " FROM grid JOIN cells USING (id) WHERE ? OR excluded IS NOT NULL OR status != 'pending'"
-            " ORDER BY position"
-        )
-        return as_table(self.db.execute(query, (pending,)))
+        return as_table(map(stored_cell, self.db.execute(sql.CELLS, (pending,))))
 
     def tensors(self) -> pd.DataFrame:
-        """What the check says of every weight tensor of the grid's cells, a row each."""
+        """What the check concludes of every weight tensor of the grid's cells, one row each."""
         from backproof.sweeps.table import tensors_table
 
-        query = (
-            "SELECT id, tensors FROM grid JOIN cells USING (id)"
-            " WHERE excluded IS NULL AND tensors IS NOT NULL ORDER BY position"
-        )
-        return tensors_table(self.db.execute(query))
+        return tensors_table(map(stored_tensors, self.db.execute(sql.TENSORS)))
 
     def curves(self) -> pa.Table:
         """The curves of the grid's cells, long: cell, series, step, value."""
         from backproof.sweeps.curves import as_table
 
-        query = (
-            "SELECT id, curves FROM grid JOIN cells USING (id)"
-            " WHERE excluded IS NULL AND curves IS NOT NULL ORDER BY position"
-        )
-        return as_table(self.db.execute(query))
+        return as_table(map(stored_curves, self.db.execute(sql.CURVES)))
+
+
+def _status(found: object) -> Status:
+    try:
+        return Status(text_of(found, "status"))
+    except ValueError as error:
+        raise MalformedError(str(error)) from error
+
+
+def _as_row(outcome: Outcome) -> tuple[object, ...]:
+    from backproof.sweeps.curves import encode_curves
+
+    o = outcome
+    tensors, curves = json.dumps(o.tensors) if o.tensors else None, encode_curves(o.curves)
+    values = json.dumps(o.values)
+    return o.status, o.error, o.traceback, values, tensors, curves, o.seconds, o.attempts, o.id
 
 
 def read_only(folder: Path) -> Store:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from backproof.sweeps.columns import CELLS, RESULTS, TENSORS, Column, names_of
+from backproof.sweeps.rows import Scalar, Setting, StoredCell, StoredTensors
 from backproof.sweeps.settings import is_public, ordered, shown
-
-Row = tuple[str, str, str, str | None, str | None, str, float | None, int, str]
-"""A row of the store: id, settings, status, error, traceback, outcome, seconds, attempts, command."""
 
 TEXT = "str" if pd.__version__ >= "3" else "object"
 
 
-def as_table(rows: Iterable[Row]) -> pd.DataFrame:
+def as_table(cells: Iterable[StoredCell]) -> pd.DataFrame:
     """Rows of the store as the `cells` table: the cell's id, a column for each setting, the results."""
     records = []
-    for cell, settings, status, error, traceback, outcome, seconds, attempts, command in rows:
-        record = {k: _column_value(v) for k, v in json.loads(settings).items() if is_public(k)}
-        record.update(json.loads(outcome))
-        record.update(cell=cell, status=status, error=error, traceback=traceback)
-        record.update(seconds=seconds, attempts=attempts, command=command)
+    for cell in cells:
+        record = {k: _column_value(v) for k, v in cell.settings.items() if is_public(k)}
+        record.update(cell.outcome)
+        record.update(cell=cell.id, status=str(cell.status), error=cell.error, traceback=cell.traceback)
+        record.update(seconds=cell.seconds, attempts=cell.attempts, command=cell.command)
         records.append(record)
     found = {key for record in records for key in record}
     settings_found = ordered(found - {"cell", *RESULTS})
@@ -33,9 +30,9 @@ def as_table(rows: Iterable[Row]) -> pd.DataFrame:
     return _typed(table, [*CELLS, *_id()], text=TEXT)
 
 
-def tensors_table(rows: Iterable[tuple[str, str]]) -> pd.DataFrame:
-    """Rows of the store, (id, records of its tensors as JSON), as one table: one row per tensor."""
-    records = [{"cell": cell, **record} for cell, text in rows for record in json.loads(text)]
+def tensors_table(cells: Iterable[StoredTensors]) -> pd.DataFrame:
+    """What the check concludes of the tensors of cells as one table: one row per tensor."""
+    records = [{"cell": cell.id, **record} for cell in cells for record in cell.tensors]
     table = pd.DataFrame.from_records(records, columns=["cell", *names_of(TENSORS)])
     return _typed(table, TENSORS, text="object")
 
@@ -55,8 +52,8 @@ def _typed(table: pd.DataFrame, columns: Sequence[Column], text: str) -> pd.Data
     return table
 
 
-def _column_value(value: object) -> object:
-    return shown(tuple(value)) if isinstance(value, list) else value
+def _column_value(value: Setting) -> Scalar:
+    return shown(value) if isinstance(value, tuple) else value
 
 
 def _setting_column(column: pd.Series) -> pd.Series:
