@@ -17,7 +17,7 @@ import yaml
 from rich.markup import escape
 
 from backproof.errors import ConfigurationError, ResultsError
-from backproof.files import write
+from backproof.files import open_plain, printable, write
 from backproof.interfaces.cli import as_typed, of_function
 from backproof.interfaces.consoles import INTERRUPTED, OK, SOME_FAILED, err, out
 from backproof.interfaces.progress import progress
@@ -98,7 +98,9 @@ def _run_on_engine(store: Store, todo: Sequence[Cell], engine: Engine, fail_fast
             failed = [o for o in outcomes if o.status != "ok"]
             advance(done=len(outcomes), failed=len(failed))
             if failed and fail_fast:
-                err.print(f"stopped at the first failure (--fail-fast): {escape(str(failed[0].error))}")
+                err.print(
+                    f"stopped at the first failure (--fail-fast): {escape(printable(str(failed[0].error)))}"
+                )
                 return
 
 
@@ -156,7 +158,7 @@ def _alone(folder: Path) -> Iterator[None]:
     """
     import fcntl
 
-    with (folder / ".lock").open("a+") as lock:
+    with open_plain(folder / ".lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

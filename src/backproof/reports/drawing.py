@@ -31,7 +31,6 @@ def keep(
     picture = Picture(drawn.title, drawn.caption, drawn.alt, stem, problem=drawn.problem)
     if drawn.figure is None:
         return picture
-    folder.mkdir(exist_ok=True)
     for ending in ENDINGS:
         content = rendered(drawn.figure, ending)
         write(folder / f"{stem}.{ending}", content)

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from backproof.files import write
+from backproof.files import plain_folder, write
 from backproof.reports import claims
 from backproof.reports.choice import choose
 from backproof.reports.details import details
@@ -48,7 +48,7 @@ def write_report(
     wanted, chosen = experiment.get("figures") or [], ""
     if not wanted:
         wanted, chosen = choose(cells)
-    drawing = _draw_all(folder / "figures", wanted, cells, curves)
+    drawing = _draw_all(plain_folder(folder / "figures"), wanted, cells, curves)
     settled = claims.evaluate(experiment.get("claims") or [], cells)
     told = details(cells, tensors, curves)
     pictures = list(drawing)

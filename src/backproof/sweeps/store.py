@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from backproof.errors import ConfigurationError, ResultsError
+from backproof.files import printable
 from backproof.sweeps import sql
 from backproof.sweeps.database import FILE, connect, connect_readonly, is_damage, set_aside
 from backproof.sweeps.grid import Cell
@@ -128,7 +129,7 @@ class Store:
         Cells that are known keep what was computed for them.
         """
         cells = list(cells)
-        settings = [json.dumps(c.case.values, ensure_ascii=False) for c in cells]
+        settings = [json.dumps(c.case.values) for c in cells]
         with self.db:
             self.db.executemany(
                 sql.ADD_CELL, ((c.case.id, s, c.command) for c, s in zip(cells, settings, strict=True))
@@ -213,9 +214,10 @@ def _as_row(outcome: Outcome) -> tuple[object, ...]:
     from backproof.sweeps.curves import encode_curves
 
     o = outcome
+    error, traceback = (printable(text) if text else text for text in (o.error, o.traceback))
     tensors, curves = json.dumps(o.tensors) if o.tensors else None, encode_curves(o.curves)
     values = json.dumps(o.values)
-    return o.status, o.error, o.traceback, values, tensors, curves, o.seconds, o.attempts, o.id
+    return o.status, error, traceback, values, tensors, curves, o.seconds, o.attempts, o.id
 
 
 def read_only(folder: Path) -> Store:

@@ -7,10 +7,14 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from backproof.sweeps.columns import CELLS, RESULTS, TENSORS, Column, names_of
-from backproof.sweeps.rows import Scalar, Setting, StoredCell, StoredTensors
+from backproof.sweeps.rows import MalformedError, Scalar, Setting, StoredCell, StoredTensors
 from backproof.sweeps.settings import is_public, ordered, shown
 
 TEXT = "str" if pd.__version__ >= "3" else "object"
+
+
+MOST_COLUMNS = 1000
+"""Of all cells together: a table has every column for every cell, so that their number bounds its size."""
 
 
 def as_table(cells: Iterable[StoredCell]) -> pd.DataFrame:
@@ -23,6 +27,8 @@ def as_table(cells: Iterable[StoredCell]) -> pd.DataFrame:
         record.update(seconds=cell.seconds, attempts=cell.attempts, command=cell.command)
         records.append(record)
     found = {key for record in records for key in record}
+    if len(found) > MOST_COLUMNS:
+        raise MalformedError(f"settings: {len(found)} different names; at most {MOST_COLUMNS}")
     settings_found = ordered(found - {"cell", *RESULTS})
     table = pd.DataFrame.from_records(records, columns=["cell", *settings_found, *RESULTS])
     for name in settings_found:
