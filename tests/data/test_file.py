@@ -1,7 +1,9 @@
 """The user's own data: what is read, and the one line that says why something cannot be."""
 
 import pickle
+import resource
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,3 +239,74 @@ def test_arguments_that_are_wrong(csv, tmp_path, name, parameters, error, says):
 def test_a_path_is_needed():
     with pytest.raises(DataError, match=r"data\.path is needed"):
         file().draw(np.random.default_rng(0))
+
+
+# --- files made to do harm: refused before anything is allocated for them
+
+
+def npy(shape, data=b"", version=(1, 0)):
+    """An array's bytes whose header claims a shape, whatever data follow."""
+    header = repr({"descr": "<f8", "fortran_order": False, "shape": shape}).encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    return b"\x93NUMPY" + bytes(version) + len(header).to_bytes(2, "little") + header + data
+
+
+def archive(path, **members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in members.items():
+            made.writestr(f"{name}.npy", content)
+    return path
+
+
+@pytest.fixture
+def little_memory():
+    """An address space of two gigabytes more than is in use."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + (2 << 30), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.usefixtures("little_memory")
+@pytest.mark.parametrize(
+    ("x", "says"),
+    [
+        (npy((10**13, 4)), "X must hold at most 33,554,432 numbers"),
+        (npy((10**6, 30), bytes(80)), "X claims more numbers than it holds"),
+        (npy((10**200, 10**200)), "X must hold at most"),
+        (npy((8, 1), bytes(64), version=(9, 0)), "not a readable NPZ"),
+        (npy((8, 1, "a"), bytes(64)), "not a readable NPZ"),
+        (npy((1 << 26, 1), bytes(1 << 29)), "X must hold at most 33,554,432 numbers"),
+    ],
+    ids=["ten trillion rows", "more than there is", "beyond 64 bits", "unknown format", "no shape", "a bomb"],
+)
+def test_an_npz_that_claims_too_much(tmp_path, x, says):
+    path = archive(tmp_path / "my.npz", X=x, y=npy((8,), bytes(64)))
+    with pytest.raises(DataError) as caught:
+        read(path)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 1000
+
+
+@pytest.mark.usefixtures("little_memory")
+@pytest.mark.parametrize("columns", [10_001, 1_000_000])
+def test_a_csv_of_too_many_columns(csv, columns):
+    row = ",".join(["1"] * columns)
+    path = csv("a" + ",a" * (columns - 1) + "\n" + f"{row}\n" * 4)
+    with pytest.raises(DataError, match="line 1 must name at most 10,000 columns"):
+        read(path)
+
+
+def test_a_file_that_is_too_large(tmp_path):
+    path = tmp_path / "my.csv"
+    with path.open("wb") as sparse:
+        sparse.truncate(1 << 30)
+    with pytest.raises(DataError, match="must have at most 256 MB; has 1024"):
+        read(path)
+
+
+def test_more_classes_than_a_table_holds(csv):
+    path = csv("a,y\n" + "".join(f"1,{i // 2}\n" for i in range(20_000)))
+    with pytest.raises(DataError, match="10000 classes of 20000 rows are too many"):
+        read(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 import zipfile
 import zlib
@@ -16,6 +17,15 @@ from backproof.data.source import source
 from backproof.network.arrays import Array
 
 KINDS = ("labels", "values")
+
+MOST_BYTES = 1 << 28
+"""Of a file; a CSV holds at most half as many numbers, which take eight bytes each and are copied."""
+
+MOST_NUMBERS = 1 << 25
+"""Of an array, as one-hot targets too: 256 MB in double precision. A gradient check has use for far fewer."""
+
+MOST_COLUMNS, MOST_HEADER = 10_000, 1 << 20
+"""Columns of a CSV, and bytes of its first line: pandas spends a second on a million, whatever they hold."""
 
 
 @source(classes=False)
@@ -66,6 +76,9 @@ def _read(path: str, _changed: int, target: str | None) -> tuple[Array, Array]:
     reader = kinds.get(Path(path).suffix.lower())
     if reader is None:
         raise DataError(f"data.path={path}: must be a .csv or an .npz")
+    size = Path(path).stat().st_size
+    if size > MOST_BYTES:
+        raise DataError(f"data.path={path}: must have at most {MOST_BYTES >> 20} MB; has {size >> 20}")
     inputs, targets = reader(Path(path), target)
     if len(inputs) < 4 or inputs.shape[1] < 1:
         raise DataError(f"data.path={path}: needs at least 4 rows and 1 feature; has {inputs.shape}")
@@ -81,6 +94,7 @@ def _read(path: str, _changed: int, target: str | None) -> tuple[Array, Array]:
 def _read_csv(path: Path, target: str | None) -> tuple[Array, Array]:
     import pandas as pd
 
+    _check_header(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
@@ -106,6 +120,15 @@ def _read_csv(path: Path, target: str | None) -> tuple[Array, Array]:
     return table.drop(columns=[name]).to_numpy(float), table[name].to_numpy(float)
 
 
+def _check_header(path: Path) -> None:
+    """Refuse a CSV of more columns than a table can have, before it is read."""
+    with path.open("rb") as stream:
+        header = stream.readline(MOST_HEADER)
+    columns = header.count(b",") + 1
+    if columns > MOST_COLUMNS or len(header) == MOST_HEADER:
+        raise DataError(f"data.path={path}: line 1 must name at most {MOST_COLUMNS:,} columns")
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)
@@ -123,6 +146,8 @@ def _read_npz(path: Path, _target: str | None) -> tuple[Array, Array]:
             missing = [key for key in ("X", "y") if key not in arrays]
             if missing:
                 raise DataError(f"data.path={path}: needs arrays X and y; has {', '.join(arrays) or 'none'}")
+            for key in ("X", "y"):
+                _check_claim(path, arrays.zip, key)
             inputs, targets = np.asarray(arrays["X"]), np.asarray(arrays["y"])
     except DataError:
         raise
@@ -136,6 +161,29 @@ def _read_npz(path: Path, _target: str | None) -> tuple[Array, Array]:
     return inputs.astype(float), targets.astype(float)
 
 
+def _check_claim(path: Path, archive: zipfile.ZipFile | None, key: str) -> None:
+    """Refuse an array of more numbers than its member of the archive holds: NumPy would allocate them first.
+
+    Raises:
+        ValueError: if the member is no array.
+    """
+    assert archive is not None
+    name = f"{key}.npy" if f"{key}.npy" in archive.namelist() else key
+    with archive.open(name) as member:
+        version = np.lib.format.read_magic(member)
+        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        if version not in read:
+            raise ValueError(f"{key} is an array of an unknown format")
+        shape, _, dtype = read[version](member)
+    numbers = math.prod(shape)
+    if numbers > MOST_NUMBERS:
+        raise DataError(
+            f"data.path={path}: {key} must hold at most {MOST_NUMBERS:,} numbers; claims {numbers:,}"
+        )
+    if numbers * dtype.itemsize > archive.getinfo(name).file_size:
+        raise DataError(f"data.path={path}: {key} claims more numbers than it holds")
+
+
 def _as_classes(path: Path, raw: Array) -> Array:
     if raw.ndim == 2:
         if raw.shape[1] > 1:
@@ -147,6 +195,8 @@ def _as_classes(path: Path, raw: Array) -> Array:
             f"data.path={path}: {len(classes)} different labels in {len(raw)} rows; "
             "for a target that is a number use data.kind=values"
         )
+    if len(classes) * len(raw) > MOST_NUMBERS:
+        raise DataError(f"data.path={path}: {len(classes)} classes of {len(raw)} rows are too many")
     return one_hot(labels, len(classes))
 
 
