@@ -1,20 +1,57 @@
-"""Experiments: a question, a grid, claims and figures, in one YAML file."""
+"""Experiments: a question, a grid, claims and figures, in one YAML file.
 
-from __future__ import annotations
+The types below state the file's keys; what they allow and need is read off them. Claims and figures are kept
+as written: `reports` parses them once the columns are known.
+"""
 
-from collections.abc import Iterable, Mapping
+# Annotations are not postponed here: `Required` could not be read off them.
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Required, TypedDict
 
 import yaml
 
 from backproof.errors import ConfigurationError, nearest
 from backproof.sweeps.settings import shown
 
-KEYS = ("question", "overrides", "grid", "exclude", "claims", "figures")
-CLAIM_KEYS = ("id", "says", "where", "holds", "share", "measure")
-FIGURE_KEYS = ("title", "value", "rows", "columns", "facet", "aggregate", "where", "caption")
+
+class ClaimEntry(TypedDict, total=False):
+    """A statement, and the expressions that decide it."""
+
+    id: str
+    says: Required[str]
+    where: Required[str]
+    holds: Required[str]
+    share: str | float | list[float]
+    measure: str
+
+
+class FigureEntry(TypedDict, total=False):
+    """What a figure shows, along which axes, of which cells."""
+
+    title: str
+    value: Required[str]
+    rows: list[str]
+    columns: list[str]
+    facet: list[str]
+    aggregate: str
+    where: str
+    caption: str
+
+
+class ExperimentFile(TypedDict, total=False):
+    """The keys of the file."""
+
+    question: str
+    overrides: dict[str, object]
+    grid: dict[str, object] | list[dict[str, object]]
+    exclude: list[dict[str, str]]
+    claims: list[ClaimEntry]
+    figures: list[FigureEntry]
+
+
+KEYS = tuple(ExperimentFile.__annotations__)
 
 
 @dataclass(frozen=True)
@@ -31,16 +68,17 @@ class Experiment:
 
     Attributes:
         grids: a union of grids; each maps an override's key to its override string.
-        claims, figures: as they stand in the file; `reports` reads them.
+        claims, figures: as written; they have the keys of `ClaimEntry` and `FigureEntry`.
+        content: the whole file, for the results folder.
     """
 
     name: str
     question: str = ""
     grids: tuple[dict[str, str], ...] = ({},)
     exclude: tuple[Exclusion, ...] = ()
-    claims: tuple[dict[str, Any], ...] = ()
-    figures: tuple[dict[str, Any], ...] = ()
-    content: dict[str, Any] = field(default_factory=dict)
+    claims: tuple[Mapping[str, object], ...] = ()
+    figures: tuple[Mapping[str, object], ...] = ()
+    content: Mapping[str, object] = field(default_factory=dict)
 
 
 def find(name: str, folders: Iterable[Path]) -> Path:
@@ -61,74 +99,92 @@ def find(name: str, folders: Iterable[Path]) -> Path:
 
 
 def load(path: Path) -> Experiment:
-    """Read an experiment's file.
+    """Read an experiment's file; nothing in it is executed.
 
     Raises:
         ConfigurationError: naming the file and the key that is wrong.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return experiment_of(path.stem, yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from error
-    _expect(isinstance(content, Mapping), path, "the file must hold keys: " + ", ".join(KEYS))
-    for key in content:
-        _expect(key in KEYS, path, f"{key}: unknown{nearest(str(key), KEYS)}")
-    common = _overrides(path, "overrides", content.get("overrides") or {})
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def experiment_of(name: str, content: object) -> Experiment:
+    """An experiment from the content of its file.
+
+    Raises:
+        ConfigurationError: naming the key that is wrong.
+    """
+    if not isinstance(content, Mapping):
+        raise ConfigurationError(f"the file must hold keys: {', '.join(KEYS)}")
+    _check_keys("", content, ExperimentFile)
+    common = _overrides("overrides", content.get("overrides") or {})
     grids = content.get("grid") or [{}]
-    grids = [grids] if isinstance(grids, Mapping) else grids
-    _expect(isinstance(grids, list), path, "grid: must be a mapping of overrides, or a list of such mappings")
+    if isinstance(grids, Mapping):
+        grids = [grids]
+    if not isinstance(grids, list):
+        raise ConfigurationError("grid: must be a mapping of overrides, or a list of such mappings")
     return Experiment(
-        name=path.stem,
+        name=name,
         question=str(content.get("question") or ""),
-        grids=tuple({**common, **_overrides(path, f"grid[{i}]", g)} for i, g in enumerate(grids)),
-        exclude=tuple(_exclusions(path, content.get("exclude") or [])),
-        claims=tuple(
-            _records(path, "claims", content.get("claims") or [], CLAIM_KEYS, ("says", "where", "holds"))
+        grids=tuple({**common, **_overrides(f"grid[{i}]", g)} for i, g in enumerate(grids)),
+        exclude=tuple(
+            Exclusion(str(rule["where"]), str(rule["because"]))
+            for rule in _entries("exclude", content.get("exclude"), Exclusion)
         ),
-        figures=tuple(_records(path, "figures", content.get("figures") or [], FIGURE_KEYS, ("value",))),
-        content=dict(content),
+        claims=tuple(_entries("claims", content.get("claims"), ClaimEntry)),
+        figures=tuple(_entries("figures", content.get("figures"), FigureEntry)),
+        content={str(key): value for key, value in content.items()},
     )
 
 
-def _expect(condition: bool, path: Path, message: str) -> None:
-    if not condition:
-        raise ConfigurationError(f"{path}: {message}")
-
-
-def _overrides(path: Path, where: str, given: Any) -> dict[str, str]:
+def _overrides(key: str, given: object) -> dict[str, str]:
     """Keys with a value, a list of values, or a sweep in Hydra's syntax, as override strings."""
-    _expect(isinstance(given, Mapping), path, f"{where}: must be a mapping of overrides")
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"{key}: must be a mapping of overrides")
     result = {}
-    for key, value in given.items():
-        if isinstance(value, list):
-            _expect(bool(value), path, f"{where}.{key}: the list is empty")
-            result[str(key)] = ",".join(_element(v) for v in value)
-        else:
-            result[str(key)] = _element(value)
+    for name, value in given.items():
+        if isinstance(value, list) and not value:
+            raise ConfigurationError(f"{key}.{name}: the list is empty")
+        values = value if isinstance(value, list) else [value]
+        result[str(name)] = ",".join(map(_override, values))
     return result
 
 
-def _element(value: Any) -> str:
+def _override(value: object) -> str:
+    """A value as an override; text is in Hydra's own syntax: a choice, range(…), choice(…), glob(…)."""
     if isinstance(value, str):
-        return value  # Hydra's own syntax: a choice, range(…), choice(…), glob(…)
-    return shown(tuple(value) if isinstance(value, list) else value)
+        return value
+    if isinstance(value, list):
+        return shown(tuple(value))
+    return shown(value) if value is None or isinstance(value, bool | int | float) else str(value)
 
 
-def _exclusions(path: Path, given: Any) -> Iterable[Exclusion]:
-    for rule in _records(path, "exclude", given, ("where", "because"), ("where", "because")):
-        yield Exclusion(str(rule["where"]), str(rule["because"]))
+def _entries(key: str, given: object, kind: type) -> Iterator[Mapping[str, object]]:
+    """A list of mappings with the keys of a kind."""
+    if given is not None and not isinstance(given, list):
+        raise ConfigurationError(f"{key}: must be a list")
+    for i, entry in enumerate(given or []):
+        if not isinstance(entry, Mapping):
+            raise ConfigurationError(f"{key}[{i}]: must be a mapping with {', '.join(_needed(kind))}")
+        _check_keys(f"{key}[{i}].", entry, kind)
+        for name in _needed(kind):
+            if name not in entry:
+                raise ConfigurationError(f"{key}[{i}]: needs {name}")
+        yield {str(name): value for name, value in entry.items()}
 
 
-def _records(
-    path: Path, where: str, given: Any, allowed: tuple[str, ...], needed: tuple[str, ...]
-) -> Iterable[dict[str, Any]]:
-    _expect(isinstance(given, list), path, f"{where}: must be a list")
-    for i, record in enumerate(given):
-        _expect(
-            isinstance(record, Mapping), path, f"{where}[{i}]: must be a mapping with {', '.join(needed)}"
-        )
-        for key in record:
-            _expect(key in allowed, path, f"{where}[{i}].{key}: unknown{nearest(str(key), allowed)}")
-        for key in needed:
-            _expect(key in record, path, f"{where}[{i}]: needs {key}")
-        yield dict(record)
+def _check_keys(prefix: str, given: Mapping[object, object], kind: type) -> None:
+    known = kind.__annotations__
+    for key in given:
+        if key not in known:
+            raise ConfigurationError(f"{prefix}{key}: unknown{nearest(str(key), known)}")
+
+
+def _needed(kind: type) -> list[str]:
+    """The keys that a kind requires, in the order of its declaration."""
+    required: Iterable[str] = getattr(kind, "__required_keys__", kind.__annotations__)
+    return [key for key in kind.__annotations__ if key in required]

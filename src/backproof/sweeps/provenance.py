@@ -1,4 +1,4 @@
-"""Where results came from: code, versions, machine, configuration."""
+"""Where results came from: code, versions, machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import backproof
 from backproof.sweeps.case import fingerprint
@@ -26,20 +26,46 @@ PACKAGES = (
 )
 
 
-def provenance(command: str) -> dict[str, Any]:
-    """What can be known about this run, as plain data."""
+class Commit(TypedDict):
+    """The commit of a checkout, and whether its tracked files differ from it."""
+
+    commit: str
+    dirty: bool
+
+
+class Machine(TypedDict):
+    """What computed."""
+
+    system: str
+    processor: str
+    cores: int | None
+
+
+class Provenance(TypedDict):
+    """What can be known about a run; plain data, as `provenance.json` holds it.
+
+    `fingerprint` is of the code that computes, and `git` null outside a checkout of this package.
+    """
+
+    command: str
+    backproof: str | None
+    fingerprint: str
+    git: Commit | None
+    python: str
+    versions: dict[str, str | None]
+    machine: Machine
+
+
+def provenance(command: str) -> Provenance:
+    """What can be known about this run, which `command` started."""
     return {
         "command": command,
         "backproof": _version("backproof"),
         "fingerprint": fingerprint(),
-        "git": _git(Path(backproof.__file__).parent),
+        "git": _commit(Path(backproof.__file__).parent),
         "python": sys.version.split()[0],
         "versions": {name: _version(name) for name in PACKAGES},
-        "machine": {
-            "system": platform.platform(),
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-        },
+        "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
     }
 
 
@@ -50,21 +76,19 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _git(folder: Path) -> dict[str, Any] | None:
-    """Commit and whether the tracked files differ from it; None outside a checkout of this package."""
-    commit = _run("git", "-C", str(folder), "rev-parse", "HEAD")
-    tracked = _run("git", "-C", str(folder), "ls-files", "__init__.py")
+def _commit(folder: Path) -> Commit | None:
+    commit = _git(folder, "rev-parse", "HEAD")
+    tracked = _git(folder, "ls-files", "__init__.py")
     if not commit or not tracked:
         return None
-    return {
-        "commit": commit,
-        "dirty": bool(_run("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no")),
-    }
+    return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))}
 
 
-def _run(*command: str) -> str | None:
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
