@@ -92,7 +92,7 @@ def _mp_sigmoid(z: Any) -> Any:
     return 1 / (1 + mp.exp(-z))
 
 
-def _mp_sigmoid_slope(z: Any) -> Any:
+def _mp_sigmoid_derivative(z: Any) -> Any:
     return 1 / (2 + mp.exp(z) + mp.exp(-z))
 
 
@@ -107,7 +107,7 @@ def _between(low: Any, high: Any, run: int = 1) -> Any:
 LEAK = mp.mpf(0.01)  # the double next to 1/100, as the package holds it
 
 MP_ACTIVATIONS = {
-    "sigmoid": (_mp_sigmoid, _mp_sigmoid_slope),
+    "sigmoid": (_mp_sigmoid, _mp_sigmoid_derivative),
     "tanh": (mp.tanh, lambda z: mp.sech(z) ** 2),
     "relu": (lambda z: max(z, mp.mpf(0)), _between(0, mp.inf)),
     "leaky_relu": (lambda z: z if z > 0 else LEAK * z, lambda z: mp.mpf(1) if z > 0 else LEAK),
@@ -115,7 +115,7 @@ MP_ACTIVATIONS = {
     "elu": (lambda z: z if z > 0 else mp.expm1(z), lambda z: mp.mpf(1) if z > 0 else mp.exp(z)),
     "silu": (
         lambda z: z * _mp_sigmoid(z),
-        lambda z: _mp_sigmoid(z) + z * _mp_sigmoid_slope(z),
+        lambda z: _mp_sigmoid(z) + z * _mp_sigmoid_derivative(z),
     ),
     "gelu": (lambda z: z * mp.ncdf(z), lambda z: mp.ncdf(z) + z * _mp_density(z)),
     "identity": (lambda z: z, lambda _z: mp.mpf(1)),

@@ -40,7 +40,7 @@ def ulps(found, right, conditioning):
     return float(abs(exact(found) - right) / one)
 
 
-def conditioning(name, z, right, slope):
+def conditioning(name, z, right, derivative):
     """By how much unavoidable roundings on the way are amplified.
 
     exp(−z²/2) turns the rounding of z² into z²/2 of it; a derivative that changes its sign (silu's,
@@ -48,24 +48,24 @@ def conditioning(name, z, right, slope):
     """
     if name == "gelu":
         z = exact(z)
-        return (1 + z * z / 2) * (max(1, 1 / abs(right)) if slope and -3 < z < 0 else 1)
-    if name == "silu" and slope and -5 < z < 0:
+        return (1 + z * z / 2) * (max(1, 1 / abs(right)) if derivative and -3 < z < 0 else 1)
+    if name == "silu" and derivative and -5 < z < 0:
         return max(1, abs(exact(z)) / abs(right))
     return 1
 
 
 @every_activation
-def test_value_and_slope_are_those_of_jax(activation):
+def test_value_and_derivative_are_those_of_jax(activation):
     oracle = JAX_ACTIVATIONS[activation.name]
     np.testing.assert_allclose(activation.value(POINTS), oracle(POINTS), rtol=1e-12, atol=1e-15)
-    slope = jax.vmap(jax.grad(oracle))(POINTS)
-    np.testing.assert_allclose(activation.derivative(POINTS), slope, rtol=1e-11, atol=1e-15)
+    derivative = jax.vmap(jax.grad(oracle))(POINTS)
+    np.testing.assert_allclose(activation.derivative(POINTS), derivative, rtol=1e-11, atol=1e-15)
 
 
 @every_activation
 @every_precision
-def test_value_and_slope_hold_to_a_few_ulps_in_every_precision(activation, dtype):
-    value, slope = MP_ACTIVATIONS[activation.name]
+def test_value_and_derivative_hold_to_a_few_ulps_in_every_precision(activation, dtype):
+    value, derivative = MP_ACTIVATIONS[activation.name]
     z = points_of(activation, dtype)
     with np.errstate(all="ignore"), mp.workdps(50):
         found = activation.value(z)
@@ -77,29 +77,29 @@ def test_value_and_slope_hold_to_a_few_ulps_in_every_precision(activation, dtype
         found = activation.derivative(smooth)
         assert found.dtype == dtype
         for x, y in zip(smooth, found, strict=True):
-            right = slope(exact(x))
+            right = derivative(exact(x))
             assert ulps(y, right, conditioning(activation.name, x, right, True)) <= ULPS, (x, y)
 
 
 @every_activation
 @every_precision
 def test_infinite_pre_activations_reach_the_limits(activation, dtype):
-    value, slope = MP_ACTIVATIONS[activation.name]
+    value, derivative = MP_ACTIVATIONS[activation.name]
     ends = np.array([-np.inf, np.inf], dtype)
     with np.errstate(all="ignore"):
-        values, slopes = activation.value(ends), activation.derivative(ends)
-    for end, y, d in zip((-1e9, 1e9), values, slopes, strict=True):
+        values, derivatives = activation.value(ends), activation.derivative(ends)
+    for end, y, d in zip((-1e9, 1e9), values, derivatives, strict=True):
         right = value(mp.mpf(end))
         if abs(right) > 100:  # grows without bound: leaky_relu's 0.01 z as well
             assert np.sign(y) == mp.sign(right)
             assert abs(y) >= np.finfo(dtype).max
         else:
             assert abs(float(y) - float(right)) <= np.finfo(dtype).eps
-        assert abs(float(d) - float(slope(mp.mpf(end)))) <= np.finfo(dtype).eps
+        assert abs(float(d) - float(derivative(mp.mpf(end)))) <= np.finfo(dtype).eps
 
 
 @every_activation
-def test_kinks_are_where_they_are_said_to_be_with_the_slopes_that_are_said(activation):
+def test_kinks_are_where_they_are_said_to_be_with_the_derivatives_that_are_said(activation):
     h = 2.0**-20
     for kink in activation.kinks:
         at = np.array([kink.at - h, kink.at, kink.at + h])
@@ -138,7 +138,7 @@ def test_the_choice_at_a_kink_changes_nothing_elsewhere(activation):
     assert np.array_equal(differ, activation.at_kink(z))
 
 
-def test_a_slope_wrong_by_one_in_a_thousand_is_refused():
+def test_a_derivative_wrong_by_one_in_a_thousand_is_refused():
     right = MP_ACTIVATIONS["sigmoid"][1]
     wrong = ACTIVATIONS["sigmoid"]().derivative(np.array([0.5])) * 1.001
     assert ulps(wrong[0], right(mp.mpf(0.5)), 1) > ULPS

@@ -28,8 +28,8 @@ def test_value_and_derivative_are_those_of_the_formula(clip, eps, t):
     np.testing.assert_allclose(
         BINARY_CROSS_ENTROPY.terms(P, target, clip, eps), oracle(P), rtol=1e-13, atol=1e-15
     )
-    slope = jax.vmap(jax.grad(oracle))(jnp.asarray(P))
-    np.testing.assert_allclose(BINARY_CROSS_ENTROPY.derivative(P, target, clip, eps), slope, rtol=1e-13)
+    derivative = jax.vmap(jax.grad(oracle))(jnp.asarray(P))
+    np.testing.assert_allclose(BINARY_CROSS_ENTROPY.derivative(P, target, clip, eps), derivative, rtol=1e-13)
 
 
 @every_clip
@@ -48,7 +48,7 @@ def test_the_clip_is_active_where_a_derivative_vanishes(clip):
 
 @every_clip
 def test_edges_are_the_kinks_of_the_loss(clip):
-    """Left and right slopes of −log p and −log(1 − p) differ at an edge of p or of 1 − p, and only there."""
+    """The two one-sided derivatives of −log p and −log(1 − p) differ at an edge, and only there."""
     eps, h = 0.25, 2.0**-30
     edges = [float(e) for e in clip.edges(np.asarray(eps))]
     h_at = {e: h if e > h else e * 1e-6 for e in edges}
@@ -115,13 +115,13 @@ def test_below_half_an_ulp_of_one_the_upper_side_does_nothing(dtype, name):
     "clip", [CLIPS["floor"](), CLIPS["clamp"](), CLIPS["log_floor"]()], ids=lambda c: c.name
 )
 @pytest.mark.parametrize("p", [0.0, 1.0])
-def test_certainty_costs_a_finite_loss_and_no_warning_escapes_the_slope(clip, p):
+def test_certainty_costs_a_finite_loss_and_no_warning_escapes_the_derivative(clip, p):
     with np.errstate(all="ignore"):
         terms = BINARY_CROSS_ENTROPY.terms(np.array([p]), np.array([1 - p]), clip, 1e-7)
-        slope = BINARY_CROSS_ENTROPY.derivative(np.array([p]), np.array([1 - p]), clip, 1e-7)
+        derivative = BINARY_CROSS_ENTROPY.derivative(np.array([p]), np.array([1 - p]), clip, 1e-7)
     assert np.isfinite(terms).all()
     assert terms[0] == pytest.approx(100 if clip.name == "log_floor" else -np.log(1e-7), rel=1e-8)
-    assert np.isfinite(slope).all()
+    assert np.isfinite(derivative).all()
 
 
 def test_log_floor_is_pytorchs_and_passes_nan_on():

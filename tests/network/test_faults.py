@@ -59,7 +59,7 @@ def same(found, right):
     return all(np.allclose(a, b, rtol=1e-12, atol=1e-14) for a, b in zip(found, right, strict=True))
 
 
-def slope(name, z):
+def derivative(name, z):
     """Derivatives of the activations used here, once more."""
     return {
         "tanh": 1 - np.tanh(z) ** 2,
@@ -87,7 +87,7 @@ def by_hand(problem, weights, **change):
     if problem.output.name == "softmax":
         delta = y * (g - (g * y).sum(axis=1, keepdims=True))
     else:
-        delta = g * slope(problem.output.name, z[-1])
+        delta = g * derivative(problem.output.name, z[-1])
     delta = change.get("delta", lambda d, *_: d)(delta, g, y) * change.get("scale", scale)
     found, deltas = [None] * (last + 1), [None] * (last + 1)
     for layer in range(last, -1, -1):
@@ -100,7 +100,7 @@ def by_hand(problem, weights, **change):
         if layer:
             w = change.get("carry", lambda w, _: w)(weights[layer][:, :-1], found[layer][:, :-1])
             incoming = change.get("incoming", lambda x: x)(delta @ w)
-            f = change.get("slope", lambda s, *_: s)(slope(name, z[layer - 1]), z, layer - 1, name)
+            f = change.get("derivative", lambda s, *_: s)(derivative(name, z[layer - 1]), z, layer - 1, name)
             delta = incoming * f
             if "assign" in change:
                 delta = np.where(z[layer - 1] == 0, change["assign"], delta)
@@ -153,7 +153,7 @@ def last_sample_zero(delta, *_):
 
 
 def other_layers(_s, z, layer, name):
-    return slope(name, z[1 - layer])
+    return derivative(name, z[1 - layer])
 
 
 EFFECTS = {
@@ -168,14 +168,16 @@ EFFECTS = {
     "shift_ignored": unclipped,
     "in_float32": lambda *n: by_hand(*n, delta=lambda d, *_: d.astype(np.float32).astype(float)),
     "last_sample_left_out": lambda *n: by_hand(*n, delta=last_sample_zero),
-    "missing_derivative": lambda *n: by_hand(*n, slope=lambda s, *_: np.ones_like(s)),
-    "derivative_squared": lambda *n: by_hand(*n, slope=lambda s, *_: s**2),
-    "derivative_of_value": lambda *n: by_hand(*n, slope=lambda _s, z, i, name: slope(name, np.tanh(z[i]))),
-    "formula_of_value_at_z": lambda *n: by_hand(*n, slope=lambda _s, z, i, _n: 1 - z[i] ** 2),
-    "tanh_one_minus_value": lambda *n: by_hand(*n, slope=lambda _s, z, i, _n: 1 - np.tanh(z[i])),
-    "mask_on_value": lambda *n: by_hand(*n, slope=lambda s, *_: np.ones_like(s)),
-    "wrong_side": lambda *n: by_hand(*n, slope=lambda _s, z, i, name: slope(name, -z[i])),
-    "mask_of_other_layer": lambda *n: by_hand(*n, slope=other_layers),
+    "missing_derivative": lambda *n: by_hand(*n, derivative=lambda s, *_: np.ones_like(s)),
+    "derivative_squared": lambda *n: by_hand(*n, derivative=lambda s, *_: s**2),
+    "derivative_of_value": lambda *n: by_hand(
+        *n, derivative=lambda _s, z, i, name: derivative(name, np.tanh(z[i]))
+    ),
+    "formula_of_value_at_z": lambda *n: by_hand(*n, derivative=lambda _s, z, i, _n: 1 - z[i] ** 2),
+    "tanh_one_minus_value": lambda *n: by_hand(*n, derivative=lambda _s, z, i, _n: 1 - np.tanh(z[i])),
+    "mask_on_value": lambda *n: by_hand(*n, derivative=lambda s, *_: np.ones_like(s)),
+    "wrong_side": lambda *n: by_hand(*n, derivative=lambda _s, z, i, name: derivative(name, -z[i])),
+    "mask_of_other_layer": lambda *n: by_hand(*n, derivative=other_layers),
     "positive_only": lambda *n: by_hand(*n, incoming=lambda x: np.where(x > 0, x, 0)),
     "kink_assigned": lambda *n: by_hand(*n, assign=0.5),
     "updated_weights": lambda *n: by_hand(*n, carry=lambda w, g: w - 0.01 * g),

@@ -31,17 +31,17 @@ Z = np.linspace(-9, 9, 241) + 0.0117
 def test_value_and_derivative_are_those_of_jax(text):
     formula = Formula(text, {"beta": 0.5})
     np.testing.assert_allclose(formula.value()(Z), CASES[text](Z), rtol=1e-13, atol=1e-13)
-    slope = jax.vmap(jax.grad(CASES[text]))(Z)
-    np.testing.assert_allclose(formula.derivative()(Z), slope, rtol=1e-12, atol=1e-12)
+    derivative = jax.vmap(jax.grad(CASES[text]))(Z)
+    np.testing.assert_allclose(formula.derivative()(Z), derivative, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [p.dtype for p in Precision], ids=list(Precision))
 def test_no_overflow_on_the_way_and_no_other_precision(dtype):
     formula = Formula("z * tanh(log1p(exp(z)))", {})
     for z in (-1e4, -100, -20, 20, 100, 1e4):
-        value, slope = (f(np.array([z], dtype)) for f in (formula.value(), formula.derivative()))
-        assert value.dtype == slope.dtype == dtype
-        np.testing.assert_allclose([value[0], slope[0]], [max(z, 0), z > 0], atol=1e-2, rtol=1e-3)
+        value, derivative = (f(np.array([z], dtype)) for f in (formula.value(), formula.derivative()))
+        assert value.dtype == derivative.dtype == dtype
+        np.testing.assert_allclose([value[0], derivative[0]], [max(z, 0), z > 0], atol=1e-2, rtol=1e-3)
 
 
 def test_a_constant_is_an_array():

@@ -1,4 +1,4 @@
-"""Loss terms and slopes of every loss under every clip, against JAX."""
+"""Loss terms and derivatives of every loss under every clip, against JAX."""
 
 import jax
 import jax.numpy as jnp
@@ -33,29 +33,29 @@ def samples(loss):
 
 
 @every_pair
-def test_terms_and_slope_are_those_of_jax(loss, clip):
+def test_terms_and_derivative_are_those_of_jax(loss, clip):
     y, t = samples(loss)
     oracle = JAX_LOSSES[loss.name]
     np.testing.assert_allclose(
         loss.terms(y, t, clip, EPS), oracle(y, t, clip.name, EPS), rtol=1e-12, atol=1e-14
     )
-    slope = jax.grad(lambda y: oracle(y, t, clip.name, EPS).sum())(jnp.asarray(y))
-    np.testing.assert_allclose(loss.derivative(y, t, clip, EPS), slope, rtol=1e-12, atol=1e-14)
+    derivative = jax.grad(lambda y: oracle(y, t, clip.name, EPS).sum())(jnp.asarray(y))
+    np.testing.assert_allclose(loss.derivative(y, t, clip, EPS), derivative, rtol=1e-12, atol=1e-14)
 
 
 @every_pair
-def test_outside_the_domain_terms_and_slope_are_those_of_jax_too(loss, clip):
+def test_outside_the_domain_terms_and_derivative_are_those_of_jax_too(loss, clip):
     y = np.array([[-0.5, 1.7], [-3.0, 4.0], [0.3, 1.2]])
     t = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
     oracle = JAX_LOSSES[loss.name]
     with np.errstate(all="ignore"):
-        terms, slope = loss.terms(y, t, clip, EPS), loss.derivative(y, t, clip, EPS)
+        terms, derivative = loss.terms(y, t, clip, EPS), loss.derivative(y, t, clip, EPS)
     np.testing.assert_allclose(terms, oracle(y, t, clip.name, EPS), rtol=1e-12, atol=1e-14)
-    if clip.name == "log_floor":  # max(NaN, -100): the value is NaN, and so is what we call its slope
-        assert np.isnan(slope[np.isnan(terms)]).all()
+    if clip.name == "log_floor":  # max(NaN, -100): the value is NaN, and so is what we call its derivative
+        assert np.isnan(derivative[np.isnan(terms)]).all()
         return
     right = jax.grad(lambda y: oracle(y, t, clip.name, EPS).sum())(jnp.asarray(y))
-    np.testing.assert_allclose(slope, right, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(derivative, right, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("loss", LOSSES.records(), ids=LOSSES.keys())
@@ -64,17 +64,17 @@ def test_the_precision_is_kept_and_close_to_double(loss, dtype):
     y, t = samples(loss)
     clip = CLIPS["floor"]()
     terms = loss.terms(y.astype(dtype), t.astype(dtype), clip, dtype(EPS))
-    slope = loss.derivative(y.astype(dtype), t.astype(dtype), clip, dtype(EPS))
-    assert terms.dtype == slope.dtype == dtype
+    derivative = loss.derivative(y.astype(dtype), t.astype(dtype), clip, dtype(EPS))
+    assert terms.dtype == derivative.dtype == dtype
     near = ~((np.abs(y - EPS) < 2e-3) | (np.abs(1 - y - EPS) < 2e-3))  # rounding must not change sides
     rounding = 30 * (float(np.finfo(dtype).eps) + 2.3e-16)  # of a logit of 30, before its exponential
     assert relative(terms, loss.terms(y, t, clip, EPS)) < rounding
-    assert relative(slope[near], loss.derivative(y, t, clip, EPS)[near]) < rounding
+    assert relative(derivative[near], loss.derivative(y, t, clip, EPS)[near]) < rounding
 
 
 @pytest.mark.parametrize("loss", LOSSES.records(), ids=LOSSES.keys())
-def test_no_slope_at_the_optimum(loss):
-    """Each row's slope vanishes where the loss is smallest: y = t, or for logits where σ or softmax is t."""
+def test_no_derivative_at_the_optimum(loss):
+    """It vanishes where the loss is smallest: y = t, or for logits where σ or softmax is t."""
     t = np.random.default_rng(4).dirichlet(np.ones(3), 6)
     best = {
         "squared_error": t,
@@ -83,10 +83,12 @@ def test_no_slope_at_the_optimum(loss):
         "categorical_cross_entropy_from_logits": np.log(t) + 5,
         "categorical_cross_entropy": t,
     }[loss.name]
-    slope = loss.derivative(best, t, CLIPS["none"](), 0.0)
+    derivative = loss.derivative(best, t, CLIPS["none"](), 0.0)
     if loss.name == "categorical_cross_entropy":
-        slope = slope + 1  # the smallest on the simplex: there the slope is the same along every axis
-    np.testing.assert_allclose(slope, 0, atol=1e-14)
+        derivative = (
+            derivative + 1
+        )  # the smallest on the simplex: there the derivative is the same along every axis
+    np.testing.assert_allclose(derivative, 0, atol=1e-14)
 
 
 @pytest.mark.parametrize("loss", LOSSES.records(), ids=LOSSES.keys())
@@ -117,13 +119,13 @@ def test_logits_as_large_as_they_come_give_finite_losses(name):
     y = np.array([[700.0, -700.0], [1e4, -1e4], [-1e4, 1e4]])
     t = np.array([[1.0, 0.0]] * 3)
     with np.errstate(all="ignore"):
-        terms, slope = (
+        terms, derivative = (
             f(y, t, CLIPS["none"](), 0.0) for f in (LOSSES[name]().terms, LOSSES[name]().derivative)
         )
     assert np.isfinite(terms).all()
     np.testing.assert_allclose(terms[:2], 0, atol=1e-300)
     np.testing.assert_allclose(terms[2].max(), 1e4 if name.startswith("binary") else 2e4)
-    np.testing.assert_allclose(slope, [[0, 0], [0, 0], [-1, 1]], atol=1e-300)
+    np.testing.assert_allclose(derivative, [[0, 0], [0, 0], [-1, 1]], atol=1e-300)
 
 
 def test_zero_times_the_logarithm_of_zero_is_not_hidden():
@@ -142,7 +144,7 @@ def test_reductions(reduction):
 
 
 @every_pair
-def test_a_slope_wrong_by_one_in_a_thousand_is_refused(loss, clip):
+def test_a_derivative_wrong_by_one_in_a_thousand_is_refused(loss, clip):
     y, t = samples(loss)
     right = loss.derivative(y, t, clip, EPS)
     assert not np.allclose(loss.derivative(y * 1.001, t, clip, EPS), right, rtol=1e-12, atol=1e-14)

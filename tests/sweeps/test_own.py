@@ -61,7 +61,7 @@ REFUSED = {
     "bounded": ("_target_: acts.Bounded", "activation=bounded: its range is said to be [-1, 1], but"),
     "real": ("_target_: acts.real_only", "activation=real: has no `slope`, and none can be found"),
     "raising": ("_target_: acts.raises", "activation=raising: RuntimeError: not today"),
-    "nothing": ('value: "foo(z)"', "activation.value: 'foo' is no function that is known"),
+    "nothing": ('value: "foo(z)"', "activation.value: 'foo' is not a known function"),
     "word": ('value: "beta * z"\nbeta: two', "activation.beta: must be a number; not 'two'"),
     "extra": ("_target_: acts.swish\ngamma: 2", "activation.gamma: unknown"),
     "empty": ("alpha: 1", "activation=empty: its file needs a `_target_:`"),

@@ -1,4 +1,4 @@
-"""Training runs: against an own loop on JAX's gradients, alone and in batches, and where they go wrong."""
+"""Training runs: against a loop on JAX's gradients, alone and in batches, and where they go wrong."""
 
 from dataclasses import replace
 
@@ -303,7 +303,7 @@ def test_a_wrong_delta_has_a_cosine_below_one():
     assert run.cosine == run.curves["cosine"][1].min()
 
 
-def test_dead_units_are_those_whose_slope_is_zero_for_every_sample():
+def test_dead_units_are_those_whose_derivative_is_zero_for_every_sample():
     samples = samples_of(0)
     weights = weights_of(0)
     weights[0][:] = 0

@@ -1,4 +1,4 @@
-"""Data: digits (real), generated sets, and the user's own files; one source a file."""
+"""Data: digits (real), generated sets, and the user's own files; one file each."""
 
 from backproof.choices import Choices, discover
 from backproof.data.dataset import DataError, Dataset

@@ -44,7 +44,7 @@ def file(
     Args:
         path: .csv (all columns numeric) or .npz (X (N, features); y (N,), or (N, m) for values).
         target: the CSV's column of labels; by default the last one.
-        kind: "labels" makes one output a class, "values" takes the target as it is.
+        kind: "labels" makes one output per class, "values" takes the target as it is.
         standardise: subtract the training part's mean and divide by its deviation, column by column.
         test_share: the part that is kept for the test.
 

@@ -15,7 +15,7 @@ Array = NDArray[Any]
 """An array of one of the four precisions; its leading axes are a batch of problems."""
 
 Weights = Sequence[Array]
-"""One array a layer, shape (..., units out, units in + 1); the last column is the bias."""
+"""One array per layer, shape (..., units out, units in + 1); the last column is the bias."""
 
 
 def unit_roundoff(dtype: np.dtype[Any] | type[np.floating[Any]]) -> float:
@@ -80,7 +80,7 @@ def with_ones(a: Array) -> Array:
 
 
 def cut_like(flat: Array, weights: Weights) -> list[Array]:
-    """One value a parameter, (parameters), as arrays shaped like the weights."""
+    """One value per parameter, (parameters), as arrays shaped like the weights."""
     cuts = np.cumsum([w.size for w in weights])[:-1]
     return [part.reshape(w.shape) for part, w in zip(np.split(flat, cuts), weights, strict=True)]
 
@@ -107,14 +107,14 @@ def within(z: Array, low: float, high: float) -> Array:
 
 
 NARROW = 16
-"""Units up to which a row is short."""
+"""The longest row that is reduced unit by unit."""
 
 
 def over_units(reduce: np.ufunc, a: Array) -> Array:
     """Reduce the last axis to length 1, in the array's own precision.
 
-    Short rows are gone through unit by unit: NumPy would start its inner loop anew for every one of them. A
-    row's result depends neither on how many others there are nor on how they lie in memory.
+    Short rows are reduced unit by unit, since NumPy would start its inner loop anew for each of them. A
+    row's result depends neither on the number of rows nor on the memory layout.
     """
     units = a.shape[-1]
     if not 0 < units <= NARROW:
@@ -144,7 +144,7 @@ def square_part_transposed(w: Array) -> Array:
 def sum_over_terms(terms: Array) -> Array:
     """Sum the last two axes of each problem in a batch, (..., N, m) to (...).
 
-    One contiguous reduction a problem, so that its bits do not depend on how many
+    One contiguous reduction per problem, so that its bits do not depend on how many
     other problems share the array.
     """
     flat = np.ascontiguousarray(terms).reshape(*terms.shape[:-2], -1)

@@ -1,7 +1,7 @@
-"""An activation from an expression in z, `z * tanh(log1p(exp(z)))`, its derivative found by SymPy.
+"""An activation from an expression in z, `z * tanh(log1p(exp(z)))`, with its derivative by SymPy.
 
-The expression is read by a grammar of its own, arithmetic and a few functions; nothing of it is executed.
-Its functions keep their digits where a textbook's formula would lose them: 1 − tanh² is never formed.
+The grammar is arithmetic and a few functions; nothing of the text is executed. The functions keep their
+digits where a textbook's formula would lose them: 1 − tanh² is never formed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WIDER: dict[type[np.floating[Any]], type[np.floating[Any]]] = {
     np.float32: np.float64,
     np.float64: np.longdouble,
 }
-"""The precision in which a value is worked out again that overflows on the way."""
+"""The precision in which a value is computed again that overflows on the way."""
 
 
 def _where(condition: Any, x: Any, y: Any) -> Array:
@@ -54,7 +54,7 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 
 @cache
 def _symbolic() -> dict[str, Any]:
-    """SymPy's counterpart of each function, with a derivative that is formed of these functions again."""
+    """SymPy's counterpart of each function, whose derivative consists of these functions again."""
     import sympy as sp
 
     def function(name: str, derivative: Callable[..., Any]) -> Any:
@@ -89,7 +89,7 @@ class Formula:
     """An expression in z and named parameters: as a function of arrays, and its derivative.
 
     Raises:
-        ValueError: in one line, if the expression is none.
+        ValueError: in one line, if the text is not an expression of this grammar.
     """
 
     def __init__(self, text: str, parameters: Mapping[str, float]) -> None:
@@ -97,7 +97,7 @@ class Formula:
         try:
             tree = ast.parse(text, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise ValueError(f"'{text}' is no expression ({type(error).__name__})") from error
+            raise ValueError(f"'{text}' is not an expression ({type(error).__name__})") from error
         import sympy as sp
 
         self.variable = sp.Symbol(VARIABLE, real=True)
@@ -118,7 +118,7 @@ class Formula:
             return OPERATORS[type(node.ops[0])](self._read(node.left), self._read(node.comparators[0]))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
             return self._call(node.func.id, [self._read(a) for a in node.args])
-        raise ValueError(f"'{ast.unparse(node)}' is no part of an expression in {VARIABLE}")
+        raise ValueError(f"'{ast.unparse(node)}' is not allowed in an expression in {VARIABLE}")
 
     def _name(self, name: str) -> Any:
         import sympy as sp
@@ -135,7 +135,7 @@ class Formula:
 
     def _call(self, name: str, given: list[Any]) -> Any:
         if name not in NAMES:
-            raise ValueError(f"'{name}' is no function that is known; those are {', '.join(NAMES)}")
+            raise ValueError(f"'{name}' is not a known function; those are {', '.join(NAMES)}")
         if len(given) != ARGUMENTS.get(name, 1):
             raise ValueError(f"{name} takes {ARGUMENTS.get(name, 1)} arguments; not {len(given)}")
         functions = _symbolic()
@@ -155,13 +155,13 @@ class Formula:
         return _Evaluated(self.text, tuple(self.parameters.items()), derivative=False)
 
     def derivative(self) -> Callable[[Array], Array]:
-        """Its derivative; at a kink, some number."""
+        """Its derivative; at a kink, one of the two one-sided ones or a number between them."""
         return _Evaluated(self.text, tuple(self.parameters.items()), derivative=True)
 
 
 @dataclass(frozen=True)
 class _Evaluated:
-    """A formula that can be sent to another process: it is compiled there anew."""
+    """A formula that can be pickled: it is compiled anew in each process."""
 
     text: str
     parameters: tuple[tuple[str, float], ...]

@@ -15,7 +15,7 @@ from backproof.network.outputs import Output
 
 @dataclass(frozen=True)
 class Forward:
-    """What a forward pass leaves behind, a list entry a layer.
+    """What a forward pass leaves behind, one list entry per layer.
 
     Attributes:
         inputs: what enters each layer, with the constant 1 of the bias, (..., N, units in + 1).
@@ -44,7 +44,7 @@ class Problem:
         eps: the clip's, a number or an array (..., 1, 1).
         l2: weight of the penalty ½·l2·Σ w² over all weights but the biases; it is added after the reduction.
 
-    The precision is that of `inputs`; weights are expected in the same.
+    The precision is that of `inputs`; weights must have the same.
     """
 
     inputs: Array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from backproof.network.problem import Forward, Problem
 
 @dataclass(frozen=True)
 class Backward:
-    """What a backward pass leaves behind, a list entry a layer.
+    """What a backward pass leaves behind, one list entry per layer.
 
     Attributes:
         deltas: ∂f/∂z of each layer as the rule has it, (..., N, units out).
@@ -36,6 +36,7 @@ class BackwardRule:
     Attributes:
         relu_at_zero: the derivative at a kink, as a weight from the left derivative to the right one;
             a number or an array (..., 1, 1).
+        fault: what is planted; its conventions replace those given here.
     """
 
     delta: Delta = field(default_factory=exact)
@@ -58,13 +59,10 @@ class BackwardRule:
     @property
     def is_exact(self) -> bool:
         """Whether it gives the numbers of `faultless`, bit for bit."""
-        right = self.faultless
-        return (self.delta, self.kink, self.clip_backward, self.fault) == (
-            (right.delta, right.kink, right.clip_backward, right.fault)
-        )
+        return replace(self, relu_at_zero=0.0) == BackwardRule()
 
     def gradient(self, problem: Problem, forward: Forward, weights: Weights) -> list[Array]:
-        """∂f/∂weights by this rule, an array a layer, shaped like `weights`.
+        """∂f/∂weights by this rule, one array per layer, shaped like `weights`.
 
         Non-finite values are passed on, not reported.
         """

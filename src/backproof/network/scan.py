@@ -1,4 +1,4 @@
-"""Where a function's slope jumps, found by looking: for activations that do not declare their kinks."""
+"""Where a function's derivative jumps, found by a scan: for activations that do not declare their kinks."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from backproof.network.activations import Kink
 from backproof.network.arrays import Array, Interval
 
 FARTHEST = 32.0
-"""Kinks are looked for between this and its negative."""
+"""Kinks are searched for between this and its negative."""
 
 CELLS = 1 << 14
-"""Pieces into which that is cut; two kinks within one of them are found as one."""
+"""Pieces of that interval; two kinks within one of them are found as one."""
 
 JUMP = 1e-5
-"""Jumps of the slope below this, relative to the slopes around, are not seen."""
+"""Jumps of the derivative below this, relative to its size, are not found."""
 
 
 def find_kinks(value: Callable[[Array], Array]) -> tuple[Kink, ...]:
     """The kinks of a function of float64, in ascending order.
 
-    Between pieces of width w the slope changes by J at a kink, by w·f'' where f is smooth. Pieces where it
-    changes by more than around are narrowed down until the change is gone, or the kink is found.
+    From one piece of width w to the next the difference quotient changes by J at a kink, by w·f'' where f is
+    smooth. Pieces where it changes by more than nearby are narrowed down until the change is gone, or the
+    kink is found.
 
     Raises:
         ValueError: if the function itself jumps.
@@ -34,9 +35,9 @@ def find_kinks(value: Callable[[Array], Array]) -> tuple[Kink, ...]:
     with np.errstate(all="ignore"):
         y = value(edges)
         width = edges[1] - edges[0]
-        slopes = np.diff(y) / width
-        bend = np.abs(np.diff(slopes))
-        typical = np.maximum(np.abs(slopes[1:]), np.abs(slopes[:-1])) + JUMP
+        quotients = np.diff(y) / width
+        bend = np.abs(np.diff(quotients))
+        typical = np.maximum(np.abs(quotients[1:]), np.abs(quotients[:-1])) + JUMP
         around = np.minimum(np.roll(bend, 2), np.roll(bend, -2))
         suspects = np.flatnonzero(np.isfinite(bend) & (bend > JUMP * typical) & (bend > 4 * around))
     for i in suspects:
@@ -47,7 +48,7 @@ def find_kinks(value: Callable[[Array], Array]) -> tuple[Kink, ...]:
 
 
 def _within(value: Callable[[Array], Array], low: float, high: float) -> Kink | None:
-    """The kink between two points: where the lines through both sides meet, made more exact step by step."""
+    """The kink between two points: where the lines through both sides meet, refined step by step."""
     left = right = at = 0.0
     for _ in range(40):
         span = high - low
@@ -72,16 +73,16 @@ def _within(value: Callable[[Array], Array], low: float, high: float) -> Kink | 
     h = 2.0**-20
     y = value(np.array([at - 2 * h, at - h, at, at + h, at + 2 * h]))
     left, right = (3 * y[2] - 4 * y[1] + y[0]) / (2 * h), (-3 * y[2] + 4 * y[3] - y[4]) / (2 * h)
-    return Kink(at, _neat(float(left)), _neat(float(right)))
+    return Kink(at, _rounded(float(left)), _rounded(float(right)))
 
 
-def _neat(slope: float) -> float:
-    near = round(slope, 8)
-    return near + 0.0 if abs(slope - near) < 1e-9 else slope
+def _rounded(derivative: float) -> float:
+    near = round(derivative, 8)
+    return near + 0.0 if abs(derivative - near) < 1e-9 else derivative
 
 
 def find_range(value: Callable[[Array], Array]) -> Interval:
-    """Where the values lie, as far as a scan tells: an end that still moves far out is infinite."""
+    """Where the values lie, as far as a scan can show: an end that still moves far out is infinite."""
     with np.errstate(all="ignore"):
         z = np.concatenate([np.linspace(-FARTHEST, FARTHEST, CELLS + 1), [-1e4, -1e3, 1e3, 1e4]])
         y = value(z)

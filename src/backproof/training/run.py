@@ -24,8 +24,8 @@ WINDOW = 10
 """Mini-batch losses and accuracies are averaged over this many steps before they are judged."""
 
 
-LOOKED_AT = 256
-"""With mini-batches, dead units are looked for on this many of the first training samples."""
+DEAD_UNIT_SAMPLES = 256
+"""With mini-batches, dead units are counted on this many of the first training samples."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Plan:
     """How to train.
 
     Attributes:
-        rates: learning rates, one a cell; they refer to the mean loss over samples, whatever the
+        rates: learning rates, one per cell; they refer to the mean loss over samples, whatever the
             loss's reduction, so that a rate means the same for a sum as for a mean.
         batch: samples a step; None for all of them.
         every: how often the costlier curves (cosine, dead units) are recorded.
@@ -155,7 +155,7 @@ def _accuracy(template: Problem, weights: Sequence[Array], cell: int, samples: S
 
 
 class _Batches:
-    """Mini-batches of every cell, reshuffled each epoch by the cell's own generator."""
+    """Mini-batches of every cell, reshuffled each epoch by the cell's generator."""
 
     def __init__(
         self, samples: Sequence[Samples], plan: Plan, generators: Sequence[np.random.Generator]
@@ -165,15 +165,15 @@ class _Batches:
         self.full = self.size == self.count
         # All samples in one array, each set once; a cell's begin at its offset.
         sets = {id(s.inputs): s for s in samples}
-        own = np.array([list(sets).index(id(s.inputs)) for s in samples])
-        self.offsets = own[:, None] * self.count
+        set_of_cell = np.array([list(sets).index(id(s.inputs)) for s in samples])
+        self.offsets = set_of_cell[:, None] * self.count
         self.inputs = np.concatenate([s.inputs for s in sets.values()])
         self.targets = np.concatenate([s.targets for s in sets.values()])
         labels = [labels_of(s.targets) for s in sets.values()]
         self.labels = np.concatenate([np.zeros(self.count, int) if each is None else each for each in labels])
-        self.labelled = np.array([each is not None for each in labels])[own]
-        # Whether a unit is dead is not for one mini-batch to say.
-        self.fixed_inputs, self.fixed_targets, _ = self._of(np.arange(min(LOOKED_AT, self.count)))
+        self.labelled = np.array([each is not None for each in labels])[set_of_cell]
+        # One mini-batch does not show whether a unit is dead.
+        self.fixed_inputs, self.fixed_targets, _ = self._of(np.arange(min(DEAD_UNIT_SAMPLES, self.count)))
         self.everything = self._of(np.arange(self.count)) if self.full else None
         self.order = np.empty((len(samples), self.count), np.intp)
         self.position = self.count
@@ -191,12 +191,12 @@ class _Batches:
         return self._of(rows)
 
     def _of(self, rows: Array) -> tuple[Array, Array, Array]:
-        places = self.offsets + rows
-        return self.inputs.take(places, axis=0), self.targets.take(places, axis=0), self.labels.take(places)
+        chosen = self.offsets + rows
+        return self.inputs.take(chosen, axis=0), self.targets.take(chosen, axis=0), self.labels.take(chosen)
 
 
 class _Recorder:
-    """Curves of all cells while they run, and what is read off them afterwards."""
+    """Curves of all cells while they run, and the results read off them afterwards."""
 
     def __init__(self, plan: Plan, cells: int, full_batch: bool) -> None:
         self.plan, self.full_batch = plan, full_batch
@@ -257,7 +257,7 @@ class _Recorder:
 def _diverged_at(loss: Array, final_loss: float, first_loss: float, window: int) -> int | None:
     """The first step whose loss is not finite or far above the loss that training started from.
 
-    One mini-batch's loss says little, so the mean over a window is held against the start. A start
+    A single mini-batch's loss is noisy, so the mean over a window is compared with the start. A start
     of exactly 0 has no multiple; from there only a loss that is not finite counts.
     """
     bound = DIVERGED * abs(first_loss) if first_loss else np.inf
@@ -271,7 +271,7 @@ def _diverged_at(loss: Array, final_loss: float, first_loss: float, window: int)
 
 
 def _cosine(used: Sequence[Array], exact: Sequence[Array]) -> Array:
-    """The cosine between two gradients over all layers, a value a cell; NaN where either vanishes."""
+    """The cosine between two gradients over all layers, one value per cell; NaN where either vanishes."""
     flat = []
     for side in (used, exact):
         joined = np.concatenate([g.reshape(len(g), -1).astype(np.float64) for g in side], axis=1)

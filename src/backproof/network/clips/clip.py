@@ -3,7 +3,7 @@
 Both logarithms are computed as a program computes them: from p, and from the rounded 1 − p,
 so that `min(p, 1 − eps)` does nothing once eps is below half an ulp of one, as in real code.
 
-`eps` is a number or an array that broadcasts against p (one value a problem of a batch).
+`eps` is a number or an array that broadcasts against p (one value per problem of a batch).
 """
 
 from __future__ import annotations
