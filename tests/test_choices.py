@@ -11,11 +11,11 @@ import yaml
 
 from backproof import paths
 from backproof.choices import Choice, choice, discover
-from backproof.sweeps.groups import GROUPS
+from backproof.sweeps.groups import CHOICES
 
 EVERY = [
     pytest.param(group, each, id=f"{name}-{each.name}")
-    for name, group in GROUPS.items()
+    for name, group in CHOICES.items()
     for each in group.choices.values()
 ]
 
@@ -122,16 +122,16 @@ def test_a_choice_makes_a_record_of_its_name_and_can_be_sent_elsewhere(group, ea
     assert pickle.loads(pickle.dumps(each)) is copy.deepcopy(each) is each
 
 
-@pytest.mark.parametrize("name", GROUPS)
+@pytest.mark.parametrize("name", CHOICES)
 def test_the_configuration_has_a_file_for_each_choice(name):
     files = {path.stem: path.read_text() for path in (paths.conf() / name).glob("*.yaml")}
-    group = GROUPS[name]
+    group = CHOICES[name]
     assert {stem: yaml.safe_load(text) or {} for stem, text in files.items()} == dict(group.nodes())
     assert {stem: re.match("# (.*)", text)[1] for stem, text in files.items()} == group.summaries
 
 
 def test_a_choice_is_no_other_for_being_in_two_groups():
-    activation, output = GROUPS["activation"].choices, GROUPS["output"].choices
+    activation, output = CHOICES["activation"].choices, CHOICES["output"].choices
     assert set(output) - set(activation) == {"softmax"}
     assert all(output[name] is activation[name] for name in activation)
     assert all(a is not b for a, b in pairwise(output.values()))

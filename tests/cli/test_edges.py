@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from backproof.sweeps import modules
+
 ACTIVATION = """
 from backproof.network.activations import Activation
 OBJ = Activation("mine", "z²", lambda z: z * z, lambda z: {slope} * z)
@@ -25,10 +27,7 @@ def own(here, monkeypatch):
     def write(text):
         (here / "mine.py").write_text(text)
         monkeypatch.delitem(sys.modules, "mine", raising=False)
-        from backproof.sweeps import components
-
-        for cached in (components.find, components._build, components._digest):
-            cached.cache_clear()  # as a new process has it
+        modules.forget(["mine.OBJ"])  # as a new process has it
 
     return write
 
@@ -82,8 +81,6 @@ def test_folders_of_the_searchpath_have_choices_too(own, tiny, here, table):
     [
         ("~training", "training: is missing"),
         ("~seed", "seed: is missing"),
-        ("~clip.eps", "clip.eps: is missing from clip=floor"),
-        ("~network.hidden", "network.hidden: is missing"),
         ("seed=99999999999999999999", "seed: must be a whole number"),
         ("activation=null", "activation: must be one of"),
         ("=1", "names no key"),

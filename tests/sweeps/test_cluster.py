@@ -9,7 +9,7 @@ from dask_processes import dask_cluster, free_port
 from misbehaving import BAD
 
 from backproof.errors import ConfigurationError, ResultsError
-from backproof.sweeps import components
+from backproof.sweeps import modules
 from backproof.sweeps.engines import dask as cluster
 from backproof.sweeps.engines.dask import Dask
 from backproof.sweeps.engines.serial import Serial
@@ -79,7 +79,7 @@ def own(tmp_path, monkeypatch, grid):
     """Cells of a function in the working directory, whose gradient is FACTOR w."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    components.forget(["far"])  # another test's
+    modules.forget(["far"])  # another test's
 
     def make(factor, *how):
         (tmp_path / "far.py").write_text(BAD.replace("2 * w", f"{factor} * w"))

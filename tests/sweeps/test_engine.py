@@ -6,7 +6,7 @@ import yaml
 
 from backproof import paths
 from backproof.errors import ConfigurationError
-from backproof.sweeps import work
+from backproof.sweeps import checking, training_runs
 from backproof.sweeps.engines import ENGINES, engine_of, options_of, summary_of
 from backproof.sweeps.engines.loky import Loky
 from backproof.sweeps.engines.processes import starmap
@@ -113,7 +113,7 @@ def test_tasks_hold_every_cell_once_and_keep_shared_gradients_together(cells):
     homes: dict[object, set[int]] = {}
     for i, task in enumerate(tasks):
         for case in task.cases:
-            homes.setdefault(case.numeric_key, set()).add(i)
+            homes.setdefault(case.numerical_key, set()).add(i)
     assert all(len(home) == 1 for home in homes.values())
 
 
@@ -136,7 +136,7 @@ def test_the_longest_task_comes_first(grid):
 
 def test_many_cells_that_share_a_gradient_still_keep_every_worker_busy(grid):
     found = grid("data=xor", "training=sgd", "training.learning_rate=range(1,101)")
-    assert len({c.case.numeric_key for c in found.cells}) == 1
+    assert len({c.case.numerical_key for c in found.cells}) == 1
     tasks = tasks_of(c.case for c in found.cells)
     assert max(len(task.cases) for task in tasks) == MOST_PER_TASK
     assert len(tasks) > 1
@@ -251,15 +251,15 @@ def test_other_work_in_processes():
 def bad_seed(monkeypatch):
     """A step of the work that fails for seed 1."""
 
-    def spoil(name, of):
-        real = getattr(work, name)
+    def spoil(name):
+        real = getattr(checking, name)
 
-        def failing(given, *more):
-            if of(given)["seed"] == 1:
+        def failing(case, **more):
+            if case.seed == 1:
                 raise RuntimeError("seed 1 is\nunlucky")
-            return real(given, *more)
+            return real(case, **more)
 
-        monkeypatch.setattr(work, name, failing)
+        monkeypatch.setattr(checking, name, failing)
 
     return spoil
 
@@ -268,7 +268,7 @@ def bad_seed(monkeypatch):
 def test_a_cell_that_fails_has_a_row_and_the_others_go_on(grid, bad_seed, step):
     cases = [c.case for c in grid("data=xor", "training.steps=2", "seed=0,1,2").cells]
     expected = compute(cases)
-    bad_seed(step, lambda given: given)
+    bad_seed(step)
     good, bad, other = compute(cases)
     assert bad.status == "failed"
     assert bad.error.startswith("RuntimeError: seed 1 is")
@@ -281,14 +281,14 @@ def test_a_cell_that_fails_has_a_row_and_the_others_go_on(grid, bad_seed, step):
 
 def test_a_cell_that_fails_while_it_trains(grid, monkeypatch):
     cases = [c.case for c in grid("data=xor", "training.steps=2", "seed=0,1,2").cells]
-    real = work.runs_of
+    real = training_runs.runs_of
 
     def failing(cells):
-        if any(c["seed"] == 1 for c in cells):
+        if any(c.seed == 1 for c in cells):
             raise MemoryError("too much")
         return real(cells)
 
-    monkeypatch.setattr(work, "runs_of", failing)
+    monkeypatch.setattr(training_runs, "runs_of", failing)
     outcomes = compute(cases)
     assert [o.status for o in outcomes] == ["ok", "failed", "ok"]
     assert outcomes[1].error.startswith("MemoryError: too much")
@@ -299,7 +299,7 @@ def test_an_interruption_is_no_failure(grid, monkeypatch):
     def interrupted(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(work, "checkable", interrupted)
+    monkeypatch.setattr(checking, "checkable", interrupted)
     with pytest.raises(KeyboardInterrupt):
         compute([grid("data=xor").cells[0].case])
 

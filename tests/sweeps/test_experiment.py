@@ -69,7 +69,7 @@ def test_a_valid_file(write):
 def test_its_grid(write, grid):
     found = grid(experiment=load(write(VALID)))
     assert len(found.cells) == 2 * 2 * 2 + 3
-    excluded = {c.case["activation"] for c in found.cells if c.excluded}
+    excluded = {c.case.flat().get("activation") for c in found.cells if c.excluded}
     assert excluded == {"tanh"}
     assert sum(c.excluded is not None for c in found.cells) == 4
 
@@ -117,7 +117,7 @@ def test_one_line_broken(write, line, broken, says):
         ("activation: [relu, tanh]", "activation: [rleu, tanh]", "not 'rleu'; did you mean 'relu'?"),
         ("activation: [relu, tanh]", "activaton: [relu, tanh]", "activaton: unknown"),
         ("[1.0e-07, 0.001]", "[1.0e-07, 7]", "clip.eps: must be a number > 0 and < 0.5; not 7"),
-        ("[[3], [4, 2]]", "[3, 4]", "network.hidden: must be a list of widths"),
+        ("[[3], [4, 2]]", "[3, 4]", "network.hidden: must be a list of whole numbers"),
         ("range(0, 3)", "range(0, 3", "seed: 'seed=range(0, 3' is not an override"),
         (
             "activation == 'tanh'",

@@ -106,7 +106,7 @@ def test_an_added_key_goes_through_hydra(own_conf, loader_of):
     (own_conf / "activation" / "bare.yaml").write_text("_target_: backproof.network.activations.leaky_relu\n")
     overrides = ["activation=bare", "+activation.slope=0.25", *QUICK]
     (cell,) = expand(loader_of(own_conf), "config", overrides, None).cells
-    assert cell.case["activation.slope"] == 0.25
+    assert cell.case.flat().get("activation.slope") == 0.25
 
 
 # --- which points a grid holds
@@ -114,7 +114,10 @@ def test_an_added_key_goes_through_hydra(own_conf, loader_of):
 
 def test_all_axes_multiply_in_order(grid):
     found = grid(*QUICK, "activation=relu,tanh", "loss=squared_error,binary_cross_entropy", "seed=range(0,3)")
-    points = [(c.case["activation"], c.case["loss"], c.case["seed"]) for c in found.cells]
+    points = [
+        (c.case.flat().get("activation"), c.case.flat().get("loss"), c.case.flat().get("seed"))
+        for c in found.cells
+    ]
     assert points == list(
         itertools.product(["relu", "tanh"], ["squared_error", "binary_cross_entropy"], range(3))
     )
@@ -137,12 +140,12 @@ def test_all_axes_multiply_in_order(grid):
 )
 def test_hydras_syntax_for_several_values(grid, override, values):
     key = override.partition("=")[0]
-    assert [c.case[key] for c in grid(*QUICK, "output=sigmoid", override).cells] == values
+    assert [c.case.flat().get(key) for c in grid(*QUICK, "output=sigmoid", override).cells] == values
 
 
 def test_points_that_differ_in_nothing_that_matters_are_one_cell(grid):
     found = grid(*QUICK, "activation=relu,tanh", "output=sigmoid", "relu_at_zero=0,0.5,1")
-    assert [(c.case["activation"], c.case["relu_at_zero"]) for c in found.cells] == [
+    assert [(c.case.flat().get("activation"), c.case.flat().get("relu_at_zero")) for c in found.cells] == [
         ("relu", 0.0), ("relu", 0.5), ("relu", 1.0), ("tanh", None),
     ]  # fmt: skip
     assert (found.requested, found.duplicates) == (6, 2)
@@ -150,14 +153,14 @@ def test_points_that_differ_in_nothing_that_matters_are_one_cell(grid):
 
 def test_a_value_that_a_choice_does_not_have_does_not_multiply_its_cells(grid):
     found = grid(*QUICK, "activation=leaky_relu,tanh", "output=sigmoid", "activation.slope=0.1,0.2")
-    assert [c.case["activation.slope"] for c in found.cells] == [0.1, 0.2, None]
+    assert [c.case.flat().get("activation.slope") for c in found.cells] == [0.1, 0.2, None]
     assert (found.requested, found.duplicates) == (4, 1)
 
 
 def test_a_union_of_grids_holds_each_cell_once(grid):
     union = Experiment("e", grids=({"seed": "0,1"}, {"seed": "1,2", "kink": "assign"}, {"seed": "1,5"}))
     found = grid(*QUICK, experiment=union)
-    assert [(c.case["seed"], c.case["kink"]) for c in found.cells] == [
+    assert [(c.case.flat().get("seed"), c.case.flat().get("kink")) for c in found.cells] == [
         (0, "multiply"), (1, "multiply"), (1, "assign"), (2, "assign"), (5, "multiply"),
     ]  # fmt: skip
     assert (found.requested, found.duplicates) == (6, 1)
@@ -167,7 +170,7 @@ def test_the_command_line_takes_precedence_over_the_experiment(grid):
     found = grid(
         *QUICK, "seed=7", experiment=Experiment("e", grids=({"seed": "0,1", "loss": "binary_cross_entropy"},))
     )
-    assert [c.case["seed"] for c in found.cells] == [7]
+    assert [c.case.flat().get("seed") for c in found.cells] == [7]
 
 
 def test_exclusions_keep_the_cell_and_give_the_first_reason(grid):

@@ -17,7 +17,7 @@ from backproof.sweeps import database, table
 from backproof.sweeps.curves import decode_curves, encode_curves
 from backproof.sweeps.database import FILE
 from backproof.sweeps.store import Store, read_only
-from backproof.sweeps.work import Outcome
+from backproof.sweeps.outcome import Outcome
 
 MOST_MEMORY, MOST_SECONDS = 3 << 30, 60
 """Of address space, most of it for libraries, and of processor time."""

@@ -6,7 +6,7 @@ import pytest
 from misbehaving import BAD
 
 from backproof.errors import ResultsError
-from backproof.sweeps import components
+from backproof.sweeps import modules
 from backproof.sweeps.deaths import Death
 from backproof.sweeps.engines.loky import Loky
 from backproof.sweeps.execution import run
@@ -21,7 +21,7 @@ def own(tmp_path, monkeypatch, grid):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "bad.py").write_text(BAD)
-    components.forget(["bad"])  # another test's
+    modules.forget(["bad"])  # another test's
 
     def cells(*how, seeds=2):
         found = grid(

@@ -3,17 +3,18 @@
 import pytest
 
 from backproof.errors import ConfigurationError, nearest
-from backproof.sweeps.settings import flatten, ordered, shown
+from backproof.sweeps.case import ordered
+from backproof.sweeps.settings import flatten, shown
 
 BIG = "a whole number ≥ 1"
 
 WRONG = [
-    ("network.hidden=3", "network.hidden: must be a list of widths, whole numbers ≥ 1; not 3"),
-    ("network.hidden=[0]", "network.hidden: must be a list of widths, whole numbers ≥ 1; not [0]"),
-    ("network.hidden=[1.5]", "network.hidden: must be a list of widths, whole numbers ≥ 1; not [1.5]"),
-    ("network.hidden=[true]", "network.hidden: must be a list of widths, whole numbers ≥ 1; not [True]"),
-    ("network.hidden=[[3]]", "network.hidden: must be a list of widths"),
-    ("network.hidden=null", "network.hidden: must be a list of widths, whole numbers ≥ 1; not null"),
+    ("network.hidden=3", "network.hidden: must be a list of whole numbers ≥ 1; not 3"),
+    ("network.hidden=[0]", "network.hidden: must be a list of whole numbers ≥ 1; not [0]"),
+    ("network.hidden=[1.5]", "network.hidden: must be a list of whole numbers ≥ 1; not [1.5]"),
+    ("network.hidden=[true]", "network.hidden: must be a list of whole numbers ≥ 1; not [True]"),
+    ("network.hidden=[[3]]", "network.hidden: must be a list of whole numbers ≥ 1"),
+    ("network.hidden=null", "network.hidden: must be a list of whole numbers ≥ 1; not null"),
     ("network.init_scale=-1", "network.init_scale: must be a number ≥ 0; not -1"),
     ("network.init_scale=big", "network.init_scale: must be a number ≥ 0; not 'big'"),
     ("network.init_scale=nan", "network.init_scale: must be a number ≥ 0; not nan"),
@@ -83,7 +84,7 @@ SEVERAL = [
     (("+activation.slope=3",), "activation.slope"),
     (("activation._target_=nowhere.relu",), "activation._target_: cannot import nowhere.relu"),
     (("activation._target_=backproof.network.activations.NOPE",), "activation._target_: cannot import"),
-    (("activation._target_=null",), "activation=relu: its file needs a `_target_:`"),
+    (("activation._target_=3",), "activation._target_: must be null or text; not 3"),
 ]
 
 
@@ -109,7 +110,7 @@ def test_wrong_settings_together(grid, overrides, says):
     ],
 )
 def test_bounds_that_belong_to_what_is_allowed(one, override, key, value):
-    found = one(override).case[key]
+    found = one(override).case.flat().get(key)
     assert found == value
     assert type(found) is type(value)
 

@@ -9,8 +9,8 @@ import pytest
 from backproof.errors import ConfigurationError, ResultsError
 from backproof.sweeps.columns import RESULTS
 from backproof.sweeps.database import FILE
+from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.store import Store, read_only
-from backproof.sweeps.work import Outcome
 
 
 @pytest.fixture

@@ -15,13 +15,14 @@ from backproof.interfaces.consoles import OK, SOME_FAILED, err, out
 from backproof.interfaces.launch import note_idle, sweep
 from backproof.interfaces.request import Request, experiment_of, folder_of, grid_of, missing
 from backproof.reports.results import write_results
+from backproof.sweeps.case import FunctionCase, NetworkCase
+from backproof.sweeps.checking import judged_function
 from backproof.sweeps.database import FILE as STORE_FILE
 from backproof.sweeps.engines import engine_of
 from backproof.sweeps.grid import Cell
 from backproof.sweeps.store import Store, read_only
-from backproof.sweeps.subject import is_function
 from backproof.sweeps.tasks import tasks_of
-from backproof.sweeps.work import compute, judged_function
+from backproof.sweeps.work import compute
 from backproof.targets.function import FunctionError
 
 
@@ -60,9 +61,10 @@ def check(request: Request, _launcher: Any = None) -> int:
     from backproof.interfaces import terminal
 
     folder, cell = _check_folder(request), grid.cells[0]
-    if is_function(cell.case.values):
-        return _check_function(cell, request)
-    finding = terminal.find(cell)
+    if isinstance(cell.case, FunctionCase):
+        return _check_function(cell, cell.case, request)
+    assert isinstance(cell.case, NetworkCase)
+    finding = terminal.find(cell.case)
     if "json" in request.flags:
         print(terminal.as_json(finding, cell))
     else:
@@ -70,23 +72,23 @@ def check(request: Request, _launcher: Any = None) -> int:
     if "plot" in request.flags:
         from backproof.reports.evidence import write_evidence
 
-        curves, parameters = terminal.curves_of(finding, cell), terminal.parameters_of(finding, cell)
+        curves, parameters = terminal.curves_of(finding), terminal.parameters_of(finding)
         for path in write_evidence(folder, curves, parameters):
             err.print(f"written: {path}")
     return OK if finding.agrees else SOME_FAILED
 
 
-def _check_function(cell: Cell, request: Request) -> int:
+def _check_function(cell: Cell, case: FunctionCase, request: Request) -> int:
     """The same for somebody else's function."""
     from backproof.interfaces.python import Check
 
     try:
-        function, judgement = judged_function(cell.case)
+        function, judgement = judged_function(case)
     except FunctionError as error:
         raise ConfigurationError(str(error)) from error
     found = Check(judgement, function)
     if "json" in request.flags:
-        print(found.as_json(case=cell.case.values, command=cell.command))
+        print(found.as_json(case=case.flat(), command=cell.command))
     else:
         out.print(escape(repr(found)))
         out.print(f"\n{escape(cell.command)}", style="dim")

@@ -9,10 +9,10 @@ from typing import Any
 from backproof import paths
 from backproof.errors import ConfigurationError
 from backproof.sweeps import experiment as experiments
+from backproof.sweeps.case import is_public
 from backproof.sweeps.columns import RESULTS
 from backproof.sweeps.experiment import Experiment
 from backproof.sweeps.grid import Cell, Grid, expand
-from backproof.sweeps.settings import is_public
 from backproof.sweeps.store import Store
 
 
@@ -66,7 +66,7 @@ def grid_of(request: Request, experiment: Experiment | None) -> Grid:
             validate_figures,
         )
 
-        settings = {k for c in grid.cells for k in c.case.values if is_public(k)}
+        settings = {k for c in grid.cells for k in c.case.flat() if is_public(k)}
         columns = [*settings, "cell", *RESULTS]
         validate_claims(experiment.claims, columns)
         validate_figures(experiment.figures, columns)

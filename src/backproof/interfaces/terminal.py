@@ -16,18 +16,14 @@ from threadpoolctl import threadpool_limits
 from backproof.estimates import NumericLayer
 from backproof.estimates.kinks import KinkEvent, kink_distances, kink_events, safe_steps
 from backproof.network.arrays import Array
+from backproof.network.outputs import Softmax
 from backproof.sweeps import components
+from backproof.sweeps.case import NetworkCase
+from backproof.sweeps.checking import Checkable, checkable, cures_for, judgement_of
+from backproof.sweeps.construction import rule_of
 from backproof.sweeps.cures import Cures
 from backproof.sweeps.grid import Cell
-from backproof.sweeps.settings import TARGET
-from backproof.sweeps.work import (
-    Checkable,
-    checkable,
-    cures_for,
-    judgement_of,
-    rule_of,
-    runs_of,
-)
+from backproof.sweeps.training_runs import runs_of
 from backproof.training import Run
 from backproof.verdicts import Judgement, Verdict
 from backproof.verdicts.component import examine
@@ -48,6 +44,7 @@ class Finding:
         named: which parameter that is.
     """
 
+    case: NetworkCase
     at: Checkable
     judgement: Judgement | None
     cures: Cures
@@ -76,16 +73,15 @@ class Finding:
         return self.verdict in AGREEING | {Verdict.NOT_CHECKED}
 
 
-def find(cell: Cell) -> Finding:
+def find(case: NetworkCase) -> Finding:
     """Check and train one case."""
-    case = cell.case
     with threadpool_limits(1):
         at = checkable(case)
         judgement = judgement_of(case, at)
         cures = cures_for(case, at, judgement) if judgement else Cures()
-        run = runs_of([case])[0] if case["training"] != "none" else None
+        run = runs_of([case])[0] if case.training else None
         safe, named, events = _kinks(at)
-    return Finding(at, judgement, cures, run, safe, named, events)
+    return Finding(case, at, judgement, cures, run, safe, named, events)
 
 
 def _kinks(at: Checkable) -> tuple[list[Array], str, list[KinkEvent]]:
@@ -121,23 +117,24 @@ def show(finding: Finding, cell: Cell, console: Console) -> None:
         _show_cures(finding.cures, console)
         _show_tensors(finding, judgement, console)
     _show_evidence(finding, console)
-    _show_components(cell, console)
+    _show_components(finding.case, console)
     if finding.run:
         _show_run(finding.run, console)
     console.print(f"\n{escape(cell.command)}", style="dim")
 
 
-def _show_components(cell: Cell, console: Console) -> None:
+def _show_components(case: NetworkCase, console: Console) -> None:
     """What an examination of the activations says that are not the package's own."""
-    s = cell.case.values
-    for group in ("activation", "output"):
-        target = s.get(f"{group}.{TARGET}")
-        if group not in s or (isinstance(target, str) and target.startswith("backproof.")):
+    for key, component in (("activation", case.activation), ("output", case.output)):
+        if component is None or not components.is_custom(key, component):
             continue
-        if group == "output" and s["output"] == s.get("activation"):
+        if key == "output" and component == case.activation:
             continue
-        console.print(f"\n[bold]{group}={escape(str(s[group]))}[/bold] alone")
-        for found in examine(components.component(s, group)):
+        activation = components.output(component)
+        if isinstance(activation, Softmax):
+            continue
+        console.print(f"\n[bold]{key}={escape(component.name)}[/bold] alone")
+        for found in examine(activation):
             console.print(f"  {'✓' if found.right else '!'} {found.what}: {escape(found.says)}")
 
 
@@ -261,7 +258,7 @@ def as_json(finding: Finding, cell: Cell) -> str:
         "right": verdict.right,
         "sentence": verdict.sentence,
         "remedy": verdict.remedy,
-        "case": {k: list(v) if isinstance(v, tuple) else v for k, v in cell.case.values.items()},
+        "case": {k: list(v) if isinstance(v, tuple) else v for k, v in cell.case.flat().items()},
         "command": cell.command,
         "loss": float(finding.at.own.forward.loss),
         "outputs": asdict(finding.at.own.outputs),
@@ -294,13 +291,13 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def parameters_of(finding: Finding, cell: Cell) -> list[dict[str, Any]]:
+def parameters_of(finding: Finding) -> list[dict[str, Any]]:
     """A record a parameter: both gradients, budget, steps, verdict, and every kink that it meets."""
     own, judgement = finding.at.own, finding.judgement
     if judgement is None or not judgement.verdicts:
         return []
     with threadpool_limits(1), np.errstate(all="ignore"):
-        gradients = rule_of(cell.case).gradient(own.problem, own.forward, own.weights)
+        gradients = rule_of(finding.case).gradient(own.problem, own.forward, own.weights)
     names, records = tuple(Verdict), []
     for depth, layer in enumerate(own.numeric.layers, 1):
         for j, p in np.argwhere(layer.selected):
@@ -324,7 +321,7 @@ def parameters_of(finding: Finding, cell: Cell) -> list[dict[str, Any]]:
     return records
 
 
-def curves_of(finding: Finding, cell: Cell) -> dict[str, Any]:
+def curves_of(finding: Finding) -> dict[str, Any]:
     """The error against the step and of every parameter, as `evidence_of` has them."""
     with threadpool_limits(1):
-        return evidence_of(rule_of(cell.case), finding.at.own)
+        return evidence_of(rule_of(finding.case), finding.at.own)

@@ -12,8 +12,8 @@ import pandas as pd
 
 from backproof.reports.paired import paired
 from backproof.reports.tables import axes_of, varying
+from backproof.sweeps.case import ordered
 from backproof.sweeps.columns import CELLS, RESULTS, Of, names_of
-from backproof.sweeps.settings import ordered
 
 INCIDENTAL = names_of(c for c in CELLS if c.of is Of.RUN)
 """Results that may differ between two runs of the same code."""

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from backproof.reports.intervals import median_intervals
+from backproof.sweeps.case import AXES, OFF
 from backproof.sweeps.columns import CELLS, Of, names_of
 from backproof.sweeps.expressions import parse
-from backproof.sweeps.settings import GROUPS, OFF, VALUES, shown
+from backproof.sweeps.settings import shown
 
 FAILED = ("failed", "killed", "timeout")
 """Statuses of cells that ran and have no result."""
@@ -59,7 +60,7 @@ def axes_of(cells: pd.DataFrame) -> list[str]:
 
 def is_axis(column: str) -> bool:
     """Whether a column is a setting rather than a result."""
-    return column in VALUES or column.partition(".")[0] in GROUPS
+    return column.partition(".")[0] in AXES
 
 
 def varying(cells: pd.DataFrame) -> list[str]:

@@ -1,7 +1,7 @@
 """Cures: the smallest changes of a case under which its gradient agrees, found by trying its neighbours.
 
 A neighbour differs in one axis, or where none of those agrees, in two. Changes of the backward rule come
-first, since they need no new numeric gradient.
+first, since they need no new numerical gradient.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 
 from backproof.errors import ConfigurationError
-from backproof.network.clips.floor import floor
-from backproof.sweeps import components
-from backproof.sweeps.case import Case, canonical
-from backproof.sweeps.groups import GROUPS
-from backproof.sweeps.settings import TARGET, Settings, Value, shown
+from backproof.sweeps.canonical import case_of
+from backproof.sweeps.case import MODELS, OFF, NetworkCase, Value
+from backproof.sweeps.settings import shown
 
 MATCHING_OUTPUT = {
     "squared_error": "identity",
@@ -36,24 +34,16 @@ MATCHING_LOSS = {
 PARAMETERS = 200
 """A neighbour that is another problem is checked in a seeded sample of so many parameters."""
 
-WHEN_MISSING: Settings = {
-    "clip": "floor",
-    f"clip.{TARGET}": floor.target,
-    "clip.eps": 2.220446049250313e-16,
-    "clip.backward": "consistent",
-    "relu_at_zero": 0.0,
-    "kink": "multiply",
-}
-"""What a neighbour needs where the case itself has no use for it."""
+CLIP = "floor"
+"""The clip of a neighbour that needs one where the case itself has no use for it."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One axis set to another value; `settings` is what the override sets."""
+    """One axis set to another value."""
 
     key: str
     value: Value
-    settings: tuple[tuple[str, Value], ...]
 
     def __str__(self) -> str:
         return f"{self.key}={shown(self.value)}"
@@ -67,92 +57,87 @@ class Cures:
     failed: tuple[str, ...] = ()
 
 
-def _value(key: str, value: Value) -> Change:
-    return Change(key, value, ((key, value),))
-
-
-def _choice(group: str, name: str) -> Change:
-    target = GROUPS[group].choices[name].target
-    return Change(group, name, ((group, name), (f"{group}.{TARGET}", target)))
-
-
-def changes(case: Case, *, numbers: bool) -> Iterator[Change]:
+def changes(case: NetworkCase, *, numbers: bool) -> Iterator[Change]:
     """Changes of one axis that are worth a try, those of the backward rule first.
 
     `numbers` says that the rule may be right: only then can precision and step be what cures.
     """
-    loss, output = str(case["loss"]), str(case["output"])
-    wanted: list[Change] = [
-        _choice("fault", "none"),
-        _choice("delta", "exact"),
-        _value("clip.backward", "consistent"),
-        _value("kink", "multiply"),
-        *(_value("relu_at_zero", x) for x in (0.5, 0.0, 1.0)),
-        _choice("output", MATCHING_OUTPUT.get(loss, "sigmoid")),
-        *(_choice("loss", name) for name in [MATCHING_LOSS.get(output)] if name),
-        *(_value("clip.eps", x) for x in (1e-12, 1e-3)),
-        _value("network.init_scale", 1.0),
+    matching_loss = MATCHING_LOSS.get(case.output.name)
+    wanted = [
+        Change("fault", "none"),
+        Change("delta", "exact"),
+        Change("clip.backward", "consistent"),
+        Change("kink", "multiply"),
+        *(Change("relu_at_zero", x) for x in (0.5, 0.0, 1.0)),
+        Change("output", MATCHING_OUTPUT.get(case.loss.name, "sigmoid")),
+        *(Change("loss", name) for name in [matching_loss] if name),
+        *(Change("clip.eps", x) for x in (1e-12, 1e-3)),
+        Change("network.init_scale", 1.0),
     ]
     if numbers:
         wanted[:0] = [
-            _value("check.step", None),
-            _value("check.scheme", "five_point"),
-            _value("precision", "float64"),
-            _value("precision", "longdouble"),
-            _choice("clip", "floor"),
+            Change("check.step", None),
+            Change("check.scheme", "five_point"),
+            Change("precision", "float64"),
+            Change("precision", "longdouble"),
+            Change("clip", CLIP),
         ]
-    needless = _needless(case)
+    needless, settings = _needless(case), case.flat()
     for change in wanted:
-        if change.key not in needless and case[change.key] != change.value:
+        if change.key not in needless and settings.get(change.key) != change.value:
             yield change
 
 
-def _needless(case: Case) -> set[str]:
+def _needless(case: NetworkCase) -> set[str]:
     """Axes that cannot matter to the case, or that would undo what was asked for."""
-    keys = {k for k in ("clip.backward", "kink", "relu_at_zero", "clip.eps", "clip") if case[k] is None}
-    if case["precision"] == "longdouble":
+    settings = case.flat()
+    keys = {k for k in ("clip.backward", "kink", "relu_at_zero", "clip.eps", "clip") if k not in settings}
+    if case.precision == "longdouble":
         keys.add("precision")
-    if case["network.init_scale"] in (None, 0.0) or abs(float(str(case["network.init_scale"]))) <= 1:
+    if case.network.init_scale <= 1:
         keys.add("network.init_scale")
-    if case["fault"] == "none":
-        keys.add("fault")
     return keys
 
 
-def neighbours(case: Case, *, numbers: bool, idle: Collection[str] = ()) -> Iterator[tuple[str, Case]]:
+def neighbours(
+    case: NetworkCase, *, numbers: bool, idle: Collection[str] = ()
+) -> Iterator[tuple[str, NetworkCase]]:
     """Cases one change away, then those two changes away: the overrides that lead there, and the case."""
     single = [c for c in changes(case, numbers=numbers) if c.key not in idle]
     pairs = (pair for pair in combinations(single, 2) if pair[0].key != pair[1].key)
+    base = {"clip": CLIP, **case.flat(), "training": OFF, "check.parameters": _fewer(case)}
     for several in (*((c,) for c in single), *pairs):
-        settings = {**WHEN_MISSING, **case.values, "training": "none"}
-        for change in several:
-            if len(change.settings) > 1:  # another choice: parameters of the one that goes, go too
-                kept = {f"{change.key}.{name}" for name in components.OWN_KEYS.get(change.key, ())}
-                for key in [k for k in settings if k.startswith(change.key + ".") and k not in kept]:
-                    del settings[key]
-            settings.update(change.settings)
-        settings["check.parameters"] = _fewer(case)
         try:
-            yield " ".join(map(str, several)), canonical(settings)
+            neighbour = case_of(_changed(base, several))
         except ConfigurationError:
             continue  # this loss does not take these targets
+        assert isinstance(neighbour, NetworkCase)
+        yield " ".join(map(str, several)), neighbour
 
 
-def _fewer(case: Case) -> Value:
-    wanted = case["check.parameters"]
-    return min(wanted, PARAMETERS) if isinstance(wanted, int) else PARAMETERS
+def _changed(settings: dict[str, Value], several: Collection[Change]) -> dict[str, Value]:
+    """Settings with changes; parameters of a choice that goes, go with it."""
+    gone = {c.key for c in several if c.key in MODELS}
+    kept = {f"{group}.{name}" for group in gone for name in MODELS[group].settings()}
+    changed = {k: v for k, v in settings.items() if k in kept or k.partition(".")[0] not in gone}
+    return {**changed, **{c.key: c.value for c in several}}
+
+
+def _fewer(case: NetworkCase) -> int:
+    """How many parameters of a neighbour are checked."""
+    wanted = case.check.parameters if case.check else PARAMETERS
+    return PARAMETERS if wanted == "all" else min(wanted, PARAMETERS)
 
 
 def cures_of(
-    case: Case, agrees: Callable[[Case], bool], *, numbers: bool, idle: Collection[str] = ()
+    case: NetworkCase, agrees: Callable[[NetworkCase], bool], *, numbers: bool, idle: Collection[str] = ()
 ) -> Cures:
     """Try the neighbours of a case that disagrees, at most `check.cures` of them.
 
     Two changes at a time are tried only where no single one is enough. Axes in `idle` are known not to
     matter; `numbers` says that precision and step may.
     """
-    limit = case["check.cures"]
-    assert isinstance(limit, int)
+    limit = case.check.cures if case.check else 0
     found: list[str] = []
     failed: list[str] = []
     for overrides, neighbour in islice(neighbours(case, numbers=numbers, idle=idle), limit):

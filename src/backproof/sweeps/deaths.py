@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backproof.sweeps.case import Case
 from backproof.sweeps.limits import STARTED
-from backproof.sweeps.work import Outcome
+from backproof.sweeps.outcome import Outcome
 
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 

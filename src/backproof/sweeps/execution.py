@@ -11,8 +11,8 @@ from typing import ClassVar
 
 from backproof.errors import ConfigurationError
 from backproof.sweeps.case import Case
+from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.tasks import Task, tasks_of
-from backproof.sweeps.work import Outcome
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,12 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from backproof.errors import ConfigurationError, nearest
-from backproof.sweeps import components
-from backproof.sweeps.case import Case, canonical
+from backproof.sweeps import modules
+from backproof.sweeps.canonical import SAME, case_of
+from backproof.sweeps.case import GROUPS, Case, Value, is_public, ordered
 from backproof.sweeps.experiment import Exclusion, Experiment
 from backproof.sweeps.expressions import parse
-from backproof.sweeps.schema import validate
-from backproof.sweeps.settings import GROUPS, RUN, SAME, Settings, Value, flatten, is_public, ordered, shown
-from backproof.sweeps.subject import is_function
+from backproof.sweeps.settings import RUN, Settings, flatten, shown
 
 MOST_VALUES = 100_000
 MOST_POINTS = 2_000_000
@@ -231,8 +230,8 @@ def _value(override: Override) -> Value:
 
 def cell_of(config: Mapping[str, Any], choices: Mapping[str, str]) -> Cell:
     """The cell of a configuration that Hydra composed, for jobs of its own launchers."""
-    case = canonical(validate(flatten(config, choices)))
-    same = choices.get("output") == SAME and "activation" in case.values
+    case = case_of(flatten(config, choices))
+    same = choices.get("output") == SAME and "activation" in case.flat()
     named = _overrides(case, lambda key, _value: not (same and key.partition(".")[0] == "output"))
     return Cell(case, (*named, f"output={SAME}") if same else named)
 
@@ -251,7 +250,7 @@ def expand(
     Raises:
         ConfigurationError: if anything about any cell is wrong; nothing has run then.
     """
-    components.refresh()
+    modules.refresh()
     grid = Grid()
     seen: set[Case] = set()
     excluded = _Excluder(experiment.exclude if experiment else ())
@@ -265,12 +264,12 @@ def expand(
         grid.defaults = composer.base
         for settings, overrides, times in _points(composer, request.axes):
             grid.requested += times
-            case = canonical(validate(settings))
+            case = case_of(settings)
             if case not in seen:
                 seen.add(case)
                 grid.cells.append(Cell(case, overrides(case), tuple(options)))
     grid.cells = excluded.apply(grid.cells)
-    there = {key for cell in grid.cells for key in cell.case.values}
+    there = {key for cell in grid.cells for key in cell.case.flat()}
     grid.idle = [key for key in swept if key not in there]
     return grid
 
@@ -289,7 +288,7 @@ def _points(
         bases.append(_Base(composer, choices))
     known = {key for base in bases for key in base.settings}
     for axis in value_axes:
-        if _of_function(axis.key) and any(is_function(base.settings) for base in bases):
+        if _of_function(axis.key) and any(base.is_function for base in bases):
             continue  # a keyword of somebody's function, which its signature will be asked for
         if axis.key not in known and axis.key not in composer.keys_of(axis.key.partition(".")[0]):
             names = [*composer.groups, *(k for k in known if is_public(k))]
@@ -299,7 +298,7 @@ def _points(
         raise ConfigurationError(f"the grid has {points:,} points; at most {MOST_POINTS:,} make one sweep")
     for base in bases:
         # A value that this choice does not have cannot affect it: relu has no slope.
-        foreign = is_function(base.settings)
+        foreign = base.is_function
         here = [a for a in value_axes if a.key in base.settings or (foreign and _of_function(a.key))]
         times = math.prod(len(a.values) for a in value_axes if a not in here)
         for values in itertools.product(*(a.values for a in here)):
@@ -327,6 +326,7 @@ class _Base:
         config, chosen = composer.compose(choices)
         self.config, self.chosen = config, chosen
         self.settings = flatten(config, chosen)
+        self.is_function = self.settings.get("subject.by") is not None
         self.interpolated = any(isinstance(v, str) and "${" in v for v in self.settings.values())
         self.default_choices = composer.default_choices
 
@@ -341,7 +341,7 @@ class _Base:
     def overrides(self, case: Case) -> tuple[str, ...]:
         """The fewest overrides that make this case again."""
         # The activation says what the output is, and may be a choice that no output file has.
-        if self.chosen.get("output") != SAME or "activation" not in case.values:
+        if self.chosen.get("output") != SAME or "activation" not in case.flat():
             return _overrides(case, self._differs)
         named = _overrides(case, lambda key, v: key.partition(".")[0] != "output" and self._differs(key, v))
         return named if self.default_choices.get("output") == SAME else (*named, f"output={SAME}")
@@ -356,8 +356,7 @@ class _Base:
 
 
 def _overrides(case: Case, differs: Callable[[str, Value], bool]) -> tuple[str, ...]:
-    keys = [k for k in ordered(case.values) if is_public(k) and k != "data.content"]
-    return tuple(f"{k}={shown(case[k])}" for k in keys if differs(k, case[k]))
+    return tuple(f"{k}={shown(v)}" for k, v in case.flat().items() if differs(k, v))
 
 
 class _Excluder:
@@ -371,8 +370,9 @@ class _Excluder:
             return cells
         import pandas as pd  # only experiments that leave something out pay for it
 
-        keys = ordered({k for cell in cells for k in cell.case.values if is_public(k)})
-        table = pd.DataFrame([[cell.case[k] for k in keys] for cell in cells], columns=keys, dtype=object)
+        rows = [cell.case.flat() for cell in cells]
+        keys = ordered({k for row in rows for k in row if is_public(k)})
+        table = pd.DataFrame([[row.get(k) for k in keys] for row in rows], columns=keys, dtype=object)
         reasons: list[str | None] = [None] * len(cells)
         for number, rule in enumerate(self.rules):
             for i in np.flatnonzero(parse(f"exclude[{number}].where", rule.where, keys).truth(table)):

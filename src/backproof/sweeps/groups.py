@@ -16,24 +16,31 @@ from backproof.network.deltas import DELTAS
 from backproof.network.faults import FAULTS
 from backproof.network.losses import LOSSES
 from backproof.network.outputs import OUTPUTS
-from backproof.sweeps.settings import TARGET, Value
+from backproof.sweeps.case import (
+    OFF,
+    TARGET,
+    ClipSettings,
+    ComponentSettings,
+    DataSettings,
+    LossSettings,
+    TrainingSettings,
+    Value,
+)
 from backproof.training.optimisers import OPTIMISERS
 
 
 @dataclass(frozen=True)
-class Group:
+class ChoiceGroup:
     """A configuration group.
 
     Attributes:
         choices: those that are code.
-        settings: what every one of these has besides its parameters, with defaults.
-        per_choice: settings whose default is an attribute of the choice's record.
+        model: the settings that every one of these has besides its parameters.
         plain: choices without code, name → one line of help.
     """
 
     choices: Choices[object]
-    settings: Mapping[str, Value] = field(default_factory=dict)
-    per_choice: tuple[str, ...] = ()
+    model: type[ComponentSettings] = ComponentSettings
     plain: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -42,30 +49,30 @@ class Group:
         return {**{name: choice.summary for name, choice in self.choices.items()}, **self.plain}
 
     def node(self, name: str) -> dict[str, Value]:
-        """The configuration of a choice: its target, its parameters and the group's settings."""
+        """The configuration of a choice: its target, its parameters and the group's settings.
+
+        A setting without a default of its own has the one that the choice's record declares.
+        """
         if name in self.plain:
             return {}
-        choice = self.choices[name]
-        of_record = {key: getattr(choice(), key) for key in self.per_choice}
-        return {TARGET: choice.target, **choice.parameters, **of_record, **self.settings}
+        choice, fields = self.choices[name], self.model.settings()
+        settings = {
+            key: f.default if not f.is_required() else getattr(choice(), key) for key, f in fields.items()
+        }
+        return {TARGET: choice.target, **choice.parameters, **settings}
 
     def nodes(self) -> Iterator[tuple[str, dict[str, Value]]]:
         """The name and configuration of every choice."""
         return ((name, self.node(name)) for name in self.summaries)
 
 
-GROUPS: dict[str, Group] = {
-    "activation": Group(ACTIVATIONS),
-    "output": Group(OUTPUTS, plain={"same": "as `activation`, the puzzle's choice"}),
-    "loss": Group(LOSSES, {"reduction": "sum", "l2": 0.0}),
-    "clip": Group(CLIPS, {"eps": 2.220446049250313e-16, "backward": "consistent"}),
-    "delta": Group(DELTAS),
-    "fault": Group(FAULTS),
-    "data": Group(SOURCES),
-    "training": Group(
-        OPTIMISERS,
-        {"steps": 100, "batch": 64, "threshold": 0.9, "every": 10},
-        per_choice=("learning_rate",),
-        plain={"none": "no training run"},
-    ),
+CHOICES: dict[str, ChoiceGroup] = {
+    "activation": ChoiceGroup(ACTIVATIONS),
+    "output": ChoiceGroup(OUTPUTS, plain={"same": "as `activation`, the puzzle's choice"}),
+    "loss": ChoiceGroup(LOSSES, LossSettings),
+    "clip": ChoiceGroup(CLIPS, ClipSettings),
+    "delta": ChoiceGroup(DELTAS),
+    "fault": ChoiceGroup(FAULTS),
+    "data": ChoiceGroup(SOURCES, DataSettings),
+    "training": ChoiceGroup(OPTIMISERS, TrainingSettings, {OFF: "no training run"}),
 }

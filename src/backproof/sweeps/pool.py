@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from backproof.errors import ResultsError
 from backproof.sweeps.case import Case
 from backproof.sweeps.deaths import Death
+from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.tasks import Task
-from backproof.sweeps.work import Outcome
 
 Submit = Callable[[Sequence[Case]], Future[list[Outcome]]]
 """Hands cases to a worker."""

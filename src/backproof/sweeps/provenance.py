@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypedDict
 
 import backproof
-from backproof.sweeps.case import fingerprint
+from backproof.sweeps.fingerprint import fingerprint
 
 PACKAGES = (
     "numpy",

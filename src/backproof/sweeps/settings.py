@@ -8,45 +8,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from typing import Any
 
 from backproof.errors import ConfigurationError, nearest
+from backproof.sweeps.case import GROUPS, Value
 
-Value = None | bool | int | float | str | tuple[int, ...]
 Settings = dict[str, Value]
-
-GROUPS = (
-    "subject", "data", "network", "activation", "output", "loss", "clip", "precision",
-    "delta", "kink", "fault", "check", "training",
-)  # fmt: skip
-"""The groups that define a case, in the order in which columns and commands show them."""
 
 VALUES = ("relu_at_zero", "seed")
 """The values that belong to no group."""
 
 RUN = ("engine", "name", "experiment")
 """Keys that say how a sweep is run; no part of any case."""
-
-SAME = "same"
-"""The output that is the hidden activation."""
-
-OFF = "none"
-"""The choice that switches a check or a training run off."""
-
-TARGET = "_target_"
-
-SUBJECT = "subject._target_"
-"""Names the function from outside that a case is about."""
-
-CODE = (SUBJECT, "subject.df", "subject.start")
-"""The settings of a subject that name code."""
-
-
-def is_public(key: str) -> bool:
-    """Whether a key is something a user sets, not the name of code; a function from outside is both."""
-    return key == SUBJECT or not key.rpartition(".")[2].startswith("_")
 
 
 def flatten(config: Mapping[str, Any], choices: Mapping[str, str]) -> Settings:
@@ -79,18 +53,6 @@ def _plain(key: str, value: Any) -> Value:
     if isinstance(value, Mapping):
         raise ConfigurationError(f"{key}: must be a single value; not {dict(value)}")
     return value  # type: ignore[no-any-return]
-
-
-def ordered(keys: Iterable[str]) -> list[str]:
-    """Keys in the order of the groups, a group before its values."""
-    return sorted(keys, key=_place)
-
-
-@cache
-def _place(key: str) -> tuple[int, bool, str]:
-    names = (*GROUPS, *VALUES)
-    group = key.partition(".")[0]
-    return (names.index(group) if group in names else len(names)), "." in key, key
 
 
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")

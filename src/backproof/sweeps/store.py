@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from backproof.errors import ConfigurationError, ResultsError
 from backproof.files import printable
 from backproof.sweeps import sql
+from backproof.sweeps.case import is_public
 from backproof.sweeps.database import FILE, connect, connect_readonly, is_damage, set_aside
 from backproof.sweeps.grid import Cell
+from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.rows import (
     RESULTS,
     MalformedError,
@@ -30,9 +32,7 @@ from backproof.sweeps.rows import (
     stored_tensors,
     text_of,
 )
-from backproof.sweeps.settings import is_public
 from backproof.sweeps.status import FAILURES, Status
-from backproof.sweeps.work import Outcome
 
 if TYPE_CHECKING:  # pandas takes a quarter of a second to import, and a sweep may not come to its tables
     import pandas as pd
@@ -129,7 +129,7 @@ class Store:
         Cells that are known keep what was computed for them.
         """
         cells = list(cells)
-        settings = [json.dumps(c.case.values) for c in cells]
+        settings = [json.dumps(c.case.flat()) for c in cells]
         with self.db:
             self.db.executemany(
                 sql.ADD_CELL, ((c.case.id, s, c.command) for c, s in zip(cells, settings, strict=True))

@@ -1,124 +1,151 @@
-"""The subject of a case that is somebody else's function: from its settings to something to evaluate."""
+"""Cases about a function from outside: read from settings, and made into something to evaluate."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from backproof.errors import ConfigurationError, nearest
-from backproof.network.initial import Bias, initial_weights
+from backproof.network.initial import initial_weights
 from backproof.sweeps import components
-from backproof.sweeps.settings import CODE, SUBJECT, Settings, Value, is_public
+from backproof.sweeps.case import (
+    OFF,
+    TARGET,
+    DataSettings,
+    FunctionCase,
+    FunctionCheckSettings,
+    FunctionSettings,
+    NetworkSettings,
+)
+from backproof.sweeps.construction import dataset, generator, with_content
+from backproof.sweeps.modules import find
+from backproof.sweeps.reading import Given, read
+from backproof.sweeps.validation import validated
 from backproof.targets.autodiff import EXTRAS, jax_function, torch_function, torch_module
 from backproof.targets.function import Function, FunctionError, raised_at, told
 
-BY = "subject.by"
-"""The setting that says what kind of function it is; the built-in network has none."""
-
 KINDS = ("function", *EXTRAS)
 
-OWN = ("precision", "seed", "check", "check.parameters")
-"""Settings beside the subject's own that every function has a use for."""
 
-PROBLEM = ("data", "network", "check.samples")
-"""Settings of the default starting point."""
-
-PASSED = ("seed", "precision")
-"""Settings that are passed on to a `start`, or to a function, that has parameters of these names."""
+def is_function(given: Given) -> bool:
+    """Whether the settings are about a function from outside; the built-in network is of no kind."""
+    return given.get("subject", {}).get("by") is not None
 
 
-def is_function(s: Settings) -> bool:
-    """Whether the case is about somebody else's function."""
-    return s.get(BY) is not None
-
-
-def canonical_function(s: Settings) -> Settings:
-    """The settings that such a case depends on.
+def function_case(given: Given) -> FunctionCase:
+    """The case of settings by group.
 
     Raises:
         ConfigurationError: if its code cannot be imported, or a keyword is none of its parameters.
     """
-    if s[BY] not in KINDS:
+    subject = _subject(given)
+    if given.get("check", {}).get("") == OFF:
         raise ConfigurationError(
-            f"{BY}: must be one of {', '.join(KINDS)}; not {s[BY]!r}{nearest(str(s[BY]), KINDS)}"
+            f"check: there is nothing but the check for subject={subject.name}; use full"
         )
-    if not isinstance(s.get(SUBJECT), str):
-        raise ConfigurationError(f"{SUBJECT}: must name a function, as in my_module.f_df")
-    if s["check"] == "none":
-        raise ConfigurationError(
-            f"check: there is nothing but the check for subject={s['subject']}; use full"
-        )
-    functions = _functions(s)
+    functions = _functions(subject)
+    _check_keywords(subject, functions)
+    code = (subject.target, subject.df, subject.start)
+    values: dict[str, Any] = {
+        "subject": subject,
+        "check": _check(given, default_start=subject.start is None),
+        "code": components.code_of(code),
+        **{key: given[key].get("") for key in ("precision", "seed") if key in given},
+    }
+    if subject.start is None:
+        values["data"] = with_content(read("data", DataSettings, given))
+        values["network"] = read("network", NetworkSettings, given)
+    elif not _makes_module(subject) and not any("precision" in _parameters(f)[0] for f in functions):
+        values["precision"] = None  # W's own
+    return validated(FunctionCase, values)
+
+
+def _subject(given: Given) -> FunctionSettings:
+    values: dict[str, Any] = dict(given["subject"])
+    if values["by"] not in KINDS:
+        hint = nearest(str(values["by"]), KINDS)
+        raise ConfigurationError(f"subject.by: must be one of {', '.join(KINDS)}; not {values['by']!r}{hint}")
+    if not isinstance(values.get(TARGET), str):
+        raise ConfigurationError(f"subject.{TARGET}: must name a function, as in my_module.f_df")
+    known = {"name": values.pop(""), "by": values.pop("by"), TARGET: values.pop(TARGET)}
+    code = {key: values.pop(key, None) for key in ("df", "start")}
+    keywords = tuple(sorted((k, v) for k, v in values.items() if v is not None))
+    return validated(FunctionSettings, {**known, **code, "keywords": keywords}, "subject.")
+
+
+def _check(given: Given, *, default_start: bool) -> FunctionCheckSettings:
+    kept = ("", "parameters", "samples") if default_start else ("", "parameters")
+    check = {k: v for k, v in given.get("check", {}).items() if k in kept}
+    found = read("check", FunctionCheckSettings, {"check": check})
+    return found if default_start else found.changed(samples=None)
+
+
+def _check_keywords(subject: FunctionSettings, functions: list[Callable[..., Any]]) -> None:
+    if any(_parameters(f)[1] for f in functions):
+        return
     accepted = dict.fromkeys(name for f in functions for name in _parameters(f)[0])
-    if not any(_parameters(f)[1] for f in functions):
-        for name, _ in _keywords(s):
-            if name not in accepted:
-                raise ConfigurationError(
-                    f"subject.{name}: {s[SUBJECT]} has no such parameter{nearest(name, accepted)}"
-                )
-    groups = ("subject", *PROBLEM) if s.get("subject.start") is None else ("subject",)
-    kept = {k: v for k, v in s.items() if k in OWN or any(k == g or k.startswith(g + ".") for g in groups)}
-    precise = any("precision" in _parameters(f)[0] for f in functions) or _makes_module(functions[0], s)
-    if len(groups) == 1 and not precise:
-        del kept["precision"]  # W's own says what it is
-    named = {key: s[key] for key in CODE if key in s}
-    return {**kept, **components.code_of(named)}
+    for name, _ in subject.keywords:
+        if name not in accepted:
+            raise ConfigurationError(
+                f"subject.{name}: {subject.target} has no such parameter{nearest(name, accepted)}"
+            )
 
 
-def function_of(s: Settings) -> Function:
+# --- something to evaluate -------------------------------------------------------------------------
+
+
+def function_of(case: FunctionCase) -> Function:
     """The function of a case, at its starting point.
 
     Raises:
         FunctionError: if `start` raises, or what it returns cannot be a W.
     """
-    target, *others = _functions(s)
-    by, df = s[BY], others[0] if s.get("subject.df") is not None else None
-    start = others[-1] if s.get("subject.start") is not None else None
-    if _makes_module(target, s):
-        args = _arguments(_called(start, _accepted(start, s))) if start else _default_start(s)[1]
-        seeded_module = partial(torch_module, target, cast(int, s["seed"]), str(s["precision"]))
-        return torch_function(_called(seeded_module, _accepted(target, s), target), None, args)
+    subject = case.subject
+    target, *others = _functions(subject)
+    df = others[0] if subject.df is not None else None
+    start = others[-1] if subject.start is not None else None
+    if _makes_module(subject):
+        args = _arguments(_called(start, _accepted(start, case))) if start else _default_start(case)[1]
+        seeded_module = partial(torch_module, target, case.seed, str(case.precision))
+        return torch_function(_called(seeded_module, _accepted(target, case), target), None, args)
     if start is None:
-        w, args = _default_start(s)
+        w, args = _default_start(case)
     else:
-        found = _called(start, _accepted(start, s))
+        found = _called(start, _accepted(start, case))
         w, args = (found[0], found[1:]) if isinstance(found, tuple) else (found, ())
-    f = _with_keywords(target, s)
-    if by == "torch":
+    f = _with_keywords(target, case)
+    if subject.by == "torch":
         return torch_function(f, w, args)
-    if by == "jax":
+    if subject.by == "jax":
         return jax_function(f, w, args)
     if df is None:
         return Function(w, args, f_df=f)
-    return Function(w, args, f=f, df=_with_keywords(df, s))
+    return Function(w, args, f=f, df=_with_keywords(df, case))
 
 
-def _makes_module(target: Any, s: Settings) -> bool:
+def _makes_module(subject: FunctionSettings) -> bool:
     """Whether the target is a class of modules, whose parameters W then is."""
-    return s[BY] == "torch" and inspect.isclass(target)
+    return subject.by == "torch" and inspect.isclass(find(subject.target, f"subject.{TARGET}"))
 
 
 def _arguments(found: Any) -> tuple[Any, ...]:
     return found if isinstance(found, tuple) else (found,)
 
 
-def _functions(s: Settings) -> list[Callable[..., Any]]:
+def _functions(subject: FunctionSettings) -> list[Callable[..., Any]]:
+    """The loss, its gradient and the start, those of them that are given."""
     found = []
-    for key in CODE:
-        if isinstance(s.get(key), str):
-            function = components.find("subject", str(s[key]), key)
+    for key, target in ((TARGET, subject.target), ("df", subject.df), ("start", subject.start)):
+        if target is not None:
+            function = find(target, f"subject.{key}")
             if not callable(function):
-                raise ConfigurationError(f"{key}: {s[key]} is no function but {type(function).__name__}")
+                raise ConfigurationError(
+                    f"subject.{key}: {target} is no function but {type(function).__name__}"
+                )
             found.append(function)
     return found
-
-
-def _keywords(s: Settings) -> list[tuple[str, Value]]:
-    taken = (BY, *CODE)
-    mine = ((k, v) for k, v in s.items() if k.startswith("subject.") and is_public(k))
-    return [(k.partition(".")[2], v) for k, v in mine if k not in taken]
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], bool]:
@@ -131,15 +158,16 @@ def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], bool]:
     return tuple(named), any(p.kind is p.VAR_KEYWORD for p in found)
 
 
-def _accepted(function: Callable[..., Any], s: Settings) -> dict[str, Any]:
+def _accepted(function: Callable[..., Any], case: FunctionCase) -> dict[str, Any]:
+    """The keywords that a function takes, seed and precision among them where it has such parameters."""
     names, every = _parameters(function)
-    given = dict(_keywords(s))
-    passed = {name: s.get(name) for name in PASSED if name in names and name not in given}
-    return {**passed, **{k: v for k, v in given.items() if every or k in names}}
+    given = {"seed": case.seed, "precision": case.precision, **dict(case.subject.keywords)}
+    own = dict(case.subject.keywords)
+    return {k: v for k, v in given.items() if k in names or (every and k in own)}
 
 
-def _with_keywords(function: Callable[..., Any], s: Settings) -> Callable[..., Any]:
-    given = _accepted(function, s)
+def _with_keywords(function: Callable[..., Any], case: FunctionCase) -> Callable[..., Any]:
+    given = _accepted(function, case)
     if not given:
         return function
 
@@ -161,12 +189,11 @@ def _called(
         raise FunctionError(f"{raised_at(error, blamed or function)}: raises {told(error)}") from error
 
 
-def _default_start(s: Settings) -> tuple[Any, tuple[Any, ...]]:
+def _default_start(case: FunctionCase) -> tuple[Any, tuple[Any, ...]]:
     """The weights of `network`, (units, inputs + 1) each, the bias last; inputs and targets of samples."""
-    data, dtype = components.dataset(s), components.dtype(s)
-    count = cast(int, s["check.samples"])
-    x, t = data.inputs[:count].astype(dtype), data.targets[:count].astype(dtype)
-    widths = (x.shape[1], *cast(tuple[int, ...], s["network.hidden"]), t.shape[1])
-    scale, bias = cast(float, s["network.init_scale"]), Bias(str(s["network.bias"]))
-    weights = initial_weights(widths, scale, bias, components.generator(s, "weights"), dtype)
-    return weights, (x, t)
+    assert case.data and case.network and case.precision, "a case without a start of its own has them"
+    data, network, dtype = dataset(case.data, case.seed), case.network, case.precision.dtype
+    x, t = (a[: case.check.samples].astype(dtype) for a in (data.inputs, data.targets))
+    widths = (x.shape[1], *network.hidden, t.shape[1])
+    drawn_by = generator(case.seed, "weights")
+    return initial_weights(widths, network.init_scale, network.bias, drawn_by, dtype), (x, t)

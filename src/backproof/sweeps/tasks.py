@@ -46,6 +46,6 @@ def tasks_of(cases: Iterable[Case]) -> list[Task]:
 
 def _shares(cases: Iterable[Case]) -> Iterable[list[Case]]:
     """Cases that share one numerical gradient, at most `MOST_PER_TASK` at a time."""
-    for shared in grouped(cases, lambda c: c.numeric_key):
+    for shared in grouped(cases, lambda c: c.numerical_key):
         for start in range(0, len(shared), MOST_PER_TASK):
             yield shared[start : start + MOST_PER_TASK]

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backproof.errors import ResultsError
-from backproof.sweeps import components
-from backproof.sweeps.case import Case, fingerprint
+from backproof.sweeps import modules
+from backproof.sweeps.case import Case
+from backproof.sweeps.fingerprint import fingerprint
 from backproof.sweeps.limits import Limits, last_words
-from backproof.sweeps.work import Outcome, compute
+from backproof.sweeps.outcome import Outcome
+from backproof.sweeps.work import compute
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def prepare(origin: Origin, cases: Sequence[Case]) -> None:
     sys.path[:] = [*filter(os.path.exists, origin.path), *(p for p in sys.path if p not in origin.path)]
     for case in cases:
         if _differing(case):
-            components.forget(components.targets_of(case.values).values())
+            modules.forget(target for target, _ in case.code)
             for target in _differing(case):
                 raise ResultsError(
                     f"{target}: its module on {node} is not what it was when the sweep began; run it again"
@@ -92,5 +94,4 @@ def prepare(origin: Origin, cases: Sequence[Case]) -> None:
 
 def _differing(case: Case) -> list[str]:
     """Targets whose modules are not, in this process, those that the case's id stands for."""
-    targets = components.targets_of(case.values)
-    return [targets[key] for key, digest in components.code_of(case.values).items() if digest != case[key]]
+    return [target for target, digest in case.code if modules.imported_digest(target) != digest]

@@ -16,9 +16,9 @@ from backproof.errors import ConfigurationError
 from backproof.sweeps.case import Case
 from backproof.sweeps.deaths import Death
 from backproof.sweeps.execution import Engine
+from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.pool import Pool
 from backproof.sweeps.tasks import Task
-from backproof.sweeps.work import Outcome
 from backproof.sweeps.workers import Origin, compute_on_cluster
 
 if TYPE_CHECKING:

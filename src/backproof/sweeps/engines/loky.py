@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 from backproof.sweeps.case import Case
-from backproof.sweeps.components import targets_of
 from backproof.sweeps.deaths import Death
 from backproof.sweeps.engines import processes
 from backproof.sweeps.execution import Engine, require_jobs, require_timeout
+from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.pool import Pool
 from backproof.sweeps.tasks import Task
-from backproof.sweeps.work import Outcome, compute
+from backproof.sweeps.work import compute
 from backproof.sweeps.workers import Origin, compute_in_process
 
 
@@ -82,4 +82,4 @@ class Loky(Engine):
 
 def _custom(task: Task) -> bool:
     """Whether code from outside is computed, which may end its process and so never runs in the sweep's."""
-    return any(targets_of(case.values) for case in task.cases)
+    return any(case.code for case in task.cases)

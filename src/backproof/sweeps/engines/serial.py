@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from backproof.sweeps.execution import Engine, require_timeout
 from backproof.sweeps.limits import Limits
+from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.tasks import Task
-from backproof.sweeps.work import Outcome, compute
+from backproof.sweeps.work import compute
 
 
 @dataclass(frozen=True)

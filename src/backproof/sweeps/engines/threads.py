@@ -10,9 +10,10 @@ from typing import ClassVar
 from backproof.sweeps.case import Case
 from backproof.sweeps.engines import processes
 from backproof.sweeps.execution import Engine, require_jobs
+from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.pool import Pool
 from backproof.sweeps.tasks import Task
-from backproof.sweeps.work import Outcome, compute
+from backproof.sweeps.work import compute
 
 
 @dataclass(frozen=True)

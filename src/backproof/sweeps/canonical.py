@@ -1,0 +1,182 @@
+"""From a flat mapping of settings to a case: the one door, where everything is checked and brought to its
+canonical form. Whole grids pass through here before the first cell runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from backproof.errors import ConfigurationError
+from backproof.estimates.stencils import COMPLEX_TYPES, refuses_complex
+from backproof.network.activations.identity import identity
+from backproof.network.deltas import Delta
+from backproof.network.faults import Setting
+from backproof.network.faults.none import none as no_fault
+from backproof.network.losses import Loss
+from backproof.sweeps import components
+from backproof.sweeps.case import (
+    AXES,
+    MODELS,
+    OFF,
+    Case,
+    CheckSettings,
+    ClipSettings,
+    ComponentSettings,
+    NetworkCase,
+    Value,
+)
+from backproof.sweeps.construction import dataset, problem_of, sizes_of, with_content
+from backproof.sweeps.reading import G, by_group, interned, read
+from backproof.sweeps.subject import function_case, is_function
+from backproof.sweeps.validation import validated
+
+SAME = "same"
+"""The output that is the hidden activation."""
+
+
+def case_of(settings: Mapping[str, Value]) -> Case:
+    """The case of a flat mapping keyed as overrides; settings that cannot matter are None in it.
+
+    Raises:
+        ConfigurationError: naming the key, what it allows and what was given; or if a component cannot be
+            built, or the data do not fit the loss.
+    """
+    given = by_group(settings)
+    if is_function(given):
+        return function_case(given)
+    if given.get("output", {}).get("") == SAME:
+        given["output"] = given.get("activation", {})
+    off = [key for key in ("check", "training") if given.get(key, {}).get("") == OFF]
+    values: dict[str, Any] = dict.fromkeys(off)
+    values |= {k: read(k, model, given) for k, model in MODELS.items() if k in given and k not in off}
+    values |= {key: given[key][""] for key in AXES if key in given and key not in MODELS}
+    return canonical(validated(NetworkCase, values))
+
+
+def canonical(case: NetworkCase) -> NetworkCase:
+    """The same case with None for everything that cannot affect it.
+
+    Raises:
+        ConfigurationError: if a component cannot be built, or the data or the scheme do not fit.
+    """
+    loss, delta, output = (
+        components.loss(case.loss),
+        components.delta(case.delta),
+        components.output(case.output),
+    )
+    hidden = (
+        components.activation(_needed("activation", case.activation)) if case.network.hidden else identity()
+    )
+    clip = _canonical_clip(_needed("clip", case.clip), delta) if loss.uses_clip else None
+    kinks = bool(hidden.kinks) or (bool(output.kinks) and delta.uses_kinks)
+    if case.training is not None:
+        components.optimiser(case.training)
+    changes = {
+        "data": with_content(case.data),
+        "activation": case.activation if case.network.hidden else None,
+        "clip": clip,
+        "relu_at_zero": case.relu_at_zero if kinks else None,
+        "kink": case.kink if kinks else None,
+        "check": _canonical_check(case.check),
+        "code": components.code_of(g.target for _, g in case if isinstance(g, ComponentSettings)),
+    }
+    found = _without_idle_fault(case.changed(**changes))
+    _check_scheme(found)
+    _check_targets(found, loss)
+    return found
+
+
+def _needed(key: str, group: G | None) -> G:
+    if group is None:
+        raise ConfigurationError(f"{key}: is missing, and this case needs it")
+    return group
+
+
+def _canonical_clip(settings: ClipSettings, delta: Delta) -> ClipSettings:
+    clip = components.clip(settings)
+    idle = clip.name == "none" or not delta.uses_clip
+    return interned(
+        settings.changed(
+            eps=settings.eps if clip.uses_eps else None,
+            backward=None if idle else settings.backward,
+        )
+    )
+
+
+def _canonical_check(check: CheckSettings | None) -> CheckSettings | None:
+    if check is None or check.scheme != "complex":
+        return check
+    return interned(check.changed(step=None))
+
+
+def _without_idle_fault(case: NetworkCase) -> NetworkCase:
+    """A fault that changes nothing here (1/N with one sample) is no fault."""
+    fault = components.fault(case.fault)
+    if fault is no_fault() or fault.matters(_setting(case)):
+        return case
+    return case.changed(fault=ComponentSettings(name=no_fault.name))
+
+
+def _setting(case: NetworkCase) -> Setting:
+    data = sizes_of(case.data)
+    samples = [min(case.check.samples, data.samples)] if case.check else []
+    if case.training:
+        batch = case.training.batch
+        samples.append(data.samples if batch == "full" else min(batch, data.samples))
+    return Setting(
+        widths=(data.features, *case.network.hidden, data.outputs),
+        samples=max(samples, default=1),
+        activation=components.activation(case.activation) if case.activation else identity(),
+        output=components.output(case.output),
+        loss=components.loss(case.loss).name,
+        clip=components.clip(case.clip).name if case.clip else "none",
+        reduction=case.loss.reduction,
+        l2=case.loss.l2,
+        precision=case.precision,
+        y_minus_t=components.delta(case.delta).name == "y_minus_t",
+    )
+
+
+def _check_scheme(case: NetworkCase) -> None:
+    """A step that the precision cannot make, or a scheme that the functions cannot take."""
+    if case.check is None:
+        return
+    dtype, step = case.precision.dtype, case.check.step
+    spacing = float(np.finfo(dtype).eps)
+    if step is not None and step < spacing:
+        raise ConfigurationError(
+            f"check.step: must be at least {spacing:.3g}, the spacing of {case.precision} at 1; not {step}"
+        )
+    if case.check.scheme != "complex":
+        return
+    if dtype not in COMPLEX_TYPES:
+        raise ConfigurationError(
+            f"check.scheme: complex needs complex numbers, and {case.precision} has none"
+        )
+    nothing = np.zeros((1, 1), dtype)
+    group = refuses_complex(problem_of(case, nothing, nothing))
+    if group:
+        name = getattr(case, group).name
+        raise ConfigurationError(
+            f"check.scheme: complex does not apply, since {group}={name} takes no complex numbers"
+        )
+
+
+def _check_targets(case: NetworkCase, loss: Loss) -> None:
+    """Targets that the loss is not defined for are an error of configuration, found before any cell runs."""
+    if components.source(case.data).classes:  # which every loss takes
+        sizes_of(case.data)  # refuses wrong parameters
+        return
+    data = dataset(case.data, case.seed)
+    for targets in (data.targets, data.test_targets):
+        if not loss.targets.contains(targets).all():
+            raise ConfigurationError(
+                f"loss={case.loss.name}: needs targets in {loss.targets}; data={case.data.name} has others"
+            )
+        if loss.one_hot and not (abs(targets.sum(axis=1) - 1) < 1e-9).all():
+            raise ConfigurationError(
+                f"loss={case.loss.name}: needs targets that add up to 1 in every row;"
+                f" data={case.data.name} has others"
+            )

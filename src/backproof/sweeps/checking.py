@@ -1,0 +1,253 @@
+"""The checking half of a sweep's work: numerical gradients, verdicts, cures, and their columns."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
+from functools import cache
+from io import StringIO
+
+import numpy as np
+
+from backproof.errors import ConfigurationError
+from backproof.estimates import Numeric
+from backproof.estimates.perturbed import wide
+from backproof.estimates.stencils import SCHEMES, refuses_complex
+from backproof.network.arrays import Array, cut_like
+from backproof.sweeps import components
+from backproof.sweeps.case import FunctionCase, NetworkCase
+from backproof.sweeps.construction import generator, problem_of, rule_of, samples_of, weights_of
+from backproof.sweeps.cures import Cures, cures_of
+from backproof.sweeps.outcome import Entry, Outcome
+from backproof.sweeps.subject import function_of
+from backproof.targets.function import Function, place
+from backproof.verdicts import Judgement, View, in_precision, judge, view_of
+from backproof.verdicts.evidence import evidence_of, rivals_of
+from backproof.verdicts.function import FunctionJudgement, judge_function
+from backproof.verdicts.verdict import AGREEING, Verdict
+
+FINER_PARAMETERS = 300
+"""Extended precision is slow; so many parameters are enough to tell a right rule from a wrong one."""
+
+MOST_NEIGHBOURS = 48
+"""Neighbouring problems that a worker keeps; each takes about half a megabyte."""
+
+
+@dataclass(frozen=True)
+class Checkable:
+    """A case's problem at the point where it is checked, evaluated as the case asks for it.
+
+    Attributes:
+        own: with the case's steps and precision.
+        reference: the same in double precision or better, with steps of the budget's choice; None where
+            `own` is that itself.
+        checked: False with check=none; then there is no numerical gradient.
+    """
+
+    own: View
+    reference: View | None
+    finer: Callable[[], View] | None
+    checked: bool = True
+
+
+def checkable(case: NetworkCase) -> Checkable:
+    """The problem of a case on the samples of its check, with its numerical gradient unless check=none.
+
+    Raises:
+        ConfigurationError: if the step is lost in rounding at some weight.
+    """
+    data, weights, check = samples_of(case), weights_of(case), case.check
+    if check is None:
+        problem = problem_of(case, data.inputs, data.targets)
+        own = View(problem, weights, problem.forward(weights), Numeric([], finite=True))
+        return Checkable(own, None, None, checked=False)
+    problem = problem_of(case, data.inputs[: check.samples], data.targets[: check.samples])
+    step, scheme = check.step, SCHEMES[check.scheme]
+    if step is not None:
+        _check_step(step, weights)
+    selected = _selected(case.seed, weights, check.parameters)
+    own = view_of(problem, weights, step=step, scheme=scheme, selected=selected)
+    dtype, reference = case.precision.dtype, None
+    best = wide(dtype)
+    if best is not dtype or step is not None or scheme is not SCHEMES["five_point"]:
+        reference = view_of(*in_precision(problem, weights, best), selected=selected)
+
+    def finer() -> View:
+        if not refuses_complex(problem):  # no subtraction, so nothing drowns
+            return view_of(problem, weights, scheme=SCHEMES["complex"], selected=selected)
+        few = _selected(case.seed, weights, FINER_PARAMETERS)
+        return view_of(*in_precision(problem, weights, np.longdouble), selected=few)
+
+    return Checkable(own, reference, cache(finer) if dtype is np.float64 and reference is None else None)
+
+
+def _check_step(step: float, weights: list[Array]) -> None:
+    for layer, w in enumerate(weights, 1):
+        lost = np.argwhere(w + w.dtype.type(step) == w)
+        if len(lost):
+            j, p = lost[0]
+            raise ConfigurationError(
+                f"check.step: {step:g} is lost beside W{layer}[{j},{p}] = {float(w[j, p]):.4g} in {w.dtype}"
+            )
+
+
+def _selected(seed: int, weights: list[Array], wanted: str | int) -> list[Array] | None:
+    total = sum(w.size for w in weights)
+    if isinstance(wanted, str) or wanted >= total:
+        return None
+    chosen = np.zeros(total, bool)
+    chosen[generator(seed, "check").choice(total, wanted, replace=False)] = True
+    return cut_like(chosen, weights)
+
+
+def judgement_of(case: NetworkCase, at: Checkable, *, explain: bool = True) -> Judgement | None:
+    """The verdict on the case's backward rule; None if the check is switched off."""
+    if not at.checked:
+        return None
+    return judge(rule_of(case), at.own, at.reference, at.finer, explain=explain)
+
+
+class Neighbourhood(threading.local):
+    """Neighbours of cases, each of their problems evaluated once while it is remembered; one per thread."""
+
+    def __init__(self) -> None:
+        self.known: dict[Hashable, Checkable | None] = {}
+
+    def agrees(self, case: NetworkCase) -> bool:
+        """Whether a neighbour's gradient agrees; one that cannot be evaluated does not."""
+        key = case.numerical_key
+        if key not in self.known:
+            if len(self.known) >= MOST_NEIGHBOURS:
+                self.known.pop(next(iter(self.known)))
+            try:
+                self.known[key] = checkable(case)
+            except Exception:  # it is the neighbour that fails, not the case
+                self.known[key] = None
+        at = self.known[key]
+        try:
+            judgement = judgement_of(case, at, explain=False) if at else None
+        except Exception:
+            return False
+        return judgement is not None and judgement.verdict in AGREEING
+
+
+NEIGHBOURHOOD = Neighbourhood()
+"""Neighbours are shared by the tasks of a worker: all outputs of one loss have the same matching one."""
+
+
+def cures_for(case: NetworkCase, at: Checkable, judgement: Judgement) -> Cures:
+    """The cures of a case; none are looked for where it agrees, nor among axes that cannot matter."""
+    if judgement.verdict in AGREEING or case.check is None or not case.check.cures:
+        return Cures()
+    rule_at_fault = judgement.verdict in (Verdict.INCORRECT_GRADIENT, Verdict.CLIP_ACTIVE)
+    idle = {"clip", "clip.eps"} if rule_at_fault and not at.own.outputs.clip_active else set()
+    return cures_of(case, NEIGHBOURHOOD.agrees, numbers=not rule_at_fault, idle=idle)
+
+
+def check_network(cases: list[NetworkCase], outcomes: list[Outcome]) -> None:
+    """Check cells that are equal in their numerical key, and put what is found into their outcomes."""
+    at = checkable(cases[0])
+    for case, outcome in zip(cases, outcomes, strict=True):
+        judgement = judgement_of(case, at)
+        outcome.values.update(
+            loss_value=float(at.own.forward.loss),
+            outside_domain=at.own.outputs.outside_domain,
+            saturated=at.own.outputs.saturated,
+            clip_active=at.own.outputs.clip_active,
+            verdict=(judgement.verdict if judgement else Verdict.NOT_CHECKED).value,
+        )
+        if judgement is not None:
+            _report(case, at, judgement, outcome)
+
+
+def _report(case: NetworkCase, at: Checkable, judgement: Judgement, outcome: Outcome) -> None:
+    cures = cures_for(case, at, judgement)
+    outcome.tensors = _by_tensor(judgement)
+    outcome.values.update(_explained(judgement))
+    outcome.values.update(
+        cures="; ".join(cures.found) or None,
+        no_cures="; ".join(cures.failed) or None,
+    )
+    planted = components.fault(case.fault)
+    if planted.cause:
+        outcome.values.update(
+            planted=planted.cause,
+            named=any(cause.name == planted.cause for cause in judgement.causes),
+            fault_size=_fault_size(case, at),
+        )
+    if case.check and case.check.rivals:
+        outcome.values.update(rivals_of(rule_of(case), at.own))
+    if case.check and case.check.evidence:
+        outcome.curves.update(evidence_of(rule_of(case), at.own))
+
+
+def _fault_size(case: NetworkCase, at: Checkable) -> float | None:
+    """By how much the fault changes the gradient: the largest change over its tensor's largest entry."""
+    here = (at.own.problem, at.own.forward, at.own.weights)
+    rules = rule_of(case), rule_of(case, planted=False)
+    sizes = []
+    for with_it, without in zip(*(rule.gradient(*here) for rule in rules), strict=True):
+        for cut in (np.s_[:, :-1], np.s_[:, -1:]):
+            largest = np.abs(without[cut]).max(initial=0)
+            change = np.abs(with_it[cut] - without[cut]).max(initial=0)
+            sizes.append(float(change / largest) if largest else float(change > 0))
+    size = max(sizes)
+    return size if np.isfinite(size) else None
+
+
+def judged_function(case: FunctionCase) -> tuple[Function, FunctionJudgement]:
+    """A function from outside and the verdict on its gradient; what it prints becomes a note."""
+    function, parameters = function_of(case), case.check.parameters
+    printed = StringIO()
+    with redirect_stdout(printed):
+        found = judge_function(
+            function, seed=case.seed, parameters=None if parameters == "all" else parameters
+        )
+    if printed.getvalue():
+        first = printed.getvalue().strip().partition("\n")[0][:80]
+        found = replace(found, notes=(*found.notes, f"{place(function.outer)}: prints, at first '{first}'"))
+    return function, found
+
+
+def check_function(case: FunctionCase, outcome: Outcome) -> None:
+    """Check a function from outside, and put what is found into its outcome."""
+    _, found = judged_function(case)
+    outcome.values.update(
+        loss_value=found.loss,
+        verdict=found.verdict.value,
+        notes="; ".join(found.notes) or None,
+        evaluations=found.evaluations,
+        **_explained(found),
+    )
+    outcome.tensors = _by_tensor(found)
+
+
+def _explained(judgement: Judgement) -> dict[str, Entry]:
+    """The columns that explain a verdict."""
+    return {
+        "cause": judgement.causes[0].name if judgement.causes else None,
+        "causes": "; ".join(map(str, judgement.causes)) or None,
+        "gradient_error": judgement.gradient_error,
+        "rule_error": judgement.rule_error,
+        "noise": judgement.noise,
+        "excess": judgement.excess,
+        "worst_parameter": judgement.worst_parameter,
+        "parameters": judgement.parameters,
+        "disagreeing": judgement.disagreeing,
+        "touched": judgement.touched,
+        "crossed": judgement.crossed,
+    }
+
+
+OF_TENSOR = (
+    "size", "verdict", "disagreeing", "gradient_error", "excess", "worst", "analytic", "touched", "crossed",
+)  # fmt: skip
+
+
+def _by_tensor(judgement: Judgement) -> list[dict[str, Entry]]:
+    return [
+        {"tensor": t.name, "numerical": t.numeric, "bound": t.budget, **{k: getattr(t, k) for k in OF_TENSOR}}
+        for t in judgement.tensors
+    ]

@@ -1,0 +1,115 @@
+"""From a case to the objects that compute: its data, problem, backward rule and initial weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from backproof.data import DataError, Dataset
+from backproof.errors import ConfigurationError
+from backproof.network.activations import KinkRule
+from backproof.network.activations.identity import identity
+from backproof.network.arrays import Array
+from backproof.network.clips import ClipBackward
+from backproof.network.clips.none import none as no_clip
+from backproof.network.faults.none import none as no_fault
+from backproof.network.initial import initial_weights
+from backproof.network.problem import Problem
+from backproof.network.rules import BackwardRule
+from backproof.sweeps import components
+from backproof.sweeps.case import DataSettings, NetworkCase
+from backproof.sweeps.modules import file_digest, remembered
+from backproof.training import Samples
+
+
+def generator(seed: int, purpose: str) -> np.random.Generator:
+    """A stream of random numbers that depends on the case's seed and on what it is for, on nothing else."""
+    key = int.from_bytes(blake2b(purpose.encode(), digest_size=4).digest(), "little")
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(key,)))
+
+
+@remembered(maxsize=16)
+def dataset(data: DataSettings, seed: int) -> Dataset:
+    """The case's data, drawn and split by its seed; kept while the next cells want the same.
+
+    Raises:
+        ConfigurationError: naming the file and the location, if the data cannot be used.
+    """
+    source = components.source(data)
+    try:
+        return source.draw(generator(seed, "data"))
+    except DataError as error:
+        raise ConfigurationError(str(error)) from error
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(f"data: {error}") from error
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large a data set is: training samples, features and outputs."""
+
+    samples: int
+    features: int
+    outputs: int
+
+
+@remembered(maxsize=64)
+def sizes_of(data: DataSettings) -> Sizes:
+    """The sizes of the data, which no seed changes."""
+    found = dataset(data, 0)
+    return Sizes(len(found.inputs), found.inputs.shape[1], found.targets.shape[1])
+
+
+def with_content(data: DataSettings) -> DataSettings:
+    """The same with a digest of the user's file in it, so that a cell's id changes when the file does."""
+    path = dict(data.parameters).get("path")
+    if not isinstance(path, str) or not Path(path).expanduser().is_file():
+        return data
+    file = Path(path).expanduser()
+    return data.changed(content=file_digest(str(file), file.stat().st_mtime_ns))
+
+
+def problem_of(case: NetworkCase, inputs: Array, targets: Array) -> Problem:
+    """The case's problem over the given samples."""
+    return Problem(
+        inputs,
+        targets,
+        components.activation(case.activation)
+        if case.activation
+        else identity(),  # no hidden layer, no activation
+        components.output(case.output),
+        components.loss(case.loss),
+        components.clip(case.clip) if case.clip else no_clip(),
+        (case.clip and case.clip.eps) or 0.0,
+        case.loss.reduction,
+        case.loss.l2,
+    )
+
+
+def rule_of(case: NetworkCase, *, planted: bool = True) -> BackwardRule:
+    """The case's backward rule, with its planted fault or without; a None is one that cannot matter."""
+    return BackwardRule(
+        components.delta(case.delta),
+        case.relu_at_zero or 0.0,
+        case.kink or KinkRule.MULTIPLY,
+        (case.clip and case.clip.backward) or ClipBackward.CONSISTENT,
+        components.fault(case.fault) if planted else no_fault(),
+    )
+
+
+def weights_of(case: NetworkCase) -> list[Array]:
+    """The case's initial weights."""
+    data, network = dataset(case.data, case.seed), case.network
+    widths = (data.inputs.shape[1], *network.hidden, data.targets.shape[1])
+    drawn_by, dtype = generator(case.seed, "weights"), case.precision.dtype
+    return initial_weights(widths, network.init_scale, network.bias, drawn_by, dtype)
+
+
+def samples_of(case: NetworkCase) -> Samples:
+    """The case's data in its precision."""
+    data, dtype = dataset(case.data, case.seed), case.precision.dtype
+    arrays = (data.inputs, data.targets, data.test_inputs, data.test_targets)
+    return Samples(*(a.astype(dtype, copy=False) for a in arrays))

@@ -1,0 +1,51 @@
+"""What became of a cell: the row, curves and tensors that a worker sends back."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, field
+
+from backproof.network.arrays import Array
+from backproof.sweeps.limits import TimeIsUpError
+from backproof.targets.function import PACKAGE, FunctionError
+
+Entry = None | bool | int | float | str
+"""What a column of a table may hold."""
+
+
+@dataclass
+class Outcome:
+    """What became of a cell.
+
+    Attributes:
+        values: the columns of the row that are not settings.
+        curves: series name to (steps, values).
+        tensors: a record a weight tensor: what the check says of it.
+        attempts: how often it was computed; more than once where processes died.
+    """
+
+    id: str
+    status: str = "ok"
+    error: str | None = None
+    traceback: str | None = None
+    values: dict[str, Entry] = field(default_factory=dict)
+    curves: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    tensors: list[dict[str, Entry]] = field(default_factory=list)
+    seconds: float = 0.0
+    attempts: int = 1
+
+    def fail(self, error: BaseException, timeout: float | None = None) -> None:
+        """Turn into a row that says why."""
+        self.values, self.curves, self.tensors = {}, {}, []
+        self.traceback = "".join(traceback.format_exception(error))
+        if isinstance(error, FunctionError):  # it names the location itself
+            self.status, self.error = "failed", str(error)
+            return
+        where = traceback.extract_tb(error.__traceback__)
+        if isinstance(error, TimeIsUpError):
+            frames = [f for f in where if not f.filename.startswith(PACKAGE)] or where
+            at = f"at the last in {frames[-1].filename}:{frames[-1].lineno}"
+            self.status, self.error = "timeout", f"took longer than {timeout:g} s (engine.timeout), {at}"
+            return
+        at = f" ({where[-1].filename}:{where[-1].lineno})" if where else ""
+        self.status, self.error = "failed", f"{type(error).__name__}: {error}{at}"
