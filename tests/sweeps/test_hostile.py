@@ -16,8 +16,8 @@ from backproof.errors import ConfigurationError
 from backproof.sweeps import database, table
 from backproof.sweeps.curves import decode_curves, encode_curves
 from backproof.sweeps.database import FILE
-from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.outcome import Outcome
+from backproof.sweeps.store import Store, read_only
 
 MOST_MEMORY, MOST_SECONDS = 3 << 30, 60
 """Of address space, most of it for libraries, and of processor time."""
