@@ -34,9 +34,9 @@ def test_tables_are_the_files(folder):
 def test_figures_are_the_reports(folder):
     results = backproof.load(folder)
     assert len(results.figures) == len(list((folder / "figures").glob("*.svg"))) > 4
-    drawn = results.figure("gradient right")
-    assert drawn.title == results.figure(1).title == "Is the gradient right?"
-    with (folder / "figures" / "01-is-the-gradient-right.csv").open() as file:
+    drawn = results.figure("verdict by")
+    assert drawn.title == results.figure(1).title == "Verdict by delta and output"
+    with (folder / "figures" / "01-verdict-by-delta-and-output.csv").open() as file:
         pd.testing.assert_frame_equal(drawn.data.reset_index(drop=True), pd.read_csv(file), check_dtype=False)
     assert drawn._repr_html_().startswith("<svg")
 
@@ -69,5 +69,5 @@ def test_no_sweep_there(tmp_path):
 def test_it_prints_what_is_in_it(folder):
     results = backproof.load(folder)
     assert "8 ok" in repr(results)
-    assert "figure 1: Is the gradient right?" in repr(results)
+    assert "figure 1: Verdict by delta and output" in repr(results)
     assert "<p>" in results._repr_html_()

@@ -10,8 +10,8 @@ FIRST = "01-is-the-gradient-right-every-pair-of"
 """The thread's first figure: output against loss and delta."""
 
 
-def place(page, figure, row, column):
-    """Put the pointer on a place of a figure's heatmap, by its row and column."""
+def point_at(page, figure, row, column):
+    """Put the pointer on a tile of a figure's heatmap, by its row and column."""
     panel = page.locator(f"[id='{figure}'] .panel").first
     panel.scroll_into_view_if_needed()
     box = panel.bounding_box()
@@ -43,28 +43,28 @@ def test_it_is_small_and_asks_for_nothing(thread, opened):
         assert len(image.get_attribute("alt")) > 40
 
 
-def test_a_place_tells_its_cells(thread, opened):
+def test_a_tile_describes_its_cells(thread, opened):
     page = opened(thread)
-    place(page, FIRST, 2, 3)  # ReLU with the binary_cross_entropy loss, y - t
+    point_at(page, FIRST, 2, 3)  # ReLU with the binary_cross_entropy loss, y - t
     told = page.inner_text("#tip")
     data = pd.read_csv(thread / "figures" / f"{FIRST}.csv")
     row = data[
         (data["output"] == "relu") & (data["loss"] == "binary_cross_entropy") & (data["delta"] == "y_minus_t")
     ].iloc[0]
     assert "output=relu, loss=binary_cross_entropy, delta=y_minus_t" in told
-    assert f"{row['verdict']} in {row['with_it']} of {row['n']} cells" in told
+    assert f"{row['verdict']} in {row['agreeing']} of {row['n']} cells" in told
 
 
 def test_a_number_is_told_with_n_spread_and_interval(thread, opened):
     page = opened(thread)
-    place(page, "03-how-large-the-error-is", 2, 3)
+    point_at(page, "03-gradient-error-by-output-loss-and-delta", 2, 3)
     told = page.inner_text("#tip")
     assert re.search(r"median \S+\nfrom \S+ to \S+, n = \d+\n95 % interval of the median \S+ to \S+", told)
 
 
 def test_a_click_opens_its_cells_and_a_cell_its_detail(thread, opened):
     page = opened(thread)
-    panel, position = place(page, FIRST, 2, 3)
+    panel, position = point_at(page, FIRST, 2, 3)
     panel.click(position=position)
     rows = page.locator("dialog tbody tr").count()
     assert rows > 10
@@ -82,7 +82,7 @@ def test_a_click_opens_its_cells_and_a_cell_its_detail(thread, opened):
     assert "cell=" not in page.url
 
 
-def test_evidence_is_drawn_with_its_slopes(thread, opened):
+def test_evidence_is_drawn_agreeings_slopes(thread, opened):
     cells = pd.read_parquet(thread / "cells.parquet")
     kept = cells[(cells["check.evidence"].astype(str) == "true") & (cells["verdict"] == "agrees")]
     page = opened(thread, "#cell=" + kept["cell"].iloc[0])
@@ -109,7 +109,7 @@ def test_filters_act_on_figures_and_table_and_the_address_keeps_them(thread, ope
     cells = pd.read_parquet(thread / "cells.parquet")
     fits = (cells["activation"] == "softplus") & (cells["seed"] == 1)
     assert shown(page)[0] == fits.sum()
-    filled = page.locator(f"[id='{FIRST}'] .place")
+    filled = page.locator(f"[id='{FIRST}'] .tile")
     assert filled.count() == 36
     here = cells[
         fits
@@ -125,19 +125,19 @@ def test_filters_act_on_figures_and_table_and_the_address_keeps_them(thread, ope
     again.click("#all")
     assert shown(again) == (2034, 2034)
     assert "#" not in again.url
-    assert again.locator(".place").count() == 0
+    assert again.locator(".tile").count() == 0
 
 
-def test_the_script_puts_together_as_the_tables_do(thread, opened):
-    """Filtered by something that fits every cell, each place must say what the CSV says."""
+def test_the_script_aggregates_as_the_tables_do(thread, opened):
+    """Filtered by something that fits every cell, each tile must show what the CSV says."""
     page = opened(thread, "#network.init_scale=1")
-    data = pd.read_csv(thread / "figures" / "03-how-large-the-error-is.csv")
-    texts = page.locator("[id='03-how-large-the-error-is'] .place").all_inner_texts()
+    data = pd.read_csv(thread / "figures" / "03-gradient-error-by-output-loss-and-delta.csv")
+    texts = page.locator("[id='03-gradient-error-by-output-loss-and-delta'] .tile").all_inner_texts()
     assert len(texts) == len(data) == 36
     for text, value in zip(texts, data["median"], strict=True):
         assert text == "" if pd.isna(value) else float(text) == pytest.approx(value, rel=0.5), (text, value)
     verdicts = pd.read_csv(thread / "figures" / f"{FIRST}.csv")
-    symbols = page.locator(f"[id='{FIRST}'] .place").all_inner_texts()
+    symbols = page.locator(f"[id='{FIRST}'] .tile").all_inner_texts()
     assert [s[:1] == "✓" for s in symbols] == list(verdicts["verdict"] == "agrees")
 
 

@@ -185,7 +185,7 @@ grid:
 exclude:
   - {where: relu_at_zero == 0.5, because: not today}
 claims:
-  - {id: a, says: It does., where: activation == 'tanh', holds: verdict == 'agrees'}
+  - {id: a, statement: It does., where: activation == 'tanh', holds: verdict == 'agrees'}
 figures:
   - {title: Verdicts, value: verdict, rows: [activation], columns: [seed]}
 """

@@ -3,14 +3,17 @@
 import pytest
 
 from backproof.errors import ConfigurationError
-from backproof.reports.claims import BROKEN, CONFIRMED, OPEN, REFUTED, evaluate
-from backproof.reports.validation import validate_claims, validate_figures
+from backproof.reports.claims import ClaimStatus, claims_of, evaluate
+from backproof.reports.specification import figure_specs
 
+CONFIRMED, REFUTED, OPEN, BROKEN = ClaimStatus
 COLUMNS = ["cell", "activation", "loss", "clip.eps", "seed", "verdict", "accuracy", "gradient_error"]
 
 
 def settle(cells, **claim):
-    (result,) = evaluate([{"says": "it is so", "where": "seed >= 0", "holds": "seed >= 0", **claim}], cells)
+    (result,) = evaluate(
+        [{"statement": "it is so", "where": "seed >= 0", "holds": "seed >= 0", **claim}], cells
+    )
     return result
 
 
@@ -30,7 +33,7 @@ def settle(cells, **claim):
     ],
 )
 def test_a_share_of_the_cells_must_hold(cells, holds, share, verdict):
-    assert settle(cells, holds=holds, share=share).verdict == verdict
+    assert settle(cells, holds=holds, share=share).status == verdict
 
 
 def test_it_speaks_of_the_cells_in_where_and_counts_them(cells):
@@ -39,44 +42,44 @@ def test_it_speaks_of_the_cells_in_where_and_counts_them(cells):
         where="activation == 'tanh' and loss == 'binary_cross_entropy'",
         holds="verdict == 'incorrect gradient'",
     )
-    assert (result.verdict, result.n, result.holding) == (CONFIRMED, 6, 6)
+    assert (result.status, result.n, result.holding) == (CONFIRMED, 6, 6)
 
 
 def test_a_name_with_a_dot_stands_in_backticks_and_null_is_false(cells):
     result = settle(cells, where="`clip.eps` >= 1e-4", holds="loss == 'binary_cross_entropy'")
-    assert (result.verdict, result.n) == (CONFIRMED, 6)
+    assert (result.status, result.n) == (CONFIRMED, 6)
 
 
 def test_no_cell_is_not_enough_data(cells):
-    assert settle(cells, where="seed == 99").verdict == OPEN
+    assert settle(cells, where="seed == 99").status == OPEN
 
 
 def test_failed_cells_settle_nothing(cells):
     cells.loc[cells["seed"] == 0, "status"] = "failed"
-    assert settle(cells, holds="seed > 0").verdict == CONFIRMED
+    assert settle(cells, holds="seed > 0").status == CONFIRMED
 
 
 def test_one_cell_in_many_refutes_and_is_named(cells):
     cells.loc[7, "accuracy"] = 0.1
     result = settle(cells, holds="accuracy > 0.5")
-    assert (result.verdict, result.exceptions) == (REFUTED, (cells.loc[7, "cell"],))
+    assert (result.status, result.exceptions) == (REFUTED, (cells.loc[7, "cell"],))
 
 
 def test_an_expression_that_fails_is_told_and_costs_nothing_else(cells):
     results = evaluate(
         [
-            {"says": "x", "where": "accuracy > 'a'", "holds": "seed == 0"},
-            {"says": "y", "where": "seed == 0", "holds": "seed == 0"},
+            {"statement": "x", "where": "accuracy > 'a'", "holds": "seed == 0"},
+            {"statement": "y", "where": "seed == 0", "holds": "seed == 0"},
         ],
         cells,
     )
-    assert results[0].verdict == BROKEN and results[0].problem
-    assert results[1].verdict == CONFIRMED
+    assert results[0].status == BROKEN and results[0].problem
+    assert results[1].status == CONFIRMED
 
 
 def test_an_expression_that_is_neither_true_nor_false_settles_nothing(cells):
-    assert settle(cells, holds="activation").verdict == BROKEN
-    assert settle(cells, where="seed").verdict == BROKEN
+    assert settle(cells, holds="activation").status == BROKEN
+    assert settle(cells, where="seed").status == BROKEN
 
 
 def test_a_measure_is_a_table_of_its_own(cells):
@@ -88,7 +91,7 @@ def test_a_measure_is_a_table_of_its_own(cells):
 
 
 def test_good_claims_pass_the_door():
-    validate_claims(
+    claims_of(
         [
             {
                 "where": "`clip.eps` > 0 and abs(accuracy) < 1",
@@ -129,7 +132,7 @@ def test_good_claims_pass_the_door():
 )
 def test_the_door_refuses(broken, message):
     with pytest.raises(ConfigurationError, match=message):
-        validate_claims([{"where": "seed == 0", "holds": "seed == 0", **broken}], COLUMNS)
+        claims_of([{"where": "seed == 0", "holds": "seed == 0", **broken}], COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -149,9 +152,9 @@ def test_the_door_refuses(broken, message):
 )
 def test_the_door_refuses_figures(broken, message):
     good = {"value": "verdict", "rows": ["activation"], "columns": ["loss"]}
-    validate_figures([good], COLUMNS)
+    figure_specs([good], COLUMNS)
     with pytest.raises(ConfigurationError, match=message):
-        validate_figures([{**good, **broken}], COLUMNS)
+        figure_specs([{**good, **broken}], COLUMNS)
 
 
 def test_replicates_that_disagree_are_counted(cells):

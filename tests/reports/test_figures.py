@@ -9,7 +9,13 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from backproof.reports import choice, figures, heatmaps, tables
+from backproof.reports.aggregation import lay_out
+from backproof.reports.default_figures import default_figures
+from backproof.reports.figures import draw
+from backproof.reports.figures.drawing import style, tiles
+from backproof.reports.numbers import number
+from backproof.reports.specification import figure_spec
+from backproof.sweeps.columns import BY_NAME
 from backproof.verdicts import Verdict
 
 
@@ -22,31 +28,35 @@ def mesh(figure):
 
 
 def laid(cells, value="gradient_error", rows=("activation",), columns=("loss",)):
-    return tables.pivot(
-        cells, value, list(rows), list(columns), tuple(v.value for v in Verdict) if value == "verdict" else ()
-    )
+    return lay_out(cells, BY_NAME[value], rows, columns)
+
+
+def heatmap(cells, value="gradient_error", **sides):
+    return tiles.draw_tiles([laid(cells, value, **sides)], "t")
+
+
+def drawn_as(asked, cells, curves):
+    return draw(figure_spec("figures[0]", asked, list(cells)), cells, curves)
 
 
 def test_colours_stand_for_the_medians(cells):
     p = laid(cells)
-    drawn = mesh(heatmaps.heatmap(p, "t")).get_array()
-    np.testing.assert_allclose(drawn.reshape(p.middle.shape), p.middle)
+    drawn = mesh(heatmap(cells)).get_array()
+    np.testing.assert_allclose(drawn.reshape(p["value"].shape), p["value"])
 
 
 def test_every_gradient_error_has_one_scale(cells):
-    scales = [
-        mesh(heatmaps.heatmap(laid(c), "t")).norm for c in (cells, cells[cells["activation"] == "relu"])
-    ]
+    scales = [mesh(heatmap(c)).norm for c in (cells, cells[cells["activation"] == "relu"])]
     assert {(s.vmin, s.vmax) for s in scales} == {(1e-16, 1)}
 
 
 def test_verdicts_are_told_by_symbols_and_by_how_many_share_them(cells):
     cells.loc[0, "verdict"] = "incorrect gradient"
-    assert sorted(texts(heatmaps.heatmap(laid(cells, "verdict"), "t"))) == ["✓", "✓", "✓ 2/3", "✗"]
+    assert sorted(texts(heatmap(cells, "verdict"))) == ["✓", "✓", "✓ 2/3", "✗"]
 
 
 def test_the_legend_names_each_verdict_that_is_shown(cells):
-    legend = heatmaps.heatmap(laid(cells, "verdict"), "t").legends[0]
+    legend = heatmap(cells, "verdict").legends[0]
     assert [t.get_text() for t in legend.get_texts()] == ["✓  agrees", "✗  incorrect gradient"]
 
 
@@ -66,27 +76,27 @@ def test_every_verdict_has_a_colour_and_a_symbol_of_its_own():
         (None, "no cell"),
     ],
 )
-def test_places_without_a_number_are_hatched_and_named(cells, change, name):
+def test_tiles_without_a_number_are_hatched_and_named(cells, change, name):
     here = (cells["activation"] == "tanh") & (cells["loss"] == "binary_cross_entropy")
     if change is None:
         cells = cells[~here]
     else:
         for key, value in change.items():
             cells.loc[here, key] = value
-    figure = heatmaps.heatmap(laid(cells, "accuracy" if name == "no value" else "gradient_error"), "t")
+    figure = heatmap(cells, "accuracy" if name == "no value" else "gradient_error")
     assert [t.get_text() for t in figure.legends[0].get_texts()] == [name]
     assert len(figure.axes[0].patches) == 1 and (figure.axes[0].patches[0].get_hatch() or name == "no cell")
 
 
-def test_places_to_come_are_hatched_and_named(cells):
+def test_tiles_to_come_are_hatched_and_named(cells):
     cells.loc[(cells["activation"] == "relu") & (cells["loss"] == "squared_error"), "status"] = "pending"
-    legend = heatmaps.heatmap(laid(cells, "verdict"), "t").legends[0]
+    legend = heatmap(cells, "verdict").legends[0]
     assert "still to come" in [t.get_text() for t in legend.get_texts()]
 
 
 def test_nothing_but_failures_still_draws(cells):
     cells["status"] = "failed"
-    heatmaps.heatmap(laid(cells), "t").savefig(io.BytesIO(), format="svg")
+    heatmap(cells).savefig(io.BytesIO(), format="svg")
 
 
 @pytest.mark.parametrize("count", [1, 3, 30])
@@ -99,7 +109,7 @@ def test_no_labels_overlap(count):
             "status": "ok", "check": "full", "training": "none", "gradient_error": 1e-9,
         }
     )  # fmt: skip
-    figure = heatmaps.heatmap(tables.pivot(table, "gradient_error", ["loss"], ["activation"]), "t")
+    figure = heatmap(table, rows=["loss"], columns=["activation"])
     figure.savefig(io.BytesIO(), format="png")
     axes = figure.axes[0]
     starts = sorted(t.get_window_extent().x1 for t in axes.get_xticklabels())  # turned about their ends
@@ -109,7 +119,7 @@ def test_no_labels_overlap(count):
 
 
 def test_two_axes_a_side_are_grouped(cells):
-    figure = heatmaps.heatmap(laid(cells, rows=("loss", "clip.eps")), "t")
+    figure = heatmap(cells, rows=("loss", "clip.eps"))
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["–", "1e-07", "0.001"]
     outer = figure.axes[0].child_axes[0]
     assert [t.get_text() for t in outer.get_yticklabels()] == ["squared_error", "binary_cross_entropy"]
@@ -123,47 +133,45 @@ def test_two_axes_a_side_are_grouped(cells):
     ],
 )  # fmt: skip
 def test_numbers_are_short(x, value, text):
-    assert heatmaps.number(x, value) == text
+    assert number(x, BY_NAME[value].format) == text
 
 
 def test_the_finding_is_told_in_words(cells, curves):
-    drawn = figures.draw({"value": "verdict", "rows": ["activation"], "columns": ["loss"]}, cells, curves)
-    assert drawn.alt == "Of 4 places: agrees in 3, incorrect gradient in 1."
-    drawn = figures.draw(
-        {"value": "gradient_error", "rows": ["activation"], "columns": ["loss"]}, cells, curves
-    )
-    assert "to 0.6 (tanh, binary_cross_entropy)" in drawn.alt
+    drawn = drawn_as({"value": "verdict", "rows": ["activation"], "columns": ["loss"]}, cells, curves)
+    assert drawn.finding == "Of 4 tiles: agrees in 3, incorrect gradient in 1."
+    drawn = drawn_as({"value": "gradient_error", "rows": ["activation"], "columns": ["loss"]}, cells, curves)
+    assert "to 0.6 (tanh, binary_cross_entropy)" in drawn.finding
 
 
 def test_curves_are_drawn_and_what_cannot_be_is_told(cells, curves):
     asked = {"value": "curves", "rows": ["loss"], "columns": ["activation"]}
-    drawn = figures.draw(asked, cells, curves)
+    drawn = drawn_as(asked, cells, curves)
     assert drawn.figure is not None and len(drawn.figure.axes) == 6
     line = drawn.figure.axes[0].lines[0]
     np.testing.assert_allclose(line.get_ydata(), np.linspace(3, 1, 30))
-    assert figures.draw(asked, cells, curves.slice(0, 0)).problem == "none of its cells was trained"
-    assert "no cell" in figures.draw({**asked, "where": "seed == 99"}, cells, curves).problem
-    assert figures.draw({**asked, "where": "accuracy > 'a'"}, cells, curves).problem
+    assert drawn_as(asked, cells, curves.slice(0, 0)).problem == "none of its cells was trained"
+    assert "no cell" in drawn_as({**asked, "where": "seed == 99"}, cells, curves).problem
+    assert drawn_as({**asked, "where": "accuracy > 'a'"}, cells, curves).problem
 
 
 def test_figures_are_chosen_for_a_sweep_that_names_none(cells, curves):
-    chosen, says = choice.choose(cells)
-    assert [f["value"] for f in chosen] == [
-        "verdict", "gradient_error", "excess", "accuracy", "final_loss", "steps_to_threshold", "curves",
+    chosen, says = default_figures(cells)
+    assert [f.value for f in chosen] == [
+        "verdict", "gradient_error", "excess", "final_loss", "accuracy", "steps_to_threshold", "curves",
         "error_against_convergence",
     ]  # fmt: skip
     assert "activation" in says and "loss" in says
-    assert all(figures.draw(f, cells, curves).figure for f in chosen)
+    assert all(draw(f, cells, curves).figure for f in chosen)
 
 
 def test_a_single_cell_has_its_curves(cells):
-    chosen, _ = choice.choose(cells.head(1))
-    assert [f["value"] for f in chosen] == ["curves"]
+    chosen, _ = default_figures(cells.head(1))
+    assert [f.value for f in chosen] == ["curves"]
 
 
 def test_small_multiples_share_rows_columns_and_scale(cells, curves):
     asked = {"value": "gradient_error", "rows": ["loss"], "columns": ["seed"], "facet": ["activation"]}
-    drawn = figures.draw(asked, cells, curves)
+    drawn = drawn_as(asked, cells, curves)
     panels = [a for a in drawn.figure.axes if str(a.get_gid() or "").startswith("panel-")]
     assert [a.get_title() for a in panels] == ["activation=relu", "activation=tanh"]
     assert len({(a.collections[0].norm.vmin, a.collections[0].norm.vmax) for a in panels}) == 1
@@ -175,21 +183,22 @@ def test_small_multiples_share_rows_columns_and_scale(cells, curves):
 def test_too_many_small_multiples_are_refused(cells, curves):
     many = pd.concat([cells.assign(activation=f"a{i}") for i in range(30)], ignore_index=True)
     asked = {"value": "gradient_error", "rows": ["loss"], "facet": ["activation"]}
-    assert "30 small multiples" in figures.draw(asked, many, curves).problem
+    assert "30 small multiples" in drawn_as(asked, many, curves).problem
 
 
-def test_boxes_are_where_the_places_are(cells, curves):
-    """Of each panel, measured in the picture: its corners have the colours of its corner places."""
+def test_boxes_are_where_the_tiles_are(cells, curves):
+    """Of each panel, measured in the picture: its corners have the colours of its corner tiles."""
     asked = {"value": "gradient_error", "rows": ["loss"], "columns": ["seed"], "facet": ["activation"]}
-    drawn = figures.draw(asked, cells, curves)
-    picture = mpl.image.imread(io.BytesIO(heatmaps.rendered(drawn.figure, "png")))
+    drawn = drawn_as(asked, cells, curves)
+    picture = mpl.image.imread(io.BytesIO(style.rendered(drawn.figure, "png")))
     high, wide = picture.shape[:2]
-    colours, norm = mpl.colormaps["cividis"], heatmaps.ERROR_NORM
-    for (left, top, width, height), part in zip(heatmaps.boxes(drawn.figure), drawn.pivots, strict=True):
-        for (i, j), middle in np.ndenumerate(part.middle):
-            # near a place's corner, where no number is written
-            y = int((top + height * (i + 0.15) / part.middle.shape[0]) * high)
-            x = int((left + width * (j + 0.15) / part.middle.shape[1]) * wide)
+    parts = lay_out(cells, BY_NAME["gradient_error"], ["loss"], ["activation", "seed"]).split(1)
+    colours, norm = mpl.colormaps["cividis"], tiles.ERROR_NORM
+    for (left, top, width, height), part in zip(style.boxes(drawn.figure), parts, strict=True):
+        for (i, j), middle in np.ndenumerate(part["value"]):
+            # near a tile's corner, where no number is written
+            y = int((top + height * (i + 0.15) / part["value"].shape[0]) * high)
+            x = int((left + width * (j + 0.15) / part["value"].shape[1]) * wide)
             np.testing.assert_allclose(picture[y, x, :3], colours(norm(middle))[:3], atol=0.01)
 
 
@@ -198,20 +207,20 @@ def test_the_scatter_plot_shows_every_cell_that_was_checked_and_trained(cells, c
     cells.loc[0, "verdict"] = "not finite"
     cells.loc[1, "status"] = "failed"
     cells.loc[2, "gradient_error"] = 0.0
-    drawn = figures.draw({"value": "error_against_convergence"}, cells, curves)
+    drawn = drawn_as({"value": "error_against_convergence"}, cells, curves)
     points = np.concatenate([c.get_offsets() for c in drawn.figure.axes[0].collections])
     assert len(points) == len(drawn.data) == len(cells) - 1
     assert {10.0, 1e-17} <= set(points[:, 0])
-    assert "cells whose gradient is right" in drawn.alt
+    assert "cells whose gradient is right" in drawn.finding
     none = cells.assign(training="none")
     assert (
         "was both checked and trained"
-        in figures.draw({"value": "error_against_convergence"}, none, curves).problem
+        in drawn_as({"value": "error_against_convergence"}, none, curves).problem
     )
 
 
 def test_curves_have_their_numbers(cells, curves):
-    drawn = figures.draw({"value": "curves", "rows": ["activation"], "columns": ["loss"]}, cells, curves)
+    drawn = drawn_as({"value": "curves", "rows": ["activation"], "columns": ["loss"]}, cells, curves)
     row = drawn.data[(drawn.data["series"] == "loss") & (drawn.data["step"] == 0)].iloc[0]
     assert (row["median"], row["n"]) == (3.0, 3)
 
@@ -219,11 +228,11 @@ def test_curves_have_their_numbers(cells, curves):
 @pytest.mark.parametrize("ending", ["svg", "pdf", "png"])
 def test_files_say_nothing_of_when_they_were_made(cells, curves, ending):
     asked = {"value": "verdict", "rows": ["activation"], "columns": ["loss"]}
-    first, second = (heatmaps.rendered(figures.draw(asked, cells, curves).figure, ending) for _ in range(2))
+    first, second = (style.rendered(drawn_as(asked, cells, curves).figure, ending) for _ in range(2))
     assert first == second
 
 
 def test_what_is_the_same_everywhere_is_told_so(cells, curves):
     asked = {"value": "accuracy", "rows": ["activation"], "columns": ["loss"]}
-    drawn = figures.draw(asked, cells.assign(accuracy=0.5), curves)
-    assert drawn.alt == "Median test accuracy is 0.50 in all 4 places."
+    drawn = drawn_as(asked, cells.assign(accuracy=0.5), curves)
+    assert drawn.finding == "Median test accuracy is 0.50 in all 4 tiles."

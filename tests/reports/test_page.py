@@ -22,9 +22,9 @@ EXPERIMENT = {
     "name": "puzzle",
     "question": "Which of them?",
     "claims": [
-        {"id": "a", "says": "all agree", "where": "seed >= 0", "holds": "verdict == 'agrees'"},
-        {"id": "b", "says": "seeds are seeds", "where": "seed >= 0", "holds": "seed >= 0"},
-        {"id": "c", "says": "nothing", "where": "seed == 99", "holds": "seed >= 0"},
+        {"id": "a", "statement": "all agree", "where": "seed >= 0", "holds": "verdict == 'agrees'"},
+        {"id": "b", "statement": "seeds are seeds", "where": "seed >= 0", "holds": "seed >= 0"},
+        {"id": "c", "statement": "nothing", "where": "seed == 99", "holds": "seed >= 0"},
     ],
     "figures": [{"title": "Verdicts", "value": "verdict", "rows": ["activation"], "columns": ["loss"]}],
 }
@@ -47,7 +47,7 @@ def report(tmp_path, cells, curves, tensors):
     def write(cells=cells, experiment=EXPERIMENT, folder=tmp_path):
         about = {"command": "backproof", "git": {"commit": "abc"}}
         folder.mkdir(exist_ok=True)
-        write_report(folder, cells, curves, tensors, experiment, about)
+        write_report(folder, (cells, curves, tensors), experiment, about)
         return (folder / "report.html").read_text(encoding="utf-8")
 
     return write
@@ -88,7 +88,7 @@ def test_figures_are_files_too_and_have_words_for_those_who_cannot_see(report, t
     ]
     ElementTree.parse(tmp_path / "figures" / "01-verdicts.svg")
     pictures = [a for t, a in Parts(text).elements if t == "img"]
-    assert [p["alt"] for p in pictures] == ["Verdicts. Of 4 places: agrees in 3, incorrect gradient in 1."]
+    assert [p["alt"] for p in pictures] == ["Verdicts. Of 4 tiles: agrees in 3, incorrect gradient in 1."]
 
 
 def test_the_same_cells_give_the_same_bytes(report, tmp_path):
@@ -109,7 +109,7 @@ def test_what_was_typed_is_text(report, cells):
     experiment = {
         "name": EVIL,
         "question": EVIL,
-        "claims": [{"id": EVIL, "says": EVIL, "where": "seed >= 0", "holds": "seed >= 0"}],
+        "claims": [{"id": EVIL, "statement": EVIL, "where": "seed >= 0", "holds": "seed >= 0"}],
         "figures": [{**EXPERIMENT["figures"][0], "title": EVIL, "caption": EVIL}],
     }
     text = report(cells, experiment)
@@ -176,7 +176,7 @@ def test_numbers_that_json_lacks_are_text():
 def test_the_noise_of_a_precision_is_told_from_its_wrong_rules(cells, report):
     text = report(cells.assign(precision="float32", noise=2e-7))
     wrong, count = int((cells["verdict"] == "incorrect gradient").sum()), len(cells)
-    assert "In float32 rounding alone makes a median error of 2.0e-07" in text
+    assert "In float32 round-off alone makes a median gradient error of 2.0e-07" in text
     assert f"judged without it, {wrong} of {count} gradients are not right" in text
 
 
@@ -186,7 +186,9 @@ def test_a_cells_tensors_and_curves_are_in_its_piece(report, cells):
     assert len(data["pieces"]) == len(cells)
     known = pieces[data["pieces"][0]][cells["cell"][0]]
     assert [row[0] for row in known["tensors"]] == ["W1", "b1"]
-    assert dict(zip(data["tensor_columns"], known["tensors"][0], strict=True))["size"] == 12
+    assert (
+        dict(zip([c["name"] for c in data["tensor_columns"]], known["tensors"][0], strict=True))["size"] == 12
+    )
     assert known["curves"]["loss"][0][0] == 0 and known["curves"]["loss"][0][-1] == 29
     assert known["curves"]["loss"][1][-1] == 1.0
 
@@ -197,7 +199,7 @@ def test_a_long_curve_keeps_its_ends():
     assert (found["a"]["loss"][0][0], found["a"]["loss"][0][-1]) == (0, 999)
 
 
-def test_the_page_knows_which_cells_a_place_holds(report, cells):
+def test_the_page_knows_which_cells_a_tile_holds(report, cells):
     figure = data_of(report())["figures"]["01-verdicts"]
     part = figure["parts"][0]
     for place, (row, column) in enumerate(itertools.product(part["rows"], part["columns"])):

@@ -8,7 +8,7 @@ from scipy import stats
 from backproof.reports.paired import MEASURES, differences, intervals, leaves_zero_out, paired, stands_still
 
 AXES = ["activation", "loss", "clip.eps", "seed"]
-MEASURE = {m.column: m for m in MEASURES}
+MEASURE = {m.name: m for m in MEASURES}
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_a_combination_has_the_interval_of_a_paired_t_test(cells, changed, measu
     )
     a, b = (t.loc[here, measure].to_numpy(float) for t in (cells, changed))
     level = (np.median(a), np.median(b))
-    if MEASURE[measure].ratio:
+    if MEASURE[measure].compared == "ratio":
         a, b = np.log10(a), np.log10(b)
     interval = stats.ttest_rel(b, a).confidence_interval(0.95)
     assert (row["n"], row["left_out"]) == (3, 0)
@@ -168,7 +168,7 @@ def test_a_sweep_of_one_combination(cells, changed):
     one = (cells["activation"] == "relu") & (cells["loss"] == "squared_error")
     table = paired(cells[one], changed[one], ["seed"])[1]
     assert (table["n"] == 3).all()
-    assert table["measure"].tolist() == [m.column for m in MEASURES]
+    assert table["measure"].tolist() == [m.name for m in MEASURES]
 
 
 def test_intervals_are_students():

@@ -25,7 +25,7 @@ exclude:
     because: too smooth
 claims:
   - id: a
-    says: It does.
+    statement: It does.
     where: activation == 'relu'
     holds: verdict == 'agrees'
 figures:
@@ -94,7 +94,7 @@ def test_a_file_without_a_grid_is_one_cell(write, grid):
         ("    because: too smooth", "    reason: too smooth", "exclude[0].reason: unknown"),
         ("    because: too smooth\n", "", "exclude[0]: needs because"),
         ("  - where: activation == 'tanh'\n    because: too smooth", "  a: b", "exclude: must be a list"),
-        ("    says: It does.\n", "", "claims[0]: needs says"),
+        ("    statement: It does.\n", "", "claims[0]: needs statement"),
         ("    holds: verdict", "    hold: verdict", "claims[0].hold: unknown; did you mean 'holds'?"),
         ("    value: verdict\n", "", "figures[0]: needs value"),
         ("    rows: [activation]", "    row: [activation]", "figures[0].row: unknown; did you mean 'rows'?"),

@@ -70,7 +70,7 @@ def check(request: Request, _launcher: Any = None) -> int:
     else:
         terminal.show(finding, cell, out)
     if "plot" in request.flags:
-        from backproof.reports.evidence import write_evidence
+        from backproof.reports.figures.drawing.evidence import write_evidence
 
         curves, parameters = terminal.curves_of(finding), terminal.parameters_of(finding)
         for path in write_evidence(folder, curves, parameters):

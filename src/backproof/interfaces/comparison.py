@@ -30,7 +30,8 @@ from backproof.reports.listings import (
     titled,
     unpaired,
 )
-from backproof.reports.paired import MEASURES, Measure, leaves_zero_out
+from backproof.reports.paired import MEASURES, leaves_zero_out
+from backproof.sweeps.columns import Column
 from backproof.sweeps.store import read_only
 
 MOST_KINDS, MOST_CELLS, MOST_ROWS, MOST_ENTRIES = 8, 3, 5, 20
@@ -150,11 +151,11 @@ def _show_measures(found: Comparison, console: Console) -> None:
         table.add_row(*row)
     console.print(table)
     for measure in MEASURES:
-        of_measure = found.combinations[found.combinations["measure"] == measure.column]
+        of_measure = found.combinations[found.combinations["measure"] == measure.name]
         _show_combinations(of_measure, measure, console)
 
 
-def _show_combinations(rows: pd.DataFrame, measure: Measure, console: Console) -> None:
+def _show_combinations(rows: pd.DataFrame, measure: Column, console: Console) -> None:
     """The largest differences whose interval leaves zero out; where there are no intervals, the largest."""
     if (rows["n"] > 1).any():
         shown, which = rows[leaves_zero_out(rows)], "intervals without zero, largest first"

@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from backproof.errors import ConfigurationError, nearest
-from backproof.reports import claims, figures
-from backproof.reports.choice import choose
-from backproof.reports.figures import Drawn
-from backproof.reports.validation import validate_figures
+from backproof.reports import claims
+from backproof.reports.figures import draw
+from backproof.reports.figures.kind import Drawn, FigureSpec
+from backproof.reports.specification import figure_spec
+from backproof.reports.stored import figures_of, stored_experiment
 from backproof.sweeps.store import read_only
 
 
@@ -30,9 +30,9 @@ class Results:
     """A sweep as its store has it now, also while it runs.
 
     Attributes:
-        cells: a row a cell, those still to come among them; the columns of cells.parquet.
+        cells: one row per cell, those still to come among them; the columns of cells.parquet.
         curves: long: cell, series, step, value.
-        tensors: a row a weight tensor of a checked cell.
+        tensors: one row per weight tensor of a checked cell.
         experiment: question, claims and figures as they were asked for.
         provenance: code, versions, machine, configuration.
     """
@@ -41,43 +41,41 @@ class Results:
     cells: pd.DataFrame
     curves: pd.DataFrame
     tensors: pd.DataFrame
-    experiment: Mapping[str, Any]
-    provenance: Mapping[str, Any]
+    experiment: Mapping[str, object]
+    provenance: Mapping[str, object]
 
     @cached_property
     def claims(self) -> pd.DataFrame:
-        """A row a claim: id, says, verdict, n, holding, problem."""
-        settled = claims.evaluate(self.experiment.get("claims") or [], self.cells)
-        names = ("id", "says", "verdict", "n", "holding", "problem")
-        return pd.DataFrame(
-            [{name: getattr(c, name) for name in names} for c in settled], columns=list(names)
-        )
+        """One row per claim: id, statement, status, n, holding, problem."""
+        settled = claims.evaluate(stored_experiment(self.experiment).claims, self.cells)
+        names = ("id", "statement", "status", "n", "holding", "problem")
+        return pd.DataFrame([{n: getattr(c, n) for n in names} for c in settled], columns=list(names))
 
     @cached_property
-    def figures(self) -> tuple[Mapping[str, Any], ...]:
-        """What its report draws, as an experiment's file says it."""
-        wanted = self.experiment.get("figures") or choose(self.cells)[0]
-        return tuple(wanted)
+    def figures(self) -> tuple[FigureSpec | Drawn, ...]:
+        """What its report draws; one that cannot be read is there as what could not be drawn."""
+        return tuple(figures_of(stored_experiment(self.experiment), self.cells)[0])
 
-    def figure(self, which: int | str | Mapping[str, Any]) -> Drawn:
-        """Draw a figure of the report, or one of one's own; a notebook shows it.
+    def figure(self, which: int | str | Mapping[str, object]) -> Drawn:
+        """Draw a figure of the report, or a new one; a notebook shows it.
 
         Args:
             which: its number in the report, from 1; a part of its title, in any case; or a mapping as
                 in an experiment's `figures`, such as {"value": "excess", "rows": ["output"]}.
 
         Raises:
-            ConfigurationError: if there is no such figure, or the mapping is wrong; it says what is there.
+            ConfigurationError: if there is no such figure, or the mapping is wrong; naming what there is.
         """
         if isinstance(which, Mapping):
-            validate_figures([which], list(self.cells.columns))
-            chosen: Mapping[str, Any] = which
+            spec: FigureSpec | Drawn = figure_spec("figure", which, list(self.cells.columns))
         else:
-            chosen = self._named(which)
-        return figures.draw(chosen, self.cells, pa.Table.from_pandas(self.curves, preserve_index=False))
+            spec = self._named(which)
+        if isinstance(spec, Drawn):
+            return spec
+        return draw(spec, self.cells, pa.Table.from_pandas(self.curves, preserve_index=False))
 
-    def _named(self, which: int | str) -> Mapping[str, Any]:
-        titles = [str(f.get("title") or f["value"]) for f in self.figures]
+    def _named(self, which: int | str) -> FigureSpec | Drawn:
+        titles = [f.title for f in self.figures]
         if isinstance(which, int):
             if not 1 <= which <= len(titles):
                 raise ConfigurationError(f"figure: must be 1 to {len(titles)}; not {which}")
@@ -96,14 +94,20 @@ class Results:
         return lines + (self.claims.to_html(index=False) if len(self.claims) else "")
 
     def _lines(self) -> list[str]:
-        counts = self.cells["status"].value_counts()
-        settled = self.claims["verdict"].value_counts()
+        question = stored_experiment(self.experiment).question
+        counts = _counted(self.cells["status"])
+        settled = _counted(self.claims["status"])
         return [
-            f"{self.folder}: {', '.join(f'{n} {status}' for status, n in counts.items()) or 'no cells'}",
-            *filter(None, [" ".join(str(self.experiment.get("question") or "").split())]),
-            *([f"claims: {', '.join(f'{n} {v}' for v, n in settled.items())}"] if len(settled) else []),
-            *(f"figure {i}: {f.get('title') or f['value']}" for i, f in enumerate(self.figures, 1)),
+            f"{self.folder}: {counts or 'no cells'}",
+            *([question] if question else []),
+            *([f"claims: {settled}"] if settled else []),
+            *(f"figure {i}: {f.title}" for i, f in enumerate(self.figures, 1)),
         ]
+
+
+def _counted(values: pd.Series) -> str:
+    """As in "8 ok, 1 failed"."""
+    return ", ".join(f"{n} {value}" for value, n in values.value_counts().items())
 
 
 def load(folder: str | Path) -> Results:

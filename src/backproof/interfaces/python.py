@@ -127,7 +127,7 @@ class Check:
 
     def plot(self) -> Figure:
         """The error of every parameter against its numeric gradient, with the budgets."""
-        from backproof.reports.functions import plot_check
+        from backproof.reports.figures.drawing.check import plot_check
 
         return plot_check(self.parameters(), self.verdict)
 

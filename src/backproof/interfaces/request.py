@@ -61,15 +61,13 @@ def grid_of(request: Request, experiment: Experiment | None) -> Grid:
     own += [f"hydra.searchpath=[{','.join(folders[1:])}]"] * bool(folders[1:])
     grid = expand(request.loader, request.config_name, request.arguments, experiment, own)
     if experiment:
-        from backproof.reports.validation import (  # pandas: only where needed
-            validate_claims,
-            validate_figures,
-        )
+        from backproof.reports.claims import claims_of  # pandas: only where needed
+        from backproof.reports.specification import figure_specs
 
         settings = {k for c in grid.cells for k in c.case.flat() if is_public(k)}
         columns = [*settings, "cell", *RESULTS]
-        validate_claims(experiment.claims, columns)
-        validate_figures(experiment.figures, columns)
+        claims_of(experiment.claims, columns)
+        figure_specs(experiment.figures, columns)
     return grid
 
 

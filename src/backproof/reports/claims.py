@@ -2,85 +2,212 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backproof.errors import ConfigurationError
-from backproof.reports.tables import REPLICATE, axes_of, select, training_summary
-from backproof.reports.validation import required_share
-from backproof.sweeps.expressions import parse
+from backproof.errors import ConfigurationError, nearest
+from backproof.reports.axes import REPLICATE, axes_of, finished
+from backproof.reports.summary import TrainingSummary, training_summary
+from backproof.sweeps.expressions import Expression, parse
 
-CONFIRMED, REFUTED, OPEN, BROKEN = "confirmed", "refuted", "not enough data", "could not be evaluated"
 EXAMPLES = 5
 """How many cells that break a claim are listed with it."""
 
+MEASURES = ("share", "median", "mean", "sum")
+
+
+class ClaimStatus(StrEnum):
+    """What a table says of a claim."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    OPEN = "not enough data"
+    BROKEN = "could not be evaluated"
+
+    @property
+    def symbol(self) -> str:
+        """One character for the page."""
+        return {"confirmed": "✓", "refuted": "✗", "not enough data": "?"}.get(self, "!")
+
 
 @dataclass(frozen=True)
-class Result:
+class Share:
+    """The least and the greatest share of cells for which a claim must hold, and that in words."""
+
+    least: float
+    most: float
+    words: str
+
+    @property
+    def existential(self) -> bool:
+        """Whether one cell is enough."""
+        return self.least == SOME and self.most == 1
+
+
+SOME = 1e-12
+SHARES = {
+    "all": Share(1.0, 1.0, "all"),
+    "none": Share(0.0, 0.0, "none"),
+    "some": Share(SOME, 1.0, "at least one"),
+}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A small table of a claim: a value by some axes, as a share, a median, a mean or a sum."""
+
+    by: tuple[str, ...]
+    value: Expression
+    aggregate: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement: of the cells in `where`, `holds` must be true for a share."""
+
+    id: str
+    statement: str
+    where: Expression
+    holds: Expression
+    share: Share
+    measure: Measure | None = None
+
+
+@dataclass(frozen=True)
+class Settled:
     """A claim, settled.
 
     Attributes:
-        n: the cells it speaks of; holding: those for which it holds.
-        needs: what share of them must hold, in words.
-        measure: a small table that belongs to it; None without one.
+        n: the cells it is about; holding: those for which it holds.
+        measure: its table; None without one. training: how its cells train; None where they don't.
         exceptions: ids of cells that go against it.
-        training: how the cells train; None where they don't.
-        cases: settings apart from the seed; agreeing: those whose replicates all say the same.
+        cases: settings apart from the seed; agreeing: those whose replicates all give the same answer.
         problem: why it could not be evaluated; empty if it was.
     """
 
     id: str
-    says: str
-    where: str
-    holds: str
-    verdict: str
-    n: int
-    holding: int
-    needs: str
+    statement: str
+    status: ClaimStatus
+    where: str = ""
+    holds: str = ""
+    needs: str = ""
+    n: int = 0
+    holding: int = 0
     measure: pd.DataFrame | None = None
     exceptions: tuple[str, ...] = ()
-    training: dict[str, Any] | None = field(default=None)
+    training: TrainingSummary | None = None
     problem: str = ""
     cases: int = 0
     agreeing: int = 0
 
 
-def evaluate(claims: Iterable[Mapping[str, Any]], cells: pd.DataFrame) -> list[Result]:
-    """Settle every claim by the finished cells of the table."""
-    done = cells[cells["status"] == "ok"]
-    return [_settle(str(claim.get("id", i + 1)), claim, done) for i, claim in enumerate(claims)]
+def claims_of(claims: Sequence[Mapping[str, object]], columns: Collection[str]) -> tuple[Claim, ...]:
+    """The claims of an experiment.
+
+    Raises:
+        ConfigurationError: naming the claim, the key and the nearest right name.
+    """
+    return tuple(claim_of(i, claim, columns) for i, claim in enumerate(claims))
 
 
-def _settle(name: str, claim: Mapping[str, Any], done: pd.DataFrame) -> Result:
-    says, where, holds = (" ".join(str(claim[key]).split()) for key in ("says", "where", "holds"))
-    least, most, needs = required_share("share", claim.get("share", "all"))
-    try:
-        spoken_of = select(done, where)
-        if not len(spoken_of):
-            return Result(name, says, where, holds, OPEN, 0, 0, needs)
-        kept = parse("holds", holds, done).truth(spoken_of)
-        measure = _measured(claim.get("measure"), spoken_of)
-        cases, agreeing = _replicates(spoken_of, kept)
-    except ConfigurationError as error:  # a claim that cannot be settled must not cost the report
-        return Result(name, says, where, holds, BROKEN, 0, 0, needs, problem=str(error))
-    against = ~kept if least > 0.5 or most == 1.0 else kept
-    return Result(
-        name,
-        says,
-        where,
-        holds,
-        CONFIRMED if least <= kept.mean() <= most else REFUTED,
-        len(spoken_of),
-        int(kept.sum()),
-        needs,
-        measure,
-        tuple(spoken_of.loc[against, "cell"].head(EXAMPLES)) if needs != "at least one" else (),
-        training_summary(spoken_of),
+def claim_of(i: int, claim: Mapping[str, object], columns: Collection[str]) -> Claim:
+    """The i-th claim of an experiment.
+
+    Raises:
+        ConfigurationError: naming the claim, the key and the nearest right name.
+    """
+    key = f"claims[{claim.get('id', i)}]"
+    measure = claim.get("measure")
+    return Claim(
+        id=str(claim.get("id", i + 1)),
+        statement=" ".join(str(claim.get("statement", "")).split()),
+        where=parse(f"{key}.where", claim.get("where"), columns),
+        holds=parse(f"{key}.holds", claim.get("holds"), columns),
+        share=_share(f"{key}.share", claim.get("share", "all")),
+        measure=None if measure is None else _measure(f"{key}.measure", measure, columns),
+    )
+
+
+def _share(key: str, share: object) -> Share:
+    if str(share) in SHARES:
+        return SHARES[str(share)]
+    match = re.fullmatch(r"(>=|<=)\s*(0(?:\.\d+)?|1(?:\.0+)?)", str(share))
+    if not match:
+        raise ConfigurationError(
+            f"{key}: must be {', '.join(SHARES)}, or a bound such as '>= 0.9'; not {share!r}"
+        )
+    bound = float(match[2])
+    if match[1] == ">=":
+        return Share(bound, 1.0, f"at least {bound:.0%}")
+    return Share(0.0, bound, f"at most {bound:.0%}")
+
+
+def _measure(key: str, measure: object, columns: Collection[str]) -> Measure:
+    if not isinstance(measure, Mapping) or set(measure) != {"by", "value", "as"}:
+        raise ConfigurationError(f"{key}: must be a mapping with by, value and as; not {measure!r}")
+    aggregate, by = measure["as"], measure["by"]
+    if aggregate not in MEASURES:
+        hint = nearest(str(aggregate), MEASURES)
+        raise ConfigurationError(f"{key}.as: must be one of {', '.join(MEASURES)}; not {aggregate!r}{hint}")
+    if not isinstance(by, list):
+        raise ConfigurationError(f"{key}.by: must be a list of columns; not {by!r}")
+    for column in by:
+        if column not in columns:
+            raise ConfigurationError(f"{key}.by: unknown name {column}{nearest(str(column), columns)}")
+    return Measure(tuple(by), parse(f"{key}.value", measure["value"], columns), aggregate)
+
+
+def evaluate(claims: Iterable[Mapping[str, object]], cells: pd.DataFrame) -> list[Settled]:
+    """Settle every claim by the finished cells of the table; one that cannot be read costs no other."""
+    done, settled = finished(cells), []
+    for i, given in enumerate(claims):
+        try:
+            if not len(done):
+                settled.append(_unsettled(i, given, ClaimStatus.OPEN))
+            else:
+                settled.append(settle(claim_of(i, given, [str(c) for c in cells.columns]), done))
+        except ConfigurationError as error:
+            settled.append(replace(_unsettled(i, given, ClaimStatus.BROKEN), problem=str(error)))
+    return settled
+
+
+def _unsettled(i: int, given: Mapping[str, object], status: ClaimStatus) -> Settled:
+    """A claim as it was written, where there is nothing to evaluate or no way to."""
+    statement, where, holds = (
+        " ".join(str(given.get(k, "")).split()) for k in ("statement", "where", "holds")
+    )
+    return Settled(str(given.get("id", i + 1)), statement, status, where, holds)
+
+
+def settle(claim: Claim, done: pd.DataFrame) -> Settled:
+    """Settle a claim by finished cells.
+
+    Raises:
+        ConfigurationError: if an expression does not fit the table.
+    """
+    texts = (claim.where.text, claim.holds.text, claim.share.words)
+    about = done[claim.where.truth(done)]
+    if not len(about):
+        return Settled(claim.id, claim.statement, ClaimStatus.OPEN, *texts)
+    kept, share = claim.holds.truth(about), claim.share
+    against = ~kept if share.least > 0.5 or share.most == 1.0 else kept
+    cases, agreeing = _replicates(about, kept)
+    return Settled(
+        claim.id,
+        claim.statement,
+        ClaimStatus.CONFIRMED if share.least <= kept.mean() <= share.most else ClaimStatus.REFUTED,
+        *texts,
+        n=len(about),
+        holding=int(kept.sum()),
+        measure=_measured(claim.measure, about) if claim.measure else None,
+        exceptions=() if share.existential else tuple(about.loc[against, "cell"].head(EXAMPLES)),
+        training=training_summary(about),
         cases=cases,
         agreeing=agreeing,
     )
@@ -96,13 +223,10 @@ def _replicates(cells: pd.DataFrame, kept: NDArray[np.bool_]) -> tuple[int, int]
     return len(held), int((held["all"] == held["any"]).sum())
 
 
-def _measured(measure: Mapping[str, Any] | None, cells: pd.DataFrame) -> pd.DataFrame | None:
-    """A claim's own table: a value by some axes, as a share, a median, a mean or a sum; with n and spread."""
-    if measure is None:
-        return None
-    by, how = list(measure["by"]), measure["as"]
-    numbers = parse("measure.value", measure["value"], cells).numbers(cells)
-    values = pd.Series(numbers, cells.index)
+def _measured(measure: Measure, cells: pd.DataFrame) -> pd.DataFrame:
+    """The table of a measure, with n and the spread."""
+    by, how = list(measure.by), measure.aggregate
+    values = pd.Series(measure.value.numbers(cells), cells.index)
     keys = [cells[b].astype(object).where(cells[b].notna(), None) for b in by]
     groups = values.groupby([k.values for k in keys], sort=True, dropna=False)
     table = pd.DataFrame({

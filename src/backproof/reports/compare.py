@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backproof.reports.axes import axes_of, varying
 from backproof.reports.paired import paired
-from backproof.reports.tables import axes_of, varying
 from backproof.sweeps.case import ordered
 from backproof.sweeps.columns import CELLS, RESULTS, Of, names_of
 

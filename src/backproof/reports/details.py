@@ -1,4 +1,4 @@
-"""What a page tells of one cell on demand: its tensors and curves, in pieces that are opened one by one."""
+"""What a page shows of one cell on demand: its tensors and curves, in pieces that are opened one by one."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import base64
 import gzip
 import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backproof.reports.series import OF_A_CELL
 from backproof.sweeps.columns import TENSORS, names_of
-from backproof.verdicts import RIGHT
-from backproof.verdicts.evidence import STEPS
+from backproof.verdicts.verdict import RIGHT
 
-SERIES = ("loss", "accuracy", "cosine", STEPS)
 MOST_POINTS = 40
-"""A curve in a cell's detail is drawn by so many of its points."""
+"""A curve in a cell's details is drawn by so many of its points."""
 
 MOST_CELLS = 10_000
 """So many cells have their details in the page, those first whose gradients are not right."""
@@ -28,14 +27,26 @@ MOST_CELLS = 10_000
 PIECE = 100
 """Cells to a piece."""
 
+Plain = str | int | float | None
+Curve = tuple[list[int], list[float]]
+"""Steps and values."""
 
-def packed(value: Any) -> str:
+
+@dataclass(frozen=True)
+class Details:
+    """Packed details of cells, and for every cell of the table the piece that it is in; -1 for none."""
+
+    pieces: list[str]
+    piece_of: list[int]
+
+
+def packed(value: object) -> str:
     """A value as JSON, compressed, in characters that are never markup."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Plain:
     """A value of a table as JSON has it: numbers in four digits, what is not finite as text."""
     if value is None or value is pd.NA or value != value:
         return None
@@ -44,22 +55,14 @@ def plain(value: Any) -> Any:
     return int(value) if isinstance(value, int | np.integer) else str(value)
 
 
-def details(cells: pd.DataFrame, tensors: pd.DataFrame, curves: pa.Table) -> tuple[list[str], list[int]]:
-    """Pieces of details, packed, and for every cell of the table the piece it is in; -1 for none."""
+def details(cells: pd.DataFrame, tensors: pd.DataFrame, curves: pa.Table) -> Details:
+    """The tensors and curves of cells, those first whose gradients are not right."""
     right = cells["verdict"].isin(RIGHT).to_numpy(bool)
     order = np.argsort(right, kind="stable")[:MOST_CELLS]
-    of_tensors: dict[str, list[list[Any]]] = {}
-    by_column = [[plain(v) for v in tensors[name].tolist()] for name in names_of(TENSORS)]
-    for cell, *row in zip(tensors["cell"], *by_column, strict=True):
-        of_tensors.setdefault(cell, []).append(row)
     ids = cells["cell"].tolist()
-    kept = pa.array([ids[i] for i in order], pa.string())
-    wanted = pc.and_(
-        pc.is_in(curves["series"], value_set=pa.array(SERIES)), pc.is_in(curves["cell"], value_set=kept)
-    )
-    of_curves = _thinned(curves.filter(wanted).to_pandas())
-    piece_of = [-1] * len(cells)
-    pieces: list[str] = []
+    of_tensors = _by_cell(tensors)
+    of_curves = _thinned(_curves_of(curves, [ids[i] for i in order]))
+    piece_of, pieces = [-1] * len(cells), list[str]()
     for start in range(0, len(order), PIECE):
         members = order[start : start + PIECE]
         for i in members:
@@ -68,10 +71,29 @@ def details(cells: pd.DataFrame, tensors: pd.DataFrame, curves: pa.Table) -> tup
         pieces.append(
             packed({n: {"tensors": of_tensors.get(n, []), "curves": of_curves.get(n, {})} for n in names})
         )
-    return pieces, piece_of
+    return Details(pieces, piece_of)
 
 
-def _thinned(long: pd.DataFrame) -> Mapping[str, Mapping[str, Sequence[Any]]]:
+def _by_cell(tensors: pd.DataFrame) -> dict[str, list[list[Plain]]]:
+    """The rows of each cell's tensors."""
+    found: dict[str, list[list[Plain]]] = {}
+    by_column = [[plain(v) for v in tensors[name].tolist()] for name in names_of(TENSORS)]
+    for cell, *row in zip(tensors["cell"], *by_column, strict=True):
+        found.setdefault(cell, []).append(row)
+    return found
+
+
+def _curves_of(curves: pa.Table, cells: list[str]) -> pd.DataFrame:
+    series = pa.array([s.name for s in OF_A_CELL])
+    wanted = pc.and_(
+        pc.is_in(curves["series"], value_set=series),
+        pc.is_in(curves["cell"], value_set=pa.array(cells, pa.string())),
+    )
+    found: pd.DataFrame = curves.filter(wanted).to_pandas()
+    return found
+
+
+def _thinned(long: pd.DataFrame) -> Mapping[str, Mapping[str, Curve]]:
     """Curves by cell and series: steps and values, evenly spaced, the last point always among them."""
     if not len(long):
         return {}
@@ -80,15 +102,14 @@ def _thinned(long: pd.DataFrame) -> Mapping[str, Mapping[str, Sequence[Any]]]:
     ends = np.r_[starts[1:], len(long)]
     steps, values = long["step"].to_numpy(), long["value"].to_numpy(float)
     names = zip(long["cell"].iloc[starts], long["series"].iloc[starts], starts, ends, strict=True)
-    found: dict[str, dict[str, Sequence[Any]]] = {}
+    found: dict[str, dict[str, Curve]] = {}
     for cell, name, start, end in names:
-        count = end - start
-        at = start + (
-            np.arange(count) if count <= MOST_POINTS else np.linspace(0, count - 1, MOST_POINTS).astype(int)
-        )
+        at = start + _spread(end - start)
         at = at[np.isfinite(values[at])]
-        of_cell = found.setdefault(cell, {})
-        of_cell[name] = [
-            steps[at].tolist(), [float(f"{v:.4g}") for v in values[at]],
-        ]  # fmt: skip
+        found.setdefault(cell, {})[name] = steps[at].tolist(), [float(f"{v:.4g}") for v in values[at]]
     return found
+
+
+def _spread(count: int) -> np.ndarray[tuple[int], np.dtype[np.int_]]:
+    """Positions of at most MOST_POINTS of so many points."""
+    return np.arange(count) if count <= MOST_POINTS else np.linspace(0, count - 1, MOST_POINTS).astype(int)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from backproof.reports.axes import label
 from backproof.reports.compare import NOTHING, Alignment, transitions
-from backproof.reports.paired import MEASURES, STATISTICS, Measure, leaves_zero_out, stands_still
-from backproof.reports.tables import label
+from backproof.reports.paired import MEASURES, STATISTICS, leaves_zero_out, level, stands_still
+from backproof.sweeps.columns import Column
 from backproof.verdicts import Verdict
 
 COMMAND = "command"
@@ -63,7 +64,7 @@ def unpaired(alignment: Alignment) -> Iterator[Listing]:
 def moved(combinations: pd.DataFrame) -> Iterator[Listing]:
     """Per measure the combinations in which something moved; how many stand still is in the title."""
     for measure in MEASURES:
-        table = combinations[combinations["measure"] == measure.column]
+        table = combinations[combinations["measure"] == measure.name]
         moving = table[~stands_still(table)]
         if len(table):
             told = (
@@ -73,7 +74,7 @@ def moved(combinations: pd.DataFrame) -> Iterator[Listing]:
             yield of_combinations(f"{titled(measure)}: {told}", moving, measure)
 
 
-def of_combinations(title: str, rows: pd.DataFrame, measure: Measure) -> Listing:
+def of_combinations(title: str, rows: pd.DataFrame, measure: Column) -> Listing:
     """Combinations of one measure with their statistics."""
     settings = rows.drop(columns=["measure", *STATISTICS])
     return listing(title, settings, statistics(rows, measure), numeric=True)
@@ -83,20 +84,20 @@ def overall(table: pd.DataFrame) -> list[tuple[str, ...]]:
     """A row a measure: what, pairs, seeds, then the other statistics as in `statistics`."""
     rows = []
     for measure in MEASURES:
-        row = table[table["measure"] == measure.column]
+        row = table[table["measure"] == measure.name]
         for told in statistics(row, measure).itertuples(index=False, name=None):
             rows.append((titled(measure), f"{row['pairs'].iloc[0]:,}", *told))
     return rows
 
 
-def statistics(table: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+def statistics(table: pd.DataFrame, measure: Column) -> pd.DataFrame:
     """The statistics of rows as text: n, left out, level in A and B, mean difference, interval."""
     return pd.DataFrame(
         {
             "n": table["n"].map("{:,}".format),
             "left out": table["left_out"].map("{:,}".format),
-            f"{measure.level} in A": [_level(x, measure) for x in table["a"]],
-            f"{measure.level} in B": [_level(x, measure) for x in table["b"]],
+            f"{level(measure)} in A": [_level(x, measure) for x in table["a"]],
+            f"{level(measure)} in B": [_level(x, measure) for x in table["b"]],
             "mean difference": table["mean"].map(_signed),
             "95 % interval": [
                 NOTHING if pd.isna(low) else f"{_signed(low)} to {_signed(high)}"
@@ -138,9 +139,9 @@ def marked(word: str) -> str:
     return f"{Verdict(word).symbol} {word}" if word in set(Verdict) else word
 
 
-def titled(measure: Measure) -> str:
+def titled(measure: Column) -> str:
     """A measure and, where it is no plain difference, what its differences are."""
-    return f"{measure.says}, log10(B/A)" if measure.ratio else measure.says
+    return f"{measure.title}, log10(B/A)" if measure.compared == "ratio" else measure.title
 
 
 def cells_of(n: int) -> str:
@@ -153,10 +154,10 @@ def _commands(cells: pd.DataFrame) -> list[str]:
     return [a if a == b else f"A: {a}\nB: {b}" for a, b in pairs]
 
 
-def _level(x: float, measure: Measure) -> str:
+def _level(x: float, measure: Column) -> str:
     if pd.isna(x):
         return NOTHING
-    return f"{x:,.0f}" if measure.level == "sum" else label(x)
+    return f"{x:,.0f}" if measure.compared == "count" else label(x)
 
 
 def _signed(x: float) -> str:

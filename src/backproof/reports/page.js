@@ -29,10 +29,7 @@ function make(tag, given, ...inside) {
 }
 
 const data = await unpacked($("data"));
-const columns = data.columns.map(c => ({
-  name: c.name, list: c.list, codes: c.codes, values: c.values,
-  at: c.codes ? i => c.list[c.codes[i]] : i => c.values[i],
-}));
+const columns = data.columns.map(c => ({ ...c, at: c.codes ? i => c.list[c.codes[i]] : i => c.values[i] }));
 const byName = new Map(columns.map(c => [c.name, c]));
 const size = columns.length ? (columns[0].codes || columns[0].values).length : 0;
 const id = byName.get("cell"), verdict = byName.get("verdict"), status = byName.get("status");
@@ -85,7 +82,7 @@ function filter() {
 function find() {
   const words = view.search.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length && !haystack) {  // built at the first search: a large table opens without it
-    const searched = columns.filter(c => c.name !== "command" && c.name !== "traceback");
+    const searched = columns.filter(c => !data.unsearched.includes(c.name));
     haystack = Array.from({ length: size }, (_, i) =>
       searched.map(c => c.at(i) === null ? "" : c.name + "=" + c.at(i)).join(" ").toLowerCase());
   }
@@ -110,7 +107,7 @@ const swatch = name => {
 };
 
 function drawTable() {
-  const body = $("body"), shown = columns.slice(0, data.first);
+  const body = $("body"), shown = columns.slice(0, data.shown);
   body.replaceChildren(...found.slice(0, limit).map(i => make("tr", {},
     ...shown.map((c, k) => make("td", { className: is_number[k] ? "number" : "" },
       c === verdict ? swatch(c.at(i)) : null, text(c.at(i)))),
@@ -119,7 +116,7 @@ function drawTable() {
   $("count").textContent = found.length.toLocaleString("en") + " of " + size.toLocaleString("en") + " cells" + more;
   $("next").hidden = found.length <= limit;
   document.querySelectorAll("#head th").forEach((head, k) => {
-    if (k >= data.first) return;
+    if (k >= data.shown) return;
     const on = columns[k].name === view.sort;
     head.setAttribute("aria-sort", on ? (view.descending ? "descending" : "ascending") : "none");
     head.firstChild.textContent = columns[k].name + (on ? (view.descending ? " ↓" : " ↑") : "");
@@ -127,7 +124,7 @@ function drawTable() {
 }
 
 function buildTable() {
-  columns.slice(0, data.first).forEach((c, k) => $("head").append(make("th", { className: is_number[k] ? "number" : "", scope: "col" },
+  columns.slice(0, data.shown).forEach((c, k) => $("head").append(make("th", { className: is_number[k] ? "number" : "", scope: "col", title: c.about || "" },
     make("button", { type: "button", text: c.name, onclick: () => {
       view.descending = view.sort === c.name && !view.descending;
       view.sort = c.name;
@@ -165,11 +162,12 @@ const ink = colour => {
   const [r, g, b] = [1, 3, 5].map(k => parseInt(colour.slice(k, k + 2), 16));
   return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#111" : "#fff";
 };
-function brief(x, value) {  // as heatmaps.number has it
+function brief(x, format) {  // as numbers.number has it
   if (x === Infinity) return "∞";
+  if (format === "percent") return (100 * x).toFixed(0) + "%";
   if (x === 0) return "0";
-  if (["accuracy", "cosine", "dead_units"].includes(value)) return x.toFixed(2);
-  if (["steps_to_threshold", "diverged_at"].includes(value)) return x.toFixed(0);
+  if (format === "decimals") return x.toFixed(2);
+  if (format === "whole") return x.toFixed(0);
   const size = Math.abs(x);
   if (size >= 0.01 && size < 1000) return size < 100 ? String(Number(x.toPrecision(2))) : x.toFixed(0);
   const [mantissa, exponent] = x.toExponential(0).split("e");
@@ -180,62 +178,62 @@ function colourOf(figure, x) {
   const share = high > low ? (f(Math.max(x, figure.log ? 1e-300 : x)) - low) / (high - low) : 0;
   return figure.colours[Math.round(Math.min(Math.max(share, 0), 1) * (figure.colours.length - 1))];
 }
-const PUT_TOGETHER = {
+const AGGREGATES = {
   median: v => { const low = v[(v.length - 1) >> 1], high = v[v.length >> 1]; return Number.isFinite(high) ? (low + high) / 2 : low; },
   mean: v => v.reduce((a, b) => a + b, 0) / v.length,
   least: v => v[0],
   greatest: v => v[v.length - 1],
 };
 
-/** What the cells of a place come to, of those that fit the filters; the same rules as tables.pivot. */
-function settle(figure, part, place) {
-  const members = [], column = byName.get(figure.value), counts = { failed: 0, excluded: 0, pending: 0 };
+/** The aggregate of a tile over the cells that fit the filters; the same rules as aggregation.lay_out. */
+function settle(figure, part, tile) {
+  const members = [], column = figure.column, counts = { failed: 0, excluded: 0, pending: 0 };
   const values = [], tally = new Map();
-  for (let k = part.starts[place]; k < part.starts[place + 1]; k++) {
+  for (let k = part.starts[tile]; k < part.starts[tile + 1]; k++) {
     const i = part.cells[k];
     if (!fits[i]) continue;
     members.push(i);
     const state = status.at(i);
     if (state !== "ok") { counts[state in counts ? state : "failed"]++; continue; }
     let v = column.at(i);
-    if (figure.words) { if (v !== null) tally.set(v, (tally.get(v) || 0) + 1); }
+    if (figure.categories) { if (v !== null) tally.set(v, (tally.get(v) || 0) + 1); }
     else if (v !== null) values.push(Number(v));
-    else if (figure.null && !figure.unmeasured.has(i)) values.push(Infinity);
+    else if (column.null && !figure.unmeasured.has(i)) values.push(Infinity);
   }
   const result = { members, counts, n: values.length };
-  if (figure.words) {
-    figure.words.forEach((word, k) => {
-      const n = tally.get(word.name) || 0;
-      if (n && (!result.word || figure.aggregate === "worst" || n >= result.same)) Object.assign(result, { word, same: n });
+  if (figure.categories) {
+    figure.categories.forEach(category => {
+      const n = tally.get(category.name) || 0;
+      if (n && (!result.category || figure.aggregate === "worst" || n >= result.agreeing)) Object.assign(result, { category, agreeing: n });
     });
     result.n = [...tally.values()].reduce((a, b) => a + b, 0);
   } else if (values.length) {
     values.sort((a, b) => a - b);
-    result.middle = PUT_TOGETHER[figure.aggregate](values);
+    result.value = AGGREGATES[figure.aggregate](values);
     result.low = values[0];
     result.high = values[values.length - 1];
   }
   return result;
 }
 
-const keysOf = (figure, part, place) => {
-  const row = part.rows[Math.floor(place / part.columns.length)], column = part.columns[place % part.columns.length];
+const keysOf = (figure, part, tile) => {
+  const row = part.rows[Math.floor(tile / part.columns.length)], column = part.columns[tile % part.columns.length];
   return [...part.facet, ...figure.row_axes.map((a, k) => [a, row[k]]), ...figure.column_axes.map((a, k) => [a, column[k]])];
 };
 
-function told(figure, part, place) {
-  const now = settle(figure, part, place), lines = [keysOf(figure, part, place).map(([a, v]) => a + "=" + v).join(", ")];
-  if (now.word) lines.push(now.word.name + (now.n > 1 ? " in " + now.same + " of " + now.n + " cells" : ""));
-  else if (now.middle !== undefined) {
-    const word = now.middle === Infinity ? figure.null : brief(now.middle, figure.value);
-    lines.push(figure.unit + ": " + (now.n > 1 ? figure.aggregate + " " : "") + word);
+function described(figure, part, tile) {
+  const now = settle(figure, part, tile), lines = [keysOf(figure, part, tile).map(([a, v]) => a + "=" + v).join(", ")];
+  if (now.category) lines.push(now.category.name + (now.n > 1 ? " in " + now.agreeing + " of " + now.n + " cells" : ""));
+  else if (now.value !== undefined) {
+    const word = now.value === Infinity ? figure.column.null : brief(now.value, figure.column.format);
+    lines.push(figure.column.unit + ": " + (now.n > 1 ? figure.aggregate + " " : "") + word);
     if (now.n > 1) {
-      lines.push("from " + brief(now.low, figure.value) + " to " + brief(now.high, figure.value) + ", n = " + now.n);
-      const sure = part.intervals[place];
+      lines.push("from " + brief(now.low, figure.column.format) + " to " + brief(now.high, figure.column.format) + ", n = " + now.n);
+      const sure = part.intervals[tile];
       if (sure && !view.chosen.size) lines.push("95 % interval of the median " + sure[0] + " to " + sure[1]);
     }
   } else lines.push(now.members.length ? "no value" : "no cell");
-  for (const [state, n] of Object.entries(now.counts)) if (n) lines.push(n + " " + (state === "pending" ? "still to come" : state));
+  for (const [state, n] of Object.entries(now.counts)) if (n) lines.push(n + " " + data.statuses[state]);
   return lines.join("\n");
 }
 
@@ -252,21 +250,21 @@ const share = x => (100 * x).toFixed(4) + "%";
 const redraws = [];
 
 function buildHeatmap(name, figure, picture) {
-  const column = byName.get(figure.value), of_training = data.of_training.includes(figure.value);
-  figure.unmeasured = new Set(of_training ? data.untrained : data.unchecked);
-  if (!column) return;
+  figure.column = byName.get(figure.value);
+  if (!figure.column) return;
+  figure.unmeasured = new Set(data.missing[figure.column.of] || []);
   for (const part of figure.parts) {
     const [left, top, width, height] = part.box, rows = part.rows.length, across = part.columns.length;
     const mark = make("div", { className: "mark", hidden: true }), filled = make("div", { "aria-hidden": "true" });
     let at = -1;
-    const box = place => ({
-      left: share((place % across) / across), top: share(Math.floor(place / across) / rows), width: share(1 / across), height: share(1 / rows),
+    const box = tile => ({
+      left: share((tile % across) / across), top: share(Math.floor(tile / across) / rows), width: share(1 / across), height: share(1 / rows),
     });
-    const point = (place, x, y) => {
-      at = place;
-      mark.hidden = place < 0;
-      if (place >= 0) Object.assign(mark.style, box(place));
-      tip(place < 0 ? "" : told(figure, part, place), x, y);
+    const point = (tile, x, y) => {
+      at = tile;
+      mark.hidden = tile < 0;
+      if (tile >= 0) Object.assign(mark.style, box(tile));
+      tip(tile < 0 ? "" : described(figure, part, tile), x, y);
     };
     const under = event => {
       const r = panel.getBoundingClientRect();
@@ -275,15 +273,15 @@ function buildHeatmap(name, figure, picture) {
     };
     const panel = make("div", {
       className: "panel", tabIndex: 0, role: "application",
-      "aria-label": figure.title + (part.facet.length ? ", " + part.facet.map(f => f.join("=")).join(", ") : "") + ": heatmap of " + rows + " by " + across + " places; arrow keys move, Enter opens",
+      "aria-label": figure.title + (part.facet.length ? ", " + part.facet.map(f => f.join("=")).join(", ") : "") + ": heatmap of " + rows + " by " + across + " tiles; arrow keys move, Enter opens",
       style: { left: share(left), top: share(top), width: share(width), height: share(height) },
       onpointermove: event => point(under(event), event.clientX, event.clientY),
       onpointerleave: () => point(-1),
       onblur: () => point(-1),
-      onclick: event => { const place = under(event); if (place >= 0) openPlace(figure, part, place); },
+      onclick: event => { const tile = under(event); if (tile >= 0) openTile(figure, part, tile); },
       onkeydown: event => {
         const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across }[event.key];
-        if (event.key === "Enter" && at >= 0) { event.preventDefault(); openPlace(figure, part, at); }
+        if (event.key === "Enter" && at >= 0) { event.preventDefault(); openTile(figure, part, at); }
         if (event.key === "Escape") point(-1);
         if (!step) return;
         event.preventDefault();
@@ -296,35 +294,35 @@ function buildHeatmap(name, figure, picture) {
     picture.append(panel);
     redraws.push(() => {
       if (!view.chosen.size) return filled.replaceChildren();
-      filled.replaceChildren(...part.starts.slice(0, -1).map((_, place) => {
-        const now = settle(figure, part, place), style = box(place);
-        if (now.word) {
-          Object.assign(style, { background: now.word.colour, color: ink(now.word.colour) });
-          return make("div", { className: "place", style, text: now.word.symbol + (now.same < now.n ? " " + now.same + "/" + now.n : "") });
+      filled.replaceChildren(...part.starts.slice(0, -1).map((_, tile) => {
+        const now = settle(figure, part, tile), style = box(tile);
+        if (now.category) {
+          Object.assign(style, { background: now.category.colour, color: ink(now.category.colour) });
+          return make("div", { className: "tile", style, text: now.category.symbol + (now.agreeing < now.n ? " " + now.agreeing + "/" + now.n : "") });
         }
-        if (now.middle === undefined || now.middle === Infinity)
-          return make("div", { className: "place " + (now.middle === Infinity ? "infinite" : "none"), style });
-        const colour = colourOf(figure, now.middle);
+        if (now.value === undefined || now.value === Infinity)
+          return make("div", { className: "tile " + (now.value === Infinity ? "infinite" : "none"), style });
+        const colour = colourOf(figure, now.value);
         Object.assign(style, { background: colour, color: ink(colour) });
-        return make("div", { className: "place", style, text: Math.max(rows, across) <= 40 ? brief(now.middle, figure.value) : "" });
+        return make("div", { className: "tile", style, text: Math.max(rows, across) <= 40 ? brief(now.value, figure.column.format) : "" });
       }));
     });
   }
 }
 
-/** The same places as a table, for those who read rather than look; made when it is opened. */
-function buildReading(figure, place) {
+/** The same tiles as a table, for those who read rather than look; made when it is opened. */
+function buildReading(figure, host) {
   const scroll = make("div", { className: "scroll" }), names = [...figure.parts[0].facet.map(f => f[0]), ...figure.row_axes, ...figure.column_axes];
   const fill = () => {
     if (!reading.open) return scroll.replaceChildren();
     const lines = figure.parts.flatMap(part => part.starts.slice(0, -1).map((_, k) => make("tr", {},
       ...keysOf(figure, part, k).map(([, v]) => make("td", { text: v })),
-      make("td", { text: told(figure, part, k).split("\n").slice(1).join("; ").replace(figure.unit + ": ", "") }))));
+      make("td", { text: described(figure, part, k).split("\n").slice(1).join("; ").replace(figure.column.unit + ": ", "") }))));
     scroll.replaceChildren(make("table", {},
-      make("thead", {}, make("tr", {}, ...[...names, figure.unit].map(n => make("th", { text: n, scope: "col" })))), make("tbody", {}, ...lines)));
+      make("thead", {}, make("tr", {}, ...[...names, figure.column.unit].map(n => make("th", { text: n, scope: "col" })))), make("tbody", {}, ...lines)));
   };
   const reading = make("details", { className: "reading", ontoggle: fill }, make("summary", { text: "As a table" }), scroll);
-  place.append(reading);
+  host.append(reading);
   redraws.push(fill);
 }
 
@@ -332,7 +330,7 @@ function buildPoints(name, figure, picture) {
   const [left, top, width, height] = figure.box, x = byName.get(figure.x), y = byName.get(figure.y);
   if (!x || !y) return;
   const along = (v, [low, high], log) => { const f = log ? Math.log : u => u; return (f(v) - f(low)) / (f(high) - f(low)); };
-  const unchecked = new Set(data.unchecked), points = [];
+  const unchecked = new Set(data.missing.check), points = [];
   for (let i = 0; i < size; i++) {
     if (status.at(i) !== "ok" || !(verdict.at(i) in data.verdicts) || verdict.at(i) === "not checked" || y.at(i) === null || unchecked.has(i)) continue;
     const error = x.at(i) === null ? figure.not_finite : Math.min(Math.max(x.at(i), figure.least), figure.not_finite);
@@ -380,20 +378,20 @@ function buildPoints(name, figure, picture) {
 
 function buildFigures() {
   for (const [name, figure] of Object.entries(data.figures)) {
-    const place = $(name), picture = place && place.querySelector(".picture");
+    const host = $(name), picture = host && host.querySelector(".picture");
     if (!picture) continue;
-    figure.title = place.dataset.title;
-    place.classList.add("asks");
+    figure.title = host.dataset.title;
+    host.classList.add("asks");
     if (figure.kind === "points") buildPoints(name, figure, picture);
-    else { buildHeatmap(name, figure, picture); buildReading(figure, place); }
+    else { buildHeatmap(name, figure, picture); buildReading(figure, host); }
   }
 }
 
-/* ---- a cell and a place, in a dialog ---- */
+/* ---- a cell and a tile, in a dialog ---- */
 
 const summary = i => [
   axes.filter(c => c.at(i) !== null).map(c => c.name + "=" + c.at(i)).join(", "),
-  text(verdict.at(i)) + (byName.get("cause") && byName.get("cause").at(i) ? ": " + byName.get("cause").at(i) : ""),
+  text(verdict.at(i)) + (value(i, "cause") ? ": " + value(i, "cause") : ""),
 ].join("\n");
 
 function show(title, ...inside) {
@@ -406,16 +404,16 @@ function show(title, ...inside) {
   dialog.scrollTop = 0;
 }
 
-function openPlace(figure, part, place) {
-  const { members } = settle(figure, part, place);
+function openTile(figure, part, tile) {
+  const { members } = settle(figure, part, tile);
   if (members.length === 1) return open(members[0]);
-  const keys = keysOf(figure, part, place), named = new Set(keys.map(k => k[0]));
+  const keys = keysOf(figure, part, tile), named = new Set(keys.map(k => k[0]));
   const differ = axes.filter(c => !named.has(c.name) && new Set(members.map(c.at)).size > 1);
-  const shown = [verdict, ...differ, byName.get("gradient_error"), byName.get("accuracy"), byName.get("cause")]
+  const shown = [verdict, ...differ, ...data.listed.map(name => byName.get(name))]
     .filter(c => c && members.some(i => c.at(i) !== null));
   const listed = members.slice(0, MOST_LISTED);
   show([keys.map(([a, v]) => a + "=" + v).join(", ")],
-    make("p", { className: "soft", text: told(figure, part, place).split("\n").slice(1).join("; ") }),
+    make("p", { className: "soft", text: described(figure, part, tile).split("\n").slice(1).join("; ") }),
     members.length ? make("div", { className: "scroll" }, make("table", { className: "list" },
       make("thead", {}, make("tr", {}, make("th", { text: "cell" }), ...shown.map(c => make("th", { text: c.name, scope: "col" })))),
       make("tbody", {}, ...listed.map(i => make("tr", {},
@@ -480,33 +478,33 @@ async function open(i) {
   const lines = (label, given) => given ? make("p", {}, make("strong", { text: label + " " }), given) : null;
   const pair = (key, v) => make("div", {}, make("dt", { text: key }), make("dd", { className: "mono", text: text(v) }));
   const settings = make("dl", {}, ...axes.filter(c => c.at(i) !== null).map(c => pair(c.name, c.at(i))));
-  const results = columns.filter(c => !axes.includes(c) && c.at(i) !== null && !["command", "traceback"].includes(c.name));
+  const results = columns.filter(c => !axes.includes(c) && c.at(i) !== null && !data.unsearched.includes(c.name));
   const rest = make("dl", {}, ...[...constants].map(([key, v]) => pair(key, v)), ...results.map(c => pair(c.name, c.at(i))));
   const plots = [];
   if (more) {
-    const { loss, accuracy, cosine } = more.curves, steps = more.curves[data.steps];
-    if (steps) plots.push(plot("gradient error against the step h", steps[0].map(e => 2 ** e), steps[1], { log_x: true, log_y: true, x_label: "h", guides: [[-1, "slope −1"], [2, "slope +2"]] }));
-    if (loss) plots.push(plot("training loss per sample", ...loss, { log_y: loss[1].every(v => v > 0) }));
-    if (accuracy) plots.push(plot("training accuracy", ...accuracy));
-    if (cosine) plots.push(plot("cosine to the exact gradient", ...cosine));
+    for (const s of data.series) {
+      const [steps, values] = more.curves[s.name] || [[], []];
+      if (steps.length) plots.push(plot(s.title, s.exponents ? steps.map(e => 2 ** e) : steps, values, {
+        log_x: s.exponents, log_y: s.log && values.every(v => v > 0), x_label: s.x, guides: s.exponents ? [[-1, "slope −1"], [2, "slope +2"]] : [],
+      }));
+    }
   }
   const command = value(i, "command"), copy = make("button", { type: "button", text: "Copy the command", onclick: () =>
     navigator.clipboard.writeText(command).then(() => { copy.textContent = "Copied"; }, () => { copy.textContent = "Select and copy it by hand"; }) });
   show([swatch(name), state === "ok" ? text(name) : state],
     known ? make("p", { text: known.sentence + " " + known.remedy }) : null,
-    lines("Error:", value(i, "error")),
-    lines("Causes:", value(i, "causes")), lines("Cured by:", value(i, "cures")), lines("Not cured by:", value(i, "no_cures")),
+    ...data.headings.map(([heading, column]) => lines(heading + ":", value(i, column))),
     make("h3", { text: "Case" }), settings,
     more && more.tensors.length ? make("h3", { text: "Tensors" }) : null,
     more && more.tensors.length ? make("div", { className: "scroll" }, make("table", {},
-      make("thead", {}, make("tr", {}, ...data.tensor_columns.map(c => make("th", { text: c, scope: "col" })))),
+      make("thead", {}, make("tr", {}, ...data.tensor_columns.map(c => make("th", { text: c.name, title: c.about, scope: "col" })))),
       make("tbody", {}, ...more.tensors.map(row => make("tr", {}, ...row.map(v => make("td", { className: typeof v === "number" ? "number" : "", text: text(v) }))))))) : null,
     plots.some(Boolean) ? make("h3", { text: "Curves" }) : null,
     plots.some(Boolean) ? make("div", { className: "plots" }, ...plots.filter(Boolean)) : null,
     more ? null : make("p", { className: "soft", text: "Tensors and curves of this cell are in tensors.parquet and curves.parquet." }),
     value(i, "traceback") ? make("details", {}, make("summary", { text: "Traceback" }), make("pre", { text: value(i, "traceback") })) : null,
     make("h3", { text: "Reproduce" }), make("pre", { text: text(command) }), copy,
-    make("details", {}, make("summary", { text: "Everything known of it" }), rest));
+    make("details", {}, make("summary", { text: "All settings and results" }), rest));
 }
 $("cell").addEventListener("close", () => { view.cell = null; writeAddress(); });
 $("cell").addEventListener("click", event => { if (event.target === $("cell")) $("cell").close(); });

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from backproof.reports.tables import REPLICATE, ran
+from backproof.reports.axes import REPLICATE, ran
+from backproof.sweeps.columns import CELLS, Column
 
 CONFIDENCE = 0.95
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A result that is compared.
-
-    Attributes:
-        ratio: whether the difference is log10(B / A) rather than B - A.
-        level: what says how large it is in A and in B, over the pairs: their median or their sum.
-    """
-
-    column: str
-    says: str
-    ratio: bool = False
-    level: str = "median"
-
-
-MEASURES = (
-    Measure("gradient_error", "gradient error", ratio=True),
-    Measure("final_loss", "final loss", ratio=True),
-    Measure("accuracy", "test accuracy"),
-    Measure("steps_to_threshold", "steps to the threshold"),
-    Measure("diverged_at", "runs that diverged", level="sum"),
-)
-"""What is compared; of divergence, whether it happened."""
+MEASURES = tuple(c for c in CELLS if c.compared)
+"""The columns that are compared; of divergence, whether it happened."""
 
 STATISTICS = ("n", "left_out", "a", "b", "mean", "low", "high")
 
@@ -66,14 +45,19 @@ def paired(a: pd.DataFrame, b: pd.DataFrame, axes: Sequence[str]) -> tuple[pd.Da
             continue
         overall.append(_overall(pairs, measure))
         table = first.join(_summary(pairs, "group", measure), how="inner")
-        combinations.append(table.assign(measure=measure.column))
+        combinations.append(table.assign(measure=measure.name))
     return (
         _joined(overall, ["measure", "pairs", *STATISTICS]),
         _joined(combinations, ["measure", *others, *STATISTICS]),
     )
 
 
-def differences(a: pd.DataFrame, b: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+def level(measure: Column) -> str:
+    """What states how large a measure is in A and in B, over the pairs: their median or their sum."""
+    return "sum" if measure.compared == "count" else "median"
+
+
+def differences(a: pd.DataFrame, b: pd.DataFrame, measure: Column) -> pd.DataFrame:
     """Pair by pair: the values `a` and `b`, their `difference`, and whether there should be one.
 
     Equal values, two zeros among them, differ by 0. A pair is left out where one side is null
@@ -83,7 +67,7 @@ def differences(a: pd.DataFrame, b: pd.DataFrame, measure: Measure) -> pd.DataFr
     x, y = _values(a, measure), _values(b, measure)
     done = ((a["status"] == "ok") & (b["status"] == "ok")).to_numpy(bool)
     x, y = np.where(done, x, np.nan), np.where(done, y, np.nan)
-    if measure.ratio:
+    if measure.compared == "ratio":
         low, high = (np.log10(v, where=v > 0, out=np.full(len(v), np.nan)) for v in (x, y))
         difference = high - low
     else:
@@ -93,11 +77,11 @@ def differences(a: pd.DataFrame, b: pd.DataFrame, measure: Measure) -> pd.DataFr
     return pd.DataFrame({"a": x, "b": y, "difference": difference, "left_out": left_out}, index=a.index)
 
 
-def _values(cells: pd.DataFrame, measure: Measure) -> np.ndarray[Any, Any]:
+def _values(cells: pd.DataFrame, measure: Column) -> np.ndarray[Any, Any]:
     """A measure as finite numbers, NaN where a cell has none."""
-    if measure.column == "diverged_at":
-        return np.where(ran(cells, "training"), cells["diverged_at"].notna(), np.nan)
-    numbers = cells[measure.column].to_numpy(float, na_value=np.nan)
+    if measure.compared == "count":
+        return np.where(ran(cells, measure.of), cells[measure.name].notna(), np.nan)
+    numbers = cells[measure.name].to_numpy(float, na_value=np.nan)
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
@@ -126,22 +110,22 @@ def stands_still(statistics: pd.DataFrame) -> pd.Series[bool]:
     return (statistics["mean"] == 0) & flat & (statistics["left_out"] == 0)
 
 
-def _summary(pairs: pd.DataFrame, by: Any, measure: Measure) -> pd.DataFrame:
+def _summary(pairs: pd.DataFrame, by: Any, measure: Column) -> pd.DataFrame:
     """The statistics of the differences, a row a group."""
     counted = pairs[pairs["difference"].notna()]
-    levels = counted.groupby(by)[["a", "b"]].agg(measure.level)
+    levels = counted.groupby(by)[["a", "b"]].agg(level(measure))
     left_out = pairs.groupby(by)["left_out"].sum()
     found = pd.concat([left_out, levels, intervals(counted["difference"], counted[by])], axis=1)
     return found.assign(n=found["n"].fillna(0).astype(int))
 
 
-def _overall(pairs: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+def _overall(pairs: pd.DataFrame, measure: Column) -> pd.DataFrame:
     """One row over all pairs; mean and interval are those of the seeds' mean differences."""
     table = _summary(pairs.assign(all=0), "all", measure)
     seeds = pairs.groupby("seed", dropna=False)["difference"].mean().dropna()
     over_seeds = intervals(seeds, np.zeros(len(seeds), int)).reindex(table.index)
     over_seeds["n"] = len(seeds)
-    return table.assign(measure=measure.column, pairs=table["n"], **over_seeds)
+    return table.assign(measure=measure.name, pairs=table["n"], **over_seeds)
 
 
 def _joined(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
@@ -150,7 +134,7 @@ def _joined(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     table = pd.concat(tables)[columns]
     order = pd.DataFrame(
         {
-            "measure": table["measure"].map({m.column: i for i, m in enumerate(MEASURES)}),
+            "measure": table["measure"].map({m.name: i for i, m in enumerate(MEASURES)}),
             "quiet": ~leaves_zero_out(table),
             "size": -table["mean"].abs(),
         }

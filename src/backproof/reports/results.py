@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backproof.files import csv, write
+from backproof.sweeps.status import Status
 from backproof.sweeps.store import Store
 
 if TYPE_CHECKING:  # pandas and pyarrow take their time, and a sweep may not come to its tables
@@ -18,13 +19,13 @@ def write_results(store: Store, folder: Path) -> None:
     from backproof.reports.write import write_report  # matplotlib: only once there is something to draw
 
     everything, curves, tensors = store.cells(pending=True), store.curves(), store.tensors()
-    cells = everything[everything["status"] != "pending"].reset_index(drop=True)
+    cells = everything[everything["status"] != Status.PENDING].reset_index(drop=True)
     write(folder / "cells.parquet", cells.to_parquet())
     write(folder / "cells.csv", csv(cells))
     write(folder / "curves.parquet", _parquet(curves))
     write(folder / "tensors.parquet", tensors.to_parquet())
     about, experiment = map(store.record, ("provenance", "experiment"))
-    write_report(folder, everything, curves, tensors, experiment, about)
+    write_report(folder, (everything, curves, tensors), experiment, about)
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -1,4 +1,4 @@
-"""The report on disk: figures as SVG, PNG and CSV, and one HTML file that needs nothing else."""
+"""The report on disk: figures as SVG, PNG, PDF and CSV, and one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import starmap
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from backproof.files import plain_folder, write
 from backproof.reports import claims
-from backproof.reports.choice import choose
 from backproof.reports.details import details
-from backproof.reports.page import Picture, page
-from backproof.reports.validation import CURVES, MAP, STEPS
+from backproof.reports.figures import kinds
+from backproof.reports.figures.kind import Drawn, FigureSpec
+from backproof.reports.page import Report, page
+from backproof.reports.pictures import Picture, keep
+from backproof.reports.stored import figures_of, stored_experiment
 from backproof.sweeps.engines.processes import count
 from backproof.sweeps.engines.processes import starmap as in_processes
-
-OF_CURVES = (CURVES, STEPS, MAP)
-"""Figures that need the curves."""
 
 LEAST_SHARED, MOST_SHARED, MOST_PROCESSES = 4, 10_000, 4
 """Fewer figures than these are drawn in this process, and those of more cells; more processes do not pay."""
@@ -32,56 +30,50 @@ OURS = re.compile(r"\d\d+-[a-z0-9-]+\.(svg|png|pdf|csv)")
 
 def write_report(
     folder: Path,
-    cells: pd.DataFrame,
-    curves: pa.Table,
-    tensors: pd.DataFrame,
-    experiment: Mapping[str, Any],
-    provenance: Mapping[str, Any],
+    tables: tuple[pd.DataFrame, pa.Table, pd.DataFrame],
+    experiment: Mapping[str, object],
+    provenance: Mapping[str, object],
 ) -> None:
     """Write figures/ and report.html into a results folder; each file is whole or not there.
 
     Args:
-        cells: the table of cells, those still to come among them.
-        curves, tensors: what belongs to them.
+        tables: the cells, those still to come among them, their curves and their tensors.
         experiment: name, question, claims and figures as in the experiment's file; all may be missing.
     """
-    wanted, chosen = experiment.get("figures") or [], ""
-    if not wanted:
-        wanted, chosen = choose(cells)
+    cells, curves, tensors = tables
+    asked = stored_experiment(experiment)
+    wanted, axes_chosen = figures_of(asked, cells)
     drawing = _draw_all(plain_folder(folder / "figures"), wanted, cells, curves)
-    settled = claims.evaluate(experiment.get("claims") or [], cells)
-    told = details(cells, tensors, curves)
-    pictures = list(drawing)
+    settled = claims.evaluate(asked.claims, cells)
+    of_cells = details(cells, tensors, curves)
+    pictures = list(drawing)  # drawn meanwhile
     _remove_others(folder / "figures", pictures)
-    name = str(experiment.get("name") or folder.name)
-    question = str(experiment.get("question") or "")
-    text = page(name, question, settled, pictures, chosen, cells, told, provenance)
-    write(folder / "report.html", text.encode())
+    report = Report(
+        asked.name or folder.name, asked.question, settled, pictures, axes_chosen, cells, of_cells, provenance
+    )
+    write(folder / "report.html", page(report).encode())
 
 
 def _draw_all(
-    folder: Path, wanted: Sequence[Mapping[str, Any]], cells: pd.DataFrame, curves: pa.Table
+    folder: Path, wanted: Sequence[FigureSpec | Drawn], cells: pd.DataFrame, curves: pa.Table
 ) -> Iterator[Picture]:
     """Every figure drawn and kept, by several processes where that pays."""
-    nothing = curves.slice(0, 0)
+    none = curves.slice(0, 0)
     folder = folder.resolve()  # a process may have been started elsewhere
     tasks = [
-        (folder, i, figure, cells, curves if figure["value"] in OF_CURVES else nothing)
+        (folder, i, figure, cells, curves if _reads_curves(figure) else none)
         for i, figure in enumerate(wanted, 1)
     ]
     if len(tasks) < LEAST_SHARED or len(cells) > MOST_SHARED:
-        return starmap(_draw, tasks)
-    return in_processes(_draw, tasks, min(count(-1), MOST_PROCESSES))
+        return starmap(keep, tasks)
+    return in_processes(keep, tasks, min(count(-1), MOST_PROCESSES))
 
 
-def _draw(*task: Any) -> Picture:
-    """Draw and keep a figure; where others do it, this process needs no drawing library."""
-    from backproof.reports.drawing import keep
-
-    return keep(*task)
+def _reads_curves(figure: FigureSpec | Drawn) -> bool:
+    return isinstance(figure, FigureSpec) and kinds()[figure.value].curves
 
 
-def _remove_others(folder: Path, pictures: list[Picture]) -> None:
+def _remove_others(folder: Path, pictures: Sequence[Picture]) -> None:
     """Figures of an earlier report that this one does not have."""
     stems = {p.stem for p in pictures if p.source}
     for path in folder.glob("*"):

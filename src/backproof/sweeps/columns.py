@@ -23,6 +23,8 @@ class Of(StrEnum):
     """Of the run that computed the cell: two runs of the same code may differ in it."""
 
 
+Format = Literal["short", "decimals", "whole", "percent"]
+
 DTYPES = {"text": "object", "whole": "Int64", "number": "float64", "truth": "boolean"}
 """The types of columns, and how pandas stores them."""
 
@@ -53,7 +55,7 @@ class Column:
     unit: str = ""
     null: str = ""
     scale: Literal["auto", "error", "share"] = "auto"
-    format: Literal["short", "decimals", "whole", "percent"] = "short"
+    format: Format = "short"
     compared: Literal["", "ratio", "difference", "count"] = ""
     page: Literal["first", "last", "details"] = "details"
     heading: str = ""

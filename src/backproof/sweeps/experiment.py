@@ -20,7 +20,7 @@ class ClaimEntry(TypedDict, total=False):
     """A statement, and the expressions that decide it."""
 
     id: str
-    says: Required[str]
+    statement: Required[str]
     where: Required[str]
     holds: Required[str]
     share: str | float | list[float]

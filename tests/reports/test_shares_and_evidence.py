@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from reports.test_figures import mesh, texts
+from reports.test_figures import drawn_as, mesh, texts
 
 from backproof.errors import ConfigurationError
-from backproof.reports import figures, validation
-from backproof.reports.alarms import TESTS, confusion, detection
+from backproof.reports.figures.confusion import confusion
+from backproof.reports.figures.detection import TESTS, detection
+from backproof.reports.specification import figure_specs
 
 SIZES = {0: None, 1: 1e-8, 2: 5e-7, 3: 0.5}
 
@@ -33,13 +34,13 @@ def test_each_planted_cause_is_a_row_whose_shares_add_up_to_one(planted):
     rows, columns = [k[0] for k in laid.rows], [k[0] for k in laid.columns]
     assert rows == ["output delta: sign", "derivative: missing"]
     assert columns == [*rows, "output delta: scale"]
-    np.testing.assert_allclose(np.nansum(laid.middle, axis=1), 1)
+    np.testing.assert_allclose(np.nansum(laid["value"], axis=1), 1)
     kind = np.arange(len(planted)) % 4
     signs = ((kind == 1) | (kind == 2)).sum()
-    assert laid.middle[0, 0] == pytest.approx((kind == 1).sum() / signs)
-    assert laid.middle[0, 2] == pytest.approx((kind == 2).sum() / signs)
-    assert np.isnan(laid.middle[1, 0])
-    assert laid.n.sum() == (kind != 0).sum()
+    assert laid["value"][0, 0] == pytest.approx((kind == 1).sum() / signs)
+    assert laid["value"][0, 2] == pytest.approx((kind == 2).sum() / signs)
+    assert np.isnan(laid["value"][1, 0])
+    assert laid["n"].sum() == (kind != 0).sum()
 
 
 def test_a_cause_that_was_not_found_is_nothing(planted):
@@ -49,9 +50,9 @@ def test_a_cause_that_was_not_found_is_nothing(planted):
 
 def test_alarms_are_shares_by_the_size_of_the_error(planted):
     laid = detection(planted)
-    assert [k[0] for k in laid.rows] == list(TESTS)
+    assert [k[0] for k in laid.rows] == ["backproof", *TESTS]
     assert [k[0] for k in laid.columns] == ["no error", "≤ 1e-07", "≤ 1e-06", "≤ 1e+00"]
-    by_test = dict(zip(TESTS, laid.middle.tolist(), strict=True))
+    by_test = dict(zip(["backproof", *TESTS], laid["value"].tolist(), strict=True))
     assert by_test["backproof"] == [0, 1, 1, 1]
     assert by_test["relative 1e-7"] == [1, 1, 1, 1]
     assert by_test["rtol 1e-3, atol 1e-5"] == [0, 0, 0, 1]
@@ -60,24 +61,24 @@ def test_alarms_are_shares_by_the_size_of_the_error(planted):
 def test_a_test_that_was_not_asked_has_no_share(planted):
     planted["quadratic"] = pd.Series([pd.NA] * len(planted), dtype="boolean")
     laid = detection(planted)
-    assert np.isnan(laid.middle[list(TESTS).index("quadratic, 5 points")]).all()
+    assert np.isnan(laid["value"][["backproof", *TESTS].index("quadratic, 5 points")]).all()
 
 
 @pytest.mark.parametrize("value", ["confusion", "detection"])
 def test_they_are_drawn_as_they_are_counted(planted, curves, value):
-    drawn = figures.draw({"value": value, "title": "t"}, planted, curves)
+    drawn = drawn_as({"value": value, "title": "t"}, planted, curves)
     laid = {"confusion": confusion, "detection": detection}[value](planted)
     assert drawn.problem == ""
-    shown = np.ma.filled(mesh(drawn.figure).get_array().astype(float), np.nan).reshape(laid.middle.shape)
-    np.testing.assert_allclose(shown, laid.middle)
+    shown = np.ma.filled(mesh(drawn.figure).get_array().astype(float), np.nan).reshape(laid["value"].shape)
+    np.testing.assert_allclose(shown, laid["value"])
     assert "100%" in texts(drawn.figure)
-    assert len(drawn.data) == laid.middle.size
-    assert drawn.alt
+    assert len(drawn.data) == laid["value"].size
+    assert drawn.finding
 
 
 def test_causes_are_numbered_and_named_in_the_legend(planted, curves):
     figure = {"value": "cause", "rows": ["activation"], "columns": ["loss"]}
-    drawn = figures.draw(figure, planted, curves)
+    drawn = drawn_as(figure, planted, curves)
     legend = [t.get_text() for t in drawn.figure.legends[0].get_texts()]
     assert any(text.endswith("output delta: sign") for text in legend)
     assert all(text[0].isdigit() or text == "nothing to explain" for text in legend)
@@ -101,35 +102,35 @@ def test_the_error_against_the_step_is_drawn_with_its_guides(cells):
     import pyarrow as pa
 
     curves = pa.Table.from_pandas(evidence_of(cells), preserve_index=False)
-    drawn = figures.draw({"value": "steps", "rows": ["activation"], "columns": []}, cells, curves)
+    drawn = drawn_as({"value": "steps", "rows": ["activation"], "columns": []}, cells, curves)
     axes = drawn.figure.axes[0]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert [t.get_text().strip() for t in axes.texts] == ["slope −1: round-off", "slope +2: truncation"]
     lines = [line for line in axes.lines if len(line.get_xdata()) == 38]
     assert len(lines) == 2
     np.testing.assert_allclose(lines[0].get_ydata()[-1], 2.0**-6)
-    assert "activation=relu" in drawn.alt
+    assert "activation=relu" in drawn.finding
 
 
 def test_the_map_is_the_matrix_with_its_bias(cells):
     import pyarrow as pa
 
     curves = pa.Table.from_pandas(evidence_of(cells), preserve_index=False)
-    drawn = figures.draw({"value": "map"}, cells, curves)
+    drawn = drawn_as({"value": "map"}, cells, curves)
     axes = drawn.figure.axes[0]
     assert axes.get_title() == "W1, 2 × 2 and bias"
     np.testing.assert_allclose(axes.collections[0].get_array().reshape(2, 3), np.arange(6.0).reshape(2, 3))
-    assert drawn.alt == "4 of 6 parameters are beyond their budgets."
+    assert drawn.finding == "4 of 6 parameters are beyond their error bounds."
 
 
 @pytest.mark.parametrize("value", ["steps", "map"])
 def test_without_evidence_the_figure_says_how_to_get_it(cells, curves, value):
-    drawn = figures.draw({"value": value}, cells, curves)
+    drawn = drawn_as({"value": value}, cells, curves)
     assert drawn.figure is None
     assert "check.evidence=true" in drawn.problem
 
 
 def test_heatmaps_need_axes_and_the_others_do_not():
-    validation.validate_figures([{"value": "confusion"}, {"value": "map"}], ["fault"])
+    figure_specs([{"value": "confusion"}, {"value": "map"}], ["fault"])
     with pytest.raises(ConfigurationError, match="needs rows or columns"):
-        validation.validate_figures([{"value": "verdict"}], ["fault"])
+        figure_specs([{"value": "verdict"}], ["fault"])

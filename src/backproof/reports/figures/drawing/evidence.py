@@ -4,47 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from backproof.files import csv, write
-from backproof.reports.curves import DASHES, MOST_LINES, name_lines
-from backproof.reports.heatmaps import STYLE, plain_decades, rendered
-from backproof.verdicts.evidence import MAP, STEPS
+from backproof.reports.figures.drawing.lines import MOST_LINES, draw_lines
+from backproof.reports.figures.drawing.style import entitle, name_lines, plain_decades, rendered, styled
+from backproof.reports.series import matrices
+from backproof.verdicts.evidence import STEPS
 
 MOST_MAPS = 6
 EXCESS = LogNorm(1e-3, 1e6, clip=True)
-"""|a − n| / budget in every map: 1 is where agreement ends."""
+"""|a − n| / bound in every map: 1 is where agreement ends."""
+
+LEAST = 1e-17
+"""Where an error of zero stands on a log scale."""
 
 
-def steps_figure(long: pd.DataFrame, title: str, named: str) -> Figure | None:
-    """The gradient error against the step, a line a case, beside the slopes of round-off and truncation.
+def draw_steps(long: pd.DataFrame, title: str, *, named: bool) -> Figure | None:
+    """The gradient error against the step, one line per case, beside the slopes of round-off and truncation.
 
     Args:
         long: columns line, step (an exponent of two) and value.
-        named: the axes that tell the lines apart, for the legend; empty for one line.
+        named: whether the lines have a legend.
     """
     long = long[np.isfinite(long["value"])]
     lines = list(dict.fromkeys(long["line"]))[:MOST_LINES]
     if not lines:
         return None
-    with mpl.rc_context({**STYLE, "axes.grid": True, "grid.color": "#E5E5E5"}):
+    with styled(grid=True):
         figure = Figure(figsize=(6.6, 4.0), layout="constrained")
         axes = figure.subplots()
-        shown = long[long["line"].isin(lines)].assign(h=lambda d: 2.0 ** d["step"].astype(float))
-        shown = shown.assign(value=shown["value"].clip(lower=1e-17))
-        sns.lineplot(
-            shown, x="h", y="value", hue="line", style="line", hue_order=lines, style_order=lines,
-            palette="colorblind", dashes=DASHES[: len(lines)], estimator="median", errorbar=("pi", 100),
-            linewidth=1.5, err_kws={"alpha": 0.15, "linewidth": 0}, legend=False, ax=axes,
-        )  # fmt: skip
-        axes.set(xscale="log", yscale="log", ylim=(1e-17, 3))
+        shown = long[long["line"].isin(lines)]
+        shown = shown.assign(h=2.0 ** shown["step"].astype(float), value=shown["value"].clip(lower=LEAST))
+        draw_lines(axes, shown, "h", lines)
+        axes.set(xscale="log", yscale="log", ylim=(LEAST, 3))
         plain_decades(axes.xaxis)
         plain_decades(axes.yaxis)
         axes.set_xlabel("step h of a central difference")
@@ -52,11 +52,11 @@ def steps_figure(long: pd.DataFrame, title: str, named: str) -> Figure | None:
         _guides(axes, float(shown["h"].min()), float(shown["h"].max()))
         if named:
             name_lines(figure, lines, 2)
-        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=10)
+        entitle(figure, title)
         return figure
 
 
-def _guides(axes: Any, smallest: float, largest: float) -> None:
+def _guides(axes: Axes, smallest: float, largest: float) -> None:
     """Where the error would lie if it were round-off alone, u/h, or truncation alone, h²."""
     h = np.geomspace(smallest, largest, 50)
     unit = 2 * smallest  # the smallest step is one unit of the precision's last place at 1
@@ -72,12 +72,10 @@ def _guides(axes: Any, smallest: float, largest: float) -> None:
         )
 
 
-def map_figure(maps: Mapping[str, np.ndarray[Any, Any]], title: str) -> Figure | None:
-    """|analytic − numeric| / budget of every weight of a case, a panel a layer, biases in the last column."""
+def draw_map(maps: Mapping[str, NDArray[np.float64]], title: str) -> Figure:
+    """|analytic − numerical| / bound of every weight, a panel per layer, biases in the last column."""
     named = list(maps.items())[:MOST_MAPS]
-    if not named:
-        return None
-    with mpl.rc_context(STYLE):
+    with styled():
         widths = [min(max(a.shape[1], 12), 70) for _, a in named]
         tallest = max(a.shape[0] for _, a in named)
         size = (1.6 + 0.085 * sum(widths), min(1.4 + 0.055 * max(tallest, 24), 7.5))
@@ -86,32 +84,23 @@ def map_figure(maps: Mapping[str, np.ndarray[Any, Any]], title: str) -> Figure |
         for axes, (name, values) in zip(grid, named, strict=True):
             sns.heatmap(
                 values, norm=EXCESS, vmin=EXCESS.vmin, vmax=EXCESS.vmax, cmap="cividis", ax=axes,
-                cbar=axes is grid[-1], cbar_kws={"label": "|a − n| / budget"},
+                cbar=axes is grid[-1], cbar_kws={"label": "|a − n| / bound"},
                 xticklabels=False, yticklabels=False, rasterized=True,
             )  # fmt: skip
-            if axes is grid[-1]:
-                plain_decades(axes.collections[0].colorbar.ax.yaxis)
             rows, columns = values.shape
             axes.set_title(f"{name}, {rows} × {columns - 1} and bias", fontsize=8)
             axes.set_xlabel("input, bias last")
             axes.set_ylabel("unit" if axes is grid[0] else "")
             axes.axvline(columns - 1, color="white", linewidth=0.8)
-        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=10)
+        plain_decades(grid[-1].collections[0].colorbar.ax.yaxis)
+        entitle(figure, title)
         return figure
 
 
-def maps_of(curves: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
-    """Series named as `error of W1 (100 units)`, flat values each, as matrices by tensor."""
-    maps = {}
-    for series, values in curves.items():
-        match = MAP.fullmatch(series)
-        if match:
-            maps[match["tensor"]] = np.asarray(values, float).reshape(int(match["units"]), -1)
-    return maps
-
-
 def write_evidence(
-    folder: Path, curves: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]]
+    folder: Path,
+    curves: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
+    parameters: Sequence[Mapping[str, object]],
 ) -> list[Path]:
     """Draw one case's evidence into a folder, as SVG, PNG and CSV; returns the files.
 
@@ -122,18 +111,21 @@ def write_evidence(
     folder.mkdir(parents=True, exist_ok=True)
     exponents, errors = curves[STEPS]
     long = pd.DataFrame({"line": "this case", "step": exponents, "value": errors})
-    drawn = {"error-against-step": steps_figure(long, "Error against the step", "")}
-    maps = maps_of({series: values for series, (_, values) in curves.items()})
-    drawn["error-of-weights"] = map_figure(maps, "Error of every weight")
-    written = []
-    for stem, figure in drawn.items():
-        for ending in ("svg", "png"):
-            if figure is not None:
-                path = folder / f"{stem}.{ending}"
-                write(path, rendered(figure, ending))
-                written.append(path)
-    table = folder / "error-against-step.csv"
-    write(table, csv(long.assign(h=2.0 ** long["step"].astype(float)).drop(columns="line")))
-    of_parameters = folder / "parameters.csv"
-    write(of_parameters, csv(pd.DataFrame(parameters)))
-    return [*written, table, of_parameters]
+    maps = matrices({series: values for series, (_, values) in curves.items()})
+    drawn = {
+        "error-against-step": draw_steps(long, "Gradient error against the step", named=False),
+        "error-of-weights": draw_map(maps, "Error of every weight") if maps else None,
+    }
+    contents = {
+        f"{stem}.{ending}": rendered(figure, ending)
+        for stem, figure in drawn.items()
+        if figure is not None
+        for ending in ("svg", "png")
+    }
+    contents["error-against-step.csv"] = csv(
+        long.assign(h=2.0 ** long["step"].astype(float)).drop(columns="line")
+    )
+    contents["parameters.csv"] = csv(pd.DataFrame(parameters))
+    for name, content in contents.items():
+        write(folder / name, content)
+    return [folder / name for name in contents]

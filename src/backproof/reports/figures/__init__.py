@@ -1,0 +1,44 @@
+"""Figures: one file per kind, found by importing every file of this package.
+
+A kind is a function that takes a specification and the tables and returns a drawing, decorated with its name
+and what it needs. Drawing libraries are imported inside those functions, so that a specification can be
+validated without them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from typing import TYPE_CHECKING
+
+from backproof.errors import ConfigurationError
+from backproof.reports.figures.kind import Drawn, FigureSpec, Kind, NothingToDrawError, Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+@cache
+def kinds() -> dict[str, Kind]:
+    """Every kind by the values of `value` that ask for it."""
+    found: dict[str, Kind] = {}
+    for module in pkgutil.iter_modules(__path__):
+        members = vars(importlib.import_module(f"{__name__}.{module.name}")).values()
+        found |= {name: kind for kind in members if isinstance(kind, Kind) for name in kind.names}
+    return found
+
+
+def draw(spec: FigureSpec, cells: pd.DataFrame, curves: pa.Table) -> Drawn:
+    """Draw one figure; whatever prevents it is its `problem`, and costs no other figure."""
+    cells = cells.reset_index(drop=True)
+    try:
+        chosen = cells[spec.where.truth(cells)] if spec.where and len(cells) else cells
+        if not len(chosen):
+            raise NothingToDrawError("no cell fits its `where`")
+        return Drawn(spec, kinds()[spec.value].draw(spec, Tables(chosen, curves)))
+    except (NothingToDrawError, ConfigurationError) as error:
+        return Drawn(spec, None, str(error))
+    except Exception as error:  # a drawing library may fail in any way over unusual cells
+        return Drawn(spec, None, " ".join(f"{type(error).__name__}: {error}".split()))

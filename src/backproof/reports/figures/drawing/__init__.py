@@ -1,0 +1,1 @@
+"""Drawing with matplotlib and seaborn, which are known to this package alone."""

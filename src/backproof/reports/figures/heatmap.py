@@ -1,0 +1,68 @@
+"""A heatmap of a column: numbers by colour, categories by colour and symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from backproof.reports.aggregation import AGGREGATES, MOST_FREQUENT, WORST, Tiles, lay_out
+from backproof.reports.axes import label
+from backproof.reports.figures.kind import Drawing, FigureSpec, NothingToDrawError, Tables, figure_kind
+from backproof.reports.numbers import number
+from backproof.sweeps.columns import BY_NAME, CELLS
+
+SIDES = ("rows", "columns", "facet")
+MOST_PANELS = 24
+
+
+def title(value: str, axes: Sequence[str]) -> str:
+    """As in "Gradient error by output and loss"."""
+    column = BY_NAME[value]
+    *others, last = axes or ("cell",)
+    by = f"{', '.join(others)} and {last}" if others else last
+    return f"{(column.title or column.name).capitalize()} by {by}"
+
+
+def draw(spec: FigureSpec, tables: Tables) -> Drawing:
+    """Tiles over rows and columns; small multiples by the facet."""
+    from backproof.reports.figures.drawing.tiles import draw_tiles, overlay
+
+    tiles = lay_out(
+        tables.cells, BY_NAME[spec.value], spec.rows, (*spec.facet, *spec.columns), spec.aggregate
+    )
+    parts = tiles.split(len(spec.facet)) if spec.facet else [tiles]
+    if len(parts) > MOST_PANELS:
+        raise NothingToDrawError(f"{len(parts)} small multiples; at most {MOST_PANELS} fit")
+    figure = draw_tiles(parts, spec.title)
+    data = pd.concat([part.table() for part in parts], ignore_index=True)
+    return Drawing(figure, finding(tiles), data, lambda: overlay(figure, parts))
+
+
+numbers = figure_kind(
+    *(c.name for c in CELLS if c.drawn and not c.categories),
+    title=title, sides=SIDES, axes_needed=True, aggregates=tuple(AGGREGATES),
+)(draw)  # fmt: skip
+categories = figure_kind(
+    *(c.name for c in CELLS if c.categories),
+    title=title, sides=SIDES, axes_needed=True, aggregates=(MOST_FREQUENT, WORST),
+)(draw)  # fmt: skip
+
+
+def finding(tiles: Tiles) -> str:
+    """What a heatmap shows, in a sentence."""
+    shown = tiles.stats["value"][np.isfinite(tiles.stats["value"])]
+    if shown.empty:
+        return "No tile has a value."
+    if tiles.column.categories:
+        counts = shown.astype(int).value_counts()
+        parts = [f"{tiles.categories[int(str(i))]} in {n}" for i, n in counts.items()]
+        return f"Of {len(shown)} tiles: {', '.join(parts)}."
+    what = f"{tiles.aggregate.capitalize()} {tiles.column.unit}"
+    least, greatest = (number(float(v), tiles.column.format) for v in (shown.min(), shown.max()))
+    if least == greatest:
+        return f"{what} is {least} in all {len(shown)} tiles."
+    keys = tiles.keys
+    low, high = (", ".join(map(label, keys[int(at)].values())) for at in (shown.argmin(), shown.argmax()))
+    return f"{what} from {least} ({low}) to {greatest} ({high})."

@@ -1,0 +1,152 @@
+"""What a kind of figure is, and what it returns."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+from backproof.sweeps.expressions import Expression
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from matplotlib.figure import Figure
+
+Box = tuple[float, float, float, float]
+"""Where a panel lies in its picture: left, top, width and height as shares of the whole."""
+
+
+class Overlay(TypedDict, total=False):
+    """What the page's script needs to answer for a figure: always `kind`; the rest depends on it."""
+
+    kind: str
+    value: str
+    box: Box
+
+
+@dataclass(frozen=True)
+class FigureSpec:
+    """A figure that an experiment asks for.
+
+    Attributes:
+        value: a column, or the name of a kind that is not a heatmap.
+        rows, columns, facet: the axes; what they mean depends on the kind.
+        where: the cells it shows; all without one.
+        aggregate: how the cells of a tile are aggregated; empty for the kind's default.
+    """
+
+    value: str
+    title: str
+    caption: str = ""
+    where: Expression | None = None
+    rows: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    facet: tuple[str, ...] = ()
+    aggregate: str = ""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What figures are made from: the cells that a figure shows, and the curves of all."""
+
+    cells: pd.DataFrame
+    curves: pa.Table
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a kind makes of a specification.
+
+    Attributes:
+        finding: what it shows, in a sentence; also for those who cannot see it.
+        data: the numbers that it shows.
+        overlay: what the page's script needs of it, once the figure is laid out.
+    """
+
+    figure: Figure
+    finding: str
+    data: pd.DataFrame
+    overlay: Callable[[], Mapping[str, object]] | None = None
+
+
+class NothingToDrawError(Exception):
+    """The cells hold nothing that the figure could show; the message states what is missing."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure.
+
+    Attributes:
+        names: the values of `value` that ask for it.
+        title: of a figure whose specification has none.
+        sides: which of rows, columns and facet it takes, and `axes_needed` whether it needs one.
+        aggregates: what `aggregate` may be.
+        curves: whether it reads the curves.
+    """
+
+    draw: Callable[[FigureSpec, Tables], Drawing]
+    names: tuple[str, ...]
+    title: Callable[[str, tuple[str, ...]], str]
+    sides: tuple[str, ...] = ()
+    axes_needed: bool = False
+    aggregates: tuple[str, ...] = ()
+    curves: bool = False
+
+
+def figure_kind(
+    *names: str,
+    title: str | Callable[[str, tuple[str, ...]], str],
+    sides: tuple[str, ...] = (),
+    axes_needed: bool = False,
+    aggregates: tuple[str, ...] = (),
+    curves: bool = False,
+) -> Callable[[Callable[[FigureSpec, Tables], Drawing]], Kind]:
+    """Make a kind of a drawing function; keywords as in `Kind`."""
+    entitled = title if callable(title) else lambda _value, _axes: title
+
+    def kind(draw: Callable[[FigureSpec, Tables], Drawing]) -> Kind:
+        return Kind(draw, names, entitled, sides, axes_needed, aggregates, curves)
+
+    return kind
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A specification with its drawing, or with the reason why there is none."""
+
+    spec: FigureSpec
+    drawing: Drawing | None
+    problem: str = ""
+
+    @property
+    def title(self) -> str:
+        """The figure's title."""
+        return self.spec.title
+
+    @property
+    def figure(self) -> Figure | None:
+        """The drawn figure."""
+        return self.drawing.figure if self.drawing else None
+
+    @property
+    def data(self) -> pd.DataFrame | None:
+        """The numbers that it shows."""
+        return self.drawing.data if self.drawing else None
+
+    @property
+    def finding(self) -> str:
+        """What it shows, in a sentence."""
+        return self.drawing.finding if self.drawing else ""
+
+    def _repr_html_(self) -> str:
+        """The figure in a notebook."""
+        if self.drawing is None:
+            return f"<p>{html.escape(self.title)}: not drawn, {html.escape(self.problem)}</p>"
+        from backproof.reports.figures.drawing.style import rendered
+
+        picture = rendered(self.drawing.figure, "svg").decode()
+        words = html.escape(f"{self.spec.caption} {self.finding}".strip())
+        return f"{picture[picture.index('<svg') :]}<p>{words}</p>"

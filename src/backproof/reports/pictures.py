@@ -1,0 +1,71 @@
+"""A figure's files: SVG, PDF and PNG, its numbers as CSV, and what the page needs of it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from backproof.files import csv, write
+from backproof.reports.figures import draw
+from backproof.reports.figures.kind import Drawn, FigureSpec
+
+ENDINGS = ("svg", "png", "pdf")
+PIXELS = 96
+"""Pixels of a page to an inch."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure in the page: its SVG as a data address, or the reason why there is none.
+
+    Attributes:
+        stem: what its files are named. size: pixels across and down.
+        overlay: what the page's script needs of it; None where it answers for nothing.
+    """
+
+    title: str
+    caption: str
+    finding: str
+    stem: str
+    source: str = ""
+    problem: str = ""
+    size: tuple[int, int] = (0, 0)
+    overlay: Mapping[str, object] | None = None
+
+
+def keep(
+    folder: Path, position: int, wanted: FigureSpec | Drawn, cells: pd.DataFrame, curves: pa.Table
+) -> Picture:
+    """Draw a figure and write its files, named by its position and title."""
+    drawn = wanted if isinstance(wanted, Drawn) else draw(wanted, cells, curves)
+    stem, caption = f"{position:02d}-{_slug(drawn.title)}", drawn.spec.caption
+    if drawn.drawing is None:
+        return Picture(drawn.title, caption, "", stem, problem=drawn.problem)
+    from backproof.reports.figures.drawing.style import rendered
+
+    figure = drawn.drawing.figure
+    contents = {ending: rendered(figure, ending) for ending in ENDINGS}
+    for ending, content in {**contents, "csv": csv(drawn.drawing.data)}.items():
+        write(folder / f"{stem}.{ending}", content)
+    width, height = figure.get_size_inches()
+    overlay = drawn.drawing.overlay
+    return Picture(
+        drawn.title, caption, drawn.finding, stem,
+        source="data:image/svg+xml;base64," + base64.b64encode(contents["svg"]).decode(),
+        size=(round(width * PIXELS), round(height * PIXELS)),
+        overlay=overlay() if overlay else None,
+    )  # fmt: skip
+
+
+def _slug(title: str) -> str:
+    """A title as part of a file's name: a few whole words."""
+    words = re.findall(r"[a-z0-9]+", title.lower().replace("'", ""))
+    while len("-".join(words)) > 40:
+        words.pop()
+    return "-".join(words) or "figure"

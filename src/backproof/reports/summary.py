@@ -1,0 +1,94 @@
+"""A sweep in a few sentences with figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from backproof.reports.axes import finished
+from backproof.sweeps.columns import DIVERGED, REACHED
+from backproof.verdicts.verdict import RIGHT, Verdict
+
+if TYPE_CHECKING:
+    from backproof.reports.claims import Settled
+
+LOW_PRECISIONS = ("float16", "float32")
+"""Precisions whose round-off is reported apart from the rule's own error."""
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """How cells train: median test accuracy and range; which shares reach the threshold and diverge."""
+
+    n: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    reached: float
+    diverged: float
+
+
+def training_summary(cells: pd.DataFrame) -> TrainingSummary | None:
+    """How these cells train; None where none did."""
+    trained = finished(cells)
+    trained = trained[trained["accuracy"].notna()]
+    if not len(trained):
+        return None
+    accuracy = trained["accuracy"]
+    return TrainingSummary(
+        len(trained),
+        float(accuracy.median()),
+        float(accuracy.min()),
+        float(accuracy.max()),
+        float(trained[REACHED.name].notna().mean()),
+        float(trained[DIVERGED.name].notna().mean()),
+    )
+
+
+def answer(claims: Sequence[Settled], cells: pd.DataFrame, pending: int) -> list[str]:
+    """The answer to an experiment's question, in two or three sentences."""
+    return [*_on_claims(claims), *_on_verdicts(cells), *_on_pending(pending)]
+
+
+def _on_claims(claims: Sequence[Settled]) -> Iterator[str]:
+    if claims:
+        statuses = [c.status for c in claims]
+        counts = [f"{statuses.count(s)} {s}" for s in type(statuses[0]) if s in statuses]
+        yield f"Of {len(claims)} statements: {', '.join(counts)}."
+
+
+def _on_verdicts(cells: pd.DataFrame) -> Iterator[str]:
+    done = finished(cells)
+    checked = done[done["verdict"].notna() & (done["verdict"] != Verdict.NOT_CHECKED)]
+    if not len(checked):
+        return
+    right = checked["verdict"].isin(RIGHT)
+    words = [f"The gradient is right in {right.sum():,} of {len(checked):,} cells"]
+    for which, group in (("right", checked[right]), ("not right", checked[~right])):
+        if trained := training_summary(group):
+            words.append(
+                f"where it is {which}, median test accuracy after training is {trained.accuracy:.2f}"
+            )
+    yield "; ".join(words) + "."
+    yield from _on_round_off(checked)
+
+
+def _on_round_off(checked: pd.DataFrame) -> Iterator[str]:
+    """What a low precision's round-off is beside the rule's own error, where both were measured."""
+    if "precision" not in checked:
+        return
+    low = checked[checked["noise"].notna() & checked["precision"].isin(LOW_PRECISIONS)]
+    for precision, cells in low.groupby("precision", sort=False):
+        wrong = int((~cells["verdict"].isin(RIGHT)).sum())
+        yield (
+            f"In {precision} round-off alone makes a median gradient error of {cells['noise'].median():.1e}; "
+            f"judged without it, {wrong:,} of {len(cells):,} gradients are not right."
+        )
+
+
+def _on_pending(pending: int) -> Iterator[str]:
+    if pending:
+        yield f"{pending:,} cells are still to come."
