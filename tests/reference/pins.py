@@ -52,7 +52,7 @@ def _same(x: object, y: object) -> bool:
     if pd.isna(x) or pd.isna(y):
         return bool(pd.isna(x) and pd.isna(y))
     if isinstance(x, float | np.floating) and isinstance(y, float | np.floating | int):
-        if max(abs(x), abs(y)) < ROUNDING:
+        if x == y or max(abs(x), abs(y)) < ROUNDING:
             return True
         return bool(abs(x - y) <= RELATIVE * max(abs(x), abs(y)))
     return x == y

@@ -95,7 +95,7 @@ def own(tmp_path, monkeypatch, grid):
 def outcomes(cases, address):
     found = [o for each in run(cases, Dask(address), lambda _: None) for o in each]
     by_id = {o.id: o for o in found}
-    return {(c["subject.how"], c["seed"]): by_id[c.id] for c in cases}
+    return {(c.flat()["subject.how"], c.flat()["seed"]): by_id[c.id] for c in cases}
 
 
 def test_a_cell_that_kills_its_workers_is_a_row(own, address):

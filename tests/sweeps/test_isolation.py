@@ -39,7 +39,7 @@ def outcomes(cases, engine):
     found = [o for each in run(cases, engine, written.extend) for o in each]
     assert sorted(o.id for o in found) == sorted(c.id for c in cases) == sorted(o.id for o in written)
     by_id = {o.id: o for o in found}
-    return {(c["subject.how"], c["seed"]): by_id[c.id] for c in cases}
+    return {(c.flat()["subject.how"], c.flat()["seed"]): by_id[c.id] for c in cases}
 
 
 EXPECTED = {

@@ -10,6 +10,7 @@ from pathlib import Path
 from backproof.sweeps.case import Case
 from backproof.sweeps.limits import STARTED
 from backproof.sweeps.outcome import Outcome
+from backproof.sweeps.status import Status
 
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
@@ -50,9 +51,9 @@ class Death:
     def outcome(self, case: Case, attempts: int, seconds: float | None) -> Outcome:
         """The row of the cell that it died of; `seconds` is what the cell was allowed."""
         if self.timed_out:
-            status, error = "timeout", f"took longer than {seconds:g} s (engine.timeout)"
+            status, error = Status.TIMEOUT, f"took longer than {seconds:g} s (engine.timeout)"
             error += ", in code that cannot be interrupted"
         else:
-            status, error = "killed", f"the process that computed it died: {self.reason}"
+            status, error = Status.KILLED, f"the process that computed it died: {self.reason}"
         at = f", at {self.location}" if self.location else ""
         return Outcome(case.id, status, error + at, self.dump or None, attempts=attempts)

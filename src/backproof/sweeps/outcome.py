@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from backproof.network.arrays import Array
 from backproof.sweeps.limits import TimeIsUpError
+from backproof.sweeps.status import Status
 from backproof.targets.function import PACKAGE, FunctionError
 
 Entry = None | bool | int | float | str
@@ -20,12 +21,12 @@ class Outcome:
     Attributes:
         values: the columns of the row that are not settings.
         curves: series name to (steps, values).
-        tensors: a record a weight tensor: what the check says of it.
+        tensors: a record per weight tensor: what the check concludes of it.
         attempts: how often it was computed; more than once where processes died.
     """
 
     id: str
-    status: str = "ok"
+    status: Status = Status.OK
     error: str | None = None
     traceback: str | None = None
     values: dict[str, Entry] = field(default_factory=dict)
@@ -39,13 +40,13 @@ class Outcome:
         self.values, self.curves, self.tensors = {}, {}, []
         self.traceback = "".join(traceback.format_exception(error))
         if isinstance(error, FunctionError):  # it names the location itself
-            self.status, self.error = "failed", str(error)
+            self.status, self.error = Status.FAILED, str(error)
             return
         where = traceback.extract_tb(error.__traceback__)
         if isinstance(error, TimeIsUpError):
             frames = [f for f in where if not f.filename.startswith(PACKAGE)] or where
             at = f"at the last in {frames[-1].filename}:{frames[-1].lineno}"
-            self.status, self.error = "timeout", f"took longer than {timeout:g} s (engine.timeout), {at}"
+            self.status, self.error = Status.TIMEOUT, f"took longer than {timeout:g} s (engine.timeout), {at}"
             return
         at = f" ({where[-1].filename}:{where[-1].lineno})" if where else ""
-        self.status, self.error = "failed", f"{type(error).__name__}: {error}{at}"
+        self.status, self.error = Status.FAILED, f"{type(error).__name__}: {error}{at}"

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backproof.files import printable
+from backproof.sweeps.case import Value
 from backproof.sweeps.columns import CELLS, TENSORS, Column
+from backproof.sweeps.outcome import Entry
 from backproof.sweeps.status import Status
 
 if TYPE_CHECKING:
     from backproof.sweeps.curves import Curves
-
-Scalar = None | bool | int | float | str
-Setting = Scalar | tuple[int, ...]
 
 MOST_JSON = 1 << 24
 """Bytes of one value in JSON; a cell's are a few thousand."""
@@ -47,11 +46,11 @@ class StoredCell:
     """
 
     id: str
-    settings: Mapping[str, Setting]
+    settings: Mapping[str, Value]
     status: Status
     error: str | None
     traceback: str | None
-    outcome: Mapping[str, Scalar]
+    outcome: Mapping[str, Entry]
     seconds: float | None
     attempts: int
     command: str
@@ -62,7 +61,7 @@ class StoredTensors:
     """What the check concludes of each weight tensor of a cell."""
 
     id: str
-    tensors: Sequence[Mapping[str, Scalar]]
+    tensors: Sequence[Mapping[str, Entry]]
 
 
 def stored_cell(row: Sequence[object]) -> StoredCell:
@@ -118,12 +117,12 @@ def stored_curves(row: Sequence[object]) -> tuple[str, Curves]:
         raise MalformedError(f"curves: {error}") from error
 
 
-def settings_of(text: object) -> dict[str, Setting]:
+def settings_of(text: object) -> dict[str, Value]:
     """A cell's settings from JSON."""
     found = json_of(text, "settings")
     if not isinstance(found, dict):
         raise MalformedError("settings: must be a mapping")
-    settings: dict[str, Setting] = {}
+    settings: dict[str, Value] = {}
     for name, value in found.items():
         if name in RESULTS or name == "cell":
             raise MalformedError(f"settings: {name} is no setting")
@@ -131,7 +130,7 @@ def settings_of(text: object) -> dict[str, Setting]:
     return settings
 
 
-def _setting(name: str, value: object) -> Setting:
+def _setting(name: str, value: object) -> Value:
     if isinstance(value, list) and all(type(item) is int for item in value):
         return tuple(value)
     if value is None or isinstance(value, bool | int | float):
@@ -139,7 +138,7 @@ def _setting(name: str, value: object) -> Setting:
     return text_of(value, f"settings: {printable(name)}")
 
 
-def record_of(found: object, columns: Mapping[str, Column], what: str) -> dict[str, Scalar]:
+def record_of(found: object, columns: Mapping[str, Column], what: str) -> dict[str, Entry]:
     """Values by column, each of the column's kind.
 
     Raises:
@@ -152,7 +151,7 @@ def record_of(found: object, columns: Mapping[str, Column], what: str) -> dict[s
     }
 
 
-def _scalar(value: object, column: Column | None, what: str) -> Scalar:
+def _scalar(value: object, column: Column | None, what: str) -> Entry:
     if column is None:
         raise MalformedError(f"{what}: no such column")
     if value is None:

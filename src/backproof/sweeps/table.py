@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from backproof.sweeps.case import is_public, ordered
+from backproof.sweeps.case import Value, is_public, ordered
 from backproof.sweeps.columns import CELLS, RESULTS, TENSORS, Column, names_of
-from backproof.sweeps.rows import MalformedError, Scalar, Setting, StoredCell, StoredTensors
+from backproof.sweeps.outcome import Entry
+from backproof.sweeps.rows import MalformedError, StoredCell, StoredTensors
 from backproof.sweeps.settings import shown
 
 TEXT = "str" if pd.__version__ >= "3" else "object"
@@ -59,7 +60,7 @@ def _typed(table: pd.DataFrame, columns: Sequence[Column], text: str) -> pd.Data
     return table
 
 
-def _column_value(value: Setting) -> Scalar:
+def _column_value(value: Value) -> Entry:
     return shown(value) if isinstance(value, tuple) else value
 
 

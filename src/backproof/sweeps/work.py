@@ -14,6 +14,7 @@ from backproof.sweeps.case import Case, FunctionCase, NetworkCase, grouped
 from backproof.sweeps.checking import check_function, check_network
 from backproof.sweeps.limits import UNLIMITED, Limits
 from backproof.sweeps.outcome import Outcome
+from backproof.sweeps.status import Status
 from backproof.sweeps.training_runs import train_alike
 
 C = TypeVar("C", bound=Case)
@@ -30,7 +31,7 @@ def compute(cases: Sequence[Case], limits: Limits = UNLIMITED) -> list[Outcome]:
         _together(same_problem, outcomes, check_network, limits)
     for function in (c for c in cases if isinstance(c, FunctionCase)):
         _together([function], outcomes, lambda c, o: check_function(c[0], o[0]), limits)
-    fit = [c for c in networks if c.training and outcomes[c].status == "ok"]
+    fit = [c for c in networks if c.training and outcomes[c].status is Status.OK]
     for alike in grouped(fit, lambda c: c.training_key):
         _together(alike, outcomes, train_alike, limits)
     return [outcomes[case] for case in cases]
