@@ -54,7 +54,7 @@ def _same(x: object, y: object) -> bool:
     if isinstance(x, float | np.floating) and isinstance(y, float | np.floating | int):
         if x == y or max(abs(x), abs(y)) < ROUNDING:
             return True
-        return bool(abs(x - y) <= RELATIVE * max(abs(x), abs(y)))
+        return x == y or bool(abs(x - y) <= RELATIVE * max(abs(x), abs(y)))
     return x == y
 
 

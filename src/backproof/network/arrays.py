@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 """An array of one of the four precisions; its leading axes are a batch of problems."""
 
+FloatType = type[np.floating[Any]]
+"""NumPy's type of one of the precisions."""
+
 Weights = Sequence[Array]
 """One array per layer, shape (..., units out, units in + 1); the last column is the bias."""
 
 
-def unit_roundoff(dtype: np.dtype[Any] | type[np.floating[Any]]) -> float:
+def unit_roundoff(dtype: np.dtype[Any] | FloatType) -> float:
     """Half the distance from 1 to the next number: the largest relative error of one rounding."""
     return float(np.finfo(dtype).eps) / 2
 
@@ -32,9 +35,9 @@ class Precision(StrEnum):
     LONGDOUBLE = "longdouble"
 
     @property
-    def dtype(self) -> type[np.floating[Any]]:
+    def dtype(self) -> FloatType:
         """NumPy's type."""
-        found: type[np.floating[Any]] = np.dtype(self.value).type
+        found: FloatType = np.dtype(self.value).type
         return found
 
     @property

@@ -16,11 +16,14 @@ from typing import Any
 import numpy as np
 
 from backproof.network.activations import sigmoid, softplus, tanh
-from backproof.network.arrays import Array, magnitude, positive_part
+from backproof.network.arrays import Array, FloatType, magnitude, positive_part
+
+Symbolic = Any
+"""An expression of SymPy, which has no types."""
 
 VARIABLE = "z"
 
-WIDER: dict[type[np.floating[Any]], type[np.floating[Any]]] = {
+WIDER: dict[FloatType, FloatType] = {
     np.float16: np.float32,
     np.float32: np.float64,
     np.float64: np.longdouble,
@@ -28,11 +31,11 @@ WIDER: dict[type[np.floating[Any]], type[np.floating[Any]]] = {
 """The precision in which a value is computed again that overflows on the way."""
 
 
-def _where(condition: Any, x: Any, y: Any) -> Array:
+def _where(condition: Array, x: Array, y: Array) -> Array:
     return np.asarray(np.where(condition, x, y))
 
 
-NUMERIC: dict[str, Callable[..., Any]] = {
+NUMERIC: dict[str, Callable[..., Array]] = {
     "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sqrt": np.sqrt,
     "sin": np.sin, "cos": np.cos, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "arctan": np.arctan,
     "sigmoid": sigmoid.value, "softplus": softplus.value, "sech2": tanh.derivative,
@@ -45,7 +48,7 @@ ARGUMENTS = {"where": 3, "maximum": 2, "minimum": 2}
 NAMES = tuple(sorted({*NUMERIC, *ARGUMENTS} - {"sech2", "step", "positive_part"}))
 CONSTANTS = {"pi": "pi", "e": "E"}
 
-OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+OPERATORS: dict[type[ast.AST], Callable[..., Symbolic]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.Pow: operator.pow, ast.USub: operator.neg, ast.UAdd: operator.pos,
     ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le,
@@ -53,18 +56,19 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 
 
 @cache
-def _symbolic() -> dict[str, Any]:
+def _symbolic() -> dict[str, Callable[..., Symbolic]]:
     """SymPy's counterpart of each function, whose derivative consists of these functions again."""
     import sympy as sp
 
-    def function(name: str, derivative: Callable[..., Any]) -> Any:
-        def fdiff(self: Any, _argument: int = 1) -> Any:
+    def function(name: str, derivative: Callable[..., Symbolic]) -> Callable[..., Symbolic]:
+        def fdiff(self: Symbolic, _argument: int = 1) -> Symbolic:
             return derivative(self.args[0])
 
         return type(name, (sp.Function,), {"fdiff": fdiff})
 
-    made: dict[str, Any] = {"exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "sin": sp.sin, "cos": sp.cos}
-    made["sinh"], made["cosh"] = sp.sinh, sp.cosh
+    made: dict[str, Callable[..., Symbolic]] = {
+        name: getattr(sp, name) for name in ("exp", "log", "sqrt", "sin", "cos", "sinh", "cosh")
+    }
     made["step"] = function("step", lambda _x: sp.Integer(0))
     made["sign"] = function("sign", lambda _x: sp.Integer(0))
     made["sech2"] = function("sech2", lambda x: -2 * made["tanh"](x) * made["sech2"](x))
@@ -79,7 +83,7 @@ def _symbolic() -> dict[str, Any]:
     return made
 
 
-def _where_symbolic(condition: Any, x: Any, y: Any) -> Any:
+def _where_symbolic(condition: Symbolic, x: Symbolic, y: Symbolic) -> Symbolic:
     import sympy as sp
 
     return sp.Piecewise((x, condition), (y, True))
@@ -103,7 +107,7 @@ class Formula:
         self.variable = sp.Symbol(VARIABLE, real=True)
         self.expression = self._read(tree)
 
-    def _read(self, node: ast.AST) -> Any:
+    def _read(self, node: ast.AST) -> Symbolic:
         import sympy as sp
 
         if isinstance(node, ast.Constant) and type(node.value) in (int, float):
@@ -120,7 +124,7 @@ class Formula:
             return self._call(node.func.id, [self._read(a) for a in node.args])
         raise ValueError(f"'{ast.unparse(node)}' is not allowed in an expression in {VARIABLE}")
 
-    def _name(self, name: str) -> Any:
+    def _name(self, name: str) -> Symbolic:
         import sympy as sp
 
         if name == VARIABLE:
@@ -133,7 +137,7 @@ class Formula:
         known = ", ".join([VARIABLE, *self.parameters, *CONSTANTS])
         raise ValueError(f"'{name}' is unknown in '{self.text}'; names are {known}")
 
-    def _call(self, name: str, given: list[Any]) -> Any:
+    def _call(self, name: str, given: list[Symbolic]) -> Symbolic:
         if name not in NAMES:
             raise ValueError(f"'{name}' is not a known function; those are {', '.join(NAMES)}")
         if len(given) != ARGUMENTS.get(name, 1):
@@ -181,11 +185,11 @@ class _Evaluated:
 @cache
 def _program(
     text: str, parameters: tuple[tuple[str, float], ...], derivative: bool
-) -> Callable[[Array], Any]:
+) -> Callable[[Array], Array | float]:
     """The expression, or its derivative, as a program over NumPy's functions."""
     import sympy as sp
 
     formula = Formula(text, dict(parameters))
     found = formula.expression.diff(formula.variable) if derivative else formula.expression
-    made: Callable[[Array], Any] = sp.lambdify(formula.variable, found, modules=[NUMERIC, "numpy"])
+    made: Callable[[Array], Array | float] = sp.lambdify(formula.variable, found, modules=[NUMERIC, "numpy"])
     return made

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, FloatType
 
 
 class Bias(StrEnum):
@@ -25,7 +24,7 @@ def initial_weights(
     init_scale: float,
     bias: Bias,
     generator: np.random.Generator,
-    dtype: type[np.floating[Any]],
+    dtype: FloatType,
 ) -> list[Array]:
     """Normal weights, standard deviation init_scale / √(units in); layer k is (widths[k+1], widths[k] + 1).
 

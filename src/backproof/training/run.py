@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 
 from backproof.network.arrays import Array, keep_memory, sum_over_terms
 from backproof.network.problem import Forward, Problem, labels_of
 from backproof.network.rules import BackwardRule
-from backproof.training.optimisers import Optimiser
+from backproof.training.optimisers import Optimiser, State
 
 DIVERGED = 10.0
 """A run has diverged once its loss is this many times the training set's at the start, or not finite."""
@@ -103,7 +102,7 @@ def train(
     keep_memory()
     weights = [w.copy() for w in weights]
     rates = np.asarray(plan.rates, weights[0].dtype).reshape(-1, 1, 1)
-    state: dict[str, Any] = {}
+    state: State = {}
     batches = _Batches(samples, plan, generators)
     recorder = _Recorder(plan, len(samples), batches.full)
     if not batches.full:

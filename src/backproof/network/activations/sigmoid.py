@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -38,6 +37,6 @@ def derivative(z: Array) -> Array:
 
 
 @cache
-def _saturated(dtype: np.dtype[Any]) -> Any:
+def _saturated(dtype: np.dtype) -> Array:
     """9, 18, 39 and 46: exp(−z) is less than an eighth of the distance from 1 to the next number."""
-    return dtype.type(np.ceil(-np.log(np.finfo(dtype).eps)) + 2)
+    return np.asarray(np.ceil(-np.log(np.finfo(dtype).eps)) + 2, dtype)
