@@ -1,9 +1,19 @@
-"""Errors whose message is one line for the user, and the hint that goes with a wrong name."""
+"""Errors whose message is one line for the user, the hint that goes with a wrong name, and exit statuses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """How the program ends: all cells are there; some are not; wrong arguments, nothing ran; interrupted."""
+
+    OK = 0
+    SOME_FAILED = 1
+    WRONG = 2
+    INTERRUPTED = 130
 
 
 class ConfigurationError(Exception):
@@ -18,3 +28,15 @@ def nearest(given: str, allowed: Iterable[str]) -> str:
     """A hint such as `; did you mean 'relu'?`, or nothing."""
     close = get_close_matches(given, list(allowed), n=1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; the name of its class where it has none."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def not_one_of(key: str, given: str, allowed: Iterable[str]) -> ConfigurationError:
+    """The error of a key that takes one of several names; `given` as the user would write it."""
+    allowed = list(allowed)
+    hint = nearest(given.strip("'"), allowed)
+    return ConfigurationError(f"{key}: must be one of {', '.join(allowed)}; not {given}{hint}")

@@ -26,7 +26,6 @@ def experiment_folders(extra: list[Path]) -> list[Path]:
     return [*(folder / "experiments" for folder in extra), Path("experiments"), _shipped("experiments")]
 
 
-def results_folder(name: str) -> Path | None:
-    """results/NAME; None where NAME is not a plain folder name."""
-    plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name)
-    return RESULTS / name if plain else None
+def is_plain(name: str) -> bool:
+    """Whether a name can be that of a folder in results/."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) is not None

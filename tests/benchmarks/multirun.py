@@ -26,9 +26,9 @@ def main(config: DictConfig) -> None:
 main()
 """
 WITHOUT_REPORT = """
-from backproof.interfaces import launch
 from backproof.interfaces.cli import main
-launch.write_results = lambda *_: None
+from backproof.reports import results
+results.write_results = lambda *_: None
 raise SystemExit(main())
 """
 LAUNCHER = [

@@ -50,10 +50,10 @@ def measured(task: str, kind: str, cells: int, workers: int) -> dict[str, float]
 
 def perform(task: str, kind: str, cells: int, workers: int) -> None:
     """Sweep or plan in this process, and print what was used."""
-    from backproof.interfaces import launch
     from backproof.interfaces.cli import main
+    from backproof.reports import results
 
-    launch.write_results = lambda *_: None  # the report is measured elsewhere
+    results.write_results = lambda *_: None  # the report is measured elsewhere
     engine = [f"engine={'serial' if workers == 1 else 'loky'}", f"engine.jobs={workers}"]
     main(["sweep", *grid(kind, 2 * PER_SEED), *engine, "name=warm"])
     start = time.perf_counter()

@@ -10,11 +10,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
-from hydra.core.plugins import Plugins
 
 from backproof import paths
-from backproof.interfaces import launch
+from backproof.sweeps import launching
 
 TABLES = {
     "cells.csv", "cells.parquet", "curves.parquet", "tensors.parquet", "config.yaml", "provenance.json",
@@ -371,21 +369,21 @@ def test_a_cell_that_kills_its_process_takes_no_other_along(here, table):
 
 
 def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(tiny, table, monkeypatch):
-    real = launch.run
+    real = launching.run
 
     def interrupted(*given):
         yield next(real(*given))
         raise KeyboardInterrupt
 
     grid = ("seed=range(0,30)",)
-    monkeypatch.setattr(launch, "run", interrupted)
+    monkeypatch.setattr(launching, "run", interrupted)
     monkeypatch.setattr("backproof.sweeps.tasks.TASK_SECONDS", 0.0)
     done = tiny("sweep", *grid)
     assert done.status == 130
     assert "interrupted" in done.err
     there = len(table())
     assert 0 < there < 30
-    monkeypatch.setattr(launch, "run", real)
+    monkeypatch.setattr(launching, "run", real)
     done = tiny("sweep", *grid)
     assert done.status == 0
     assert f"{there} already there, {30 - there} to run" in done.err
@@ -406,14 +404,18 @@ def test_two_sweeps_do_not_run_into_one_folder(tiny, here):
 # --- Hydra's own sweepers and launchers
 
 
+LAUNCHER = """
+from pathlib import Path
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+
+
 class OwnLauncher(BasicLauncher):
-    """A launcher that is not the one which the engine takes the place of."""
-
-    launched = 0
-
     def launch(self, job_overrides, initial_job_idx):
-        type(self).launched += len(job_overrides)
+        Path("results/launched").write_text(str(len(job_overrides)))
         return super().launch(job_overrides, initial_job_idx)
+"""
+"""A launcher that is not the one which the engine takes the place of."""
 
 
 def bits(table: pd.DataFrame) -> pd.DataFrame:
@@ -431,15 +433,15 @@ def test_a_stock_sweeper_fills_the_same_store(tiny, here, table):
     assert "4 already there, 0 to run" in tiny("sweep", *grid, "name=stock").err
 
 
-def test_another_launcher_fills_the_same_store(tiny, here, table, monkeypatch):
-    monkeypatch.setattr(OwnLauncher, "__module__", "hydra_plugins.own")  # Hydra takes plugins from there only
-    monkeypatch.setitem(sys.modules, "hydra_plugins.own", sys.modules[__name__])
-    Plugins.instance().register(OwnLauncher)
+def test_another_launcher_fills_the_same_store(tiny, here, table, tmp_path, monkeypatch):
+    (tmp_path / "plugins" / "hydra_plugins").mkdir(parents=True)
+    (tmp_path / "plugins" / "hydra_plugins" / "own.py").write_text(LAUNCHER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "plugins"))
     grid = ("activation=relu,tanh", "seed=0,1", "network.hidden=[],[4,2]")
     tiny("sweep", "-m", *grid, "name=ours")
     done = tiny("sweep", "-m", *grid, "hydra.launcher._target_=hydra_plugins.own.OwnLauncher", "name=theirs")
-    assert done.status == 0
-    assert OwnLauncher.launched == 8
+    assert done.status == 0, done.err
+    assert (here / "results" / "launched").read_text() == "8"
     pd.testing.assert_frame_equal(bits(table("theirs")), bits(table("ours")))
     assert {p.name for p in here.iterdir()} == {"results"}
 

@@ -113,7 +113,7 @@ def test_an_experiment_may_hold_a_date_and_its_rules_must_be_true_or_false(tiny,
     assert tiny("sweep", "experiment=dated").status == 0
     (here / "experiments" / "wrong.yaml").write_text("exclude: [{where: '5', because: x}]\n")
     done = tiny("sweep", "experiment=wrong")
-    assert done.status == 2 and "must be true or false" in done.err
+    assert done.status == 2 and "not true or false" in done.err
 
 
 def test_a_terminated_sweep_keeps_what_it_has_and_writes_its_tables(here):

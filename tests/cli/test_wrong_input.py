@@ -141,7 +141,7 @@ BROKEN = {
     "claims: [{statement: a, where: 'seed ==', holds: verdict == 'agrees'}]": "seed ==",
     "figures: [{value: verdct, rows: [seed], columns: [loss]}]": "verdct",
     "figures: [{value: verdict, rows: [sed], columns: [loss]}]": "sed",
-    "exclude: [{where: sed == 1, because: no}]": "sed == 1",
+    "exclude: [{where: sed == 1, because: no}]": "exclude[0].where: unknown name sed; did you mean 'seed'?",
 }
 
 

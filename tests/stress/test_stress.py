@@ -28,11 +28,11 @@ def test_a_full_disk_ends_in_one_line_and_the_sweep_goes_on_with_more(tmp_path):
 
 
 def test_a_command_line_runs_or_is_refused_in_one_line(tmp_path, monkeypatch):
-    from backproof.interfaces import launch
+    from backproof.reports import results
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(launch, "write_results", lambda *_: None)  # reports are tested elsewhere
+    monkeypatch.setattr(results, "write_results", lambda *_: None)  # reports are tested elsewhere
     found = commands(tmp_path, 80, seed=1)
     assert found["not as they should"] == 0, found
     assert found["refused"] > 20 and found["status 0"] > 10

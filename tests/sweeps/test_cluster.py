@@ -10,6 +10,7 @@ from misbehaving import BAD
 
 from backproof.errors import ConfigurationError, ResultsError
 from backproof.sweeps import modules
+from backproof.sweeps.composition import composed
 from backproof.sweeps.engines import dask as cluster
 from backproof.sweeps.engines.dask import Dask
 from backproof.sweeps.engines.serial import Serial
@@ -45,10 +46,8 @@ def table_of(cells, engine, folder, after_first=lambda: None):
 
 
 @pytest.fixture(scope="module")
-def cells(loader):
-    from backproof.sweeps.grid import expand
-
-    return expand(loader, "config", list(GRID), None).cells
+def cells():
+    return composed(GRID).grid().cells
 
 
 def test_the_same_bits_also_when_a_worker_dies(cells, address, tmp_path):

@@ -7,6 +7,7 @@ import yaml
 from backproof import paths
 from backproof.errors import ConfigurationError
 from backproof.sweeps import checking, training_runs
+from backproof.sweeps.composition import composed
 from backproof.sweeps.engines import ENGINES, engine_of, options_of, summary_of
 from backproof.sweeps.engines.loky import Loky
 from backproof.sweeps.engines.processes import starmap
@@ -29,10 +30,8 @@ GRID = (
 
 
 @pytest.fixture(scope="module")
-def cells(loader):
-    from backproof.sweeps.grid import expand
-
-    return expand(loader, "config", list(GRID), None).cells
+def cells():
+    return composed(GRID).grid().cells
 
 
 def table_of(cells, engine, folder):

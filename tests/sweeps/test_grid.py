@@ -2,7 +2,6 @@
 
 import itertools
 import shlex
-import shutil
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -10,17 +9,18 @@ from omegaconf import OmegaConf
 
 from backproof import paths
 from backproof.errors import ConfigurationError
+from backproof.sweeps.composition import CONFIG_NAME, cell_of, composed
+from backproof.sweeps.composition.composer import Composer
 from backproof.sweeps.experiment import Exclusion, Experiment
-from backproof.sweeps.grid import Composer, cell_of, expand
 
 CHOICES = [(path.parent.name, path.stem) for path in sorted(paths.conf().glob("*/*.yaml"))]
 
 QUICK = ("data=xor", "training=none", "check=none")
 
 
-def by_hydra(*overrides, folder=None, resolve=False):
+def by_hydra(*overrides, resolve=False):
     """Configuration and choices as Hydra's own `compose` makes them."""
-    with initialize_config_dir(str(folder or paths.conf()), version_base="1.3"):
+    with initialize_config_dir(str(paths.conf()), version_base="1.3"):
         config = compose("config", list(overrides), return_hydra_config=True)
     chosen = {g: c for g, c in config.hydra.runtime.choices.items() if c and not g.startswith("hydra/")}
     job = OmegaConf.masked_copy(config, [k for k in config if k != "hydra"])
@@ -28,8 +28,8 @@ def by_hydra(*overrides, folder=None, resolve=False):
 
 
 @pytest.fixture(scope="module")
-def composer(loader):
-    return Composer(loader, "config")
+def composer():
+    return Composer(CONFIG_NAME)
 
 
 def test_there_are_choices_to_test():
@@ -78,34 +78,37 @@ def test_a_cell_is_the_one_that_hydra_composes(one, overrides):
 
 @pytest.fixture
 def own_conf(tmp_path):
-    """A copy of our configuration, for choices beside it."""
-    folder = tmp_path / "conf"
-    shutil.copytree(paths.conf(), folder)
-    return folder
+    """A folder of the user's, with activations."""
+    (tmp_path / "conf" / "activation").mkdir(parents=True)
+    return tmp_path / "conf"
 
 
 OWN_CHOICES = {
-    "plain": "_target_: backproof.network.activations.leaky_relu\nslope: 0.3\n",
+    "plain": "_target_: backproof.network.activations.leaky_relu.leaky_relu\nslope: 0.3\n",
     "with_defaults": "defaults: [leaky_relu, _self_]\nslope: 0.4\n",
     "global_package": (
         "# @package _global_\nactivation:\n  _target_: backproof.network.activations.tanh.tanh\nseed: 7\n"
     ),
-    "interpolated": "_target_: backproof.network.activations.leaky_relu\nslope: ${relu_at_zero}\n",
+    "interpolated": "_target_: backproof.network.activations.leaky_relu.leaky_relu\nslope: ${relu_at_zero}\n",
 }
 
 
 @pytest.mark.parametrize("name", OWN_CHOICES)
-def test_files_that_do_more_than_fill_their_place_are_composed_as_by_hydra(own_conf, loader_of, name):
+def test_files_that_do_more_than_fill_their_group_are_composed_as_by_hydra(own_conf, name):
     (own_conf / "activation" / f"{name}.yaml").write_text(OWN_CHOICES[name])
     overrides = [f"activation={name}", "relu_at_zero=0.25", "output=sigmoid"]
-    (cell,) = expand(loader_of(own_conf), "config", overrides, None).cells
-    assert cell.case == cell_of(*by_hydra(*overrides, folder=own_conf, resolve=True)).case
+    searched = f"file://{own_conf}"
+    (cell,) = composed(overrides, searchpath=[searched]).grid().cells
+    stock = by_hydra(f"hydra.searchpath=[{searched}]", *overrides, resolve=True)
+    assert cell.case == cell_of(*stock).case
 
 
-def test_an_added_key_goes_through_hydra(own_conf, loader_of):
-    (own_conf / "activation" / "bare.yaml").write_text("_target_: backproof.network.activations.leaky_relu\n")
+def test_an_added_key_goes_through_hydra(own_conf):
+    (own_conf / "activation" / "bare.yaml").write_text(
+        "_target_: backproof.network.activations.leaky_relu.leaky_relu\n"
+    )
     overrides = ["activation=bare", "+activation.slope=0.25", *QUICK]
-    (cell,) = expand(loader_of(own_conf), "config", overrides, None).cells
+    (cell,) = composed(overrides, searchpath=[f"file://{own_conf}"]).grid().cells
     assert cell.case.flat().get("activation.slope") == 0.25
 
 
@@ -205,23 +208,28 @@ def test_an_exclusion_that_cannot_be_read(grid, where):
 # --- every cell can be made again by its command
 
 
-def again(loader, cell):
-    program, command, *overrides = shlex.split(cell.command)
-    assert (program, command) == ("backproof", "check")
-    (found,) = expand(loader, "config", overrides, None).cells
-    return found
+@pytest.fixture
+def again(one):
+    """A cell made anew by its command."""
+
+    def make(cell):
+        program, command, *overrides = shlex.split(cell.command)
+        assert (program, command) == ("backproof", "check")
+        return one(*overrides)
+
+    return make
 
 
 @pytest.mark.parametrize("overrides", OVERRIDES, ids=" ".join)
-def test_a_command_makes_its_cell_again(loader, one, overrides):
+def test_a_command_makes_its_cell_again(again, one, overrides):
     cell = one(*overrides)
-    found = again(loader, cell)
+    found = again(cell)
     assert found.case == cell.case
     assert found.case.id == cell.case.id
     assert found.command == cell.command
 
 
-def test_commands_of_a_wide_grid_make_their_cells_again(loader, grid):
+def test_commands_of_a_wide_grid_make_their_cells_again(again, grid):
     found = grid(
         "activation=relu,leaky_relu,tanh", "output=same,elu,sigmoid",
         "loss=squared_error,binary_cross_entropy",
@@ -230,13 +238,13 @@ def test_commands_of_a_wide_grid_make_their_cells_again(loader, grid):
     )  # fmt: skip
     assert len(found.cells) > 100
     for cell in found.cells[::9]:
-        assert again(loader, cell).case.id == cell.case.id, cell.command
+        assert again(cell).case.id == cell.case.id, cell.command
 
 
-def test_commands_of_cells_composed_by_hydra_make_them_again(loader):
+def test_commands_of_cells_composed_by_hydra_make_them_again(again):
     for overrides in OVERRIDES:
         cell = cell_of(*by_hydra(*overrides, resolve=True))
-        assert again(loader, cell).case.id == cell.case.id, cell.command
+        assert again(cell).case.id == cell.case.id, cell.command
 
 
 AWKWARD = (
@@ -246,7 +254,7 @@ AWKWARD = (
 
 
 @pytest.mark.parametrize("name", AWKWARD)
-def test_text_of_any_kind_survives_the_command(loader, tmp_path, name):
+def test_text_of_any_kind_survives_the_command(again, tmp_path, name):
     """Path and column as a configuration file may give them, hence by no quoting of ours."""
     folder = tmp_path / name.replace("/", "")
     folder.mkdir()
@@ -255,4 +263,4 @@ def test_text_of_any_kind_survives_the_command(loader, tmp_path, name):
     config, choices = by_hydra("data=file", "training=none", resolve=True)
     config["data"] |= {"path": str(table), "target": name}
     cell = cell_of(config, choices)
-    assert again(loader, cell).case == cell.case
+    assert again(cell).case == cell.case

@@ -14,8 +14,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from backproof.errors import ExitStatus
 from backproof.files import write
-from backproof.interfaces.consoles import OK, SOME_FAILED
 from backproof.reports import compare as reports
 from backproof.reports.compare import NOTHING, Comparison
 from backproof.reports.compare_page import answer, page
@@ -70,7 +70,7 @@ class Sweep:
         return {"name": self.name, "folder": self.folder} | {k: self.about.get(k) for k in OF_THE_RUN}
 
 
-def compare(a: Path, b: Path) -> int:
+def compare(a: Path, b: Path) -> ExitStatus:
     """Print what changed from sweep A to sweep B, and write the page into B's folder.
 
     Returns:
@@ -95,7 +95,7 @@ def compare(a: Path, b: Path) -> int:
     path = b / f"compare-with-{re.sub(r'[^A-Za-z0-9._-]+', '-', before.name)[:100]}.html"
     write(path, page(before.page_entry(), after.page_entry(), found).encode())
     console.print(f"report: {escape(str(path))}", soft_wrap=True)
-    return OK if found.unchanged else SOME_FAILED
+    return ExitStatus.OK if found.unchanged else ExitStatus.SOME_FAILED
 
 
 def _sweep(folder: Path) -> Sweep:

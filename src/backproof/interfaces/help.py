@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from backproof import paths
+
 HEADS = {
     "sweep": """\
 usage: backproof sweep [experiment=NAME] [-m] [AXIS=VALUE,VALUE ...] [name=NAME]
@@ -46,6 +48,12 @@ Hydra's flags work too: --cfg job, --info, --config-dir DIR, --hydra-help.
 """
 
 
+def help_of(command: str, config_dir: Path | None, axis: str = "") -> str:  # noqa: ARG001
+    """What a command does, and every axis with its choices and values."""
+    folders = [folder for folder in (config_dir, paths.conf()) if folder and folder.is_dir()]
+    return HEADS[command] + axes_help(folders, paths.experiment_folders(folders))
+
+
 def axes_help(folders: Sequence[Path], experiment_folders: Iterable[Path]) -> str:
     """The axes as text. A choice is described by the comment that its file begins with."""
     lines = ["Axes (choices, then values with their defaults):", ""]
@@ -58,7 +66,7 @@ def axes_help(folders: Sequence[Path], experiment_folders: Iterable[Path]) -> st
         for path in _choices(folders, group):
             text = path.read_text(encoding="utf-8").splitlines()
             about = text[0].lstrip("# ") if text and text[0].startswith("#") else ""
-            lines.append(f"    {path.stem:24}{about}".rstrip())
+            lines.append(f"    {path.stem:23} {about}".rstrip())
             for line in text:
                 key, colon, value = line.partition(":")
                 if colon and key.isidentifier() and not key.startswith("_"):

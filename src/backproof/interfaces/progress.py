@@ -5,17 +5,25 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from backproof.files import printable
+from backproof.sweeps.launching import Advance
 
-class Advance(Protocol):
-    """Called when cells are done."""
 
-    def __call__(self, done: int, failed: int) -> None: ...
+class Terminal:
+    """Hears of a sweep and prints it on the error stream."""
+
+    def note(self, text: str) -> None:
+        """Print the note."""
+        print(printable(text), file=sys.stderr, flush=True)
+
+    def progress(self, cells: int) -> AbstractContextManager[Advance]:
+        """Show how many are done."""
+        return progress(cells)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backproof.interfaces.terminal import finite
@@ -213,28 +214,28 @@ def check(
     )
 
 
-def sweep(overrides: Sequence[str], *, name: str = "sweep", config_dir: str | None = None) -> pd.DataFrame:
-    """Run a sweep as `backproof sweep -m …` does; returns its table, a row a cell.
+def sweep(
+    overrides: Sequence[str], *, name: str | None = None, config_dir: Path | str | None = None
+) -> pd.DataFrame:
+    """Run a sweep as `backproof sweep` does; returns its table, one row per cell.
 
     Args:
         overrides: in Hydra's syntax, as on the command line: `["activation=relu,tanh", "seed=range(0,3)"]`.
-        name: the folder in results/.
-        config_dir: a folder of configuration files of one's own.
+        name: the folder in results/; by default the one of `name=…`, the experiment's, or sweep.
+        config_dir: a folder with configuration files of the user's.
 
     Raises:
         ConfigurationError: if an override is wrong; nothing has run then.
+        KeyboardInterrupt: if the sweep was interrupted; what is finished is kept.
     """
     import pandas as pd
 
-    from backproof import paths
-    from backproof.errors import ConfigurationError
-    from backproof.interfaces import cli
+    from backproof.interfaces.progress import Terminal
+    from backproof.session import Request, Session
 
-    folder = paths.results_folder(name)
-    if folder is None:
-        raise ConfigurationError(
-            f"name: must be a folder name of letters, digits, '.', '_' and '-'; not '{name}'"
-        )
-    own = [f"--config-dir={config_dir}"] if config_dir else []
-    cli.run_hydra("sweep", [*own, *overrides, f"name={name}"])
-    return pd.read_parquet(folder / "cells.parquet")
+    searchpath = (f"file://{Path(config_dir).resolve()}",) if config_dir is not None else ()
+    session = Session(searchpath=searchpath, listener=Terminal())
+    result = session.sweep(Request(tuple(overrides), name=name))
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return pd.read_parquet(result.folder / "cells.parquet")

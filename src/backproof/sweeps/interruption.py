@@ -8,9 +8,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from backproof.interfaces.consoles import INTERRUPTED
+from backproof.errors import ExitStatus
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -27,12 +26,12 @@ def interruptible() -> Iterator[None]:
         return
     times = 0
 
-    def interrupted(*_: Any) -> None:
+    def interrupted(*_: object) -> None:
         nonlocal times
         times += 1
         if times > 1:
             print("interrupted twice: left at once; what is finished is kept", file=sys.stderr, flush=True)
-            os._exit(INTERRUPTED)
+            os._exit(ExitStatus.INTERRUPTED)
         raise KeyboardInterrupt
 
     kept = {number: signal.signal(number, interrupted) for number in SIGNALS}

@@ -1,0 +1,109 @@
+"""What the commands print, and the exit status with which they end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backproof.errors import ConfigurationError, ExitStatus, ResultsError
+
+if TYPE_CHECKING:
+    from backproof.session import CheckResult, PlanResult, ReportResult, SweepResult
+
+
+def ended(action: Callable[[], ExitStatus]) -> ExitStatus:
+    """The exit status of an action; what is wrong is printed in one line."""
+    try:
+        return action()
+    except ConfigurationError as error:
+        return wrong(str(error))
+    except ResultsError as error:
+        wrong(str(error))
+        return ExitStatus.SOME_FAILED  # something ran
+    except KeyboardInterrupt:
+        return ExitStatus.INTERRUPTED
+
+
+def wrong(message: str) -> ExitStatus:
+    """One line on the error stream, and the status of wrong input."""
+    print("backproof: " + " ".join(message.split()), file=sys.stderr)
+    return ExitStatus.WRONG
+
+
+def show_plan(plan: PlanResult) -> ExitStatus:
+    """Print what a sweep would do."""
+    print(f"{plan.requested} points in the grid of {plan.folder}")
+    print(f"  {plan.duplicates} duplicates: equal to another point in every setting that can matter")
+    print(f"  {sum(plan.excluded.values())} excluded")
+    for reason, count in plan.excluded.items():
+        print(f"    {count}: {reason}")
+    print(f"  {plan.done} done")
+    print(f"  {plan.to_run} to run, in {plan.tasks} tasks on {plan.workers} workers")
+    print(f"expected time: about {_duration(plan.seconds)}")
+    return ExitStatus.OK
+
+
+def show_sweep(sweep: SweepResult) -> ExitStatus:
+    """Print what a sweep has left undone, and where its report is."""
+    if sweep.page is None:
+        return sweep.status
+    if sweep.pending:
+        print(f"{sweep.pending} of {sweep.cells} cells are still to come", file=sys.stderr)
+    if sweep.failed:
+        why = f"why is in {sweep.folder / 'cells.csv'}, column 'error'"
+        print(f"{sweep.failed} of {sweep.cells} cells failed; {why}", file=sys.stderr)
+    print(f"report: {sweep.page}")
+    return sweep.status
+
+
+def show_check(found: CheckResult, *, as_json: bool, plots: Path | None) -> ExitStatus:
+    """Print a check, for people or for programs, and draw it where a folder is given."""
+    from rich.console import Console
+
+    from backproof.interfaces import terminal
+
+    finding, cell = found.finding, found.cell
+    if isinstance(finding, terminal.Finding):
+        if as_json:
+            print(terminal.as_json(finding, cell))
+        else:
+            terminal.show(finding, cell, Console(highlight=False, soft_wrap=True))
+        if plots:
+            from backproof.reports.figures.drawing.evidence import write_evidence
+
+            curves, parameters = terminal.curves_of(finding), terminal.parameters_of(finding)
+            _written(write_evidence(plots, curves, parameters))
+    else:
+        if as_json:
+            print(finding.as_json(case=cell.case.flat(), command=cell.command))
+        else:
+            print(f"{finding!r}\n\n{cell.command}")
+        if plots:
+            from backproof.files import csv, write
+
+            plots.mkdir(parents=True, exist_ok=True)
+            write(plots / "parameters.csv", csv(finding.parameters()))
+            finding.plot().savefig(plots / "check.svg")
+            _written([plots / "check.svg", plots / "parameters.csv"])
+    return ExitStatus.OK if finding.agrees else ExitStatus.SOME_FAILED
+
+
+def _written(paths: Iterable[Path]) -> None:
+    for path in paths:
+        print(f"written: {path}", file=sys.stderr)
+
+
+def show_report(report: ReportResult) -> ExitStatus:
+    """Print where a report is."""
+    if report.pending:
+        print(f"{report.pending} cells are still to come", file=sys.stderr)
+    print(f"report: {report.page}")
+    return ExitStatus.SOME_FAILED if report.failed else ExitStatus.OK
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,74 @@
+"""A plain Hydra application, in a process of its own, for what is Hydra's: showing configurations, shell
+completion, and sweepers and launchers that are not ours.
+
+A job is one cell: it is computed into results/NAME and answers with its gradient error, for sweepers that
+optimise.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import hydra
+from hydra.conf import ConfigSourceInfo
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from backproof import paths
+from backproof.errors import ConfigurationError, ExitStatus
+from backproof.interfaces.answers import ended, show_sweep
+from backproof.interfaces.progress import Terminal
+from backproof.session import DEFAULT_NAME, Request, Session
+from backproof.sweeps.composition import CONFIG_NAME, cell_of_job, translated
+from backproof.sweeps.launching import Launcher
+
+
+@hydra.main(config_path=str(paths.conf()), config_name=CONFIG_NAME, version_base="1.3")
+def job(config: DictConfig) -> float:
+    """Compute the configured cell into results/NAME; its gradient error."""
+    if config.experiment is not None:
+        raise ConfigurationError(
+            "experiment: its grid needs backproof's own sweeper, hydra/sweeper=backproof"
+        )
+    application = HydraConfig.get()
+    session = _session(application.runtime.config_sources)
+    session.make_importable()
+    return session.compute(cell_of_job(config, application.runtime.choices), str(config.name or DEFAULT_NAME))
+
+
+def sweep(config: DictConfig, overrides: Sequence[str], launcher: Launcher | None) -> ExitStatus:
+    """Run overrides of a multirun as one grid; what our sweeper plugin does."""
+    application = config.hydra
+    session = _session(application.runtime.config_sources)
+    request = Request(
+        tuple(overrides),
+        config_name=application.job.config_name,
+        retry_failed=application.sweeper.retry_failed,
+        fail_fast=application.sweeper.fail_fast,
+    )
+    return show_sweep(session.sweep(request, launcher))
+
+
+def _session(sources: Sequence[ConfigSourceInfo]) -> Session:
+    """A session that searches for configuration files where the application does."""
+    users = [s for s in sources if s.provider not in ("hydra", "main", "schema")]
+    return Session(searchpath=tuple(f"{s.schema}://{s.path}" for s in users), listener=Terminal())
+
+
+def main() -> ExitStatus:
+    """Run the application; what is wrong is printed in one line."""
+    logging.raiseExceptions = False  # `--info | head` closes the pipe that Hydra logs into
+
+    def run() -> ExitStatus:
+        with translated():
+            job()
+        return ExitStatus.OK
+
+    return ended(run)
+
+
+if __name__ == "__main__":
+    from backproof.interfaces import hydra_app  # so that launchers can pickle the job by its name
+
+    raise SystemExit(hydra_app.main())

@@ -1,0 +1,370 @@
+"""The application: sweep, plan, check, report and compare on typed input, with typed answers.
+
+The command line, the Hydra plugin and the Python interface adapt to this and print; nothing is printed here.
+Notes and progress go to a `Listener`.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backproof import paths
+from backproof.errors import ConfigurationError, ExitStatus, ResultsError
+from backproof.sweeps import experiment as experiments
+from backproof.sweeps.case import FunctionCase, NetworkCase, is_public
+from backproof.sweeps.checking import judged_function
+from backproof.sweeps.columns import RESULTS
+from backproof.sweeps.composition import CONFIG_NAME, Composition, composed
+from backproof.sweeps.database import FILE as STORE_FILE
+from backproof.sweeps.description import Description
+from backproof.sweeps.engines import engine_of
+from backproof.sweeps.execution import Engine
+from backproof.sweeps.experiment import Experiment
+from backproof.sweeps.grid import Cell, Grid
+from backproof.sweeps.interruption import interruptible
+from backproof.sweeps.launching import Launcher, Listener, Silence, on_engine, on_launcher
+from backproof.sweeps.locking import alone
+from backproof.sweeps.status import FAILURES, Status
+from backproof.sweeps.store import Store, read_only
+from backproof.sweeps.tasks import tasks_of
+from backproof.sweeps.work import compute
+from backproof.targets.function import FunctionError
+
+if TYPE_CHECKING:
+    from backproof.interfaces.python import Check
+    from backproof.interfaces.terminal import Finding
+
+DEFAULT_NAME = "sweep"
+"""The folder of a sweep without a name and an experiment."""
+
+FILE = "file://"
+"""How the address of a folder begins."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A grid, and how it is run.
+
+    Attributes:
+        overrides: in Hydra's syntax, with one value or several: `activation=relu,tanh`, `engine=serial`.
+        name: the folder for the results; the override `name=…` does the same.
+        config_name: the primary configuration.
+        retry_failed: whether cells that failed are computed again.
+        fail_fast: whether to stop at the first cell that fails.
+    """
+
+    overrides: tuple[str, ...] = ()
+    name: str | None = None
+    config_name: str = CONFIG_NAME
+    retry_failed: bool = False
+    fail_fast: bool = False
+
+
+@dataclass(frozen=True)
+class PlanResult:
+    """What a sweep would do.
+
+    Attributes:
+        requested: points of the grid; `duplicates` are equal to another in all that matters.
+        excluded: how many cells each reason leaves out.
+        done, to_run: cells that the results hold, and cells that they lack.
+        tasks, workers: into how many tasks those are cut, and how many run at a time.
+        seconds: the expected time.
+    """
+
+    folder: Path
+    requested: int
+    duplicates: int
+    excluded: Mapping[str, int]
+    done: int
+    to_run: int
+    tasks: int
+    workers: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One case, and what was found."""
+
+    cell: Cell
+    finding: Finding | Check
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """How a sweep ended.
+
+    Attributes:
+        page: the report.
+        cells: how many cells the grid has; `failed` and `pending` of them have no result.
+        interrupted: whether it was stopped before it was done.
+    """
+
+    folder: Path
+    page: Path | None
+    cells: int
+    failed: int
+    pending: int
+    interrupted: bool
+
+    @property
+    def status(self) -> ExitStatus:
+        """The exit status of the program."""
+        if self.interrupted:
+            return ExitStatus.INTERRUPTED
+        return ExitStatus.SOME_FAILED if self.failed or self.pending else ExitStatus.OK
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """A report, rebuilt, and how many cells of its sweep are pending or failed."""
+
+    page: Path
+    pending: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, composed and validated."""
+
+    folder: Path
+    engine: Engine
+    experiment: Experiment | None
+    grid: Grid
+    composition: Composition
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where things are: the folder of all results, and folders of configuration files beside our own.
+
+    Attributes:
+        searchpath: as Hydra writes it: `file:///home/me/conf`, `pkg://mine.conf`.
+    """
+
+    results: Path = paths.RESULTS
+    searchpath: tuple[str, ...] = ()
+    listener: Listener = field(default_factory=Silence)
+
+    def folder_of(self, name: str) -> Path:
+        """The folder of the results of that name.
+
+        Raises:
+            ConfigurationError: if it is no plain name.
+        """
+        if not paths.is_plain(name):
+            raise ConfigurationError(
+                f"name: must be a folder name of letters, digits, '.', '_' and '-'; not '{name}'"
+            )
+        return self.results / name
+
+    def plan(self, request: Request) -> PlanResult:
+        """What `sweep` would do with the same request; runs nothing and writes nothing."""
+        asked = self._asked(request)
+        grid, measured = asked.grid, None
+        todo = [c for c in grid.cells if c.excluded is None]
+        if (asked.folder / STORE_FILE).is_file():
+            with read_only(asked.folder) as store:
+                todo, measured = _missing(store, grid, request.retry_failed), store.mean_seconds()
+        self._note_idle(grid)
+        tasks, workers = tasks_of(c.case for c in todo), asked.engine.workers
+        seconds = measured * len(todo) if measured else sum(task.seconds for task in tasks)
+        return PlanResult(
+            folder=asked.folder,
+            requested=grid.requested,
+            duplicates=grid.duplicates,
+            excluded=Counter(grid.excluded),
+            done=len(grid.cells) - len(grid.excluded) - len(todo),
+            to_run=len(todo),
+            tasks=len(tasks),
+            workers=workers,
+            seconds=seconds / workers,
+        )
+
+    def check(self, request: Request) -> CheckResult:
+        """Check and train one case.
+
+        Raises:
+            ConfigurationError: if the request names an experiment or spans several cells, or the function
+                under test does what no loss or gradient does.
+        """
+        from backproof.interfaces.python import Check
+        from backproof.interfaces.terminal import find
+
+        cell = self.cell(request)
+        if isinstance(cell.case, NetworkCase):
+            return CheckResult(cell, find(cell.case))
+        assert isinstance(cell.case, FunctionCase)
+        try:
+            function, judgement = judged_function(cell.case)
+        except FunctionError as error:
+            raise ConfigurationError(str(error)) from error
+        return CheckResult(cell, Check(judgement, function))
+
+    def cell(self, request: Request) -> Cell:
+        """The one cell of a request.
+
+        Raises:
+            ConfigurationError: if it names an experiment, or spans several cells.
+        """
+        composition = self._composed(request)
+        if composition.experiment is not None:
+            raise ConfigurationError("experiment: check takes one case, not an experiment; use sweep or plan")
+        cells = composition.grid().cells
+        if len(cells) != 1:
+            raise ConfigurationError(f"check takes one case; these arguments span {len(cells)} (use sweep)")
+        return cells[0]
+
+    def sweep(self, request: Request, launcher: Launcher | None = None) -> SweepResult:
+        """Compute the cells that the results lack, on the engine or a launcher, then write tables and report.
+
+        Raises:
+            ConfigurationError: if anything about any cell is wrong, or another sweep runs in that folder.
+            ResultsError: if the sweep cannot go on.
+        """
+        asked = self._asked(request)
+        grid, folder, listener = asked.grid, asked.folder, self.listener
+        with Store(folder) as store, alone(folder), interruptible():
+            if store.note:
+                listener.note(f"note: {store.note}")
+            store.announce(grid.cells)
+            todo = _missing(store, grid, request.retry_failed)
+            self._description(request, asked).keep(store, folder)
+            self._note_start(store, asked, todo)
+            interrupted = False
+            try:
+                if todo and launcher is not None:
+                    on_launcher(todo, launcher, folder.name, listener)
+                elif todo:
+                    on_engine(todo, asked.engine, store, listener, fail_fast=request.fail_fast)
+            except KeyboardInterrupt:
+                interrupted = True
+                listener.note("interrupted: what is finished is kept, and the same command goes on from here")
+            return self._finished(store, asked, interrupted)
+
+    def _finished(self, store: Store, asked: Asked, interrupted: bool) -> SweepResult:
+        folder, cells, page = asked.folder, asked.grid.cells, None
+        try:
+            page = _write_report(store, folder)
+        except KeyboardInterrupt:
+            interrupted = True
+            self.listener.note(f"interrupted: `backproof report {folder}` writes tables and report")
+        except OSError as error:
+            raise ResultsError(
+                f"{folder}: the report cannot be written ({error}); the cells are stored,"
+                f" and `backproof report {folder}` writes it"
+            ) from error
+        statuses = store.statuses(c.case.id for c in cells)
+        failed = sum(statuses[c.case.id] in FAILURES for c in cells)
+        pending = sum(statuses[c.case.id] is Status.PENDING and c.excluded is None for c in cells)
+        return SweepResult(folder, page, len(cells), failed, pending, interrupted)
+
+    def compute(self, cell: Cell, name: str) -> float:
+        """Compute and store one cell, a job of Hydra's; returns its gradient error."""
+        with Store(self.folder_of(name)) as store:
+            store.announce([cell], append=True)
+            if store.statuses([cell.case.id])[cell.case.id] is Status.PENDING:
+                store.add(compute([cell.case]))
+            return store.gradient_error(cell.case.id)
+
+    def report(self, folder: Path) -> ReportResult:
+        """Rebuild tables, figures and report from what is stored, also while a sweep runs.
+
+        Raises:
+            ConfigurationError: if the folder holds no sweep.
+            OSError: if the report cannot be written.
+        """
+        with read_only(folder) as store:
+            return ReportResult(_write_report(store, folder), store.pending(), store.failed())
+
+    def make_importable(self) -> None:
+        """Let modules in the working directory and in folders of configuration files be imported.
+
+        A `_target_` may be one of them. Afterwards they stay importable, as workers need them too.
+        """
+        folders = [Path(p.removeprefix(FILE)) for p in self.searchpath if p.startswith(FILE)]
+        for folder in (Path.cwd(), *folders):
+            if str(folder) not in sys.path:
+                sys.path.append(str(folder))
+
+    def _composed(self, request: Request) -> Composition:
+        self.make_importable()
+        return composed(request.overrides, request.config_name, self.searchpath)
+
+    def _asked(self, request: Request) -> Asked:
+        composition = self._composed(request)
+        name = request.name or composition.name or composition.experiment or DEFAULT_NAME
+        folder, engine, experiment = self.folder_of(name), engine_of(composition.engine), None
+        if composition.experiment is not None:
+            known = paths.experiment_folders(composition.folders)
+            experiment = experiments.load(experiments.find(composition.experiment, known))
+        grid = composition.grid(experiment)
+        if experiment:
+            _validate_report(experiment, grid)
+        return Asked(folder, engine, experiment, grid, composition)
+
+    def _note_start(self, store: Store, asked: Asked, todo: Sequence[Cell]) -> None:
+        self._note_idle(asked.grid)
+        other = store.of_other_code()
+        if other:
+            self.listener.note(
+                f"note: {other} of these cells are there by other code too; that is kept, and not mixed in"
+            )
+        grid = asked.grid
+        there = len(grid.cells) - len(grid.excluded) - len(todo)
+        self.listener.note(f"{asked.folder}: {_count(grid)}; {there} already there, {len(todo)} to run")
+
+    def _note_idle(self, grid: Grid) -> None:
+        for key in grid.idle:
+            self.listener.note(f"note: {key} makes no difference to any of these cells")
+
+    def _description(self, request: Request, asked: Asked) -> Description:
+        experiment = asked.experiment
+        return Description(
+            command=shlex.join(["backproof", "sweep", *request.overrides]),
+            name=request.name or asked.composition.name or asked.composition.experiment,
+            experiment=experiment.content if experiment else None,
+            defaults=asked.composition.composer.base,
+            overrides=request.overrides,
+            engine=asked.composition.engine,
+        )
+
+
+def _missing(store: Store, grid: Grid, retry_failed: bool) -> list[Cell]:
+    wanted = (Status.PENDING, *FAILURES) if retry_failed else (Status.PENDING,)
+    known = store.statuses(c.case.id for c in grid.cells)
+    return [c for c in grid.cells if c.excluded is None and known.get(c.case.id, Status.PENDING) in wanted]
+
+
+def _count(grid: Grid) -> str:
+    words = [f"{len(grid.cells)} cell{'s' if len(grid.cells) != 1 else ''}"]
+    if grid.duplicates:
+        words.append(f"{grid.duplicates} duplicate{'s' if grid.duplicates != 1 else ''}")
+    if grid.excluded:
+        words.append(f"{len(grid.excluded)} excluded")
+    return ", ".join(words)
+
+
+def _validate_report(experiment: Experiment, grid: Grid) -> None:
+    from backproof.reports.claims import claims_of  # pandas: only where needed
+    from backproof.reports.specification import figure_specs
+
+    settings = {k for c in grid.cells for k in c.case.flat() if is_public(k)}
+    columns = [*settings, "cell", *RESULTS]
+    claims_of(experiment.claims, columns)
+    figure_specs(experiment.figures, columns)
+
+
+def _write_report(store: Store, folder: Path) -> Path:
+    from backproof.reports.results import write_results  # pandas: only once there is something to write
+
+    write_results(store, folder)
+    return folder / "report.html"

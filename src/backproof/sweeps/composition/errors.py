@@ -1,0 +1,48 @@
+"""Hydra's errors as one line in our words: the key, what is allowed, the nearest right name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import yaml
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+
+from backproof.errors import ConfigurationError, first_line, nearest, not_one_of
+
+
+@contextmanager
+def translated(known: Callable[[], Iterable[str]] = tuple) -> Iterator[None]:
+    """Raise Hydra's, OmegaConf's and YAML's errors as a ConfigurationError of one line.
+
+    `known` gives the keys that there are, for the hint that goes with an unknown one.
+    """
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise _translation(error, known) from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"a configuration file is not readable as YAML: {error}") from error
+
+
+def _translation(error: Exception, known: Callable[[], Iterable[str]]) -> ConfigurationError:
+    if isinstance(error, MissingConfigException) and error.options:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        return not_one_of(group, repr(choice), error.options)
+    unknown = re.search(r"Could not override '([^']+)'", str(error))
+    if unknown:
+        return ConfigurationError(f"{unknown[1]}: unknown{nearest(unknown[1], known())}")
+    return ConfigurationError(one_line(error))
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of an error, and of what caused it."""
+    if isinstance(error, OverrideParseException):
+        key = error.override.partition("=")[0].lstrip("+~")
+        first = error.message.strip().splitlines()[0].strip()
+        return f"{key}: '{error.override}' is not an override in Hydra's syntax ({first})"
+    causes = [error] if error.__cause__ is None else [error, error.__cause__]
+    lines = [first_line(e) for e in causes if str(e).strip()]
+    return ": ".join(dict.fromkeys(lines)) or type(error).__name__
