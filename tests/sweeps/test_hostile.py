@@ -286,3 +286,19 @@ def test_curves_are_as_they_were():
     assert found.steps.tolist() == [0, 1, 2, 3]
     assert found.values.tobytes() == curves["loss"][1].tobytes()
     assert encode_curves({}) is None
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        {"figures": 5, "claims": "x", "question": {}, "name": []},
+        {"figures": [3, {}, {"value": []}], "claims": [3, {}, {"statement": 1, "where": {}, "holds": []}]},
+        {"figures": [{"value": "verdict", "rows": ["__class__"]}], "claims": [{"where": "().__class__"}]},
+    ],
+    ids=["of other kinds", "of empty entries", "of names that lead elsewhere"],
+)
+def test_a_report_of_an_experiment_that_is_none(folder, tmp_path, experiment):
+    spoil(folder, meta("experiment", json.dumps(experiment)))
+    done = python("-m", "backproof", "report", str(folder), cwd=tmp_path)
+    assert done.returncode in (1, 2), "a cell failed, or the experiment is refused"
+    assert "Traceback" not in done.stderr, done.stderr[-2000:]
