@@ -32,7 +32,7 @@ def printable(text: str) -> str:
 def write(path: Path, content: bytes) -> None:
     """Write a file under another name first, so that no part of it is ever seen, not even after a power cut.
 
-    A link in its place is replaced, not followed. The temporary name holds the process's number: two reports
+    A link of that name is replaced, not followed. The temporary name holds the process's number: two reports
     at once do not meet. Where writing fails nothing is left.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -52,7 +52,7 @@ def open_plain(path: Path) -> TextIO:
     """Open a file to read and append, made if missing.
 
     Raises:
-        ConfigurationError: if a link is in its place, which may lead out of the folder.
+        ConfigurationError: if it is a link, which may lead out of the folder.
     """
     try:
         number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
@@ -67,7 +67,7 @@ def plain_folder(path: Path) -> Path:
     """A folder to write to and delete from, made if missing.
 
     Raises:
-        ConfigurationError: if a link is in its place, which may lead out of the results folder, or a file.
+        ConfigurationError: if it is a link, which may lead out of the results folder, or a file.
     """
     if path.is_symlink():
         raise ConfigurationError(f"{path}: is a link; it must be a folder")

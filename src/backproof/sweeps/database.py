@@ -14,7 +14,7 @@ FILE = "sweep.sqlite"
 VERSION = 4
 
 APPLICATION = int.from_bytes(b"bprf")
-"""What the header of our files says; of those of version 2 and older it says nothing."""
+"""The application id in the header of our files; version 2 and older left it empty."""
 
 MOST_STEPS = 10**9
 """Instructions of SQLite's machine that a statement may take when a store is read, some ten seconds; a grid

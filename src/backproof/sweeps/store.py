@@ -80,7 +80,7 @@ class Store:
         """Close it.
 
         Raises:
-            ResultsError: in the place of an error of the database: a damaged file, a full disk.
+            ResultsError: in place of an error of the database: a damaged file, a full disk.
             ConfigurationError: likewise, where nothing was to be written, and for a row that is malformed.
         """
         self.db.close()
