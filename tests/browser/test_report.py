@@ -154,7 +154,7 @@ def test_a_heatmap_can_be_read_as_a_table(thread, opened):
 
 def test_search_and_sort(thread, opened):
     page = opened(thread)
-    page.fill("#search", "output=relu binary_cross_entropy wrong")
+    page.fill("#search", "output=relu binary_cross_entropy incorrect")
     found = shown(page)[0]
     assert 0 < found < 2034
     page.click("#head button:has-text('gradient_error')")

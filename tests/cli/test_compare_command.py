@@ -76,9 +76,9 @@ def test_equal_sweeps(program, pair):
     assert (
         "12 cells in both sweeps, aligned by activation, delta, seed; 0 only in A, 0 only in B." in done.out
     )
-    assert "The two tables are equal to the bit: every result of every cell." in done.out
+    assert "The two tables are bit-identical in every result of every cell." in done.out
     assert done.out.endswith("report: results/b/compare-with-a.html\n")
-    assert "equal to the bit" in page_of(pair)
+    assert "bit-identical" in page_of(pair)
     assert {p.name for p in (pair / "b").iterdir()} - {p.name for p in (pair / "a").iterdir()} == {
         "compare-with-a.html"
     }
@@ -127,7 +127,7 @@ def test_cells_that_are_missing(program, pair):
     assert done.status == 1
     assert "10 cells in both sweeps" in done.out
     assert "2 only in A, 0 only in B" in done.out
-    assert "In the cells of both, every result is equal to the bit." in done.out
+    assert "In the cells of both, every result is bit-identical." in done.out
     assert "only in A: 2 cells" in done.out
     assert done.out.count("verdict or status: agrees") == 2
     other = program("compare", "results/b", "results/a")
@@ -180,9 +180,7 @@ def test_configuration_code_and_versions(program, pair):
     change(pair / "b", "UPDATE meta SET value = ? WHERE key = 'experiment'", json.dumps(content))
     done = program("compare", "results/a", "results/b")
     assert done.status == 0
-    assert "equal to the bit: every result of every cell, though settings differ" in " ".join(
-        done.out.split()
-    )
+    assert "bit-identical in every result of every cell, though settings differ" in " ".join(done.out.split())
     for row in (
         r"training +sgd +adam",
         r"overrides kink +– +assign",

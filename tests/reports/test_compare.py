@@ -1,10 +1,11 @@
-"""Two tables of cells against each other: alignment, changes, equality to the bit, configuration and code."""
+"""Two tables of cells against each other: alignment, changes, bit-identity, configuration and code."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from backproof.reports.compare import align, compare, differing_entries, differing_settings, transitions
+from backproof.reports.alignment import align
+from backproof.reports.compare import compare, differing_entries, differing_settings, transitions
 
 
 def only(cells, **more):
@@ -73,7 +74,7 @@ def test_null_that_tells_cells_apart_joins_the_key(cells):
     assert len(found.a) == len(cells)
     assert len(found.only_a) == len(cells)
     assert found.only_a["check.step"].isna().all()
-    assert not len(found.alike_a)
+    assert not len(found.repeated_a)
 
 
 def test_null_pairs_with_null_only(cells):
@@ -105,7 +106,7 @@ def test_cells_with_the_same_settings_are_left_out_and_counted(cells):
     )
     for found in (align(twice, cells), align(cells, twice)):
         assert not found.complete
-        assert sorted([len(found.alike_a), len(found.alike_b)]) == [1, 2]
+        assert sorted([len(found.repeated_a), len(found.repeated_b)]) == [1, 2]
         assert len(found.a) == len(cells) - 1
         assert "incorrect gradient" not in set(found.b["verdict"]) - set(cells["verdict"])
     assert not compare(twice, twice).unchanged
@@ -120,10 +121,10 @@ def test_tables_without_cells(cells, empty):
     assert not len(found.combinations)
 
 
-# --- equal to the bit
+# --- bit-identical
 
 
-def test_equal_tables_are_equal_to_the_bit(cells):
+def test_equal_tables_are_bit_identical(cells):
     other = only(cells, seconds=9.0, attempts=3, command="python -m backproof check", traceback="File 'x'")
     found = compare(cells, other.iloc[::-1])
     assert found.same_results
@@ -150,7 +151,7 @@ def test_one_bit_is_seen(cells, column, change):
     assert found.differing == {column: 1}
 
 
-def test_zero_and_minus_zero_are_not_equal_to_the_bit(cells):
+def test_zero_and_minus_zero_are_not_bit_identical(cells):
     zero = only(cells, loss_value=0.0)
     assert compare(zero, only(cells, loss_value=-0.0)).differing == {"loss_value": len(cells)}
     assert compare(zero, zero).same_results

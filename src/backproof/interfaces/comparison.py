@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -22,13 +22,12 @@ from backproof.reports.compare_page import answer, page
 from backproof.reports.listings import (
     COMMAND,
     Listing,
-    changed,
+    of_cells,
     of_combinations,
     overall,
     overrides,
     texts,
     titled,
-    unpaired,
 )
 from backproof.reports.paired import MEASURES, leaves_zero_out
 from backproof.sweeps.columns import Column
@@ -57,16 +56,16 @@ class Sweep:
 
     folder: Path
     cells: pd.DataFrame
-    about: dict[str, Any]
-    experiment: dict[str, Any]
+    about: Mapping[str, object]
+    experiment: Mapping[str, object]
 
     @property
     def name(self) -> str:
         """The folder's own name, also of `.`."""
         return self.folder.resolve().name or "root"
 
-    def page_entry(self) -> dict[str, Any]:
-        """What the page tells of it."""
+    def page_entry(self) -> dict[str, object]:
+        """What the page states of it."""
         return {"name": self.name, "folder": self.folder} | {k: self.about.get(k) for k in OF_THE_RUN}
 
 
@@ -87,7 +86,7 @@ def compare(a: Path, b: Path) -> ExitStatus:
         [{k: v for k, v in s.experiment.items() if k not in CONFIGURES} for s in (before, after)],
         [{k: v for k, v in s.about.items() if k not in OF_THE_RUN} for s in (before, after)],
     )
-    # Where nobody looks on, in a file or a log, a line has the width that the tables are laid out for.
+    # In a file or a log, a line has the width that the tables are laid out for.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
     if a.resolve() == b.resolve():
         console.print("A and B are the same folder: nothing can differ.")
@@ -107,15 +106,13 @@ def _sweep(folder: Path) -> Sweep:
 def _show(found: Comparison, console: Console) -> None:
     for sentence in answer(found):
         console.print(escape(sentence))
-    axes = found.alignment.axes
-    _show_cells("Statuses that changed", list(changed(found.statuses, axes)), console)
-    _show_cells("Verdicts that changed", list(changed(found.verdicts, axes)), console)
-    _show_cells("Cells without a pair", list(unpaired(found.alignment)), console)
+    for title, lists in of_cells(found).items():
+        _show_cells(title, lists, console)
     if not found.same_results:
         _show_measures(found, console)
     if found.differing:
         counts = ", ".join(f"{name} in {n:,}" for name, n in found.differing.items())
-        console.print(f"\n[bold]Results that differ to the bit:[/bold] {escape(counts)} cells")
+        console.print(f"\n[bold]Results that are not bit-identical:[/bold] {escape(counts)} cells")
     _show_entries("Configuration", found.settings, console)
     _show_entries("Code and versions", found.code, console)
     console.print()
@@ -123,16 +120,14 @@ def _show(found: Comparison, console: Console) -> None:
 
 def _show_cells(title: str, lists: list[Listing], console: Console) -> None:
     """Kinds of change with a few cells each: the command names the cell, reasons stand below it."""
-    if not lists:
-        return
     console.print(f"\n[bold]{title}[/bold]")
     for listing in lists[:MOST_KINDS]:
         console.print(f"  {escape(listing.title)}")
         for row in listing.rows[:MOST_CELLS]:
-            told = dict(zip(listing.told, row, strict=False))
-            for line in told.pop(COMMAND).splitlines():
+            results = dict(zip(listing.results, row, strict=False))
+            for line in results.pop(COMMAND).splitlines():
                 console.print(f"    {escape(line)}", soft_wrap=True)
-            reasons = [f"{name}: {what}" for name, what in told.items() if what != NOTHING]
+            reasons = [f"{name}: {what}" for name, what in results.items() if what != NOTHING]
             for line in reasons:
                 console.print(Padding(escape(line), (0, 0, 0, 6), expand=False), style="dim")
         _and_more(len(listing.rows) - MOST_CELLS, "    ", console)
@@ -169,8 +164,8 @@ def _show_combinations(rows: pd.DataFrame, measure: Column, console: Console) ->
         console.print(f"all with {escape(listing.shared)}", style="dim")
     table = _table("n", *NUMBERS)
     for row in listing.rows:
-        numbers, place = row[: len(listing.told)], row[len(listing.told) :]
-        settings = overrides(dict(zip(listing.axes, place, strict=True)))
+        numbers, values = row[: len(listing.results)], row[len(listing.results) :]
+        settings = overrides(dict(zip(listing.axes, values, strict=True)))
         table.add_row(escape(settings) or "every cell", *numbers)
     console.print(table)
     _and_more(len(shown) - MOST_ROWS, "", console)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from backproof.reports.axes import axes_of, varying
+from backproof.reports.alignment import Alignment, align, number_of
+from backproof.reports.axes import axes_of
 from backproof.reports.paired import paired
 from backproof.sweeps.case import ordered
 from backproof.sweeps.columns import CELLS, RESULTS, Of, names_of
@@ -26,37 +27,12 @@ NOTHING = "–"
 
 
 @dataclass(frozen=True)
-class Alignment:
-    """The cells of two sweeps side by side.
-
-    Attributes:
-        axes: the settings by which they are aligned.
-        a, b: the cells that both sweeps have; line i of one and line i of the other are a pair.
-        only_a, only_b: the cells that the other sweep does not have.
-        alike_a, alike_b: cells left out, since a sweep has several with these settings.
-    """
-
-    axes: list[str]
-    a: pd.DataFrame
-    b: pd.DataFrame
-    only_a: pd.DataFrame
-    only_b: pd.DataFrame
-    alike_a: pd.DataFrame
-    alike_b: pd.DataFrame
-
-    @property
-    def complete(self) -> bool:
-        """Whether every cell of each sweep has its pair."""
-        return not any(map(len, (self.only_a, self.only_b, self.alike_a, self.alike_b)))
-
-
-@dataclass(frozen=True)
 class Comparison:
     """All that differs between sweep A and sweep B.
 
     Attributes:
         statuses, verdicts: the cells in which they changed, as from `changes`.
-        differing: result -> number of pairs that differ in it, to the bit; those with none left out.
+        differing: result → number of pairs that are not bit-identical in it; without those of none.
         settings, code: what differs in configuration and in code and versions; columns what, A, B.
         overall, combinations: paired differences, as from `paired`.
     """
@@ -72,7 +48,7 @@ class Comparison:
 
     @property
     def same_results(self) -> bool:
-        """Whether every cell has its pair, with results that are equal to the bit."""
+        """Whether every cell has its pair, with bit-identical results."""
         return self.alignment.complete and not self.differing
 
     @property
@@ -84,10 +60,10 @@ class Comparison:
 def compare(
     a: pd.DataFrame,
     b: pd.DataFrame,
-    settings: Sequence[Mapping[str, Any]] = ({}, {}),
-    code: Sequence[Mapping[str, Any]] = ({}, {}),
+    settings: Sequence[Mapping[str, object]] = ({}, {}),
+    code: Sequence[Mapping[str, object]] = ({}, {}),
 ) -> Comparison:
-    """Compare two tables of cells, and what is known beside them of their configuration and code."""
+    """Compare two tables of cells, and pairs of their configuration and of their code."""
     alignment = align(a, b)
     overall, combinations = paired(alignment.a, alignment.b, alignment.axes)
     return Comparison(
@@ -102,80 +78,10 @@ def compare(
     )
 
 
-def align(a: pd.DataFrame, b: pd.DataFrame) -> Alignment:
-    """Pair the cells by the settings that vary within A or within B.
-
-    A setting that each sweep holds constant is no part of the key, so that sweeps under two
-    configurations can be compared; one that a sweep does not have is null there. Null beside a
-    single value (no `clip.eps` for squared error) is settled by the other settings; only where
-    it tells cells apart (`check.step=null,1e-5`) it joins the key.
-    """
-    known = ordered({*axes_of(a), *axes_of(b)})
-    rest = ["cell", *RESULTS]
-    a, b = (t.reindex(columns=[*known, *rest]).reset_index(drop=True) for t in (a, b))
-    axes = ordered({*varying(a), *varying(b)})
-    at_a, at_b = places((a, b), axes)
-    others = [s for s in known if s not in axes]
-    if telling := {*_telling(a, at_a, others), *_telling(b, at_b, others)}:
-        axes = ordered({*axes, *telling})
-        at_a, at_b = places((a, b), axes)
-    size = 1 + max(at_a.max(initial=-1), at_b.max(initial=-1))
-    count_a, count_b = (np.bincount(at, minlength=size) for at in (at_a, at_b))
-    several = (count_a > 1) | (count_b > 1)
-    both = (count_a == 1) & (count_b == 1)
-    row_of_b = np.zeros(size, int)
-    row_of_b[at_b] = np.arange(len(b))
-    return Alignment(
-        axes,
-        a[both[at_a]].reset_index(drop=True),
-        b.iloc[row_of_b[at_a[both[at_a]]]].reset_index(drop=True),
-        a[(count_b[at_a] == 0) & ~several[at_a]],
-        b[(count_a[at_b] == 0) & ~several[at_b]],
-        a[several[at_a]],
-        b[several[at_b]],
-    )
-
-
-def places(tables: Sequence[pd.DataFrame], axes: Sequence[str]) -> list[np.ndarray[Any, Any]]:
-    """Per table and row a number from 0; the same number means the same values along the axes."""
-    ends = np.cumsum([len(t) for t in tables])
-    place = np.zeros(ends[-1], int)
-    for axis in axes:
-        codes = _codes(np.concatenate([t[axis].to_numpy(object) for t in tables]))
-        place = pd.factorize(place * (codes.max(initial=0) + 1) + codes)[0]
-    return np.split(place, ends[:-1])
-
-
-def _codes(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A number per distinct value, 0 for null; `1`, `1.0` and the text `1` are the same."""
-    codes, distinct = pd.factorize(values)
-    merged, _ = pd.factorize(np.array([_number(v) for v in distinct], object))
-    return np.append(merged, -1)[codes] + 1
-
-
-def _number(value: Any) -> Any:
-    """A number that is a text in one sweep, where it stands beside words, and not in the other."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return float(value)
-    except ValueError:
-        return value
-
-
-def _telling(table: pd.DataFrame, at: np.ndarray[Any, Any], settings: Sequence[str]) -> list[str]:
-    """The settings that differ among rows in the same place."""
-    several = table[np.bincount(at)[at] > 1] if len(at) else table
-    if not len(several):
-        return []
-    counts = several[list(settings)].groupby(at[several.index]).nunique(dropna=False)
-    return [s for s in settings if (counts[s] > 1).any()]
-
-
 def changes(alignment: Alignment, column: str, why: str) -> pd.DataFrame:
     """The pairs that differ in a column: the axes, `from`, `to`, and reason and command on both sides.
 
-    A verdict is compared where both cells have finished; the status says where they have not.
+    A verdict is compared where both cells have finished; the status tells where they have not.
     """
     a, b = alignment.a, alignment.b
     changed = _differ(a[column], b[column])
@@ -195,7 +101,7 @@ def transitions(changed: pd.DataFrame) -> pd.DataFrame:
 
 
 def differing_results(alignment: Alignment) -> dict[str, int]:
-    """In how many pairs each result differs, to the bit; what differs from run to run is left out."""
+    """In how many pairs each result is not bit-identical; what differs from run to run is left out."""
     found = {
         name: int(_differ(alignment.a[name], alignment.b[name]).sum())
         for name in RESULTS
@@ -204,8 +110,8 @@ def differing_results(alignment: Alignment) -> dict[str, int]:
     return {name: n for name, n in found.items() if n}
 
 
-def _differ(a: pd.Series[Any], b: pd.Series[Any]) -> np.ndarray[Any, Any]:
-    """Row by row whether two columns differ; numbers to the bit, null and null alike."""
+def _differ(a: pd.Series, b: pd.Series) -> NDArray[np.bool_]:
+    """Row by row whether two columns differ; numbers bit by bit, null equal to null."""
     if pd.api.types.is_float_dtype(a) and pd.api.types.is_float_dtype(b):
         x, y = (np.where(s.isna(), np.nan, s.to_numpy(float)).view(np.int64) for s in (a, b))
         return np.asarray(x != y)
@@ -218,18 +124,18 @@ def differing_settings(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for setting in ordered({*axes_of(a), *axes_of(b)}):
         values = [list(t[setting].dropna().unique()) if setting in t else [] for t in (a, b)]
-        if {*map(_number, values[0])} != {*map(_number, values[1])}:
+        if {*map(number_of, values[0])} != {*map(number_of, values[1])}:
             rows.append((setting, *map(_listed, values)))
     return pd.DataFrame(rows, columns=["what", "A", "B"], dtype=object)
 
 
-def _listed(values: Sequence[Any]) -> str:
+def _listed(values: Sequence[object]) -> str:
     words = [str(v) for v in values[:MOST_VALUES]]
     more = [f"… ({len(values)} values)"] if len(values) > MOST_VALUES else []
     return ", ".join(words + more) or NOTHING
 
 
-def differing_entries(a: Mapping[str, Any], b: Mapping[str, Any]) -> pd.DataFrame:
+def differing_entries(a: Mapping[str, object], b: Mapping[str, object]) -> pd.DataFrame:
     """The entries, inner ones too, that differ between two mappings of plain data: columns what, A, B."""
     flat_a, flat_b = _flat(a), _flat(b)
     rows = [
@@ -240,7 +146,7 @@ def differing_entries(a: Mapping[str, Any], b: Mapping[str, Any]) -> pd.DataFram
     return pd.DataFrame(rows, columns=["what", "A", "B"], dtype=object)
 
 
-def _flat(entries: Mapping[str, Any]) -> dict[str, str]:
+def _flat(entries: Mapping[str, object]) -> dict[str, str]:
     """Entries as text under their whole names; null is as good as missing."""
     (flat,) = pd.json_normalize(dict(entries), sep=" ").to_dict("records") or [{}]
     return {

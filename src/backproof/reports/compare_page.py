@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
 from backproof.reports.compare import Comparison
-from backproof.reports.listings import cells_of, changed, moved, overall, texts, unpaired
+from backproof.reports.listings import cells_of, moved, of_cells, overall, texts
 from backproof.reports.paired import CONFIDENCE, leaves_zero_out, stands_still
 from backproof.reports.templates import environment
 
 
-def page(a: Mapping[str, Any], b: Mapping[str, Any], comparison: Comparison) -> str:
-    """The whole page as text; of A and B it tells name, folder, command and start (None: unknown)."""
-    axes = comparison.alignment.axes
+def page(a: Mapping[str, object], b: Mapping[str, object], comparison: Comparison) -> str:
+    """The whole page as text; A and B by name, folder, command and start (None where unknown)."""
     template = environment().get_template("compare.html.j2")
     return template.render(
         sides={"A": a, "B": b},
         answer=answer(comparison),
-        cells={
-            "Statuses that changed": list(changed(comparison.statuses, axes)),
-            "Verdicts that changed": list(changed(comparison.verdicts, axes)),
-            "Cells without a pair": list(unpaired(comparison.alignment)),
-        },
+        cells=of_cells(comparison),
         overall=[] if comparison.same_results else overall(comparison.overall),
         combinations=list(moved(comparison.combinations)),
         differing=comparison.differing,
@@ -41,20 +35,20 @@ def answer(comparison: Comparison) -> list[str]:
     by = f", aligned by {', '.join(at.axes)}" if at.axes else ""
     alone = f"{len(at.only_a):,} only in A, {len(at.only_b):,} only in B"
     sentences = [f"{cells_of(len(at.a))} in both sweeps{by}; {alone}."]
-    if len(at.alike_a) or len(at.alike_b):
+    if len(at.repeated_a) or len(at.repeated_b):
         sentences.append(
-            f"Left out are {cells_of(len(at.alike_a))} of A and {len(at.alike_b):,} of B: "
+            f"Left out are {cells_of(len(at.repeated_a))} of A and {len(at.repeated_b):,} of B: "
             "one of the sweeps has several cells with their settings."
         )
     if comparison.same_results:
         settings = ", though settings differ" if len(comparison.settings) else ""
-        return [*sentences, f"The two tables are equal to the bit: every result of every cell{settings}."]
+        return [*sentences, f"The two tables are bit-identical in every result of every cell{settings}."]
     sentences.append(
         f"The status changed in {cells_of(len(comparison.statuses))}, "
         f"the verdict in {cells_of(len(comparison.verdicts))}."
     )
     if len(at.a) and not comparison.differing:
-        sentences.append("In the cells of both, every result is equal to the bit.")
+        sentences.append("In the cells of both, every result is bit-identical.")
     return sentences + _chance(comparison.combinations)
 
 

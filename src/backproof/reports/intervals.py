@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 LEVEL = 0.95
 RESAMPLES = 1000
 
 
 def median_intervals(
-    groups: Sequence[np.ndarray[Any, Any]], level: float = LEVEL
+    groups: Sequence[NDArray[np.float64]], level: float = LEVEL
 ) -> list[tuple[float, float]]:
     """Percentile bootstrap of each group's median (Efron, 1979), from RESAMPLES draws with replacement.
 
     Groups of one size share their draws, which are seeded by the size alone: an interval depends
-    on its own group only, not on its company. Infinite values take their place in the order.
+    on its own group only, not on its company. Infinite values are ordered like others.
 
     Args:
         groups: values in ascending order, none of them NaN; at least one each.
@@ -40,8 +40,8 @@ def median_intervals(
     return found
 
 
-def _middles(size: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The places of the two middle values among sorted ones, a draw each; the same twice if `size` is odd.
+def _middles(size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The positions of the two middle values among sorted ones, a draw each; the same twice if `size` is odd.
 
     The k-th of n uniform numbers is distributed as Beta(k, n + 1 - k), and the next one as the least
     of the n - k that are left above it; so the draws need not be made and sorted.
@@ -52,4 +52,4 @@ def _middles(size: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     if size % 2 == 0:
         high = low + (1 - low) * (1 - random.random(RESAMPLES) ** (1 / (size - k)))
     last = size - 1
-    return np.minimum((low * size).astype(int), last), np.minimum((high * size).astype(int), last)
+    return np.minimum((low * size).astype(np.intp), last), np.minimum((high * size).astype(np.intp), last)

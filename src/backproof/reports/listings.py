@@ -1,15 +1,15 @@
-"""What a comparison found, as lists for people: numbers in few digits, what all rows share said once."""
+"""What a comparison found, as lists to read: numbers in few digits, what all rows share stated once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from backproof.reports.alignment import Alignment
 from backproof.reports.axes import label
-from backproof.reports.compare import NOTHING, Alignment, transitions
+from backproof.reports.compare import NOTHING, Comparison, transitions
 from backproof.reports.paired import MEASURES, STATISTICS, leaves_zero_out, level, stands_still
 from backproof.sweeps.columns import Column
 from backproof.verdicts import Verdict
@@ -24,27 +24,38 @@ class Listing:
 
     Attributes:
         shared: the settings that have one value in all rows, as overrides.
-        told, axes: the columns: what is told of the rows, then the other settings.
+        results, axes: the columns: what the rows have, then the settings that differ between them.
         rows: text, column by column.
-        numeric: whether what is told is numbers.
+        numeric: whether the results are numbers.
     """
 
     title: str
     shared: str
-    told: list[str]
+    results: list[str]
     axes: list[str]
     rows: list[tuple[str, ...]]
     numeric: bool = False
+
+
+def of_cells(comparison: Comparison) -> dict[str, list[Listing]]:
+    """The cells that changed or have no pair, by the heading of their lists; empty lists left out."""
+    axes = comparison.alignment.axes
+    found = {
+        "Statuses that changed": list(changed(comparison.statuses, axes)),
+        "Verdicts that changed": list(changed(comparison.verdicts, axes)),
+        "Cells without a pair": list(unpaired(comparison.alignment)),
+    }
+    return {title: lists for title, lists in found.items() if lists}
 
 
 def changed(cells: pd.DataFrame, axes: Sequence[str]) -> Iterator[Listing]:
     """Changed cells by what changed to what, the most frequent first."""
     for start, end, n in transitions(cells).itertuples(index=False):
         part = cells[(cells["from"] == start) & (cells["to"] == end)]
-        told = part.drop(columns=[*axes, "from", "to", "command_a", "command_b"])
-        told.columns = pd.Index([f"{name[:-2]} in {name[-1].upper()}" for name in told.columns])
-        told[COMMAND] = _commands(part)
-        yield listing(f"{marked(start)} → {marked(end)}: {cells_of(n)}", part[list(axes)], told)
+        reasons = part.drop(columns=[*axes, "from", "to", "command_a", "command_b"])
+        reasons.columns = pd.Index([f"{name[:-2]} in {name[-1].upper()}" for name in reasons.columns])
+        reasons[COMMAND] = _commands(part)
+        yield listing(f"{marked(start)} → {marked(end)}: {cells_of(n)}", part[list(axes)], reasons)
 
 
 def unpaired(alignment: Alignment) -> Iterator[Listing]:
@@ -52,26 +63,27 @@ def unpaired(alignment: Alignment) -> Iterator[Listing]:
     for title, cells in (
         ("only in A", alignment.only_a),
         ("only in B", alignment.only_b),
-        ("several with the same settings, in A", alignment.alike_a),
-        ("several with the same settings, in B", alignment.alike_b),
+        ("several with the same settings, in A", alignment.repeated_a),
+        ("several with the same settings, in B", alignment.repeated_b),
     ):
         if len(cells):
             state = cells["verdict"].where(cells["verdict"].notna(), cells["status"])
-            told = pd.DataFrame({"verdict or status": state, COMMAND: cells[COMMAND]})
-            yield listing(f"{title}: {cells_of(len(cells))}", cells[alignment.axes], told)
+            results = pd.DataFrame({"verdict or status": state, COMMAND: cells[COMMAND]})
+            yield listing(f"{title}: {cells_of(len(cells))}", cells[alignment.axes], results)
 
 
 def moved(combinations: pd.DataFrame) -> Iterator[Listing]:
-    """Per measure the combinations in which something moved; how many stand still is in the title."""
+    """Per measure the combinations in which something moved; how many did not is in the title."""
     for measure in MEASURES:
         table = combinations[combinations["measure"] == measure.name]
         moving = table[~stands_still(table)]
         if len(table):
-            told = (
-                f"{len(moving):,} combinations moved, {int(leaves_zero_out(moving).sum()):,} of them with an"
+            certain, still = int(leaves_zero_out(moving).sum()), len(table) - len(moving)
+            summary = (
+                f"{len(moving):,} combinations moved, {certain:,} of them with an interval without zero; "
+                f"{still:,} did not move"
             )
-            told += f" interval without zero; {len(table) - len(moving):,} did not move"
-            yield of_combinations(f"{titled(measure)}: {told}", moving, measure)
+            yield of_combinations(f"{titled(measure)}: {summary}", moving, measure)
 
 
 def of_combinations(title: str, rows: pd.DataFrame, measure: Column) -> Listing:
@@ -85,8 +97,8 @@ def overall(table: pd.DataFrame) -> list[tuple[str, ...]]:
     rows = []
     for measure in MEASURES:
         row = table[table["measure"] == measure.name]
-        for told in statistics(row, measure).itertuples(index=False, name=None):
-            rows.append((titled(measure), f"{row['pairs'].iloc[0]:,}", *told))
+        for texts_of_row in statistics(row, measure).itertuples(index=False, name=None):
+            rows.append((titled(measure), f"{row['pairs'].iloc[0]:,}", *texts_of_row))
     return rows
 
 
@@ -107,8 +119,8 @@ def statistics(table: pd.DataFrame, measure: Column) -> pd.DataFrame:
     )
 
 
-def listing(title: str, settings: pd.DataFrame, told: pd.DataFrame, *, numeric: bool = False) -> Listing:
-    """Rows of settings and of what is told of them; what all share goes up, what none has goes away."""
+def listing(title: str, settings: pd.DataFrame, results: pd.DataFrame, *, numeric: bool = False) -> Listing:
+    """Rows of settings and results; settings that all rows share are stated once, empty ones left out."""
     counts = settings.nunique(dropna=False)
     common = list(counts.index[counts == 1]) if len(settings) > 1 else []
     shared = overrides(settings[common].iloc[0].to_dict()) if common else ""
@@ -116,16 +128,17 @@ def listing(title: str, settings: pd.DataFrame, told: pd.DataFrame, *, numeric: 
     return Listing(
         title,
         shared,
-        [*map(str, told)],
+        [*map(str, results)],
         [*map(str, kept)],
-        texts(pd.concat([told, kept], axis="columns")),
+        texts(pd.concat([results, kept], axis="columns")),
         numeric,
     )
 
 
-def overrides(settings: Mapping[Any, Any]) -> str:
+def overrides(settings: Mapping[Hashable, object]) -> str:
     """Settings as one writes them, those without a value left out."""
-    return " ".join(f"{k}={v}" for k, v in settings.items() if not pd.isna(v) and v != NOTHING)
+    there = {k: v for k, v in settings.items() if v is not None and v is not pd.NA and v == v}
+    return " ".join(f"{k}={v}" for k, v in there.items() if v != NOTHING)
 
 
 def texts(table: pd.DataFrame) -> list[tuple[str, ...]]:

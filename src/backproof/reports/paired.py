@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from backproof.reports.axes import REPLICATE, ran
@@ -77,7 +77,7 @@ def differences(a: pd.DataFrame, b: pd.DataFrame, measure: Column) -> pd.DataFra
     return pd.DataFrame({"a": x, "b": y, "difference": difference, "left_out": left_out}, index=a.index)
 
 
-def _values(cells: pd.DataFrame, measure: Column) -> np.ndarray[Any, Any]:
+def _values(cells: pd.DataFrame, measure: Column) -> NDArray[np.float64]:
     """A measure as finite numbers, NaN where a cell has none."""
     if measure.compared == "count":
         return np.where(ran(cells, measure.of), cells[measure.name].notna(), np.nan)
@@ -85,7 +85,7 @@ def _values(cells: pd.DataFrame, measure: Column) -> np.ndarray[Any, Any]:
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
-def intervals(values: pd.Series[Any], by: Any) -> pd.DataFrame:
+def intervals(values: pd.Series, by: pd.Series | NDArray[np.int_]) -> pd.DataFrame:
     """Per group: n, mean, and low and high, the 95 % interval of the mean by Student's t.
 
     One value has no interval; equal values have one of width zero, whatever rounding does to their mean.
@@ -110,7 +110,7 @@ def stands_still(statistics: pd.DataFrame) -> pd.Series[bool]:
     return (statistics["mean"] == 0) & flat & (statistics["left_out"] == 0)
 
 
-def _summary(pairs: pd.DataFrame, by: Any, measure: Column) -> pd.DataFrame:
+def _summary(pairs: pd.DataFrame, by: str, measure: Column) -> pd.DataFrame:
     """The statistics of the differences, a row a group."""
     counted = pairs[pairs["difference"].notna()]
     levels = counted.groupby(by)[["a", "b"]].agg(level(measure))
