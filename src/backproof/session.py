@@ -12,13 +12,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from backproof import paths
 from backproof.errors import ConfigurationError, ExitStatus, ResultsError
 from backproof.sweeps import experiment as experiments
-from backproof.sweeps.case import FunctionCase, NetworkCase, is_public
-from backproof.sweeps.checking import judged_function
+from backproof.sweeps.case import is_public
 from backproof.sweeps.columns import RESULTS
 from backproof.sweeps.composition import CONFIG_NAME, Composition, composed
 from backproof.sweeps.database import FILE as STORE_FILE
@@ -30,15 +28,13 @@ from backproof.sweeps.grid import Cell, Grid
 from backproof.sweeps.interruption import interruptible
 from backproof.sweeps.launching import Launcher, Listener, Silence, on_engine, on_launcher
 from backproof.sweeps.locking import alone
+from backproof.sweeps.one_case import check_cell
 from backproof.sweeps.status import FAILURES, Status
 from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.tasks import tasks_of
 from backproof.sweeps.work import compute
 from backproof.targets.function import FunctionError
-
-if TYPE_CHECKING:
-    from backproof.interfaces.python import Check
-    from backproof.interfaces.terminal import Finding
+from backproof.verdicts.check import Check
 
 DEFAULT_NAME = "sweep"
 """The folder of a sweep without a name and an experiment."""
@@ -87,14 +83,6 @@ class PlanResult:
     tasks: int
     workers: int
     seconds: float
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """One case, and what was found."""
-
-    cell: Cell
-    finding: Finding | Check
 
 
 @dataclass(frozen=True)
@@ -189,25 +177,17 @@ class Session:
             seconds=seconds / workers,
         )
 
-    def check(self, request: Request) -> CheckResult:
+    def check(self, request: Request) -> Check:
         """Check and train one case.
 
         Raises:
             ConfigurationError: if the request names an experiment or spans several cells, or the function
                 under test does what no loss or gradient does.
         """
-        from backproof.interfaces.python import Check
-        from backproof.interfaces.terminal import find
-
-        cell = self.cell(request)
-        if isinstance(cell.case, NetworkCase):
-            return CheckResult(cell, find(cell.case))
-        assert isinstance(cell.case, FunctionCase)
         try:
-            function, judgement = judged_function(cell.case)
+            return check_cell(self.cell(request))
         except FunctionError as error:
             raise ConfigurationError(str(error)) from error
-        return CheckResult(cell, Check(judgement, function))
 
     def cell(self, request: Request) -> Cell:
         """The one cell of a request.

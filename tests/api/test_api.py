@@ -116,14 +116,14 @@ def test_directions_find_locate_and_name_it_in_few_evaluations(fault, act):
     cause = found.judgement.causes[0]
     assert cause.name == name
     assert cause.detail.startswith(detail if fault != "entry" else "W[0]: W[0][13,20] is")
-    assert found.judgement.evaluations <= 400
+    assert found.target.evaluations <= 400
 
 
 def test_where_many_entries_are_wrong_is_said_too():
     given = start(features=40, hidden=60)
     found = backproof.check(changed(*FAULTS["row"][:2]), *given, directions=True)
     assert found.judgement.causes[0].detail.startswith("W[0]: many between W[0][")
-    assert found.judgement.evaluations <= 400
+    assert found.target.evaluations <= 400
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -133,8 +133,8 @@ def test_directions_agree_with_a_right_gradient(act, seed):
         lambda *given: backprop(*given, act), *start(features=40, seed=seed), directions=True, seed=seed
     )
     assert found.agrees, found
-    assert found.judgement.evaluations < 200
-    assert found.judgement.miss == probability_of_a_miss(16) < 0.01
+    assert found.target.evaluations < 200
+    assert found.target.probability_of_a_miss == probability_of_a_miss(16) < 0.01
 
 
 def test_what_all_tensors_share_is_told_once():
@@ -365,8 +365,8 @@ def test_the_result_explains_itself():
     assert table.loc["W[2]", "verdict"] == "incorrect gradient"
     assert table.loc["W[0]", "verdict"] == "agrees"
     parameters = found.parameters()
-    assert len(parameters) == found.function.layout.size
-    assert set(found.judgement.verdicts[0]) <= set(range(len(Verdict)))
+    assert len(parameters) == found.target.function.layout.size
+    assert set(found.judgement.verdicts) <= set(range(len(Verdict)))
     axes = found.plot().axes[0]
     assert axes.get_xscale() == axes.get_yscale() == "log"
 
@@ -392,9 +392,9 @@ def test_a_sample_of_the_parameters():
 def test_a_right_gradient_costs_little_more_than_two_evaluations_a_parameter():
     w, x, t = start(features=64, hidden=40)
     found = backproof.check(backprop, w, x, t)
-    assert found.judgement.evaluations <= 1.2 * 2 * found.function.layout.size
+    assert found.target.evaluations <= 1.2 * 2 * found.target.function.layout.size
     found = backproof.check(changed(0, lambda g, _w: -g), w, x, t)
-    assert found.judgement.evaluations <= 1.2 * 2 * found.function.layout.size
+    assert found.target.evaluations <= 1.2 * 2 * found.target.function.layout.size
 
 
 # --- JAX
@@ -503,4 +503,4 @@ def test_a_mistake_among_many_kinks_is_found(touched, directions):
 @pytest.mark.parametrize("seed", range(4))
 def test_single_precision_among_many_kinks(seed):
     found = backproof.check(deep, *deep_start(seed, (8, 30, 30, 5), dtype=np.float32), seed=seed)
-    assert found.agrees or found.verdict == "undetermined", found
+    assert found.verdict.right or found.verdict == "undetermined", found

@@ -17,7 +17,7 @@ import numpy as np
 from rounds import alternate, ratios, seconds, shown
 from threadpoolctl import threadpool_limits
 
-from backproof.estimates import numeric_gradient
+from backproof.estimates import numerical_gradient
 from backproof.estimates.moves import totals_of_units
 from backproof.estimates.naive import naive_gradient
 from backproof.estimates.perturbed import PerturbedLoss
@@ -30,7 +30,9 @@ from backproof.network.deltas import DELTAS
 from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES
 from backproof.network.outputs import OUTPUTS
-from backproof.verdicts import in_precision, judge, view_of
+from backproof.targets.network import in_precision
+from backproof.verdicts.network import judge_network
+from backproof.verdicts.view import view_of
 
 ROUNDS = 5
 CASES = {
@@ -77,7 +79,7 @@ def checked(problem, weights):
     own = view_of(problem, weights)
     low = problem.inputs.dtype == np.float32
     reference = view_of(*in_precision(problem, weights, np.float64)) if low else None
-    return judge(BackwardRule(DELTAS["y_minus_t"]()), own, reference)
+    return judge_network(BackwardRule(DELTAS["y_minus_t"]()), own, reference)
 
 
 def main():
@@ -87,7 +89,7 @@ def main():
         problem, weights = problem_of(*given)
         works = {
             work.__name__: lambda work=work, p=problem, w=weights: work(p, w)
-            for work in (plain, numeric_gradient, checked)
+            for work in (plain, numerical_gradient, checked)
         }
         times = alternate(works, ROUNDS)
         middle = [statistics.median(each) for each in times.values()]

@@ -14,9 +14,9 @@ import numpy as np
 from rounds import alternate, heading, line, ratios, shown
 from threadpoolctl import threadpool_limits
 
-from backproof.estimates import numeric_gradient
+from backproof.estimates import numerical_gradient
 from backproof.estimates.perturbed import PerturbedLoss
-from backproof.estimates.stencils import CENTRAL, FIVE_POINT, Scheme
+from backproof.estimates.stencils import Scheme
 from backproof.network import BackwardRule, Problem
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Array
@@ -25,7 +25,8 @@ from backproof.network.faults import FAULTS
 from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES
 from backproof.network.outputs import OUTPUTS
-from backproof.verdicts import judge, view_of
+from backproof.verdicts.network import judge_network
+from backproof.verdicts.view import view_of
 
 OURS, OURS_CENTRAL = "backproof", "backproof, scheme=central"
 STEP = 2.0**-17
@@ -73,11 +74,11 @@ NETS = (
 )
 
 
-def ours(problem: Problem, weights: list[Array], scheme: Scheme = FIVE_POINT) -> Callable[[], object]:
+def ours(problem: Problem, weights: list[Array], scheme: Scheme = Scheme.FIVE_POINT) -> Callable[[], object]:
     """The whole check; it must say that the right gradient agrees."""
 
     def check() -> None:
-        verdict = judge(BackwardRule(), view_of(problem, weights, scheme=scheme)).verdict
+        verdict = judge_network(BackwardRule(), view_of(problem, weights, scheme=scheme)).verdict
         assert verdict == "agrees", verdict
 
     return check
@@ -193,7 +194,7 @@ def against_peers(rounds: int) -> None:
         jax_all, jax_one = with_jax(net, problem, weights)
         works = {
             OURS: ours(problem, weights),
-            OURS_CENTRAL: ours(problem, weights, CENTRAL),
+            OURS_CENTRAL: ours(problem, weights, Scheme.CENTRAL),
             TORCH_SLOW: with_torch(net, problem, weights, fast=False),
             TORCH_FAST: with_torch(net, problem, weights, fast=True),
             JAX: jax_all,
@@ -213,7 +214,7 @@ def many_rules(rounds: int) -> None:
     rules = [BackwardRule(fault=fault) for fault in list(FAULTS.records())[:20]]
     for net in NETS:
         problem, weights = net.problem()
-        for scheme in (FIVE_POINT, CENTRAL):
+        for scheme in (Scheme.FIVE_POINT, Scheme.CENTRAL):
 
             def check(
                 count: int,
@@ -223,7 +224,7 @@ def many_rules(rounds: int) -> None:
             ) -> None:
                 view = view_of(problem, weights, scheme=scheme)
                 for rule in rules[:count]:
-                    judge(rule, view)
+                    judge_network(rule, view)
 
             times = alternate({"one": lambda c=check: c(1), "twenty": lambda c=check: c(20)}, rounds)
             ratio = ratios(times, "twenty", "one")
@@ -235,7 +236,7 @@ def against_the_machine(rounds: int) -> None:
     heading("The check beside its activations and losses alone, arrays in cache, one core")
     for net in NETS:
         problem, weights = net.problem()
-        for scheme in (FIVE_POINT, CENTRAL):
+        for scheme in (Scheme.FIVE_POINT, Scheme.CENTRAL):
             alone = bare(problem, evaluations(problem, weights, scheme))
             check = ours(problem, weights, scheme)
             times = alternate({OURS: check, "alone": alone}, rounds)
@@ -265,7 +266,7 @@ def evaluations(problem: Problem, weights: list[Array], scheme: Scheme) -> tuple
     plain = gradient.PerturbedLoss
     gradient.PerturbedLoss = Counting
     try:
-        numeric_gradient(problem, weights, scheme=scheme)
+        numerical_gradient(problem, weights, scheme=scheme)
     finally:
         gradient.PerturbedLoss = plain
     return counts["hidden"], counts["outputs"]
@@ -296,7 +297,7 @@ def growth(rounds: int) -> None:
     works = {}
     for width in widths:
         problem, weights = Net((20, width, 10), "relu", "sigmoid", "binary_cross_entropy", 64, {}).problem()
-        works[str(width)] = lambda p=problem, w=weights: judge(BackwardRule(), view_of(p, w))
+        works[str(width)] = lambda p=problem, w=weights: judge_network(BackwardRule(), view_of(p, w))
     times = alternate(works, rounds)
     exponents = [np.polyfit(np.log(widths), np.log(row), 1)[0] for row in zip(*times.values(), strict=True)]
     for width in widths:

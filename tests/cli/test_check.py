@@ -41,10 +41,10 @@ def test_json_is_all_that_is_printed(program):
     told = json.loads(done.out)
     assert (done.status, done.err) == (1, "")
     assert (told["verdict"], told["right"]) == ("incorrect gradient", False)
-    assert told["check"]["causes"][0]["name"] == "output delta: y - t for another pair"
+    assert told["causes"][0]["name"] == "output delta: y - t for another pair"
     assert "delta=exact" in told["cures"]["found"]
-    assert [t["name"] for t in told["check"]["tensors"]] == ["W1", "b1", "W2", "b2"]
-    assert sum(told["check"]["verdicts"].values()) == told["check"]["parameters"]
+    assert [t["name"] for t in told["tensors"]] == ["W1", "b1", "W2", "b2"]
+    assert sum(told["verdicts"].values()) == told["parameters"]
     assert told["command"].startswith("backproof check")
 
 

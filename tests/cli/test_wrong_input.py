@@ -85,7 +85,7 @@ def nothing_runs(monkeypatch, here):
     def forbidden(*_given, **_more):
         raise AssertionError("a cell was run")
 
-    for module, name in ((work, "compute"), (serial, "compute"), (view, "numeric_gradient")):
+    for module, name in ((work, "compute"), (serial, "compute"), (view, "numerical_gradient")):
         monkeypatch.setattr(module, name, forbidden)
     (here / "good.csv").write_text("a,y\n1,0\n2,3\n3,0\n4,3\n")
     (here / "text.csv").write_text("a,y\n1,0\nx,1\n3,0\n4,1\n")

@@ -146,15 +146,15 @@ def test_no_cells_no_tasks():
     assert list(run([], Loky(2), lambda _: None)) == []
 
 
-def test_one_numeric_gradient_for_all_rules(grid, monkeypatch):
+def test_one_numerical_gradient_for_all_rules(grid, monkeypatch):
     calls = []
 
     def counting(*given, **more):
         calls.append(1)
         return real(*given, **more)
 
-    real = view.numeric_gradient
-    monkeypatch.setattr(view, "numeric_gradient", counting)
+    real = view.numerical_gradient
+    monkeypatch.setattr(view, "numerical_gradient", counting)
     found = grid(
         "data=xor",
         "training=none",

@@ -13,8 +13,9 @@ from backproof.network.activations.tanh import tanh
 from backproof.network.deltas.y_minus_t import y_minus_t
 from backproof.network.faults import FAULTS
 from backproof.network.rules import Backward
-from backproof.verdicts import judge, view_of
-from backproof.verdicts.operations import localise, slopes_of
+from backproof.verdicts.network import judge_network
+from backproof.verdicts.operations import localise, one_sided_derivatives
+from backproof.verdicts.view import view_of
 
 ACTIVATED = ("tanh", "sigmoid", "relu", "softplus", "leaky_relu", "elu")
 PAIRS = [
@@ -80,7 +81,7 @@ def test_every_planted_fault_is_named_first(activation, pair):
         found, right = with_and_without(fault.name, problem, weights)
         changes = zip(found.gradients, right.gradients, strict=True)
         changed = max(np.abs(a - b).max() / np.abs(b).max() for a, b in changes) > 1e-9
-        judged = judge(BackwardRule(relu_at_zero=0.5, fault=fault), view)
+        judged = judge_network(BackwardRule(relu_at_zero=0.5, fault=fault), view)
         assert (judged.verdict in ("incorrect gradient", "clip active")) == changed, fault.name
         if changed and fault.matters(setting_of(problem, weights)):
             assert judged.causes[0].name == fault.cause, fault.name
@@ -107,14 +108,14 @@ def test_a_change_in_one_layer_is_located_there_and_nowhere_else(layer, change, 
     departures = localise(rule.backward(problem, view.forward, weights), view)
     assert [d.layer for d in departures] == [layer + 1]
     assert departures[0].name.endswith(cause)
-    assert judge(rule, view).causes[0].layers == (layer + 1,)
+    assert judge_network(rule, view).causes[0].layers == (layer + 1,)
 
 
 def test_a_random_mask_on_a_hidden_delta_has_no_name_but_a_place():
     problem, weights = square(activation="tanh", output="sigmoid", samples=40)
     mask = np.random.default_rng(1).random((40, 7)) < 0.8
     view = view_of(problem, weights)
-    judged = judge(Changed(1, delta=lambda d: d * mask / 0.8), view)
+    judged = judge_network(Changed(1, delta=lambda d: d * mask / 0.8), view)
     assert judged.causes[0].name == "derivative: other"
     assert judged.causes[0].layers == (2,)
 
@@ -127,7 +128,7 @@ def test_shuffled_inputs_are_other_inputs():
         wrong[:, :-1] += delta.T @ (np.roll(forward.inputs[1], 1, axis=0) - forward.inputs[1])[:, :-1]
         return wrong
 
-    judged = judge(Changed(1, gradient=shuffled), view_of(problem, weights))
+    judged = judge_network(Changed(1, gradient=shuffled), view_of(problem, weights))
     assert judged.causes[0].name == "weight gradient: other inputs"
 
 
@@ -140,7 +141,7 @@ def test_another_activations_slope_is_named():
             confused = replace(problem, activation=replace(problem.activation, derivative=tanh().derivative))
             return super().backward(confused, forward, weights)
 
-    cause = judge(Confused(), view).causes[0]
+    cause = judge_network(Confused(), view).causes[0]
     assert (cause.name, cause.detail, cause.layers) == ("derivative: another activation's", "tanh", (2, 1))
 
 
@@ -155,7 +156,7 @@ MISMATCHED = [
 @pytest.mark.parametrize(("output", "loss"), MISMATCHED)
 def test_y_minus_t_for_another_pair(output, loss):
     problem, weights = square(output=output, loss=loss, clip="floor", eps=1e-3)
-    name = judge(BackwardRule(y_minus_t()), view_of(problem, weights)).causes[0].name
+    name = judge_network(BackwardRule(y_minus_t()), view_of(problem, weights)).causes[0].name
     missing = loss == "squared_error"  # there y − t is ∂L/∂y itself
     assert name == "output delta: " + ("derivative missing" if missing else "y - t for another pair")
 
@@ -165,21 +166,23 @@ def test_y_minus_t_for_another_pair(output, loss):
 )
 def test_a_factor_is_said_to_be_what_it_is(factor, words):
     problem, weights = square(output="sigmoid")
-    judged = judge(Changed(2, delta=lambda d: factor * d), view_of(problem, weights))
+    judged = judge_network(Changed(2, delta=lambda d: factor * d), view_of(problem, weights))
     assert judged.causes[0].detail == f"× {words}"
 
 
 def test_a_gradient_that_was_cut_off_is_named_with_its_bound():
     problem, weights = square(output="sigmoid")
     bound = 0.1
-    judged = judge(Changed(1, gradient=lambda g, *_: np.clip(g, -bound, bound)), view_of(problem, weights))
+    judged = judge_network(
+        Changed(1, gradient=lambda g, *_: np.clip(g, -bound, bound)), view_of(problem, weights)
+    )
     assert judged.causes[0].name == "weight gradient: cut off"
     assert judged.causes[0].detail == "at ±0.1"
 
 
 def test_weights_added_to_their_own_gradient_are_another_penalty():
     problem, weights = square(output="sigmoid")
-    judged = judge(Changed(1, gradient=lambda g, *_: g + 0.2 * weights[1]), view_of(problem, weights))
+    judged = judge_network(Changed(1, gradient=lambda g, *_: g + 0.2 * weights[1]), view_of(problem, weights))
     assert [c.name for c in judged.causes] == ["penalty: another weight"]
     assert judged.causes[0].detail == "0.21 in place of 0.01"
 
@@ -192,7 +195,7 @@ def test_two_faults_are_both_named_and_share_the_error():
         wrong[:, -1] = 0
         return wrong
 
-    judged = judge(Changed(2, delta=lambda d: -d, gradient=no_bias), view_of(problem, weights))
+    judged = judge_network(Changed(2, delta=lambda d: -d, gradient=no_bias), view_of(problem, weights))
     assert [c.name for c in judged.causes] == ["output delta: sign", "bias gradient: zero"]
     assert judged.causes[0].error > judged.causes[1].error > 0
     assert sum(c.error for c in judged.causes) == pytest.approx(1)
@@ -217,7 +220,7 @@ def test_most_causes_are_named_from_the_gradient_alone(pair):
     same = total = 0
     for fault in FAULTS.records():
         rule = BackwardRule(fault=fault)
-        seen, blind = judge(rule, view), judge(Blind(rule), view)
+        seen, blind = judge_network(rule, view), judge_network(Blind(rule), view)
         assert seen.verdict is blind.verdict
         if seen.causes:
             total += 1
@@ -229,15 +232,15 @@ def test_most_causes_are_named_from_the_gradient_alone(pair):
 @pytest.mark.parametrize("dtype", [np.float64, np.longdouble])
 def test_slopes_by_differences_are_the_slopes(activation, dtype):
     z = np.linspace(-8, 8, 401).astype(dtype)[:, None] + dtype(0.003)
-    low, high = slopes_of(activation, z)
+    low, high = one_sided_derivatives(activation, z)
     assert np.array_equal(low, high)
     np.testing.assert_allclose(low, activation.derivative(z), rtol=1e-11, atol=1e-12)
     for kink in activation.kinks:
-        left, right = slopes_of(activation, np.full((1, 1), kink.at, dtype))
+        left, right = one_sided_derivatives(activation, np.full((1, 1), kink.at, dtype))
         assert sorted([kink.left, kink.right]) == pytest.approx([left.item(), right.item()], abs=1e-9)
 
 
 def test_a_slope_off_by_one_in_a_million_is_no_slope():
     z = np.linspace(-3, 3, 50)[:, None]
-    low, _ = slopes_of(tanh(), z)
+    low, _ = one_sided_derivatives(tanh(), z)
     assert not np.allclose(low * (1 + 1e-6), tanh().derivative(z), rtol=1e-11, atol=1e-12)

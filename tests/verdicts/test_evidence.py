@@ -1,4 +1,4 @@
-"""Evidence: the valley of the error against the step, maps that show what was changed, and rivals' alarms."""
+"""Evidence: the valley of the error against the step, maps of what was changed, the alarms of baselines."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,9 @@ from verdicts.test_judge import EXACT, Tampered, scaled, scaled_at
 
 from backproof.network import BackwardRule
 from backproof.network.faults import FAULTS
-from backproof.verdicts import view_of
-from backproof.verdicts.evidence import FIXED, MAP, STEPS, error_against_step, evidence_of, rivals_of
+from backproof.verdicts.baselines import FIXED, baselines_of
+from backproof.verdicts.evidence import MAP, STEPS, error_against_step, evidence_of
+from backproof.verdicts.view import view_of
 
 
 def slope(exponents, errors, low, high):
@@ -41,23 +42,23 @@ def test_maps_show_what_was_changed_and_nothing_else():
     assert maps["W2"].max() <= 1
 
 
-def test_rivals_are_quiet_over_a_right_gradient_and_loud_over_a_doubled_one():
+def test_baselines_are_quiet_over_a_right_gradient_and_loud_over_a_doubled_one():
     view = view_of(*random_problem(3))
-    quiet, loud = rivals_of(EXACT, view), rivals_of(Tampered(EXACT, scaled(2)), view)
+    quiet, loud = baselines_of(EXACT, view), baselines_of(Tampered(EXACT, scaled(2)), view)
     assert not any(quiet.values())
     assert all(loud.values())
     assert set(quiet) == {*FIXED, "allclose", "quadratic"}
 
 
-def test_rivals_let_small_errors_pass_by_their_thresholds():
-    found = rivals_of(Tampered(EXACT, scaled(1 + 1e-5)), view_of(*random_problem(3)))
+def test_baselines_let_small_errors_pass_by_their_thresholds():
+    found = baselines_of(Tampered(EXACT, scaled(1 + 1e-5)), view_of(*random_problem(3)))
     assert found == {
         "relative_1e_2": False, "relative_1e_4": False, "relative_1e_7": True, "allclose": False,
         "quadratic": False,
     }  # fmt: skip
 
 
-def test_nothing_is_said_where_nothing_is_finite():
+def test_nothing_is_reported_where_nothing_is_finite():
     view = view_of(*random_problem(3, output="identity", loss="binary_cross_entropy"))
-    assert set(rivals_of(EXACT, view).values()) == {None}
+    assert set(baselines_of(EXACT, view).values()) == {None}
     assert evidence_of(EXACT, view) == {}

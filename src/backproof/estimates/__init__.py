@@ -1,5 +1,6 @@
-"""Finite differences of a problem: numeric gradients, their budgets, and kinks by accounting."""
+"""Derivatives by finite differences: values, error bounds and kinks, in one record."""
 
-from backproof.estimates.incremental import Numeric, NumericLayer, numeric_gradient
+from backproof.estimates.incremental import NetworkEstimate, numerical_gradient
+from backproof.estimates.record import EntryStatus, Estimate
 
-__all__ = ["Numeric", "NumericLayer", "numeric_gradient"]
+__all__ = ["EntryStatus", "Estimate", "NetworkEstimate", "numerical_gradient"]

@@ -2,15 +2,15 @@
 
 A parameter's difference is a sum over samples of differences over one pre-activation z_l[i, j]
 (see `perturbed`), and how the loss reacts to z_l[i, j] does not depend on *which* incoming
-weight moved it. So slope, third derivative, noise and the distance to the nearest kink are
+weight moved it. So derivative, third derivative, noise and the distance to the nearest kink are
 measured once for each (sample, unit), by four evaluations, and matrix products with the layer's
-inputs carry them over to every parameter. With a = the layer's inputs, the slope itself becomes the
+inputs carry them over to every parameter. With a = the layer's inputs, the derivative itself becomes the
 derivative, Σ_i a_ip · ∂f/∂z_ij, and for weights that are moved by a step h,
 
     truncation[j, p] = h/6 · Σ_i |a_ip|² · reach_ij · |∂³f/∂z_ij³|
     round-off[j, p]  = 1/h  · Σ_i [a_ip ≠ 0] · noise_ij
 
-Each budget is the sum of truncation, round-off and the analytic gradient's own round-off.
+Each bound is the sum of these and of the rounding of the analytic gradient.
 """
 
 from __future__ import annotations
@@ -24,30 +24,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.estimates.moves import BLOCK, cut
-from backproof.estimates.perturbed import Index, PerturbedLoss, difference, wide
-from backproof.estimates.stencils import COMPLEX, COMPLEX_STEP, FIVE_POINT, Scheme
+from backproof.estimates.perturbed import PerturbedLoss, difference, wide
+from backproof.estimates.stencils import COMPLEX_STEP, Scheme
 from backproof.estimates.steps import best_step, power_of_two_below, smallest_step
 from backproof.network.arrays import Array, unit_roundoff
+from backproof.targets.layout import Index
 
 ROUNDINGS = 3.0
 """Units of round-off that one elementary function is allowed: a library's log or exp errs by about one."""
 
 TRUNCATION_SAFETY = 12.0
-"""How far truncation may exceed what the third derivative measured around the point says.
+"""How far truncation may exceed what the third derivative measured around the point suggests.
 
 The worst for one term is a jump J of the second derivative (ELU's at zero): a central difference
 with step δ errs by up to δ·J/4, whatever the distance r that z may move. The probe, with η = 2r,
-reads a third derivative of J/(2η) = J/(4r) from it, and δ·r/6 times that is δ·J/24; with δ² in the
-place of δ·r it would be too little for a sample that moves by less than r. Another factor of two,
+reads a third derivative of J/(2η) = J/(4r) from it, and δ·r/6 times that is δ·J/24; with δ² instead
+of δ·r it would be too little for a sample that moves by less than r. Another factor of two,
 since jumps of several outputs may cancel in the probe.
 """
 
-SLOPE_SAFETY = 4.0
-"""How far the truncation of a five-point slope may exceed η²/4 times the third derivative that was measured.
+DERIVATIVE_SAFETY = 4.0
+"""How far a five-point derivative's truncation may exceed η²/4 times the third derivative that was measured.
 
-For a smooth loss it is far less, O(η⁴). A jump J of the second derivative at the point makes the slope err by
-J·η/6, and the third derivative read J/2η: a third of η² times that, at most, wherever within reach the jump
-lies. Three times as much is allowed, since several jumps may cancel in the probe.
+For a smooth loss it is far less, O(η⁴). A jump J of the second derivative at the point makes the derivative
+err by J·η/6, and the third derivative read J/2η: a third of η² times that, at most, wherever within reach
+the jump lies. Three times as much is allowed, since several jumps may cancel in the probe.
 """
 
 SECOND_SAFETY = 2.0
@@ -58,27 +59,27 @@ SHRINK = 8.0
 
 
 @dataclass(frozen=True)
-class LayerAccount:
+class ErrorBounds:
     """What was measured for each (sample i, unit j) of a layer; arrays (N, units).
 
     Attributes:
-        slope: ∂f/∂z_ij by a five-point difference: the numeric counterpart of delta.
-        slope_noise, slope_truncation: by how much rounding and curvature may make that err.
+        derivative: ∂f/∂z_ij by a five-point difference: the numerical counterpart of delta.
+        derivative_noise, derivative_truncation: by how much rounding and curvature may make that err.
         second: |∂²f/∂z_ij²|.
         third: |∂³f/∂z_ij³|.
         noise: the largest rounding error of f's terms under a move of z_ij.
         reach: how far z_ij may move with no kink within four times that distance.
         blocked: a kink so near that no usable step avoids it.
-        unsure: how far secants around a blocked z_ij differ in slope, so how far a difference that
+        unsure: how far secants around a blocked z_ij differ in derivative, so how far a difference that
             comes near its kink may be off; 0 elsewhere, infinite at the edge of the loss's domain.
         through: Σ_k |∂f/∂z_next,k|·|W_next[k, j]|, the weight with which an error of the unit's
-            value arrives at the loss; the output's own slope in the last layer.
-        backward: what rounding of y and of the loss's slope can make of ∂f/∂z_ij in an analytic gradient.
+            value arrives at the loss; the output's own derivative in the last layer.
+        backward: what rounding of y and of the loss's derivative can make of an analytic ∂f/∂z_ij.
     """
 
-    slope: Array
-    slope_noise: Array
-    slope_truncation: Array
+    derivative: Array
+    derivative_noise: Array
+    derivative_truncation: Array
     second: Array
     third: Array
     noise: Array
@@ -89,38 +90,38 @@ class LayerAccount:
     backward: Array
 
     @property
-    def slope_error(self) -> Array:
-        """By how much the slope may be off."""
-        return self.slope_noise + self.slope_truncation + self.unsure
+    def derivative_error(self) -> Array:
+        """By how much the derivative may be off."""
+        return self.derivative_noise + self.derivative_truncation + self.unsure
 
 
-def account(loss: PerturbedLoss, step: float | None) -> list[LayerAccount]:
+def error_bounds(loss: PerturbedLoss, step: float | None) -> list[ErrorBounds]:
     """Probe every pre-activation of every layer, the last layer first.
 
     `step` is a parameter step chosen by the user; None lets every probe choose its own reach.
     """
-    layers: list[LayerAccount] = []
+    layers: list[ErrorBounds] = []
     for layer in range(loss.last, -1, -1):
-        layers.insert(0, _account_layer(loss, layer, step, layers))
+        layers.insert(0, _bounds_of_layer(loss, layer, step, layers))
     return layers
 
 
-def _account_layer(
-    loss: PerturbedLoss, layer: int, step: float | None, above: list[LayerAccount]
-) -> LayerAccount:
+def _bounds_of_layer(
+    loss: PerturbedLoss, layer: int, step: float | None, above: list[ErrorBounds]
+) -> ErrorBounds:
     z = loss.forward.pre_activations[layer]
     kind = wide(z.dtype)
     size = np.abs(loss.forward.inputs[layer]).max(axis=1, initial=0).astype(kind)
     start = np.full(len(z), best_step(z.dtype), kind) if step is None else size * step
     reach = np.repeat(start[:, None], z.shape[1], axis=1)
-    slope, second, third, swing, unsure = (np.zeros(z.shape, kind) for _ in range(5))
+    derivative, second, third, swing, unsure = (np.zeros(z.shape, kind) for _ in range(5))
     pending = reach > 0
     blocked = np.zeros(z.shape, bool)
     smallest = smallest_step(z.dtype)
     while pending.any():
         samples, units = np.nonzero(pending)
         *measured, kinked = _probe(loss, layer, samples, units, 2 * reach[samples, units])
-        for array, values in zip((slope, second, third, swing, unsure), measured, strict=True):
+        for array, values in zip((derivative, second, third, swing, unsure), measured, strict=True):
             array[samples, units] = values
         shorter = reach[samples, units] / SHRINK
         stuck = kinked & (shorter < smallest)
@@ -137,17 +138,30 @@ def _account_layer(
         second[blocked] = second[~blocked].max(initial=0.0)
         third[blocked] = third[~blocked].max(initial=0.0)
     unsure[~blocked] = 0
-    noise, through = _noise(loss, layer, slope, above)
+    noise, through = _noise(loss, layer, derivative, above)
     noise += ROUNDINGS * unit_roundoff(z.dtype) * swing
     if layer == loss.last:
         backward = backward_error_at_output(loss).astype(kind)
     else:
         arriving = above[0].backward @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
-        backward = _slope_size(loss.problem.activation.value, z, kind) * arriving
+        backward = _derivative_size(loss.problem.activation.value, z, kind) * arriving
     # The weights 8, 8, 1 and 1 over 12η amplify noise by 3/2; the probe's η is twice its reach.
-    slope_noise, slope_truncation = 1.5 * noise / (2 * probed), SLOPE_SAFETY * probed**2 * third
-    return LayerAccount(
-        slope, slope_noise, slope_truncation, second, third, noise, reach, blocked, unsure, through, backward
+    derivative_noise, derivative_truncation = (
+        1.5 * noise / (2 * probed),
+        DERIVATIVE_SAFETY * probed**2 * third,
+    )
+    return ErrorBounds(
+        derivative,
+        derivative_noise,
+        derivative_truncation,
+        second,
+        third,
+        noise,
+        reach,
+        blocked,
+        unsure,
+        through,
+        backward,
     )
 
 
@@ -156,12 +170,12 @@ def _probe(
 ) -> tuple[Array, Array, Array, Array, Array, NDArray[np.bool_]]:
     """What four moves, by ±η and ±2η, tell of a pre-activation.
 
-    Slope; second and third derivative; by how much the terms grow over ±η, rounding with them; how far
-    slopes of secants spread, where there is a kink; whether there is one.
+    Derivative; second and third derivative; by how much the terms grow over ±η, rounding with them; how far
+    derivatives of secants spread, where there is a kink; whether there is one.
 
     (8(f₁ − f₋₁) − (f₂ − f₋₂)) / 12η and (f₂ − 2f₁ + 2f₋₁ − f₋₂) / 2η³, errors O(η⁴) and O(η²).
     """
-    slope, second, third, swing, spread = (np.zeros_like(eta) for _ in range(5))
+    derivative, second, third, swing, spread = (np.zeros_like(eta) for _ in range(5))
     kinked = np.empty(len(eta), bool)
     for block in cut(len(eta), BLOCK // (5 * loss.width(layer))):
         i, j = samples[block], units[block]
@@ -175,7 +189,7 @@ def _probe(
         sizes = [np.abs(terms).sum(axis=1) for terms in (near_up, near_down)]
         swing[rows] = np.maximum(np.fmax(*sizes) - np.abs(rest).sum(axis=1), 0)
         near, far = difference(near_up, near_down), difference(far_up, far_down)
-        slope[rows] = (8 * near - far) / (12 * e)
+        derivative[rows] = (8 * near - far) / (12 * e)
         second[rows] = np.abs(difference(near_up, rest) + difference(near_down, rest)) / e**2
         third[rows] = np.abs(far - 2 * near) / (2 * e**3)
         # The edge of the function's domain within reach is as bad as a kink.
@@ -188,35 +202,37 @@ def _probe(
             lost = np.isnan(secants).any(axis=0)
             spread[rows[doubtful]] = np.where(lost, np.inf, np.ptp(secants, axis=0))
             known = np.where(np.isnan(secants), 0, np.abs(secants)).max(axis=0)
-            read = slope[rows[doubtful]]
-            slope[rows[doubtful]] = np.where(np.isfinite(read), read, known)
-    return slope, second, third, np.nan_to_num(swing, nan=0, posinf=0), spread, kinked
+            read = derivative[rows[doubtful]]
+            derivative[rows[doubtful]] = np.where(np.isfinite(read), read, known)
+    return derivative, second, third, np.nan_to_num(swing, nan=0, posinf=0), spread, kinked
 
 
-def _noise(loss: PerturbedLoss, layer: int, slope: Array, above: list[LayerAccount]) -> tuple[Array, Array]:
-    """Rounding errors downstream of a move in `layer`, carried to the loss by the slopes measured there.
+def _noise(
+    loss: PerturbedLoss, layer: int, derivative: Array, above: list[ErrorBounds]
+) -> tuple[Array, Array]:
+    """Rounding errors downstream of a move in `layer`, carried to the loss by the derivatives measured there.
 
     What the kernel takes unchanged from the forward pass is the same at both ends and cancels;
     what is evaluated again errs by u times its size.
     """
     forward, u = loss.forward, unit_roundoff(loss.forward.outputs.dtype)
-    kind = slope.dtype
+    kind = derivative.dtype
     z = np.abs(forward.pre_activations[layer]).astype(kind)
-    own = u * z * np.abs(slope)
+    own = u * z * np.abs(derivative)
     at_output = _output_noise(loss, u, kind)
     if layer == loss.last:
         row = at_output if loss.lone_output else at_output.sum(axis=1, keepdims=True)
-        return own + row, np.abs(slope)
+        return own + row, np.abs(derivative)
     total = at_output.sum(axis=1, keepdims=True)
-    first = np.abs(above[0].slope) * np.abs(forward.pre_activations[layer + 1])
+    first = np.abs(above[0].derivative) * np.abs(forward.pre_activations[layer + 1])
     total = total + u * first.sum(axis=1, keepdims=True)
     for depth, w in enumerate(loss.weights[layer + 2 :]):
         values = np.abs(loss.hidden[layer + 1 + depth].T).astype(kind)
         rounded = ROUNDINGS * u * (values * above[depth].through).sum(axis=1, keepdims=True)
         sums = np.abs(forward.inputs[layer + 2 + depth]) @ np.abs(transposed(w))
-        added = u * (np.abs(above[depth + 1].slope) * sums).sum(axis=1, keepdims=True)
+        added = u * (np.abs(above[depth + 1].derivative) * sums).sum(axis=1, keepdims=True)
         total = total + rounded + added
-    through = np.abs(above[0].slope) @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
+    through = np.abs(above[0].derivative) @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
     values = np.abs(loss.hidden[layer].T).astype(kind)
     return own + total + ROUNDINGS * u * values * through, through
 
@@ -243,9 +259,9 @@ def _output_noise(loss: PerturbedLoss, u: float, kind: np.dtype[Any]) -> Array:
 def backward_error_at_output(loss: PerturbedLoss) -> Array:
     """By how much rounding can move ∂f/∂z at the output, however it is worked out; (N, m).
 
-    A gradient is computed from the rounded y. That moves the loss's slope L'(y) by L''(y)·ulp(y),
+    A gradient is computed from the rounded y. That moves the loss's derivative L'(y) by L''(y)·ulp(y),
     which is large where 1/(1 − y) is, and its own evaluation errs by a few u of its size. L', L'' and
-    the output's slope are differences of values in a wider precision; no derivative is taken on trust.
+    the output's derivative are differences of values in a wider precision; no derivative is taken on trust.
     """
     problem, y, z = loss.problem, loss.forward.outputs, loss.forward.pre_activations[-1]
     u, kind = unit_roundoff(y.dtype), _wider(y.dtype)
@@ -256,7 +272,7 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
         for end in (problem.loss.domain.low, problem.loss.domain.high):
             distance = np.abs(outputs - end) / 4
             step = np.where(distance > 0, np.minimum(step, np.maximum(distance, ulp)), step)
-    slope, curvature = np.zeros_like(outputs), np.zeros_like(outputs)
+    derivative, curvature = np.zeros_like(outputs), np.zeros_like(outputs)
     # Outputs that have each a term of their own are moved all at once.
     for k in [np.s_[:]] if problem.loss.elementwise else range(y.shape[1]):
         moved = np.zeros_like(outputs)
@@ -268,21 +284,23 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
         rise, bend = up - down, (up - rest) + (down - rest)
         if not problem.loss.elementwise:
             rise, bend = rise.sum(axis=1), bend.sum(axis=1)
-        slope[:, k] = np.abs(rise) / (2 * step[:, k])
+        derivative[:, k] = np.abs(rise) / (2 * step[:, k])
         curvature[:, k] = np.abs(bend) / step[:, k] ** 2
-    slope, curvature = (np.where(np.isfinite(x), x, 0) for x in (slope, curvature))
-    size = slope if problem.loss.uses_clip else slope + np.abs(targets)
+    derivative, curvature = (np.where(np.isfinite(x), x, 0) for x in (derivative, curvature))
+    size = derivative if problem.loss.uses_clip else derivative + np.abs(targets)
     error = curvature * ulp + ROUNDINGS * u * size
     if problem.output.elementwise:
-        # The slope is worked out at a rounded z, too, and where it passes through zero its parts cancel.
+        # The derivative is worked out at a rounded z, too, and where it passes through zero its parts cancel.
         bend = _bend_size(problem.output.value, z)
-        return np.asarray(_slope_size(problem.output.value, z, kind) * error + ROUNDINGS * u * slope * bend)
+        return np.asarray(
+            _derivative_size(problem.output.value, z, kind) * error + ROUNDINGS * u * derivative * bend
+        )
     # Softmax couples the outputs: |J| ≤ y_k (1 at k + y), and y (g − Σ g y) cancels.
-    error = error + ROUNDINGS * u * slope
+    error = error + ROUNDINGS * u * derivative
     return np.asarray(outputs * (error + (outputs * error).sum(axis=1, keepdims=True)))
 
 
-def _slope_size(value: Callable[[Array], Array], z: Array, kind: type[np.floating[Any]]) -> Array:
+def _derivative_size(value: Callable[[Array], Array], z: Array, kind: type[np.floating[Any]]) -> Array:
     """|f'(z)| by central differences of f in a precision; off by about the ⅔rd power of its round-off."""
     wide_z = z.astype(kind)
     step = best_step(np.dtype(kind)) * np.maximum(np.abs(wide_z), 1)
@@ -301,93 +319,110 @@ def _wider(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
     return np.float64 if dtype in (np.float16, np.float32) else np.longdouble
 
 
-def steps_of(account: LayerAccount, inputs: Array, step: float | None, factor: float = 1.0) -> Array:
+def steps_of(bounds: ErrorBounds, inputs: Array, step: float | None, factor: float = 1.0) -> Array:
     """The step of every parameter of a layer, (units, inputs): the longest that stays within reach.
 
     `factor` shortens it for schemes whose best step is shorter. Steps are powers of two; an input that is
     zero in every sample gets the step 0.
     """
-    a = np.abs(inputs).astype(account.reach.dtype)
+    a = np.abs(inputs).astype(bounds.reach.dtype)
     largest = a.max(axis=0, initial=0)
-    shape = (account.reach.shape[1], a.shape[1])
+    shape = (bounds.reach.shape[1], a.shape[1])
     if step is not None:
-        return np.broadcast_to(np.where(largest > 0, step, 0.0), shape).astype(account.reach.dtype)
+        return np.broadcast_to(np.where(largest > 0, step, 0.0), shape).astype(bounds.reach.dtype)
     with np.errstate(divide="ignore"):
         inverse = 1 / a  # inf where a sample does not move
-    usual = account.reach.max(initial=0)
+    usual = bounds.reach.max(initial=0)
     steps = np.broadcast_to(usual * inverse.min(axis=0, initial=np.inf), shape).copy()
-    for sample, unit in zip(*np.nonzero(account.reach < usual), strict=True):
-        np.minimum(steps[unit], account.reach[sample, unit] * inverse[sample], out=steps[unit])
+    for sample, unit in zip(*np.nonzero(bounds.reach < usual), strict=True):
+        np.minimum(steps[unit], bounds.reach[sample, unit] * inverse[sample], out=steps[unit])
     steps[:, largest == 0] = 0
     finite = float(np.finfo(inputs.dtype).max) / 4  # an input of 1e-6 would ask for more than float16 has
     return power_of_two_below(np.minimum(steps * factor, finite))
 
 
-def within_reach(account: LayerAccount, inputs: Array, steps: Array) -> NDArray[np.bool_]:
+def within_reach(bounds: ErrorBounds, inputs: Array, steps: Array) -> NDArray[np.bool_]:
     """Of which parameters the step meets no kink in any sample, as the probes have shown; (units, inputs)."""
-    a = np.abs(inputs).astype(account.reach.dtype)
-    meets = account.blocked.T.astype(a.dtype) @ (a > 0).astype(a.dtype) > 0
-    usual = account.reach.max(axis=1, initial=0)
-    for sample, unit in zip(*np.nonzero(account.reach < usual[:, None]), strict=True):
-        meets[unit] |= steps[unit] * a[sample] > account.reach[sample, unit]
+    a = np.abs(inputs).astype(bounds.reach.dtype)
+    meets = bounds.blocked.T.astype(a.dtype) @ (a > 0).astype(a.dtype) > 0
+    usual = bounds.reach.max(axis=1, initial=0)
+    for sample, unit in zip(*np.nonzero(bounds.reach < usual[:, None]), strict=True):
+        meets[unit] |= steps[unit] * a[sample] > bounds.reach[sample, unit]
     return np.asarray(~meets)
 
 
-def carried(account: LayerAccount, inputs: Array) -> Array:
-    """∂f/∂w of a layer's weights, unscaled, from the slopes at its pre-activations; (units, inputs)."""
-    slope = np.where(account.blocked, 0, account.slope)
-    return np.asarray(slope.T @ inputs.astype(slope.dtype))
+def carried(bounds: ErrorBounds, inputs: Array) -> Array:
+    """∂f/∂w of a layer's weights, unscaled, from the derivatives at its pre-activations; (units, inputs)."""
+    derivative = np.where(bounds.blocked, 0, bounds.derivative)
+    return np.asarray(derivative.T @ inputs.astype(derivative.dtype))
 
 
-def _analytic_rounding(account: LayerAccount, inputs: Array, depth: int) -> Array:
+def _analytic_rounding(bounds: ErrorBounds, inputs: Array, depth: int) -> Array:
     """What rounding can make of an analytic gradient, unscaled.
 
     Two matrix products a layer, each a sum of n terms off by √n·u, or twice that.
     """
-    a = np.abs(inputs).astype(account.reach.dtype)
+    a = np.abs(inputs).astype(bounds.reach.dtype)
     roundings = ROUNDINGS * (depth + 1) + 2 * np.sqrt(len(a))
     u = unit_roundoff(inputs.dtype)
-    return np.asarray(roundings * u * (account.through.T @ a) + account.backward.T @ a)
+    return np.asarray(roundings * u * (bounds.through.T @ a) + bounds.backward.T @ a)
 
 
-def budgets_of(
-    account: LayerAccount, inputs: Array, steps: Array, depth: int, scale: float, scheme: Scheme
-) -> tuple[Array, Array]:
-    """The largest |analytic − numeric| that arithmetic can explain, and what part of it is truncation.
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a bound on |analytic − numerical|, per parameter; arrays (units, inputs)."""
 
-    Both per parameter, (units, inputs). `depth` is the number of layers; `scale` turns the sum of all
-    terms into the loss.
+    truncation: Array
+    noise: Array
+    round_off: Array
+
+    def where(self, mask: NDArray[np.bool_], other: Parts) -> Parts:
+        """These where a mask is true, and others elsewhere."""
+        return Parts(
+            np.where(mask, self.truncation, other.truncation),
+            np.where(mask, self.noise, other.noise),
+            np.where(mask, self.round_off, other.round_off),
+        )
+
+
+def parts_of(
+    bounds: ErrorBounds, inputs: Array, steps: Array, depth: int, scale: float, scheme: Scheme
+) -> Parts:
+    """What arithmetic can explain of |analytic − numerical|; 0 where a parameter changes nothing.
+
+    `depth` is the number of layers; `scale` turns the sum of all terms into the loss.
     """
-    a = np.abs(inputs).astype(account.reach.dtype)
+    a = np.abs(inputs).astype(bounds.reach.dtype)
     h = np.where(steps > 0, steps, 1)
-    analytic = _analytic_rounding(account, inputs, depth)
+    analytic = _analytic_rounding(bounds, inputs, depth)
     # Products below the smallest number of the precision are rounded to a multiple of it.
     lost = float(np.finfo(inputs.dtype).smallest_subnormal) * (1 + len(a) + a.sum(axis=0))
-    if scheme is COMPLEX:  # it runs through the same products as an analytic gradient, and rounds like one
+    if (
+        scheme is Scheme.COMPLEX
+    ):  # it runs through the same products as an analytic gradient, and rounds like one
         lost = lost / COMPLEX_STEP  # of imaginary parts that underflow
-        return np.where(steps > 0, 2 * analytic * scale + lost, 0), np.zeros_like(h)
-    if scheme is FIVE_POINT:
-        truncation, roundoff = account.slope_truncation.T @ a, account.slope_noise.T @ a + analytic
-        total = (truncation + roundoff + analytic) * scale + lost
-        return np.where(steps > 0, total, 0), np.where(steps > 0, truncation * scale, 0)
-    # |h·a| is at most the reach, but for a step of the user's.
-    bend = np.maximum((account.third * account.reach).T @ a**2, h * (account.third.T @ a**3))
-    truncation = TRUNCATION_SAFETY * h / 6 * bend
-    if scheme.order == 1:
-        truncation = truncation + SECOND_SAFETY * h / 2 * (account.second.T @ a**2)
-    roundoff = scheme.noise * (account.noise.T @ (a > 0)) / h
-    total = (truncation + roundoff + analytic) * scale + lost
+        truncation, noise = np.zeros_like(h), analytic
+    elif scheme is Scheme.FIVE_POINT:
+        truncation, noise = bounds.derivative_truncation.T @ a, bounds.derivative_noise.T @ a + analytic
+    else:
+        # |h·a| is at most the reach, but for a step of the user's.
+        bend = np.maximum((bounds.third * bounds.reach).T @ a**2, h * (bounds.third.T @ a**3))
+        truncation = TRUNCATION_SAFETY * h / 6 * bend
+        if scheme.order == 1:
+            truncation = truncation + SECOND_SAFETY * h / 2 * (bounds.second.T @ a**2)
+        noise = scheme.noise * (bounds.noise.T @ (a > 0)) / h
     moves = steps > 0
-    return np.where(moves, total, 0), np.where(moves, truncation * scale, 0)
+    each = truncation * scale, noise * scale, analytic * scale + lost
+    return Parts(*(np.where(moves, part, 0) for part in each))
 
 
-def unsure_of(account: LayerAccount, inputs: Array) -> Array:
-    """What blocked pre-activations add to the budget of a parameter that passes none of their kinks."""
-    sure = not account.unsure.any()
-    a = np.abs(inputs).astype(account.reach.dtype)
-    shape = (account.unsure.shape[1], a.shape[1])
+def unsure_of(bounds: ErrorBounds, inputs: Array) -> Array:
+    """What blocked pre-activations add to the bound of a parameter that passes none of their kinks."""
+    sure = not bounds.unsure.any()
+    a = np.abs(inputs).astype(bounds.reach.dtype)
+    shape = (bounds.unsure.shape[1], a.shape[1])
     if sure:
-        return np.zeros(shape, account.reach.dtype)
-    finite = np.where(np.isfinite(account.unsure), account.unsure, 0).T @ a
-    endless = np.isinf(account.unsure).astype(a.dtype).T @ (a > 0)
+        return np.zeros(shape, bounds.reach.dtype)
+    finite = np.where(np.isfinite(bounds.unsure), bounds.unsure, 0).T @ a
+    endless = np.isinf(bounds.unsure).astype(a.dtype).T @ (a > 0)
     return np.asarray(np.where(endless > 0, np.inf, finite))

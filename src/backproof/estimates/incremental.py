@@ -1,34 +1,36 @@
-"""The numeric gradient of a problem, with a budget and a status for every parameter.
+"""The numerical gradient of a problem, with an error bound and a status for every parameter.
 
-It depends on the problem alone and is computed once, however many backward rules are held
-against it.
+It depends on the problem alone and is computed once, however many backward rules are compared with it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backproof.estimates.error_bounds import (
-    LayerAccount,
-    account,
-    budgets_of,
+    ErrorBounds,
     carried,
+    error_bounds,
+    parts_of,
     steps_of,
     unsure_of,
     within_reach,
 )
 from backproof.estimates.moves import Moves, totals_of_units
-from backproof.estimates.perturbed import Index, PerturbedLoss, wide
-from backproof.estimates.stencils import CENTRAL, COMPLEX, COMPLEX_STEP, COMPLEX_TYPES, FIVE_POINT, Scheme
+from backproof.estimates.perturbed import PerturbedLoss, wide
+from backproof.estimates.record import EntryStatus, Estimate, Mask
+from backproof.estimates.stencils import COMPLEX_STEP, COMPLEX_TYPES, Scheme
 from backproof.estimates.steps import best_step, realised
 from backproof.network.arrays import Array, Weights, keep_memory, unit_roundoff
 from backproof.network.problem import Forward, Problem
+from backproof.targets.layout import Index, flattened, of_network
 
 ONE_SIDED_SLACK = 8.0
-"""A one-sided slope's error in units of the budget: its weights 4, 3 and 1 amplify round-off eightfold."""
+"""A one-sided derivative's error in bounds: its weights 4, 3 and 1 amplify round-off eightfold."""
 
 COMPLEX_ROUNDINGS = 8.0
 """Units of round-off, a layer, that the terms of a complex step and of a backward pass may differ by."""
@@ -38,51 +40,74 @@ BEND_SLACK = 1.5
 
 
 @dataclass(frozen=True)
-class NumericLayer:
-    """The numeric gradient of one layer's parameters; arrays (units, inputs + 1).
+class NetworkEstimate(Estimate):
+    """The estimate of a network's parameters, layer by layer, each row-major with the bias last.
 
     Attributes:
-        gradient: by differences; NaN where the parameter was not selected.
-        budget: the largest |analytic − numeric| that truncation and round-off explain.
-        truncation: truncation's part of it.
-        step: what a weight was moved by, or could have been without meeting a kink; 0 where it cannot change
-            the loss at these inputs.
-        selected: whether the parameter is part of the check.
-        crossed: some pre-activation or probability passed a kink between θ − h and θ + h.
-        touched: some lies exactly on a kink at θ, and the parameter moves it.
-        low, high: bounds from the one-sided slopes, their error included; NaN unless touched.
+        bounds: of each layer, what was measured for every pre-activation.
     """
 
-    gradient: Array
-    budget: Array
-    truncation: Array
-    step: Array
-    selected: NDArray[np.bool_]
-    crossed: NDArray[np.bool_]
-    touched: NDArray[np.bool_]
-    low: Array
-    high: Array
-    account: LayerAccount
+    bounds: tuple[ErrorBounds, ...]
 
 
 @dataclass(frozen=True)
-class Numeric:
-    """The numeric gradient of a problem, a record a layer; empty where f itself is not finite."""
+class _Layer:
+    """One layer of a network while it is measured; its arrays are written in place.
 
-    layers: list[NumericLayer]
-    finite: bool
+    Attributes:
+        value, truncation, noise, round_off, kink, step, low, high, status: as in `Estimate`, but shaped like
+            the weights, (units, inputs + 1).
+    """
+
+    loss: PerturbedLoss
+    number: int
+    bounds: ErrorBounds
+    scheme: Scheme
+    value: Array
+    truncation: Array
+    noise: Array
+    round_off: Array
+    kink: Array
+    step: Array
+    low: Array
+    high: Array
+    status: NDArray[np.uint8]
+
+    @property
+    def weights(self) -> Array:
+        """The layer's weights and biases."""
+        return self.loss.weights[self.number]
+
+    @property
+    def inputs(self) -> Array:
+        """What enters the layer, (N, inputs + 1)."""
+        return self.loss.forward.inputs[self.number]
+
+    @property
+    def scale(self) -> float:
+        """What the sum of all terms is multiplied by."""
+        return self.loss.problem.scale
+
+    def bound_at(self, j: Index, p: Index) -> Array:
+        """The bound of some parameters, as far as it is known."""
+        parts = (self.truncation, self.noise, self.round_off, self.kink)
+        return np.asarray(sum(part[j, p] for part in parts))
+
+    def mark(self, j: Index, p: Index, flag: EntryStatus, mask: Mask) -> None:
+        """Give some of these parameters a flag."""
+        self.status[j[mask], p[mask]] |= np.uint8(flag)
 
 
-def numeric_gradient(
+def numerical_gradient(
     problem: Problem,
     weights: Weights,
     forward: Forward | None = None,
     *,
     step: float | None = None,
-    scheme: Scheme = FIVE_POINT,
-    selected: list[NDArray[np.bool_]] | None = None,
-) -> Numeric:
-    """Differences of `problem` (no batch axes) over every selected parameter.
+    scheme: Scheme = Scheme.FIVE_POINT,
+    selected: list[Mask] | None = None,
+) -> NetworkEstimate | None:
+    """Differences of `problem` (no batch axes) over every selected parameter; None where f is not finite.
 
     Args:
         forward: the forward pass at these weights, where it is known.
@@ -93,160 +118,181 @@ def numeric_gradient(
         selected: per layer, shape of the weights; by default every parameter.
     """
     keep_memory()
-    if step is not None and scheme is FIVE_POINT:
-        scheme = CENTRAL
+    if step is not None and scheme is Scheme.FIVE_POINT:
+        scheme = Scheme.CENTRAL
     forward = forward or problem.forward(weights)
     if not np.isfinite(forward.loss):
-        return Numeric([], finite=False)
+        return None
     with np.errstate(all="ignore"):
         loss = PerturbedLoss(problem, weights, forward)
-        accounts = account(loss, step)
+        bounds = error_bounds(loss, step)
+        chosen = [np.ones(w.shape, bool) for w in weights] if selected is None else selected
         layers = []
-        for layer, (w, measured) in enumerate(zip(weights, accounts, strict=True)):
-            inputs = forward.inputs[layer]
-            steps = steps_of(measured, inputs, step, scheme.best_step(w.dtype))
-            chosen = np.ones(w.shape, bool) if selected is None else selected[layer]
-            layers.append(_difference_layer(loss, layer, w, steps, scheme, chosen, measured))
-    return Numeric(layers, finite=True)
+        for number, (w, measured) in enumerate(zip(weights, bounds, strict=True)):
+            steps = steps_of(measured, forward.inputs[number], step, scheme.best_step(w.dtype))
+            layers.append(_difference_layer(loss, number, measured, steps, scheme, chosen[number]))
+    return _joined(layers, chosen, weights)
+
+
+def _joined(layers: list[_Layer], chosen: list[Mask], weights: Weights) -> NetworkEstimate:
+    """The selected entries of all layers, in flat order."""
+    index = np.flatnonzero(flattened(chosen))
+
+    def entries(name: str) -> Array:
+        flat = flattened([getattr(layer, name) for layer in layers])
+        return flat if len(index) == len(flat) else flat[index]
+
+    names = ("value", "truncation", "noise", "round_off", "kink", "step", "low", "high", "status")
+    arrays = {name: entries(name) for name in names}
+    bounds = tuple(layer.bounds for layer in layers)
+    return NetworkEstimate(layout=of_network(weights), index=index, bounds=bounds, **arrays)
 
 
 def _difference_layer(
-    loss: PerturbedLoss,
-    layer: int,
-    w: Array,
-    steps: Array,
-    scheme: Scheme,
-    selected: NDArray[np.bool_],
-    measured: LayerAccount,
-) -> NumericLayer:
-    kind, inputs, scale = wide(w.dtype), loss.forward.inputs[layer], loss.problem.scale
-    gradient = np.where(selected, 0, np.nan).astype(kind)
-    low, high = np.full(w.shape, np.nan, kind), np.full(w.shape, np.nan, kind)
-    crossed, touched = np.zeros(w.shape, bool), np.zeros(w.shape, bool)
-    clear, done = within_reach(measured, inputs, steps), np.zeros(w.shape, bool)
-    budgets = budgets_of(measured, inputs, steps, len(loss.weights), scale, scheme)
-    if scheme is FIVE_POINT:
-        scheme = CENTRAL  # of the parameters that it is not for
-        if not clear.all():
-            others = budgets_of(measured, inputs, steps, len(loss.weights), scale, scheme)
-            budgets = np.where(clear, budgets[0], others[0]), np.where(clear, budgets[1], others[1])
-        done = selected & (steps > 0) & clear
-        gradient[done] = carried(measured, inputs)[done] * scale
-    found = NumericLayer(gradient, *budgets, steps, selected, crossed, touched, low, high, measured)
-    todo = selected & (steps > 0) & ~done
-    if scheme is COMPLEX:
-        _imaginary(loss, layer, found, todo)
+    loss: PerturbedLoss, number: int, bounds: ErrorBounds, steps: Array, scheme: Scheme, selected: Mask
+) -> _Layer:
+    inputs = loss.forward.inputs[number]
+    clear, todo = within_reach(bounds, inputs, steps), selected & (steps > 0)
+    layer = _empty_layer(loss, number, bounds, steps, scheme, clear)
+    if scheme is Scheme.FIVE_POINT:
+        done = todo & clear
+        layer.value[done] = carried(bounds, inputs)[done] * layer.scale
+        todo &= ~done
+    if scheme is Scheme.COMPLEX:
+        _by_complex_steps(layer, todo)
     elif todo.any():
         clear &= todo
-        units = np.flatnonzero(2 * clear.sum(axis=1) >= inputs.any(axis=0).sum())
-        if len(units):
-            slope = _of_units(loss, layer, units, w, steps, scheme)
-            done = clear & np.isin(np.arange(len(w)), units)[:, None]
-            gradient[done] = slope[done]
-            todo &= ~done
-        _of_parameters(loss, layer, found, w, scheme, todo, clear)
-    if scheme is not COMPLEX:
-        # Where a step comes near a kink and stays on its side, the slope may already be another one.
-        near_kinks = unsure_of(measured, inputs) * scale
-        found.budget[...] += np.where(crossed | touched, 0, near_kinks)
+        _by_units(layer, todo, clear)
+        _by_parameters(layer, todo & clear, doubtful=False)
+        _by_parameters(layer, todo & ~clear, doubtful=True)
+    if scheme is not Scheme.COMPLEX:
+        # Where a step comes near a kink and stays on its side, the derivative may already be another one.
+        near_kinks = unsure_of(bounds, inputs) * layer.scale
+        at_kinks = (layer.status & np.uint8(EntryStatus.CROSSED | EntryStatus.TOUCHED)) != 0
+        layer.kink[...] += np.where(at_kinks, 0, near_kinks)
     if loss.problem.l2:
-        penalty, rounding = _penalty_slope(loss.problem, w, steps, scheme)
-        gradient += penalty
-        found.budget[...] += rounding
-        low += penalty - rounding
-        high += penalty + rounding
-    return found
+        penalty, rounding = _derivative_of_penalty(loss.problem, layer.weights, steps, layer.scheme)
+        layer.value[...] += penalty
+        layer.round_off[...] += rounding
+        layer.low[...] += penalty - rounding
+        layer.high[...] += penalty + rounding
+    return layer
 
 
-def _of_units(loss: PerturbedLoss, layer: int, units: Index, w: Array, steps: Array, scheme: Scheme) -> Array:
-    """The slopes of all parameters of some units, steps that pass no kink; 0 elsewhere."""
-    slope = np.zeros(w.shape, wide(w.dtype))
-    for upper, lower, weight in scheme.pairs:
-        near, far = _span(w, steps, upper, lower)
-        total = totals_of_units(loss, layer, units, near, far)
-        slope += weight * total / (near.astype(slope.dtype) - far.astype(slope.dtype))
-    return np.asarray(slope * loss.problem.scale)
+def _empty_layer(
+    loss: PerturbedLoss, number: int, bounds: ErrorBounds, steps: Array, scheme: Scheme, clear: Mask
+) -> _Layer:
+    """A layer with its bounds and steps, and no value yet."""
+    inputs, depth, scale = loss.forward.inputs[number], len(loss.weights), loss.problem.scale
+    parts, moved_by = parts_of(bounds, inputs, steps, depth, scale, scheme), scheme
+    if scheme is Scheme.FIVE_POINT:
+        moved_by = Scheme.CENTRAL  # the parameters whose steps meet a kink
+        if not clear.all():
+            parts = parts.where(clear, parts_of(bounds, inputs, steps, depth, scale, moved_by))
+    kind: Any = wide(loss.weights[number].dtype)
+
+    def full(number: float) -> Array:
+        return np.full(steps.shape, number, kind)
+
+    return _Layer(
+        loss, number, bounds, moved_by, full(0), parts.truncation, parts.noise, parts.round_off,
+        full(0), steps, full(np.nan), full(np.nan), np.zeros(steps.shape, np.uint8),
+    )  # fmt: skip
 
 
-def _of_parameters(
-    loss: PerturbedLoss,
-    layer: int,
-    found: NumericLayer,
-    w: Array,
-    scheme: Scheme,
-    todo: NDArray[np.bool_],
-    clear: NDArray[np.bool_],
-) -> None:
-    """Slopes of single parameters, written into `found`; those that are not `clear` with their kinks."""
-    scale, kind = loss.problem.scale, found.gradient.dtype
-    inputs = loss.forward.inputs[layer]
-    moves = Moves(inputs)
-    up, down = realised(w, found.step)
-    spans = [(*_span(w, found.step, upper, lower), weight) for upper, lower, weight in scheme.pairs]
-    for mask, doubtful in ((todo & clear, False), (todo & ~clear, True)):
-        units, columns = np.nonzero(mask)
-        for cut in moves.blocks(columns, 2 * loss.width(layer)):
-            j, p = units[cut], columns[cut]
-            sample, owner, starts = moves.of(p)
-            unit, a = j[owner], inputs[sample, p[owner]]
-            slope, differ = np.zeros(len(j), kind), np.zeros(len(j), bool)
-            for near, far, weight in spans:
-                ends = np.stack([near[j, p][owner] * a, far[j, p][owner] * a], axis=1)
-                moved = loss.moved(layer, sample, unit, ends, sides=doubtful)
-                total = np.add.reduceat(moved.difference(0, 1), starts)
-                slope += weight * total / (near[j, p].astype(kind) - far[j, p].astype(kind))
-                if doubtful:
-                    differ = np.logical_or.reduceat(moved.sides_differ(), starts)
-            found.gradient[j, p] = slope * scale
-            if not differ.any():
-                continue
+def _by_units(layer: _Layer, todo: Mask, clear: Mask) -> None:
+    """Derivatives of all parameters of a unit at once, taken off `todo`, where most steps meet no kink."""
+    units = np.flatnonzero(2 * clear.sum(axis=1) >= layer.inputs.any(axis=0).sum())
+    if not len(units):
+        return
+    derivative = np.zeros(layer.weights.shape, layer.value.dtype)
+    for upper, lower, weight in layer.scheme.pairs:
+        near, far = _span(layer.weights, layer.step, upper, lower)
+        total = totals_of_units(layer.loss, layer.number, units, near, far)
+        derivative += weight * total / (near.astype(derivative.dtype) - far.astype(derivative.dtype))
+    done = clear & np.isin(np.arange(len(layer.weights)), units)[:, None]
+    layer.value[done] = derivative[done] * layer.scale
+    todo &= ~done
+
+
+def _by_parameters(layer: _Layer, mask: Mask, *, doubtful: bool) -> None:
+    """Derivatives of single parameters; with their kinks where it is `doubtful` that there is none."""
+    if not mask.any():
+        return
+    loss, kind = layer.loss, layer.value.dtype
+    moves, pairs = Moves(layer.inputs), layer.scheme.pairs
+    spans = [(*_span(layer.weights, layer.step, upper, lower), weight) for upper, lower, weight in pairs]
+    units, columns = np.nonzero(mask)
+    for cut in moves.blocks(columns, 2 * loss.width(layer.number)):
+        j, p = units[cut], columns[cut]
+        sample, owner, starts = moves.of(p)
+        unit, a = j[owner], layer.inputs[sample, p[owner]]
+        derivative, differ = np.zeros(len(j), kind), np.zeros(len(j), bool)
+        for near, far, weight in spans:
+            ends = np.stack([near[j, p][owner] * a, far[j, p][owner] * a], axis=1)
+            moved = loss.moved(layer.number, sample, unit, ends, sides=doubtful)
+            total = np.add.reduceat(moved.difference(0, 1), starts)
+            derivative += weight * total / (near[j, p].astype(kind) - far[j, p].astype(kind))
+            if doubtful:
+                differ = np.logical_or.reduceat(moved.sides_differ(), starts)
+        layer.value[j, p] = derivative * layer.scale
+        if differ.any():
             kinked = differ[owner]
-            steps = np.stack([up[j, p], -down[j, p]], axis=1)[owner[kinked]]
-            j, p = j[differ], p[differ]
-            starts = np.concatenate(
-                ([0], np.cumsum(np.bincount(owner[kinked], minlength=len(differ))[differ]))
-            )[:-1]
-            slopes, bends, on_kink, passed = _one_sided(
-                loss, layer, sample[kinked], unit[kinked], a[kinked], steps, starts
-            )
-            found.touched[j, p], found.crossed[j, p] = on_kink, passed
-            slack = ONE_SIDED_SLACK * found.budget[j, p]
-            found.low[j, p] = slopes.min(axis=0) * scale - slack
-            found.high[j, p] = slopes.max(axis=0) * scale + slack
-            found.budget[j, p] += np.where(on_kink, BEND_SLACK * bends * scale, 0)
+            counts = np.bincount(owner[kinked], minlength=len(differ))[differ]
+            _at_kinks(layer, j[differ], p[differ], sample[kinked], counts)
 
 
-def _imaginary(loss: PerturbedLoss, layer: int, found: NumericLayer, todo: NDArray[np.bool_]) -> None:
-    """Slopes by complex steps, written into `found`."""
-    inputs, kind, scale = loss.forward.inputs[layer], found.gradient.dtype, loss.problem.scale
-    # Where outputs saturate, the probes of the account see nothing; imaginary parts still are exact to the
+def _at_kinks(layer: _Layer, j: Index, p: Index, sample: Index, counts: Index) -> None:
+    """What one-sided differences find at parameters whose steps meet kinks.
+
+    `sample` are those that each parameter moves, `counts` of them a parameter.
+    """
+    owner = np.repeat(np.arange(len(j)), counts)
+    starts = np.concatenate(([0], np.cumsum(counts)))[:-1]
+    unit, a = j[owner], layer.inputs[sample, p[owner]]
+    up, down = realised(layer.weights[j, p], layer.step[j, p])
+    steps = np.stack([up, -down], axis=1)[owner]
+    sides, bends, on_kink, passed = _one_sided(layer.loss, layer.number, sample, unit, a, steps, starts)
+    layer.mark(j, p, EntryStatus.TOUCHED, on_kink)
+    layer.mark(j, p, EntryStatus.CROSSED, passed)
+    slack = ONE_SIDED_SLACK * layer.bound_at(j, p)
+    layer.low[j, p] = sides.min(axis=0) * layer.scale - slack
+    layer.high[j, p] = sides.max(axis=0) * layer.scale + slack
+    layer.kink[j, p] += np.where(on_kink, BEND_SLACK * bends * layer.scale, 0)
+
+
+def _by_complex_steps(layer: _Layer, todo: Mask) -> None:
+    """Derivatives by complex steps."""
+    loss, inputs, kind = layer.loss, layer.inputs, layer.value.dtype
+    # Where outputs saturate, the probes of the bounds see nothing; imaginary parts still are exact to the
     # rounding of their factors, and exp(−z) is off by z·u.
     largest = max(float(np.abs(z).max(initial=0)) for z in loss.forward.pre_activations)
     relative = COMPLEX_ROUNDINGS * (len(loss.weights) + largest) * unit_roundoff(inputs.dtype)
     ways = np.array([1j, -1j]).astype(COMPLEX_TYPES[inputs.dtype.type])
     moves, evaluated = Moves(inputs), loss.on_complex_numbers()
     units, columns = np.nonzero(todo)
-    for cut in moves.blocks(columns, 2 * loss.width(layer)):
+    for cut in moves.blocks(columns, 2 * loss.width(layer.number)):
         j, p = units[cut], columns[cut]
         sample, owner, starts = moves.of(p)
         unit, a = j[owner], inputs[sample, p[owner]]
-        imagined = evaluated.moved(
-            layer, sample, unit, a[:, None] * ways * ways.real.dtype.type(COMPLEX_STEP)
-        )
-        parts = imagined.terms.imag.sum(axis=2, dtype=kind) / (COMPLEX_STEP * ways.imag) * scale
+        distance = a[:, None] * ways * ways.real.dtype.type(COMPLEX_STEP)
+        imagined = evaluated.moved(layer.number, sample, unit, distance)
+        parts = imagined.terms.imag.sum(axis=2, dtype=kind) / (COMPLEX_STEP * ways.imag) * layer.scale
         parts = imagined.of_all(parts)
         sides = np.add.reduceat(parts, starts, axis=0).T
-        budget = found.budget[j, p] + relative * np.add.reduceat(np.abs(parts[:, 1]), starts)
-        rest = loss.base_terms(layer, sample[imagined.rows], unit[imagined.rows])
+        layer.value[j, p] = sides.mean(axis=0)
+        layer.noise[j, p] += relative * np.add.reduceat(np.abs(parts[:, 1]), starts)
+        rest = loss.base_terms(layer.number, sample[imagined.rows], unit[imagined.rows])
         strays = ~np.isclose(imagined.terms[:, 1].real, rest, rtol=1e-6, atol=1e-6).all(axis=1)
         # log(0 + ih) is another number than log(0): no derivative can be read off there.
-        budget[np.logical_or.reduceat(imagined.of_all(strays), starts)] = np.inf
+        layer.kink[j, p] += np.where(np.logical_or.reduceat(imagined.of_all(strays), starts), np.inf, 0)
         # Complex numbers are compared by their imaginary parts where the real ones are equal, so at a
-        # kink +ih takes the slope to the right and −ih the one to the left.
+        # kink +ih takes the derivative to the right and −ih the one to the left.
         on_kink = np.logical_or.reduceat(imagined.on_kinks(1), starts)
-        found.gradient[j, p], found.budget[j, p], found.touched[j, p] = sides.mean(axis=0), budget, on_kink
-        found.low[j, p] = np.where(on_kink, sides.min(axis=0) - budget, np.nan)
-        found.high[j, p] = np.where(on_kink, sides.max(axis=0) + budget, np.nan)
+        layer.mark(j, p, EntryStatus.TOUCHED, on_kink)
+        bound = layer.bound_at(j, p)
+        layer.low[j, p] = np.where(on_kink, sides.min(axis=0) - bound, np.nan)
+        layer.high[j, p] = np.where(on_kink, sides.max(axis=0) + bound, np.nan)
 
 
 def _span(theta: Array, steps: Array, upper: float, lower: float) -> tuple[Array, Array]:
@@ -258,23 +304,23 @@ def _span(theta: Array, steps: Array, upper: float, lower: float) -> tuple[Array
     return ends[0], ends[1]
 
 
-def _penalty_slope(problem: Problem, w: Array, steps: Array, scheme: Scheme) -> tuple[Array, Array]:
+def _derivative_of_penalty(problem: Problem, w: Array, steps: Array, scheme: Scheme) -> tuple[Array, Array]:
     """The difference of the penalty, each weight's own term apart from all others; and its rounding."""
     kind = wide(w.dtype)
     theta = w.astype(kind)
     h = np.where(steps > 0, steps, best_step(w.dtype)).astype(kind)
-    slope = np.zeros(w.shape, kind)
-    if scheme is COMPLEX:  # a square's central difference is exact but for rounding
-        scheme = CENTRAL
+    derivative = np.zeros(w.shape, kind)
+    if scheme is Scheme.COMPLEX:  # a square's central difference is exact but for rounding
+        scheme = Scheme.CENTRAL
     for upper, lower, weight in scheme.pairs:
         ends = [problem.penalty(theta + side * h) for side in (upper, lower)]
-        slope += weight * (ends[0] - ends[1]) / ((upper - lower) * h)
+        derivative += weight * (ends[0] - ends[1]) / ((upper - lower) * h)
     u, size = unit_roundoff(w.dtype), np.abs(problem.penalty(theta))
     wide_u = unit_roundoff(np.dtype(kind))
-    rounding = 4 * u * np.abs(slope) + scheme.noise * 4 * wide_u * size / h
+    rounding = 4 * u * np.abs(derivative) + scheme.noise * 4 * wide_u * size / h
     if scheme.order == 1:
         rounding += problem.l2 * h
-    return slope, np.where(size > 0, rounding, 0)
+    return derivative, np.where(size > 0, rounding, 0)
 
 
 def _one_sided(
@@ -282,18 +328,18 @@ def _one_sided(
 ) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.bool_]]:
     """What f does on either side of θ, whether θ itself is on a kink, and whether another is passed.
 
-    Slopes to the right and to the left, (2, parameters): (4f(h/2) − 3f(0) − f(h)) / h, error O(h²),
+    Derivatives to the right and to the left, (2, parameters): (4f(h/2) − 3f(0) − f(h)) / h, error O(h²),
     formed term by term. And the bend: where the curvature jumps by J as well, a central difference
-    is off the average slope by h·J/4, with f'' ≈ 4 (f(h) − 2f(h/2) + f(0)) / h² on either side.
+    is off the average derivative by h·J/4, with f'' ≈ 4 (f(h) − 2f(h/2) + f(0)) / h² on either side.
     `steps` is (moves, 2): the steps up and down of the parameter that each move belongs to.
     """
-    slopes, arcs = [], []
+    derivatives, arcs = [], []
     on_kink, passed = np.zeros(len(a), bool), np.zeros(len(a), bool)
     for h in steps.T:
         span = h[starts].astype(wide(h.dtype))
         moved = loss.moved(layer, sample, unit, np.stack([np.zeros_like(a), h / 2 * a, h * a], axis=1))
         half, whole = moved.difference(1, 0), moved.difference(2, 0)
-        slopes.append(np.add.reduceat(4 * half - whole, starts) / span)
+        derivatives.append(np.add.reduceat(4 * half - whole, starts) / span)
         arcs.append(np.add.reduceat(whole - 2 * half, starts))
         for side in moved.sides:
             at_rest, at_end = side[:, 0], side[:, 2]
@@ -301,4 +347,4 @@ def _one_sided(
             passed |= moved.of_all(((at_rest != 0) & (at_end != at_rest)).any(axis=1))
     bends = np.abs((arcs[0] - arcs[1]) / span)
     flags = (np.logical_or.reduceat(flag, starts) for flag in (on_kink, passed))
-    return np.stack(slopes), bends, *flags
+    return np.stack(derivatives), bends, *flags

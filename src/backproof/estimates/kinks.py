@@ -11,7 +11,7 @@ from backproof.estimates.perturbed import Moved, PerturbedLoss
 from backproof.network.arrays import Array, Weights
 from backproof.network.problem import Forward, Problem
 
-LADDER = 4.0
+GROWTH = 4.0
 """Distances are tried in such multiples, then bisected."""
 
 FARTHEST = 1.0
@@ -64,8 +64,8 @@ def kink_events(
             ("crossed", (middle != 0) & (low != high)),
         ):
             for sample, k in np.argwhere(mask):
-                place = (depth, int(k), int(sample), at, float(value[sample, k]))
-                events.append(KinkEvent(kind, what, *place))
+                location = (depth, int(k), int(sample), at, float(value[sample, k]))
+                events.append(KinkEvent(kind, what, *location))
     return events
 
 
@@ -107,7 +107,7 @@ def _distances(loss: PerturbedLoss, layer: int) -> Array:
         met = around(np.full(z.size, distance)).sides_differ() & np.isinf(high)
         high[met] = distance
         low[np.isinf(high)] = distance
-        distance *= LADDER
+        distance *= GROWTH
     near = np.isfinite(high)
     for _ in range(BISECTIONS if near.any() else 0):
         middle = np.where(near, (low + high) / 2, 0)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproof.estimates.perturbed import MANY_COLUMNS, Index, PerturbedLoss, difference, wide
+from backproof.estimates.perturbed import MANY_COLUMNS, PerturbedLoss, difference, wide
 from backproof.network.arrays import Array
+from backproof.targets.layout import Index
 
 BLOCK = 1 << 16
 """Array elements that a block of moves occupies: half a megabyte; a second-level cache holds a few."""
@@ -54,9 +55,9 @@ def totals_of_units(loss: PerturbedLoss, layer: int, units: Index, near: Array, 
         of, b = column[:, columns], a[:, columns]
         for rows in cut(len(unit), BLOCK // (2 * b.shape[1])):
             j, i = unit[rows], sample[rows]
-            place = j[:, None] * near.shape[1] + of[i]
-            distance = np.concatenate([near.take(place) * b[i], far.take(place) * b[i]], axis=1)
-            np.add.at(totals.reshape(-1), place, _differences(loss, layer, i, j, distance))
+            position = j[:, None] * near.shape[1] + of[i]
+            distance = np.concatenate([near.take(position) * b[i], far.take(position) * b[i]], axis=1)
+            np.add.at(totals.reshape(-1), position, _differences(loss, layer, i, j, distance))
     return totals[:, :-1]
 
 
@@ -103,6 +104,6 @@ def _at_output(loss: PerturbedLoss, layer: int, sample: Index, unit: Index, chan
 
 
 def cut(length: int, at_once: int) -> list[slice]:
-    """Slices that cover a length, each of so many places, but of one at least."""
+    """Slices that cover a length, each of so many positions, at least one."""
     size = max(1, at_once)
     return [slice(start, start + size) for start in range(0, length, size)]

@@ -24,8 +24,7 @@ from backproof.estimates.stencils import COMPLEX_TYPES
 from backproof.network.activations import Kink
 from backproof.network.arrays import Array, Weights
 from backproof.network.problem import Forward, Problem
-
-Index = NDArray[np.intp]
+from backproof.targets.layout import Index
 
 MANY_COLUMNS = 16
 """From here on the columns of a row lie side by side in memory; below it the rows do.

@@ -15,13 +15,13 @@ BASIS = np.stack([np.ones(5) / np.sqrt(5), POINTS / np.sqrt(10), (POINTS**2 - 2)
 
 
 def five_points(problem: Problem, weights: Weights, layer: int, steps: Array) -> tuple[Array, Array]:
-    """Slope of the quadratic that fits f at θ + kh, k from −2 to 2, and the share it leaves unexplained.
+    """Derivative of the quadratic that fits f at θ + kh, k from −2 to 2, and the share it leaves unexplained.
 
     The residual is ‖f − fit‖ / ‖f − mean‖, 0 where f is constant. A step of 0 gives 0 and 0.
     """
     w, kind = weights[layer], wide(weights[layer].dtype)
     loss = PerturbedLoss(problem, weights, problem.forward(weights))
-    slope, residual = np.zeros(w.shape, kind), np.zeros(w.shape, kind)
+    derivative, residual = np.zeros(w.shape, kind), np.zeros(w.shape, kind)
     moves = Moves(loss.forward.inputs[layer])
     moving = np.abs(loss.forward.inputs[layer]).any(axis=0)
     units, inputs = np.nonzero((steps > 0) & moving)
@@ -41,6 +41,6 @@ def five_points(problem: Problem, weights: Weights, layer: int, steps: Array) ->
             parts = BASIS @ points
             left = points - BASIS.T @ parts
             spread = np.linalg.norm(points - points.mean(axis=0), axis=0)
-            slope[j, p] = parts[1] / np.sqrt(10) / h
+            derivative[j, p] = parts[1] / np.sqrt(10) / h
             residual[j, p] = np.where(spread > 0, np.linalg.norm(left, axis=0) / spread, 0)
-    return slope, residual
+    return derivative, residual

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -15,48 +15,50 @@ COMPLEX_STEP = 2.0**-60
 """Im f(θ + ih)/h errs by h²/6·f''' and subtracts nothing, so any h works whose square is lost beside 1."""
 
 
-@dataclass(frozen=True)
-class Scheme:
+class Scheme(StrEnum):
     """A derivative as Σ weight · (f(θ + high·h) − f(θ + low·h)) / ((high − low)·h).
 
     Attributes:
         pairs: (high, low, weight) of each difference; none where parameters are not moved that way.
-        order: the power of h that truncation falls with.
+        order: the power of h with which truncation falls.
     """
 
-    name: str
     formula: str
     pairs: tuple[tuple[float, float, float], ...]
     order: int
 
+    # The defaults are never used; with them a type checker accepts the look-up Scheme("central").
+    def __new__(
+        cls, name: str, formula: str = "", pairs: tuple[tuple[float, float, float], ...] = (), order: int = 0
+    ) -> Scheme:
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.formula, member.pairs, member.order = formula, pairs, order
+        return member
+
+    # The default. How f reacts to a pre-activation z does not depend on which incoming weight moves it. So f
+    # is evaluated around every z of every sample, and the derivative there carried to the weights by their
+    # inputs a, of which z is a sum: all weights of a unit share four evaluations. Where a kink is near, and
+    # with a step of the user's, the weights are moved themselves, by central differences.
+    FIVE_POINT = "five_point", "Σ a · (8 (f(z+η) − f(z−η)) − f(z+2η) + f(z−2η)) / 12η", (), 4
+    CENTRAL = "central", "(f(θ+h) − f(θ−h)) / 2h", ((1, -1, 1),), 2
+    FORWARD = "forward", "(f(θ+h) − f(θ)) / h", ((1, 0, 1),), 1
+    BACKWARD = "backward", "(f(θ) − f(θ−h)) / h", ((0, -1, 1),), 1
+    RICHARDSON = "richardson", "(4 D(h/2) − D(h)) / 3", ((0.5, -0.5, 4 / 3), (1, -1, -1 / 3)), 4
+    COMPLEX = "complex", "Im f(θ + ih) / h", (), 2
+
     @property
     def noise(self) -> float:
-        """How the noise of one value is amplified, beside noise/h of a central difference."""
+        """How the noise of one value is amplified, relative to noise/h of a central difference."""
         return sum(abs(weight) * 2 / (high - low) for high, low, weight in self.pairs)
 
     def best_step(self, dtype: np.dtype[Any]) -> float:
-        """The step, beside that of a central difference, at which truncation and round-off balance."""
+        """The step, relative to that of a central difference, at which truncation and round-off balance."""
         if self.order >= 2:
             return 1.0
         u = unit_roundoff(dtype)
         return float(2.0 ** np.round(np.log2(np.sqrt(u) / np.cbrt(u))))
 
-
-FIVE_POINT = Scheme("five_point", "Σ a · (8 (f(z+η) − f(z−η)) − f(z+2η) + f(z−2η)) / 12η", (), 4)
-"""The default. How f reacts to a pre-activation z does not depend on which incoming weight moves it. So f
-is evaluated around every z of every sample, and the slope there carried to the weights by their inputs a, of
-which z is a sum: all weights of a unit share four evaluations. Where a kink is near, and with a step of one's
-own, the weights are moved themselves, by central differences."""
-
-CENTRAL = Scheme("central", "(f(θ+h) − f(θ−h)) / 2h", ((1, -1, 1),), 2)
-FORWARD = Scheme("forward", "(f(θ+h) − f(θ)) / h", ((1, 0, 1),), 1)
-BACKWARD = Scheme("backward", "(f(θ) − f(θ−h)) / h", ((0, -1, 1),), 1)
-RICHARDSON = Scheme("richardson", "(4 D(h/2) − D(h)) / 3", ((0.5, -0.5, 4 / 3), (1, -1, -1 / 3)), 4)
-COMPLEX = Scheme("complex", "Im f(θ + ih) / h", (), 2)
-
-SCHEMES: dict[str, Scheme] = {
-    s.name: s for s in (FIVE_POINT, CENTRAL, FORWARD, BACKWARD, RICHARDSON, COMPLEX)
-}
 
 COMPLEX_TYPES: dict[type[np.floating[Any]], type[np.complexfloating[Any, Any]]] = {
     np.float32: np.complex64,
@@ -83,7 +85,7 @@ def takes_complex(function: Callable[[Array], Array], dtype: type[np.floating[An
                 return False
             found = there.imag / COMPLEX_STEP
             right = (function(z + h) - function(z - h)) / (2 * h)
-    except Exception:  # whatever a function of somebody's makes of complex numbers
+    except Exception:  # a user's function may raise anything when given complex numbers
         return False
     near = np.abs(found - right) <= 1e-2 * (1 + np.abs(right))
     return bool(near.all())

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from backproof.errors import ConfigurationError, ExitStatus, ResultsError
 
 if TYPE_CHECKING:
-    from backproof.session import CheckResult, PlanResult, ReportResult, SweepResult
+    from backproof.session import PlanResult, ReportResult, SweepResult
+    from backproof.verdicts.check import Check
 
 
 def ended(action: Callable[[], ExitStatus]) -> ExitStatus:
@@ -58,36 +59,33 @@ def show_sweep(sweep: SweepResult) -> ExitStatus:
     return sweep.status
 
 
-def show_check(found: CheckResult, *, as_json: bool, plots: Path | None) -> ExitStatus:
+def show_check(check: Check, *, as_json: bool, plots: Path | None) -> ExitStatus:
     """Print a check, for people or for programs, and draw it where a folder is given."""
-    from rich.console import Console
-
-    from backproof.interfaces import terminal
-
-    finding, cell = found.finding, found.cell
-    if isinstance(finding, terminal.Finding):
-        if as_json:
-            print(terminal.as_json(finding, cell))
-        else:
-            terminal.show(finding, cell, Console(highlight=False, soft_wrap=True))
-        if plots:
-            from backproof.reports.figures.drawing.evidence import write_evidence
-
-            curves, parameters = terminal.curves_of(finding), terminal.parameters_of(finding)
-            _written(write_evidence(plots, curves, parameters))
+    if as_json:
+        print(check.as_json())
     else:
-        if as_json:
-            print(finding.as_json(case=cell.case.flat(), command=cell.command))
-        else:
-            print(f"{finding!r}\n\n{cell.command}")
-        if plots:
-            from backproof.files import csv, write
+        from rich.console import Console
 
-            plots.mkdir(parents=True, exist_ok=True)
-            write(plots / "parameters.csv", csv(finding.parameters()))
-            finding.plot().savefig(plots / "check.svg")
-            _written([plots / "check.svg", plots / "parameters.csv"])
-    return ExitStatus.OK if finding.agrees else ExitStatus.SOME_FAILED
+        from backproof.interfaces.terminal import show
+
+        show(check, Console(highlight=False, soft_wrap=True))
+    if plots:
+        _written(_drawn(check, plots))
+    off = not check.agrees and check.verdict != "not checked"
+    return ExitStatus.SOME_FAILED if off else ExitStatus.OK
+
+
+def _drawn(check: Check, folder: Path) -> list[Path]:
+    """Figures and the table of parameters; returns the files."""
+    from backproof.files import csv, write
+    from backproof.reports.figures.drawing.evidence import write_evidence
+
+    if check.curves:
+        return write_evidence(folder, check.curves, check.parameters())
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder / "parameters.csv", csv(check.parameters()))
+    check.plot().savefig(folder / "check.svg")
+    return [folder / "check.svg", folder / "parameters.csv"]
 
 
 def _written(paths: Iterable[Path]) -> None:

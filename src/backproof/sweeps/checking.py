@@ -5,28 +5,31 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from io import StringIO
 
 import numpy as np
 
 from backproof.errors import ConfigurationError
-from backproof.estimates import Numeric
 from backproof.estimates.perturbed import wide
-from backproof.estimates.stencils import SCHEMES, refuses_complex
+from backproof.estimates.stencils import Scheme, refuses_complex
 from backproof.network.arrays import Array, cut_like
 from backproof.sweeps import components
 from backproof.sweeps.case import FunctionCase, NetworkCase
 from backproof.sweeps.construction import generator, problem_of, rule_of, samples_of, weights_of
-from backproof.sweeps.cures import Cures, cures_of
-from backproof.sweeps.outcome import Entry, Outcome
+from backproof.sweeps.cures import cures_of
+from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.subject import function_of
-from backproof.targets.function import Function, place
-from backproof.verdicts import Judgement, View, in_precision, judge, view_of
-from backproof.verdicts.evidence import evidence_of, rivals_of
-from backproof.verdicts.function import FunctionJudgement, judge_function
-from backproof.verdicts.verdict import AGREEING, Verdict
+from backproof.targets.function import defined_at
+from backproof.targets.network import in_precision
+from backproof.verdicts import AGREEING, Judgement, Verdict, judge
+from backproof.verdicts.baselines import baselines_of
+from backproof.verdicts.check import Check, Cures
+from backproof.verdicts.evidence import evidence_of
+from backproof.verdicts.function import FunctionTarget, Sampling, check_function
+from backproof.verdicts.network import NetworkTarget
+from backproof.verdicts.view import View, view_of
 
 FINER_PARAMETERS = 300
 """Extended precision is slow; so many parameters are enough to tell a right rule from a wrong one."""
@@ -41,7 +44,7 @@ class Checkable:
 
     Attributes:
         own: with the case's steps and precision.
-        reference: the same in double precision or better, with steps of the budget's choice; None where
+        reference: the same in double precision or better, with steps that the error bounds choose; None where
             `own` is that itself.
         checked: False with check=none; then there is no numerical gradient.
     """
@@ -61,22 +64,22 @@ def checkable(case: NetworkCase) -> Checkable:
     data, weights, check = samples_of(case), weights_of(case), case.check
     if check is None:
         problem = problem_of(case, data.inputs, data.targets)
-        own = View(problem, weights, problem.forward(weights), Numeric([], finite=True))
+        own = View(problem, weights, problem.forward(weights), None)
         return Checkable(own, None, None, checked=False)
     problem = problem_of(case, data.inputs[: check.samples], data.targets[: check.samples])
-    step, scheme = check.step, SCHEMES[check.scheme]
+    step, scheme = check.step, Scheme(check.scheme)
     if step is not None:
         _check_step(step, weights)
     selected = _selected(case.seed, weights, check.parameters)
     own = view_of(problem, weights, step=step, scheme=scheme, selected=selected)
     dtype, reference = case.precision.dtype, None
     best = wide(dtype)
-    if best is not dtype or step is not None or scheme is not SCHEMES["five_point"]:
+    if best is not dtype or step is not None or scheme is not Scheme.FIVE_POINT:
         reference = view_of(*in_precision(problem, weights, best), selected=selected)
 
     def finer() -> View:
         if not refuses_complex(problem):  # no subtraction, so nothing drowns
-            return view_of(problem, weights, scheme=SCHEMES["complex"], selected=selected)
+            return view_of(problem, weights, scheme=Scheme.COMPLEX, selected=selected)
         few = _selected(case.seed, weights, FINER_PARAMETERS)
         return view_of(*in_precision(problem, weights, np.longdouble), selected=few)
 
@@ -102,11 +105,17 @@ def _selected(seed: int, weights: list[Array], wanted: str | int) -> list[Array]
     return cut_like(chosen, weights)
 
 
-def judgement_of(case: NetworkCase, at: Checkable, *, explain: bool = True) -> Judgement | None:
-    """The verdict on the case's backward rule; None if the check is switched off."""
+def target_of(case: NetworkCase, at: Checkable) -> NetworkTarget:
+    """The case's backward rule at the point where it is checked."""
+    return NetworkTarget(rule_of(case), at.own, at.reference, at.finer)
+
+
+def judgement_of(case: NetworkCase, at: Checkable, *, explain: bool = True) -> Judgement:
+    """The verdict on the case's backward rule."""
+    target = target_of(case, at)
     if not at.checked:
-        return None
-    return judge(rule_of(case), at.own, at.reference, at.finer, explain=explain)
+        return Judgement(Verdict.NOT_CHECKED, (), target.size)
+    return judge(target, explain=explain)
 
 
 class Neighbourhood(threading.local):
@@ -127,10 +136,9 @@ class Neighbourhood(threading.local):
                 self.known[key] = None
         at = self.known[key]
         try:
-            judgement = judgement_of(case, at, explain=False) if at else None
+            return at is not None and judgement_of(case, at, explain=False).verdict in AGREEING
         except Exception:
             return False
-        return judgement is not None and judgement.verdict in AGREEING
 
 
 NEIGHBOURHOOD = Neighbourhood()
@@ -146,30 +154,68 @@ def cures_for(case: NetworkCase, at: Checkable, judgement: Judgement) -> Cures:
     return cures_of(case, NEIGHBOURHOOD.agrees, numbers=not rule_at_fault, idle=idle)
 
 
-def check_network(cases: list[NetworkCase], outcomes: list[Outcome]) -> None:
+def check_networks(cases: list[NetworkCase], outcomes: list[Outcome]) -> None:
     """Check cells that are equal in their numerical key, and put what is found into their outcomes."""
     at = checkable(cases[0])
     for case, outcome in zip(cases, outcomes, strict=True):
         judgement = judgement_of(case, at)
-        outcome.values.update(
-            loss_value=float(at.own.forward.loss),
-            outside_domain=at.own.outputs.outside_domain,
-            saturated=at.own.outputs.saturated,
-            clip_active=at.own.outputs.clip_active,
-            verdict=(judgement.verdict if judgement else Verdict.NOT_CHECKED).value,
-        )
-        if judgement is not None:
-            _report(case, at, judgement, outcome)
+        _report(target_of(case, at), judgement, outcome)
+        outcome.values.update(asdict(at.own.outputs))
+        if case.check is not None:
+            _report_details(case, at, judgement, outcome)
 
 
-def _report(case: NetworkCase, at: Checkable, judgement: Judgement, outcome: Outcome) -> None:
-    cures = cures_for(case, at, judgement)
-    outcome.tensors = _by_tensor(judgement)
-    outcome.values.update(_explained(judgement))
+def check_function_case(case: FunctionCase, outcome: Outcome) -> None:
+    """Check a function from outside, and put what is found into its outcome."""
+    found = checked_function(case)
+    _report(found.target, found.judgement, outcome)
+
+
+def checked_function(case: FunctionCase) -> Check:
+    """A check of a function from outside; what it prints becomes a note."""
+    function, parameters = function_of(case), case.check.parameters
+    printed = StringIO()
+    with redirect_stdout(printed):
+        found = check_function(function, Sampling(case.seed, None if parameters == "all" else parameters))
+    if printed.getvalue():
+        first = printed.getvalue().strip().partition("\n")[0][:80]
+        function.note(f"{defined_at(function.loss)}: prints, at first '{first}'")
+    return found
+
+
+OF_JUDGEMENT = (
+    "gradient_error", "rule_error", "noise", "excess", "worst_parameter", "parameters", "disagreeing",
+    "touched", "crossed",
+)  # fmt: skip
+OF_TENSOR = (
+    "size", "disagreeing", "gradient_error", "excess", "worst", "analytic", "numerical", "bound",
+    "touched", "crossed",
+)  # fmt: skip
+"""Fields of `Judgement` and `TensorJudgement` that are columns of the same names."""
+
+
+def _report(target: NetworkTarget | FunctionTarget, judgement: Judgement, outcome: Outcome) -> None:
+    """The columns of a judgement, of any target, and those of its tensors."""
+    outcome.values.update(loss_value=float(target.loss), verdict=judgement.verdict.value)
+    if judgement.verdict is Verdict.NOT_CHECKED:
+        return
     outcome.values.update(
-        cures="; ".join(cures.found) or None,
-        no_cures="; ".join(cures.failed) or None,
+        cause=judgement.causes[0].name if judgement.causes else None,
+        causes="; ".join(map(str, judgement.causes)) or None,
+        notes="; ".join(target.notes) or None,
+        evaluations=target.evaluations,
+        **{name: getattr(judgement, name) for name in OF_JUDGEMENT},
     )
+    outcome.tensors = [
+        {"tensor": t.name, "verdict": t.verdict.value, **{name: getattr(t, name) for name in OF_TENSOR}}
+        for t in judgement.tensors
+    ]
+
+
+def _report_details(case: NetworkCase, at: Checkable, judgement: Judgement, outcome: Outcome) -> None:
+    """Cures, the planted fault, baselines and curves of a network's case."""
+    cures = cures_for(case, at, judgement)
+    outcome.values.update(cures="; ".join(cures.found) or None, no_cures="; ".join(cures.failed) or None)
     planted = components.fault(case.fault)
     if planted.cause:
         outcome.values.update(
@@ -178,7 +224,7 @@ def _report(case: NetworkCase, at: Checkable, judgement: Judgement, outcome: Out
             fault_size=_fault_size(case, at),
         )
     if case.check and case.check.rivals:
-        outcome.values.update(rivals_of(rule_of(case), at.own))
+        outcome.values.update(baselines_of(rule_of(case), at.own))
     if case.check and case.check.evidence:
         outcome.curves.update(evidence_of(rule_of(case), at.own))
 
@@ -195,59 +241,3 @@ def _fault_size(case: NetworkCase, at: Checkable) -> float | None:
             sizes.append(float(change / largest) if largest else float(change > 0))
     size = max(sizes)
     return size if np.isfinite(size) else None
-
-
-def judged_function(case: FunctionCase) -> tuple[Function, FunctionJudgement]:
-    """A function from outside and the verdict on its gradient; what it prints becomes a note."""
-    function, parameters = function_of(case), case.check.parameters
-    printed = StringIO()
-    with redirect_stdout(printed):
-        found = judge_function(
-            function, seed=case.seed, parameters=None if parameters == "all" else parameters
-        )
-    if printed.getvalue():
-        first = printed.getvalue().strip().partition("\n")[0][:80]
-        found = replace(found, notes=(*found.notes, f"{place(function.outer)}: prints, at first '{first}'"))
-    return function, found
-
-
-def check_function(case: FunctionCase, outcome: Outcome) -> None:
-    """Check a function from outside, and put what is found into its outcome."""
-    _, found = judged_function(case)
-    outcome.values.update(
-        loss_value=found.loss,
-        verdict=found.verdict.value,
-        notes="; ".join(found.notes) or None,
-        evaluations=found.evaluations,
-        **_explained(found),
-    )
-    outcome.tensors = _by_tensor(found)
-
-
-def _explained(judgement: Judgement) -> dict[str, Entry]:
-    """The columns that explain a verdict."""
-    return {
-        "cause": judgement.causes[0].name if judgement.causes else None,
-        "causes": "; ".join(map(str, judgement.causes)) or None,
-        "gradient_error": judgement.gradient_error,
-        "rule_error": judgement.rule_error,
-        "noise": judgement.noise,
-        "excess": judgement.excess,
-        "worst_parameter": judgement.worst_parameter,
-        "parameters": judgement.parameters,
-        "disagreeing": judgement.disagreeing,
-        "touched": judgement.touched,
-        "crossed": judgement.crossed,
-    }
-
-
-OF_TENSOR = (
-    "size", "verdict", "disagreeing", "gradient_error", "excess", "worst", "analytic", "touched", "crossed",
-)  # fmt: skip
-
-
-def _by_tensor(judgement: Judgement) -> list[dict[str, Entry]]:
-    return [
-        {"tensor": t.name, "numerical": t.numeric, "bound": t.budget, **{k: getattr(t, k) for k in OF_TENSOR}}
-        for t in judgement.tensors
-    ]

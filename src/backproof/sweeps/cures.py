@@ -14,6 +14,7 @@ from backproof.errors import ConfigurationError
 from backproof.sweeps.canonical import case_of
 from backproof.sweeps.case import MODELS, OFF, NetworkCase, Value
 from backproof.sweeps.settings import shown
+from backproof.verdicts.check import Cures
 
 MATCHING_OUTPUT = {
     "squared_error": "identity",
@@ -47,14 +48,6 @@ class Change:
 
     def __str__(self) -> str:
         return f"{self.key}={shown(self.value)}"
-
-
-@dataclass(frozen=True)
-class Cures:
-    """What came of the neighbours that were tried, as overrides."""
-
-    found: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
 
 
 def changes(case: NetworkCase, *, numbers: bool) -> Iterator[Change]:

@@ -131,7 +131,7 @@ def completed(
         told = " ".join(str(error).split())
         raise ConfigurationError(f"{group}={name}: {type(error).__name__}: {told}") from error
     if wrong:
-        raise ConfigurationError(f"{group}={name}: its {wrong[0].what} {wrong[0].says}")
+        raise ConfigurationError(f"{group}={name}: its {wrong[0].what} {wrong[0].remark}")
     return made
 
 

@@ -23,10 +23,12 @@ from backproof.sweeps.construction import dataset, generator, with_content
 from backproof.sweeps.modules import find
 from backproof.sweeps.reading import Given, read
 from backproof.sweeps.validation import validated
-from backproof.targets.autodiff import EXTRAS, jax_function, torch_function, torch_module
-from backproof.targets.function import Function, FunctionError, raised_at, told
+from backproof.targets.adapters import LIBRARIES
+from backproof.targets.function import Function, FunctionError, in_one_line, raised_at, shown_as
+from backproof.targets.jax import jax_function
+from backproof.targets.torch import torch_function, torch_module
 
-KINDS = ("function", *EXTRAS)
+KINDS = ("function", *LIBRARIES)
 
 
 def is_function(given: Given) -> bool:
@@ -171,10 +173,10 @@ def _with_keywords(function: Callable[..., Any], case: FunctionCase) -> Callable
     if not given:
         return function
 
+    @shown_as(function)
     def called(w: Any, *args: Any) -> Any:
         return function(w, *args, **given)
 
-    called.__backproof_source__ = function  # type: ignore[attr-defined]
     return called
 
 
@@ -186,7 +188,7 @@ def _called(
     except FunctionError:
         raise
     except Exception as error:
-        raise FunctionError(f"{raised_at(error, blamed or function)}: raises {told(error)}") from error
+        raise FunctionError(f"{raised_at(error, blamed or function)}: raises {in_one_line(error)}") from error
 
 
 def _default_start(case: FunctionCase) -> tuple[Any, tuple[Any, ...]]:

@@ -1,116 +1,121 @@
-"""A function from outside: somebody's f over arrays, as a function of one vector; and what it must not do.
+"""A function from outside: f over arrays, and its gradient, as functions of one vector.
 
-Nothing is known of it but its values. Whatever it does that a loss does not do is an error of its own, which
-names the function's file and line.
+Nothing is known of it but its values. Whatever it does that no loss does is an error that names its file
+and line.
 """
 
 from __future__ import annotations
 
 import inspect
-import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from backproof.network.arrays import Array, Precision
+from backproof.targets.layout import Layout, Tensor, in_sequence
 
 PACKAGE = str(Path(__file__).parents[1])
 
 
 class FunctionError(Exception):
-    """A function from outside does what no loss or gradient does; the message is one line, with the place."""
+    """A function from outside does what no loss or gradient does; the message is one line that says where."""
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How the arrays of W lie in one vector, one after another.
+class Container:
+    """What W is: one array, or a list, a tuple or a dictionary of arrays, laid out in one vector.
 
     Attributes:
-        names: as one would write each array in Python: `W`, `W[0]`, `W['bias']`.
+        kind: "array", "list", "tuple" or "dict".
+        layout: names each array as one would write it in Python: `W`, `W[0]`, `W['bias']`.
         keys: of a dictionary; empty otherwise.
-        kind: the container: "array", "list", "tuple" or "dict".
     """
 
-    kind: str
-    names: tuple[str, ...]
-    shapes: tuple[tuple[int, ...], ...]
+    kind: Literal["array", "list", "tuple", "dict"]
+    layout: Layout
     dtype: np.dtype[Any]
     keys: tuple[Any, ...] = ()
 
-    @property
-    def size(self) -> int:
-        """The number of parameters."""
-        return sum(math.prod(shape) for shape in self.shapes)
-
-    @property
-    def slices(self) -> list[slice]:
-        """Where each array lies in the vector."""
-        ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
-        return [slice(a, b) for a, b in pairwise(ends)]
-
-    def arrays(self, flat: Array) -> list[Array]:
-        """Views of a vector, one a tensor."""
-        return [flat[s].reshape(shape) for s, shape in zip(self.slices, self.shapes, strict=True)]
-
-    def like_w(self, flat: Array) -> Any:
+    def filled(self, flat: Array) -> Any:
         """Views of a vector, in W's own container."""
-        arrays = self.arrays(flat)
+        arrays = [tensor.of(flat) for tensor in self.layout.tensors]
+        match self.kind:
+            case "array":
+                return arrays[0]
+            case "dict":
+                return dict(zip(self.keys, arrays, strict=True))
+            case "tuple":
+                return tuple(arrays)
+            case "list":
+                return arrays
+
+    def parts(self, found: Any, label: str) -> list[Any]:
+        """The arrays of something that should be a container like W, in W's order.
+
+        Raises:
+            FunctionError: if it is another container, or lacks an array; it begins with `label`.
+        """
         if self.kind == "array":
-            return arrays[0]
+            return [found]
         if self.kind == "dict":
-            return dict(zip(self.keys, arrays, strict=True))
-        return arrays if self.kind == "list" else tuple(arrays)
+            if not isinstance(found, Mapping) or set(found) != set(self.keys):
+                what = f"the keys {sorted(map(str, found))}" if isinstance(found, Mapping) else _what(found)
+                keys = sorted(map(str, self.keys))
+                raise FunctionError(f"{label}: the gradient must have W's keys {keys}; not {what}")
+            return [found[key] for key in self.keys]
+        count = len(self.layout.tensors)
+        if not isinstance(found, list | tuple) or len(found) != count:
+            what = f"{len(found)}" if isinstance(found, list | tuple) else _what(found)
+            raise FunctionError(f"{label}: the gradient must be {count} arrays, as W is; not {what}")
+        return list(found)
 
-    def place(self, index: int) -> str:
-        """A parameter's name, as in `W[0][3,17]`."""
-        for name, shape, cut in zip(self.names, self.shapes, self.slices, strict=True):
-            if cut.start <= index < cut.stop:
-                where = np.unravel_index(index - cut.start, shape)
-                return f"{name}[{','.join(map(str, where))}]" if shape else name
-        raise IndexError(index)
 
-
-def layout_of(w: Any, name: str = "W") -> tuple[Layout, Array]:
-    """The layout of W, and its arrays as one vector.
+def container_of(w: Any, name: str = "W") -> tuple[Container, Array]:
+    """What W is, and its arrays as one vector.
 
     Raises:
         FunctionError: unless W is one array, a list, a tuple or a dictionary of arrays of one floating type.
     """
-    kind, keys = "array", tuple[Any, ...]()
-    if isinstance(w, Mapping):
-        kind, keys, parts = "dict", tuple(w), list(w.values())
-        names = tuple(f"{name}[{key!r}]" for key in keys)
-    elif isinstance(w, list | tuple):
-        kind, parts = ("list" if isinstance(w, list) else "tuple"), list(w)
-        names = tuple(f"{name}[{i}]" for i in range(len(parts)))
-    else:
-        parts, names = [w], (name,)
-    arrays = []
-    for part, label in zip(parts, names, strict=True):
-        array = np.asarray(part)
-        if array.dtype == object or array.dtype.kind in "USOc":
-            raise FunctionError(f"{label}: must be an array of real numbers; not {type(part).__name__}")
-        if array.dtype.kind in "iub":
-            raise FunctionError(
-                f"{label}: holds whole numbers ({array.dtype}), which have no derivative; use floats"
-            )
-        if Precision.of(array.dtype) is None:
-            raise FunctionError(f"{label}: must be of {', '.join(Precision)}; not {array.dtype}")
-        arrays.append(array)
-    kinds = {a.dtype for a in arrays}
-    if len(kinds) > 1:
-        told = ", ".join(f"{label} {a.dtype}" for label, a in zip(names, arrays, strict=True))
-        raise FunctionError(f"{name}: its arrays must be of one precision; not {told}")
-    if not arrays or not sum(a.size for a in arrays):
+    kind, names, keys, parts = _taken_apart(w, name)
+    arrays = [_floats(part, label) for part, label in zip(parts, names, strict=True)]
+    dtypes = {a.dtype for a in arrays}
+    if len(dtypes) > 1:
+        given = ", ".join(f"{label} {a.dtype}" for label, a in zip(names, arrays, strict=True))
+        raise FunctionError(f"{name}: its arrays must be of one precision; not {given}")
+    if not sum(a.size for a in arrays):
         raise FunctionError(f"{name}: holds no parameter")
-    layout = Layout(kind, names, tuple(a.shape for a in arrays), kinds.pop(), keys)
-    return layout, np.concatenate([a.ravel() for a in arrays])
+    container = Container(kind, in_sequence(names, [a.shape for a in arrays]), dtypes.pop(), keys)
+    return container, np.concatenate([a.ravel() for a in arrays])
+
+
+def _taken_apart(
+    w: Any, name: str
+) -> tuple[Literal["array", "list", "tuple", "dict"], list[str], tuple[Any, ...], list[Any]]:
+    """The kind of a container, the names of its arrays, its keys and the arrays."""
+    if isinstance(w, Mapping):
+        return "dict", [f"{name}[{key!r}]" for key in w], tuple(w), list(w.values())
+    if isinstance(w, list | tuple):
+        names = [f"{name}[{i}]" for i in range(len(w))]
+        return ("list" if isinstance(w, list) else "tuple"), names, (), list(w)
+    return "array", [name], (), [w]
+
+
+def _floats(part: Any, label: str) -> Array:
+    array = np.asarray(part)
+    if array.dtype == object or array.dtype.kind in "USOc":
+        raise FunctionError(f"{label}: must be an array of real numbers; not {type(part).__name__}")
+    if array.dtype.kind in "iub":
+        raise FunctionError(
+            f"{label}: holds whole numbers ({array.dtype}), which have no derivative; use floats"
+        )
+    if Precision.of(array.dtype) is None:
+        raise FunctionError(f"{label}: must be of {', '.join(Precision)}; not {array.dtype}")
+    return array
 
 
 Loss = Callable[..., Any]
@@ -120,7 +125,7 @@ Loss = Callable[..., Any]
 class Function:
     """A loss from outside as a function of a vector, and its gradient.
 
-    Whoever evaluates it sees to NumPy's warnings. Give `f` and `df`, or `f_df` alone, which returns both.
+    The caller deals with NumPy's warnings. Give `f` and `df`, or `f_df` alone, which returns both.
     `evaluations` and `gradients` count calls; `notes` are remarks on what is odd but can be lived with.
     """
 
@@ -133,54 +138,66 @@ class Function:
         df: Callable[..., Any] | None = None,
         f_df: Callable[..., Any] | None = None,
     ) -> None:
-        self.layout, self.start = layout_of(w)
+        self.container, self.start = container_of(w)
         self.args, self.f, self.df, self.f_df = tuple(args), f, df, f_df
         self.evaluations = self.gradients = 0
         self.notes: dict[str, None] = {}
         self._work = self.start.copy()
-        self._w = self.layout.like_w(self._work)
+        self._w = self.container.filled(self._work)
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in vars(self).items() if k != "_w"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._w = self.layout.like_w(self._work)  # views again, of this process's own vector
+        self._w = self.container.filled(self._work)  # views again, of this process's own vector
+
+    @property
+    def layout(self) -> Layout:
+        """The arrays of W in the vector."""
+        return self.container.layout
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The precision of the parameters."""
-        return self.layout.dtype
+        return self.container.dtype
 
     @property
-    def outer(self) -> Callable[..., Any]:
-        """What the loss is evaluated by."""
+    def loss(self) -> Callable[..., Any]:
+        """The user's function that returns the loss, alone or with its gradient."""
         found = self.f or self.f_df
         assert found is not None
         return found
 
-    def at(self, theta: Array) -> float | np.longdouble:
+    @property
+    def derivative(self) -> Callable[..., Any]:
+        """The user's function that returns the gradient, alone or with the loss."""
+        found = self.df or self.f_df
+        assert found is not None
+        return found
+
+    def value(self, theta: Array) -> float | np.longdouble:
         """f(θ)."""
         self._work[:] = theta
         return self._value()
 
-    def beside(self, index: int, value: Any) -> float | np.longdouble:
-        """f at the starting point with one parameter changed."""
+    def value_with(self, index: int, value: Any) -> float | np.longdouble:
+        """f at the starting point with one parameter changed; `reset` first, if anything else came before."""
         self._work[index] = value
         try:
             return self._value()
         finally:
             self._work[index] = self.start[index]
 
-    def rest(self) -> None:
-        """Go back to the starting point; `beside` needs that once something else was evaluated."""
+    def reset(self) -> None:
+        """Go back to the starting point."""
         self._work[:] = self.start
 
     def _value(self) -> float | np.longdouble:
         self.evaluations += 1
         if self.f is not None:
             return self._number(self._call(self.f), self.f)
-        return self._number(self._both()[0], self.outer)
+        return self._number(self._both()[0], self.loss)
 
     def _both(self) -> tuple[Any, Any]:
         assert self.f_df is not None
@@ -188,7 +205,7 @@ class Function:
         if not isinstance(found, tuple | list) or len(found) != 2:
             what = f"{len(found)} values" if isinstance(found, tuple | list) else _what(found)
             raise FunctionError(
-                f"{place(self.f_df)}: must return the loss and its gradient, (f, df); not {what}"
+                f"{defined_at(self.f_df)}: must return the loss and its gradient, (f, df); not {what}"
             )
         return found[0], found[1]
 
@@ -198,26 +215,17 @@ class Function:
         except FunctionError:
             raise
         except Exception as error:
-            raise FunctionError(f"{raised_at(error, function)}: raises {told(error)}") from error
+            raise FunctionError(f"{raised_at(error, function)}: raises {in_one_line(error)}") from error
 
     def _number(self, found: Any, function: Callable[..., Any]) -> float | np.longdouble:
         if type(found) is self.dtype.type:  # as it should be, thousands of times
             return found  # type: ignore[no-any-return]
         array = np.asarray(found)
-        if array.dtype == object or array.dtype.kind not in "fiubc":
-            raise FunctionError(f"{place(function)}: the loss must be a number; not {_what(found)}")
-        if array.size != 1:
-            raise FunctionError(
-                f"{place(function)}: the loss must be one number; it returns an array of shape {array.shape}"
-            )
-        if array.dtype.kind == "c":
-            raise FunctionError(f"{place(function)}: the loss must be a real number; not {array.dtype}")
-        if array.dtype.kind in "iub":
-            raise FunctionError(
-                f"{place(function)}: the loss is a whole number ({array.dtype}), which has no derivative"
-            )
+        wrong = _why_no_loss(array, found)
+        if wrong:
+            raise FunctionError(f"{defined_at(function)}: the loss {wrong}")
         if type(found) is not float and np.finfo(array.dtype).eps > np.finfo(self.dtype).eps:
-            self.note(f"{place(function)}: the loss is {array.dtype} although W is {self.dtype}")
+            self.note(f"{defined_at(function)}: the loss is {array.dtype} although W is {self.dtype}")
         return np.longdouble(array.reshape(())) if array.dtype == np.longdouble else float(array.reshape(()))
 
     def gradient(self, theta: Array | None = None) -> Array:
@@ -228,53 +236,43 @@ class Function:
         """
         self.gradients += 1
         self._work[:] = self.start if theta is None else theta
-        function = self.df or self.f_df
-        assert function is not None
         found = self._call(self.df) if self.df is not None else self._both()[1]
-        parts = self._parts(found, function)
-        flat = []
-        for part, name, shape in zip(parts, self.layout.names, self.layout.shapes, strict=True):
-            array = np.asarray(part)
-            label = "d" + name
-            if array.dtype == object or array.dtype.kind not in "fiub":
-                raise FunctionError(f"{place(function)}: {label} must be real numbers; not {_what(part)}")
-            if array.shape != shape:
-                turned = "; is it transposed?" if array.shape == shape[::-1] else ""
-                raise FunctionError(
-                    f"{place(function)}: {label} has shape {array.shape}, and {name} has {shape}{turned}"
-                )
-            if array.dtype.kind in "iub":
-                raise FunctionError(
-                    f"{place(function)}: {label} holds whole numbers ({array.dtype}); a gradient needs floats"
-                )
-            if np.finfo(array.dtype).eps > np.finfo(self.dtype).eps:
-                self.note(f"{place(function)}: {label} is {array.dtype} although W is {self.dtype}")
-            flat.append(array.ravel())
+        parts = self.container.parts(found, defined_at(self.derivative))
+        flat = [self._part(part, t) for part, t in zip(parts, self.layout.tensors, strict=True)]
         joined = np.concatenate(flat)
         return joined.astype(np.promote_types(joined.dtype, self.dtype), copy=True)
 
-    def _parts(self, found: Any, function: Callable[..., Any]) -> list[Any]:
-        layout = self.layout
-        if layout.kind == "array":
-            return [found]
-        if layout.kind == "dict":
-            if not isinstance(found, Mapping) or set(found) != set(layout.keys):
-                what = f"the keys {sorted(map(str, found))}" if isinstance(found, Mapping) else _what(found)
-                raise FunctionError(
-                    f"{place(function)}: the gradient must have W's keys {sorted(map(str, layout.keys))};"
-                    f" not {what}"
-                )
-            return [found[key] for key in layout.keys]
-        if not isinstance(found, list | tuple) or len(found) != len(layout.names):
-            what = f"{len(found)}" if isinstance(found, list | tuple) else _what(found)
+    def _part(self, part: Any, tensor: Tensor) -> Array:
+        """One array of the gradient, flat."""
+        array, where, label = np.asarray(part), defined_at(self.derivative), "d" + tensor.name
+        if array.dtype == object or array.dtype.kind not in "fiub":
+            raise FunctionError(f"{where}: {label} must be real numbers; not {_what(part)}")
+        if array.shape != tensor.shape:
+            hint = "; is it transposed?" if array.shape == tensor.shape[::-1] else ""
             raise FunctionError(
-                f"{place(function)}: the gradient must be {len(layout.names)} arrays, as W is; not {what}"
+                f"{where}: {label} has shape {array.shape}, and {tensor.name} has {tensor.shape}{hint}"
             )
-        return list(found)
+        if array.dtype.kind in "iub":
+            raise FunctionError(
+                f"{where}: {label} holds whole numbers ({array.dtype}); a gradient needs floats"
+            )
+        if np.finfo(array.dtype).eps > np.finfo(self.dtype).eps:
+            self.note(f"{where}: {label} is {array.dtype} although W is {self.dtype}")
+        return array.ravel()
 
     def note(self, remark: str) -> None:
         """Keep a remark, once."""
         self.notes[remark] = None
+
+    def in_precision(self, dtype: type[np.floating[Any]]) -> Function:
+        """The same function at the same point, W and all arguments of its precision in another one."""
+
+        def wider(array: Any) -> Any:
+            same = isinstance(array, np.ndarray) and array.dtype == self.dtype
+            return array.astype(dtype) if same else array
+
+        w = self.container.filled(self.start.astype(dtype))
+        return Function(w, [wider(a) for a in self.args], f=self.f, df=self.df, f_df=self.f_df)
 
     def check_arguments(self) -> None:
         """Evaluate once, and see that the function leaves W and the other arguments as they were.
@@ -283,21 +281,35 @@ class Function:
             FunctionError: naming what it changed.
         """
         before = [np.array(a, copy=True) if isinstance(a, np.ndarray) else a for a in self.args]
-        for what, evaluate in (("f", lambda: self.at(self.start)), ("df", self.gradient)):
+        for evaluate, function in (
+            (lambda: self.value(self.start), self.loss),
+            (self.gradient, self.derivative),
+        ):
             evaluate()
-            function = self.outer if what == "f" else (self.df or self.f_df)
-            assert function is not None
             if not np.array_equal(self._work, self.start, equal_nan=True):
-                changed = int(np.flatnonzero(self._work != self.start)[0])
-                self.rest()
+                changed = self.layout.location(int(np.flatnonzero(self._work != self.start)[0]))
+                self.reset()
                 raise FunctionError(
-                    f"{place(function)}: changes its argument, at {self.layout.place(changed)}; copy it first"
+                    f"{defined_at(function)}: changes its argument, at {changed}; copy it first"
                 )
-            for i, (old, new) in enumerate(zip(before, self.args, strict=True)):
+            for i, (old, new) in enumerate(zip(before, self.args, strict=True), 2):
                 if isinstance(new, np.ndarray) and not np.array_equal(old, new, equal_nan=True):
                     raise FunctionError(
-                        f"{place(function)}: changes its argument number {i + 2}; copy it first"
+                        f"{defined_at(function)}: changes its argument number {i}; copy it first"
                     )
+
+
+def _why_no_loss(array: Array, found: Any) -> str:
+    """Why something that was returned can be no loss; empty if it can."""
+    if array.dtype == object or array.dtype.kind not in "fiubc":
+        return f"must be a number; not {_what(found)}"
+    if array.size != 1:
+        return f"must be one number; it returns an array of shape {array.shape}"
+    if array.dtype.kind == "c":
+        return f"must be a real number; not {array.dtype}"
+    if array.dtype.kind in "iub":
+        return f"is a whole number ({array.dtype}), which has no derivative"
+    return ""
 
 
 def _what(found: Any) -> str:
@@ -307,10 +319,20 @@ def _what(found: Any) -> str:
     return type(found).__name__ + (f" of shape {tuple(shape)}" if shape is not None else "")
 
 
-def told(error: BaseException) -> str:
+def in_one_line(error: BaseException) -> str:
     """An exception in one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def shown_as(source: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorates a wrapper so that messages name the file and line of what it wraps."""
+
+    def marked(wrapper: Callable[..., Any]) -> Callable[..., Any]:
+        wrapper.__backproof_source__ = source  # type: ignore[attr-defined]
+        return wrapper
+
+    return marked
 
 
 def _innermost(function: Callable[..., Any]) -> Any:
@@ -327,7 +349,7 @@ def _innermost(function: Callable[..., Any]) -> Any:
     return type(found).__call__ if callable(found) else found
 
 
-def place(function: Callable[..., Any]) -> str:
+def defined_at(function: Callable[..., Any]) -> str:
     """Where a function is defined, as file:line, and its name."""
     found = _innermost(function)
     name = getattr(found, "__qualname__", type(function).__name__)
@@ -348,5 +370,5 @@ def raised_at(error: BaseException, function: Callable[..., Any]) -> str:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(PACKAGE)]
     inside = [f for f in frames if f.filename == own] or frames
     if not inside:
-        return place(function)
+        return defined_at(function)
     return f"{inside[-1].filename}:{inside[-1].lineno}, {inside[-1].name}"

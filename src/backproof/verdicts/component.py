@@ -23,19 +23,19 @@ SLACK = 1e-8
 
 @dataclass(frozen=True)
 class Finding:
-    """What an examination says of one property.
+    """What an examination finds about one property.
 
     Attributes:
-        right: False where it is a mistake; None where it is a limit that one should know of.
+        right: False where it is a mistake; None where it is a limit worth knowing.
     """
 
     what: str
     right: bool | None
-    says: str
+    remark: str
 
 
 def examine(activation: Activation) -> list[Finding]:
-    """Hold an activation's declarations against its values."""
+    """Compare what an activation declares with its values."""
     with np.errstate(all="ignore"):
         return [
             _derivative(activation),
@@ -46,7 +46,7 @@ def examine(activation: Activation) -> list[Finding]:
 
 
 def _points(activation: Activation) -> Array:
-    """Places between which no kink lies within a few steps."""
+    """Points with no kink within a few steps."""
     z = np.concatenate([np.linspace(-8, 8, 801) + 0.00123, [-1e3, -50, -20, 20, 50, 1e3]])
     far = np.full(z.shape, np.inf)
     for kink in activation.kinks:
@@ -61,16 +61,16 @@ def _derivative(activation: Activation) -> Finding:
     noise = 32 * unit_roundoff(np.float64) * np.abs(activation.value(z)) / (STEP / 2)
     allowed = 4 * np.abs(coarse - fine) + noise + SLACK * (1 + np.abs(declared))
     gap = np.abs(declared - fine)
-    # Far out a formula may overflow; that is a limit of its precision, and told as one.
+    # Far out a formula may overflow; that is a limit of its precision, and reported as one.
     wrong = ~(gap <= allowed) & np.isfinite(fine) & (np.isfinite(declared) | (np.abs(z) <= NEAR))
     if wrong.any():
         i = int(np.argmax(np.where(wrong, gap, -1)))
         return Finding(
             "derivative",
             False,
-            f"is {declared[i]:.6g} at z = {z[i]:.6g}, where the slope of its values is {fine[i]:.6g}",
+            f"is {declared[i]:.6g} at z = {z[i]:.6g}, where that of its values is {fine[i]:.6g}",
         )
-    return Finding("derivative", True, f"is the slope of its values at {len(z)} points")
+    return Finding("derivative", True, f"is that of its values at {len(z)} points")
 
 
 def _five_point(activation: Activation, z: Array, relative: float) -> Array:
@@ -83,7 +83,7 @@ def _kinks(activation: Activation) -> Iterator[Finding]:
     try:
         there = find_kinks(activation.value)
     except ValueError as error:
-        yield Finding("value", False, f"has no slope: {error}")
+        yield Finding("value", False, f"has no derivative: {error}")
         return
     declared = [k for k in activation.kinks if abs(k.at) < FARTHEST]
     for kink in there:

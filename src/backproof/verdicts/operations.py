@@ -2,14 +2,14 @@
 
 A backward pass is a chain of operations: the delta at the output; for each layer the gradient of its
 weights and biases from its delta; and the delta below, from the weights that carry it down and the
-activation's slope. Each operation is judged by its own inputs: what the rule made of *its* delta
-above is compared with what the chain rule makes of the same delta, with slopes that are differences
+activation's derivative. Each operation is judged by its own inputs: what the rule made of *its* delta
+above is compared with what the chain rule makes of the same delta, with derivatives that are differences
 of the activation's values and, at the output, differences of the loss. So every operation that
 departs is found, however many there are, and none is blamed for what reaches it from above.
 
 What an operation did instead is found by trying structures on it: a constant factor, a factor that is
-a known quantity, somebody else's array in the place of the right one. None of that looks at which
-fault was planted; what fits no structure is reported as `other`, at its place.
+a known quantity, another array instead of the right one. None of that looks at which
+fault was planted; what fits no structure is reported as `other`, with its location.
 """
 
 from __future__ import annotations
@@ -29,14 +29,16 @@ from backproof.network.clips.none import none as no_clip
 from backproof.network.losses import LOSSES, Loss
 from backproof.network.outputs import Softmax
 from backproof.network.rules import Backward
+from backproof.targets.layout import flattened
+from backproof.verdicts.causes import Departure
 from backproof.verdicts.view import View
 
 FIT = 1e-10
 """Relative deviation up to which a structure explains an operation: differences of functions, here in
 extended precision, are good to about 1e-12."""
 
-SLOPE_ERROR = 1e-11
-"""Relative error allowed to a slope that is a difference of values in extended precision."""
+DERIVATIVE_ERROR = 1e-11
+"""Relative error allowed to a derivative that is a difference of values in extended precision."""
 
 UNMATCHED = "y - t for another pair"
 INFERRED_ERROR = 1e-9
@@ -45,25 +47,6 @@ INFERRED_ERROR = 1e-9
 LOWER_PRECISION = "lower precision"
 
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Departure:
-    """An operation that is not the chain rule's.
-
-    Attributes:
-        name: of a closed set: the operation, and what it did.
-        detail: what is specific to the case: a factor, a sample, a layer.
-        layer: counted from 1.
-        moved: what it alone adds to the gradient, shaped like the weights.
-        at_clip: whether it departs only where the clip flattens the loss.
-    """
-
-    name: str
-    detail: str
-    layer: int
-    moved: list[Array]
-    at_clip: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,12 +80,14 @@ class _Pass:
         self.last = len(self.weights) - 1
         self.u = unit_roundoff(view.forward.outputs.dtype)
         z_hidden = view.forward.pre_activations[:-1]
-        self.slopes = [self._sides(layer, z) for layer, z in enumerate(z_hidden)]
+        self.derivatives = [self._sides(layer, z) for layer, z in enumerate(z_hidden)]
+        assert view.estimate is not None
+        self.estimate, self.at_output = view.estimate, view.estimate.bounds[-1]
         self.deltas = backward.deltas or self._inferred()
         self.inferred = 0.0 if backward.deltas else INFERRED_ERROR
 
     def _sides(self, layer: int, z: Array) -> tuple[Array, Array]:
-        sides = self.view.once(layer, lambda: np.stack(slopes_of(self.problem.activation, z)))
+        sides = self.view.once(layer, lambda: np.stack(one_sided_derivatives(self.problem.activation, z)))
         return sides[0], sides[1]
 
     def departures(self) -> Iterator[Departure]:
@@ -117,11 +102,16 @@ class _Pass:
             if found:
                 name, detail = found
                 name = name if ":" in name or name == LOWER_PRECISION else f"{operation}: {name}"
-                yield Departure(name, detail, layer + 1, self._pushed(layer, residual), at_clip)
+                moved = self._entries(self._pushed(layer, residual))
+                yield Departure(name, detail, layer + 1, moved, at_clip)
             for name, detail, wrong in self._of_weights(layer, delta):
-                moved = [np.zeros_like(g) for g in self.backward.gradients]
-                moved[layer] = wrong
-                yield Departure(name, detail, layer + 1, moved)
+                only = [np.zeros_like(g) for g in self.backward.gradients]
+                only[layer] = wrong
+                yield Departure(name, detail, layer + 1, self._entries(only))
+
+    def _entries(self, moved: list[Array]) -> Array:
+        """Arrays shaped like the weights, as the entries of the estimate."""
+        return self.estimate.selected(flattened(moved))
 
     def _inferred(self) -> list[Array]:
         """The deltas that a gradient of unknown making must have come from.
@@ -130,8 +120,8 @@ class _Pass:
         independent. Where they are not, or no δ gives these weights, δ is taken to be what the chain rule
         makes of the δ above, and the weights' gradient itself is what departs.
         """
-        account, deltas = self.view.numeric.layers[-1].account, []
-        right = (account.slope * self.problem.scale).astype(self.forward.outputs.dtype)
+        deltas: list[Array] = []
+        right = (self.at_output.derivative * self.problem.scale).astype(self.forward.outputs.dtype)
         for layer in range(self.last, -1, -1):
             w, inputs = self.weights[layer][:, :-1], self.forward.inputs[layer][:, :-1]
             gradient = self.backward.gradients[layer][:, :-1]
@@ -140,7 +130,7 @@ class _Pass:
                 found = _solved(inputs, gradient)
             deltas.append(right if found is None else found)
             if layer:
-                low, high = self.slopes[layer - 1]
+                low, high = self.derivatives[layer - 1]
                 right = (deltas[-1] @ w) * ((low + high) / 2)
         return deltas[::-1]
 
@@ -150,16 +140,16 @@ class _Pass:
         for at in range(layer, -1, -1):
             moved[at] = residual.T @ self.forward.inputs[at]
             if at:
-                low, high = self.slopes[at - 1]
+                low, high = self.derivatives[at - 1]
                 residual = (residual @ self.weights[at][:, :-1]) * ((low + high) / 2)
         return moved
 
     # --- the delta at the output ---
 
     def _at_output(self, delta: Array) -> tuple[tuple[str, str] | None, Array, bool]:
-        account, scale = self.view.numeric.layers[-1].account, self.problem.scale
-        right = (account.slope * scale).astype(delta.dtype)
-        error = (account.slope_error + account.backward) * scale
+        bounds, scale = self.at_output, self.problem.scale
+        right = (bounds.derivative * scale).astype(delta.dtype)
+        error = (bounds.derivative_error + bounds.backward) * scale
         tolerance = error + 64 * self.u * np.abs(right) + np.finfo(delta.dtype).tiny
         tolerance = tolerance + self.inferred * np.abs(right).max(initial=0)
         departs = _departs(delta, right, tolerance)
@@ -189,9 +179,9 @@ class _Pass:
 
         def by_y(loss: Loss, clip: Clip) -> Array:
             """∂(terms)/∂y of another loss or clip, at the y that was rounded."""
-            return self.view.once((loss, clip), lambda: worked_out(loss, clip))
+            return self.view.once((loss, clip), lambda: computed(loss, clip))
 
-        def worked_out(loss: Loss, clip: Clip) -> Array:
+        def computed(loss: Loss, clip: Clip) -> Array:
             eps = np.asarray(problem.eps)
             edges = [float(e) for e in clip.edges(eps)] if loss.uses_clip else []
             return scale * _by_columns(
@@ -205,49 +195,49 @@ class _Pass:
         if problem.loss.uses_clip and problem.clip is not no_clip():
             instead = f"as if {no_clip().formula} in place of {problem.clip.formula}"
             yield Candidate("clip ignored", instead, self._through_output(by_y(problem.loss, no_clip())))
-        slope_of_loss = by_y(problem.loss, problem.clip)
-        yield Candidate("derivative missing", "∂L/∂y without f'(z)", slope_of_loss)
+        derivative_of_loss = by_y(problem.loss, problem.clip)
+        yield Candidate("derivative missing", "∂L/∂y without f'(z)", derivative_of_loss)
         difference = (y - t) * scale
         pair = f"{problem.output.name} with {problem.loss.name}"
         yield Candidate(UNMATCHED, pair, difference)
         for multiple in _constants(delta, difference, *y.shape):
             yield Candidate(UNMATCHED, f"{pair}, {multiple.detail}", multiple.values)
         if isinstance(problem.output, Softmax):
-            yield Candidate("softmax unit by unit", "∂L/∂y · y (1 − y)", slope_of_loss * y * (1 - y))
+            yield Candidate("softmax unit by unit", "∂L/∂y · y (1 − y)", derivative_of_loss * y * (1 - y))
         else:
             last = self.last
-            slope = self._slope(problem.output, "z", last, z)
-            yield Candidate("derivative squared", "f'(z)² ∂L/∂y", slope_of_loss * slope**2)
-            at_value = self._slope(problem.output, "f(z)", last, y)
-            yield Candidate("derivative of the value", "f'(y) ∂L/∂y", slope_of_loss * at_value)
+            derivative = self._derivative(problem.output, "z", last, z)
+            yield Candidate("derivative squared", "f'(z)² ∂L/∂y", derivative_of_loss * derivative**2)
+            at_value = self._derivative(problem.output, "f(z)", last, y)
+            yield Candidate("derivative of the value", "f'(y) ∂L/∂y", derivative_of_loss * at_value)
             for other in ACTIVATIONS.records():
-                values = slope_of_loss * self._slope(other, "z", last, z)
+                values = derivative_of_loss * self._derivative(other, "z", last, z)
                 yield Candidate("another activation's derivative", other.name, values)
         for loss in LOSSES.records():
             yield Candidate("of another loss", loss.name, self._through_output(by_y(loss, problem.clip)))
 
-    def _slope(self, activation: Activation, of: str, layer: int, z: Array) -> Array:
-        """An activation's slope at some function of a layer's pre-activations, worked out once a view."""
+    def _derivative(self, activation: Activation, of: str, layer: int, z: Array) -> Array:
+        """An activation's derivative at a function of a layer's pre-activations, computed once per view."""
         return self.view.once((activation, of, layer), lambda: _middle(activation, z))
 
-    def _through_output(self, slope_of_loss: Array) -> Array:
+    def _through_output(self, derivative_of_loss: Array) -> Array:
         """From ∂L/∂y to ∂L/∂z, with the output's Jacobian by differences."""
         output, z = self.problem.output, self.forward.pre_activations[-1]
         if isinstance(output, Activation):
-            return slope_of_loss * self._slope(output, "z", self.last, z)
-        wide = slope_of_loss.astype(np.longdouble)
+            return derivative_of_loss * self._derivative(output, "z", self.last, z)
+        wide = derivative_of_loss.astype(np.longdouble)
         return _by_columns(lambda x: output.value(x) * wide, z)
 
     # --- the delta of a hidden layer ---
 
     def _below(self, layer: int, delta: Array) -> tuple[tuple[str, str] | None, Array]:
         above, w = self.deltas[layer + 1], self.weights[layer + 1][:, :-1]
-        low, high = self.slopes[layer]
+        low, high = self.derivatives[layer]
         incoming = above @ w
         size = np.abs(above) @ np.abs(w)
         steep = np.maximum(np.abs(low), np.abs(high))
         tolerance = (8 + 2 * np.sqrt(len(w))) * self.u * size * steep + np.finfo(delta.dtype).tiny
-        tolerance = tolerance + (SLOPE_ERROR + self.inferred) * np.maximum(steep, 1) * size
+        tolerance = tolerance + (DERIVATIVE_ERROR + self.inferred) * np.maximum(steep, 1) * size
         tolerance = tolerance + self.inferred * np.abs(delta).max(initial=0)
         ends = np.stack([incoming * low, incoming * high])
         right = np.clip(delta, ends.min(axis=0), ends.max(axis=0))  # NaN where delta is
@@ -274,32 +264,32 @@ class _Pass:
     ) -> Iterator[Candidate]:
         activation, z = self.problem.activation, self.forward.pre_activations[layer]
         above, w = self.deltas[layer + 1], self.weights[layer + 1][:, :-1]
-        low, high = self.slopes[layer]
-        slope = (low + high) / 2
+        low, high = self.derivatives[layer]
+        derivative = (low + high) / 2
         yield from _constants(delta, right, *self.forward.outputs.shape)
         yield Candidate("missing", "without f'(z)", incoming)
-        yield Candidate("squared", "f'(z)² in place of f'(z)", incoming * slope**2)
-        at_value = self._slope(activation, "f(z)", layer, activation.value(z))
+        yield Candidate("squared", "f'(z)² in place of f'(z)", incoming * derivative**2)
+        at_value = self._derivative(activation, "f(z)", layer, activation.value(z))
         yield Candidate("of the value", "f'(f(z)) in place of f'(z)", incoming * at_value)
         yield Candidate(
-            "of -z", "f'(−z) in place of f'(z)", incoming * self._slope(activation, "-z", layer, -z)
+            "of -z", "f'(−z) in place of f'(z)", incoming * self._derivative(activation, "-z", layer, -z)
         )
-        for other, (left, far) in enumerate(self.slopes):
-            if other != layer and left.shape == slope.shape:
+        for other, (left, far) in enumerate(self.derivatives):
+            if other != layer and left.shape == derivative.shape:
                 yield Candidate("another layer's", f"of layer {other + 1}", incoming * (left + far) / 2)
         for other_activation in ACTIVATIONS.records():
-            values = incoming * self._slope(other_activation, "z", layer, z)
+            values = incoming * self._derivative(other_activation, "z", layer, z)
             yield Candidate("another activation's", other_activation.name, values)
         gradient = self.backward.gradients[layer + 1][:, :-1]
-        change = (above @ gradient) * slope
+        change = (above @ gradient) * derivative
         lack = delta - right
         share = (lack * change).sum() / (change * change).sum()
         yield Candidate("carried weights: updated", f"W {share:+.3g} · its gradient", right + share * change)
         if w.shape[0] == w.shape[1]:
-            yield Candidate("carried weights: transposed", "", (above @ w.T) * slope)
+            yield Candidate("carried weights: transposed", "", (above @ w.T) * derivative)
         for other, weights in enumerate(self.weights):
             if other != layer + 1 and weights[:, :-1].shape == w.shape:
-                values = (above @ weights[:, :-1]) * slope
+                values = (above @ weights[:, :-1]) * derivative
                 yield Candidate("carried weights: another layer's", f"of layer {other + 1}", values)
 
     # --- the gradient of weights and biases ---
@@ -480,13 +470,13 @@ def _common(found: Array, right: Array, tolerance: Array, departs: Mask) -> tupl
     return None
 
 
-def _kind_of_factor(z: Array, ratio: Array, incoming: Array, slope: Array) -> tuple[str, str]:
+def _kind_of_factor(z: Array, ratio: Array, incoming: Array, derivative: Array) -> tuple[str, str]:
     """Whether what multiplies the incoming gradient depends on z alone, or on that gradient too."""
     if _is_function(z, ratio):
         return "another function of z", f"a factor from {ratio.min():.3g} to {ratio.max():.3g}"
-    right = np.asarray(np.isclose(ratio, slope, rtol=1e-6, atol=1e-9))
+    right = np.asarray(np.isclose(ratio, derivative, rtol=1e-6, atol=1e-9))
     for sign, words in ((1, "positive"), (-1, "negative")):
-        if right[sign * incoming > 0].all() and not right[(sign * incoming < 0) & (slope != 0)].any():
+        if right[sign * incoming > 0].all() and not right[(sign * incoming < 0) & (derivative != 0)].any():
             return "depends on the gradient", f"right only where it is {words}"
     return "other", f"or the weights that carry it down; {len(z)} entries"
 
@@ -499,8 +489,8 @@ def _is_function(z: Array, values: Array) -> bool:
     return bool(np.abs(np.diff(run)).sum() <= max(4.0, 0.05 * z.size) * np.ptp(run))
 
 
-def slopes_of(activation: Activation, z: Array) -> tuple[Array, Array]:
-    """An activation's slopes to the left and to the right of z, by differences of its values.
+def one_sided_derivatives(activation: Activation, z: Array) -> tuple[Array, Array]:
+    """An activation's derivatives to the left and to the right of z, by differences of its values.
 
     They differ only where z is on a kink. By complex steps where the function takes them, which are good
     to rounding even where it saturates; else in extended precision, with an error of about 1e-13.
@@ -542,7 +532,7 @@ def _step(room: Array) -> Array:
 
 
 def _middle(activation: Activation, z: Array) -> Array:
-    low, high = slopes_of(activation, z)
+    low, high = one_sided_derivatives(activation, z)
     return np.asarray((low + high) / 2)
 
 
@@ -563,10 +553,10 @@ def _by_columns(
     if apart:
         near, far = terms(wide + step) - terms(wide - step), terms(wide + 2 * step) - terms(wide - 2 * step)
         return np.asarray(((8 * near - far) / (12 * step)).astype(x.dtype))
-    slope = np.zeros_like(wide)
+    derivative = np.zeros_like(wide)
     for k in range(x.shape[1]):
         h = np.zeros_like(wide)
         h[:, k] = step[:, k]
         near, far = terms(wide + h) - terms(wide - h), terms(wide + 2 * h) - terms(wide - 2 * h)
-        slope[:, k] = (8 * near - far).sum(axis=1) / (12 * step[:, k])
-    return slope.astype(x.dtype)
+        derivative[:, k] = (8 * near - far).sum(axis=1) / (12 * step[:, k])
+    return derivative.astype(x.dtype)

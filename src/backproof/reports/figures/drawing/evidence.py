@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -100,11 +100,11 @@ def draw_map(maps: Mapping[str, NDArray[np.float64]], title: str) -> Figure:
 def write_evidence(
     folder: Path,
     curves: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
-    parameters: Sequence[Mapping[str, object]],
+    parameters: pd.DataFrame,
 ) -> list[Path]:
     """Draw one case's evidence into a folder, as SVG, PNG and CSV; returns the files.
 
-    `parameters` are records, a line each in parameters.csv.
+    `parameters` has one row for each.
     """
     if not curves:
         return []
@@ -125,7 +125,7 @@ def write_evidence(
     contents["error-against-step.csv"] = csv(
         long.assign(h=2.0 ** long["step"].astype(float)).drop(columns="line")
     )
-    contents["parameters.csv"] = csv(pd.DataFrame(parameters))
+    contents["parameters.csv"] = csv(parameters)
     for name, content in contents.items():
         write(folder / name, content)
     return [folder / name for name in contents]

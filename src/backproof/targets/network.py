@@ -1,14 +1,51 @@
-"""The first operation whose result is not finite: which one, in which layer, for which sample."""
+"""The built-in network as a target: its outputs, its precision, and where it leaves the finite numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 
-from backproof.network.arrays import Array
-from backproof.network.problem import Forward
+from backproof.network.arrays import Array, Weights
+from backproof.network.problem import Forward, Problem
 from backproof.network.rules import Backward
+
+
+class Rule(Protocol):
+    """Whatever makes a gradient of a forward pass."""
+
+    def backward(self, problem: Problem, forward: Forward, weights: Weights) -> Backward:
+        """The gradient, and the deltas on the way."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Shares of the outputs that a loss on probabilities cannot take as they are."""
+
+    outside_domain: float
+    saturated: float
+    clip_active: float
+
+
+def look_at_outputs(problem: Problem, forward: Forward) -> Outputs:
+    """Shares of outputs outside the loss's domain, at 0 or 1 exactly, and flattened by the clip."""
+    y = forward.outputs
+    if not problem.loss.uses_clip or not y.size:
+        return Outputs(0.0, 0.0, 0.0)
+    outside = (y < problem.loss.domain.low) | (y > problem.loss.domain.high)
+    with np.errstate(all="ignore"):
+        active = problem.clip.active(y, problem.eps)
+    return Outputs(float(outside.mean()), float(((y == 0) | (y == 1)).mean()), float(active.mean()))
+
+
+def in_precision(
+    problem: Problem, weights: Weights, dtype: type[np.floating[Any]]
+) -> tuple[Problem, list[Array]]:
+    """The same problem at the same point, to be evaluated in another precision."""
+    wider = replace(problem, inputs=problem.inputs.astype(dtype), targets=problem.targets.astype(dtype))
+    return wider, [w.astype(dtype) for w in weights]
 
 
 def first_in_forward(forward: Forward) -> str:

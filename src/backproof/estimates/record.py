@@ -1,0 +1,101 @@
+"""The one record of a measured derivative, filled by every kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backproof.network.arrays import Array
+from backproof.targets.layout import Index, Layout
+
+Mask = NDArray[np.bool_]
+
+
+class EntryStatus(IntFlag):
+    """What was met while an entry was measured; flags, since it may lie on one kink and pass another."""
+
+    SMOOTH = 0
+    TOUCHED = 1
+    """The point lies exactly on a kink that the entry moves: only one-sided derivatives exist."""
+    CROSSED = 2
+    """The difference straddles a kink, so its value is no derivative."""
+    AVOIDED = 4
+    """A kink lies within the first step; the value comes from a shorter one."""
+    UNRESOLVED = 8
+    """Beyond its bound in a way that kinks may explain, and not measured closely enough to tell."""
+    FLAT = 16
+    """The function does not change at all when the entry moves."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Derivatives from evaluations, entry by entry; arrays (entries,).
+
+    Attributes:
+        layout: names the entries.
+        index: the flat position of each entry, ascending; entries that were not selected are not here.
+        value: the derivative.
+        truncation: what the length of the step explains of a difference from the exact derivative.
+        noise: what rounding in the evaluations explains, amplified by the step.
+        round_off: what rounding in the analytic gradient's own arithmetic explains.
+        kink: what kinks explain that lie near the step or under it.
+        step: what the entry was moved by, or could have been without meeting a kink; 0 where that changes
+            nothing.
+        low, high: the interval of the one-sided derivatives, their error included; NaN unless touched.
+        status: `EntryStatus` flags.
+    """
+
+    layout: Layout
+    index: Index
+    value: Array
+    truncation: Array
+    noise: Array
+    round_off: Array
+    kink: Array
+    step: Array
+    low: Array
+    high: Array
+    status: NDArray[np.uint8]
+
+    @cached_property
+    def bound(self) -> Array:
+        """The largest |analytic − numerical| that arithmetic explains: the sum of its parts."""
+        return np.asarray(self.truncation + self.noise + self.round_off + self.kink)
+
+    @cached_property
+    def mostly_truncation(self) -> Mask:
+        """Where truncation is the larger part of the bound."""
+        return np.asarray(self.truncation > self.bound - self.truncation)
+
+    @cached_property
+    def touched(self) -> Mask:
+        """Entries that touch a kink."""
+        return self.has(EntryStatus.TOUCHED)
+
+    @cached_property
+    def crossed(self) -> Mask:
+        """Entries whose difference straddles a kink."""
+        return self.has(EntryStatus.CROSSED)
+
+    @cached_property
+    def unresolved(self) -> Mask:
+        """Entries of which nothing can be concluded."""
+        return self.has(EntryStatus.UNRESOLVED)
+
+    def has(self, status: EntryStatus) -> Mask:
+        """Which entries have any of some flags."""
+        return np.asarray((self.status & np.uint8(status)) != 0)
+
+    @cached_property
+    def members(self) -> tuple[Index, ...]:
+        """For each tensor of the layout, which entries are its own."""
+        return tuple(np.flatnonzero(tensor.owns(self.index)) for tensor in self.layout.tensors)
+
+    def selected(self, flat: Array) -> Array:
+        """The entries of a flat vector, in the precision of the estimate."""
+        chosen = flat if len(flat) == len(self.index) else flat[self.index]
+        return chosen.astype(self.value.dtype, copy=False)

@@ -1,0 +1,37 @@
+"""Losses in JAX as functions over NumPy arrays, with the gradient that `jax.grad` makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from backproof.targets.adapters import converted, library
+from backproof.targets.function import Function, shown_as
+
+
+def jax_function(f: Callable[..., Any], w: Any, args: Sequence[Any]) -> Function:
+    """f(W, *args) → a scalar; a `custom_vjp` inside it is part of what is checked.
+
+    Evaluated with 64-bit numbers wherever W has them.
+
+    Raises:
+        FunctionError: if JAX is not installed, or W is no container of floating arrays.
+    """
+    jax: Any = library("jax")
+    derivative = jax.grad(f)
+    doubles = jax.enable_x64 if hasattr(jax, "enable_x64") else import_module("jax.experimental").enable_x64
+
+    @shown_as(f)
+    def value(values: Any, *more: Any) -> Any:
+        with doubles(True):
+            return np.asarray(f(converted(values, jax.numpy.asarray), *more))
+
+    @shown_as(f)
+    def gradient(values: Any, *more: Any) -> Any:
+        with doubles(True):
+            return converted(derivative(converted(values, jax.numpy.asarray), *more), np.asarray)
+
+    return Function(converted(w, np.asarray), args, f=value, df=gradient)

@@ -1,0 +1,79 @@
+"""Losses in PyTorch as functions over NumPy arrays, with the gradient that `.backward()` makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from backproof.targets.adapters import converted, library
+from backproof.targets.function import Function, FunctionError, shown_as
+
+
+def torch_function(f: Any, w: Any, args: Sequence[Any]) -> Function:
+    """f(W, *args) → a tensor of one element, or a module with such an output.
+
+    A module's W are its parameters, by name; `w` is then None, or the values to check it at.
+
+    Raises:
+        FunctionError: if PyTorch is not installed, or W is no container of floating tensors.
+    """
+    torch = library("torch")
+    given = tuple(torch.as_tensor(a) if isinstance(a, np.ndarray) else a for a in args)
+    loss: Callable[..., Any] = f
+    if isinstance(f, torch.nn.Module):
+        loss = _of_module(torch, f)
+        w = {name: p for name, p in f.named_parameters() if p.requires_grad} if w is None else w
+
+    @shown_as(loss)
+    def value(values: Any, *more: Any) -> Any:
+        with torch.no_grad():
+            return _plain(torch, loss(converted(values, torch.tensor), *more))
+
+    @shown_as(loss)
+    def gradient(values: Any, *more: Any) -> Any:
+        leaves = converted(values, lambda a: torch.tensor(a, requires_grad=True))
+        found = loss(leaves, *more)
+        if not isinstance(found, torch.Tensor) or not found.requires_grad:
+            return converted(values, np.zeros_like)  # the loss does not depend on W
+        found.backward()
+        return converted(leaves, _gradient_of)
+
+    return Function(converted(w, lambda p: _array(torch, p)), given, f=value, df=gradient)
+
+
+def torch_module(make: Callable[..., Any], seed: int, precision: str, **given: Any) -> Any:
+    """A module whose weights are drawn from a seed, in a precision.
+
+    Raises:
+        FunctionError: if PyTorch has no such precision.
+    """
+    torch = library("torch")
+    dtype = getattr(torch, precision, None)
+    if dtype is None:
+        raise FunctionError(f"precision: PyTorch has no {precision}")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return make(**given).to(dtype)
+
+
+def _of_module(torch: Any, module: Any) -> Callable[..., Any]:
+    @shown_as(type(module).forward)
+    def loss(values: dict[str, Any], *more: Any) -> Any:
+        return torch.func.functional_call(module, values, more)
+
+    return loss
+
+
+def _gradient_of(leaf: Any) -> Any:
+    return np.zeros(tuple(leaf.shape)) if leaf.grad is None else leaf.grad.detach().cpu().numpy()
+
+
+def _array(torch: Any, part: Any) -> Any:
+    return part.detach().cpu().numpy().copy() if isinstance(part, torch.Tensor) else part
+
+
+def _plain(torch: Any, found: Any) -> Any:
+    """A scalar as NumPy's, its precision kept."""
+    return np.asarray(found.detach().cpu()) if isinstance(found, torch.Tensor) else found

@@ -1,0 +1,176 @@
+"""The built-in network before the judge: a backward rule, and views of the problem that it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from backproof.network.arrays import Array
+from backproof.network.rules import Backward
+from backproof.targets.layout import flattened
+from backproof.targets.network import Rule, first_in_backward, first_in_forward
+from backproof.verdicts.causes import Cause, Explanation, explained_by
+from backproof.verdicts.comparison import Comparison
+from backproof.verdicts.details import NetworkDetails
+from backproof.verdicts.evidence import evidence_of
+from backproof.verdicts.judgement import Judgement, judge
+from backproof.verdicts.operations import localise
+from backproof.verdicts.verdict import Verdict
+from backproof.verdicts.view import View
+
+
+@dataclass(frozen=True)
+class NetworkEvidence:
+    """A backward rule compared with the estimate of one view, which must have one."""
+
+    rule: Rule
+    view: View
+
+    @cached_property
+    def backward(self) -> Backward:
+        """The backward pass."""
+        return self.rule.backward(self.view.problem, self.view.forward, self.view.weights)
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """The rule's gradient and the numerical one."""
+        estimate = self.view.estimate
+        assert estimate is not None
+        return Comparison(estimate.selected(flattened(self.backward.gradients)), estimate)
+
+    @property
+    def precision(self) -> str:
+        """The precision of the forward pass."""
+        return str(self.view.forward.outputs.dtype)
+
+    def explain(self) -> Explanation:
+        """The operations that depart from the chain rule."""
+        return explained_by(localise(self.backward, self.view), self.comparison)
+
+    def unresolved(self) -> Cause:
+        """Every parameter of a network is resolved; the kernel knows its kinks."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class NetworkTarget:
+    """A backward rule at a point.
+
+    Attributes:
+        view: the case as it was asked for.
+        in_reference: the same case where differences are at their best: in a higher precision, with steps of
+            the bounds' choice. Given, it decides whether the rule is right, and `view` what the case's
+            precision and step make of it.
+        by_finer: makes the case by differences that rounding does not drown.
+    """
+
+    rule: Rule
+    view: View
+    in_reference: View | None = None
+    by_finer: Callable[[], View] | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of parameters."""
+        return sum(w.size for w in self.view.weights)
+
+    evaluations: ClassVar[None] = None
+    directions: ClassVar[int] = 0
+    probability_of_a_miss: ClassVar[float] = 0.0
+    notes: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def loss(self) -> float:
+        """The value at the point."""
+        return float(self.view.forward.loss)
+
+    @property
+    def precision(self) -> str:
+        """The precision of the forward pass."""
+        return str(self.view.forward.outputs.dtype)
+
+    @property
+    def parameters(self) -> Array:
+        """The weights, flat."""
+        return flattened(self.view.weights)
+
+    @cached_property
+    def details(self) -> NetworkDetails:
+        """What else is known at this point."""
+        return NetworkDetails(self.view)
+
+    def curves(self) -> dict[str, tuple[Array, Array]]:
+        """Evidence to look at."""
+        return evidence_of(self.rule, self.view)
+
+    @cached_property
+    def _own(self) -> NetworkEvidence:
+        return NetworkEvidence(self.rule, self.view)
+
+    def difference_between_calls(self, *, gradient: bool) -> str:
+        """Whether the loss or the backward pass differs between two evaluations."""
+        if not self.view.deterministic:
+            return "the loss"
+        if not gradient:
+            return ""
+        again = NetworkEvidence(self.rule, self.view).backward.gradients
+        pairs = zip(self._own.backward.gradients, again, strict=True)
+        same = all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+        return "" if same else "the analytic gradient"
+
+    def own(self) -> NetworkEvidence | None:
+        """The rule and the case's own estimate."""
+        return self._own if self.view.estimate is not None else None
+
+    def reference(self, _own: object) -> NetworkEvidence | None:
+        """The rule and the estimate of the reference."""
+        view = self.in_reference
+        return NetworkEvidence(self.rule, view) if view and view.estimate is not None else None
+
+    def finer(self) -> NetworkEvidence | None:
+        """The rule and an estimate that rounding does not drown."""
+        view = self.by_finer() if self.by_finer else None
+        return NetworkEvidence(self.rule, view) if view and view.estimate is not None else None
+
+    def clipped(self) -> bool:
+        """Whether the clip flattens the loss somewhere."""
+        return self.view.problem.loss.uses_clip and self.view.outputs.clip_active > 0
+
+    def remarks(self) -> list[Cause]:
+        """The share of outputs outside the domain, where there are such."""
+        share = self.view.outputs.outside_domain
+        return [Cause("outside domain", f"{share:.1%} of the outputs")] if share else []
+
+    def not_finite(self) -> tuple[Verdict, list[Cause]]:
+        """The first operation that is not finite, and what the outputs have to do with it."""
+        causes, outputs = [], self.view.outputs
+        where = first_in_forward(self.view.forward)
+        if where:
+            causes.append(Cause("loss not finite", where))
+        else:
+            where = first_in_backward(self._own.backward)
+            if where:
+                causes.append(Cause("analytic gradient not finite", where))
+            estimate = self.view.estimate
+            if estimate is not None and not np.isfinite(estimate.value).all():
+                causes.append(Cause("numerical gradient not finite", "the loss is not finite within a step"))
+        if outputs.saturated:
+            causes.append(Cause("saturated outputs", f"{outputs.saturated:.1%} are exactly 0 or 1"))
+        outside = self.view.estimate is None and outputs.outside_domain > 0
+        return (Verdict.OUTSIDE_DOMAIN if outside else Verdict.NOT_FINITE), [*causes, *self.remarks()]
+
+
+def judge_network(
+    rule: Rule,
+    own: View,
+    reference: View | None = None,
+    finer: Callable[[], View] | None = None,
+    *,
+    explain: bool = True,
+) -> Judgement:
+    """The verdict on a backward rule; the arguments are those of `NetworkTarget` and of `judge`."""
+    return judge(NetworkTarget(rule, own, reference, finer), explain=explain)

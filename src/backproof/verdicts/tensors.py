@@ -1,0 +1,106 @@
+"""The comparison of each named array, and the verdict on every entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backproof.estimates.record import Mask
+from backproof.verdicts.comparison import Comparison, gradient_error
+from backproof.verdicts.verdict import Verdict
+
+BY_SEVERITY = tuple(Verdict)
+
+
+@dataclass(frozen=True)
+class TensorJudgement:
+    """The comparison over one named array.
+
+    Attributes:
+        verdict: the gravest of its entries'.
+        worst: the entry with the largest excess; the numbers after it are its own.
+        low, high: the interval of the one-sided derivatives, NaN where it touches no kink.
+        touched, crossed: how many entries do.
+        causes: name of a cause to the share of this tensor's entries that it moves.
+    """
+
+    name: str
+    size: int
+    gradient_error: float | None
+    excess: float
+    disagreeing: int
+    worst: str
+    analytic: float
+    numerical: float
+    bound: float
+    low: float
+    high: float
+    touched: int
+    crossed: int
+    verdict: Verdict
+    causes: dict[str, float] = field(default_factory=dict)
+
+
+def verdict_of_each(verdict: Verdict, mine: Comparison, best: Comparison) -> NDArray[np.int8]:
+    """The verdict on every entry by itself, by severity."""
+    own, there = mine.estimate, best.estimate
+    each = np.full(len(mine.analytic), Verdict.AGREES.severity, np.int8)
+    if verdict is Verdict.UNDETERMINED and not best.unresolved.any():
+        each[mine.visible] = verdict.severity
+    elif best is not mine or verdict is Verdict.ROUND_OFF:
+        each[mine.visible & own.mostly_truncation] = Verdict.TRUNCATION.severity
+        each[mine.visible & ~own.mostly_truncation] = Verdict.ROUND_OFF.severity
+        each[mine.visible & own.crossed] = Verdict.KINK_CROSSED.severity
+        each[mine.visible & mine.inside] = Verdict.VALID_SUBGRADIENT.severity
+    each[best.unresolved] = Verdict.UNDETERMINED.severity
+    each[best.beyond & there.crossed] = Verdict.KINK_CROSSED.severity
+    each[best.beyond & best.inside] = Verdict.VALID_SUBGRADIENT.severity
+    faults = (Verdict.INCORRECT_GRADIENT, Verdict.CLIP_ACTIVE, Verdict.KINKS_COMBINED)
+    each[best.wrong] = (verdict if verdict in faults else Verdict.INCORRECT_GRADIENT).severity
+    return each
+
+
+def judged_tensors(
+    mine: Comparison, moved: Sequence[tuple[str, Mask]], each: NDArray[np.int8]
+) -> Iterator[TensorJudgement]:
+    """A judgement for every tensor of which some entry was compared.
+
+    Args:
+        moved: names of causes, and which entries each moves by more than their bounds.
+        each: the verdict on every entry, by severity.
+    """
+    estimate = mine.estimate
+    for tensor, members in zip(estimate.layout.tensors, estimate.members, strict=True):
+        if not len(members):
+            continue
+        worst = members[int(np.argmax(mine.excess[members]))]
+        shares: dict[str, float] = {}
+        for name, mask in moved:
+            if mask[members].any():
+                shares[name] = max(shares.get(name, 0.0), float(mask[members].mean()))
+        yield TensorJudgement(
+            name=tensor.name,
+            size=len(members),
+            gradient_error=gradient_error(mine.analytic[members], estimate.value[members]),
+            excess=float(mine.excess[worst]),
+            disagreeing=int(np.count_nonzero(mine.beyond[members])),
+            worst=estimate.layout.location(int(estimate.index[worst])),
+            analytic=float(mine.analytic[worst]),
+            numerical=float(estimate.value[worst]),
+            bound=float(estimate.bound[worst]),
+            low=float(estimate.low[worst]),
+            high=float(estimate.high[worst]),
+            touched=int(np.count_nonzero(estimate.touched[members])),
+            crossed=int(np.count_nonzero(estimate.crossed[members])),
+            verdict=_gravest(each[members]),
+            causes=shares,
+        )
+
+
+def _gravest(severities: NDArray[np.int8]) -> Verdict:
+    """The gravest verdict; one that is known before one that is open."""
+    wrong = Verdict.INCORRECT_GRADIENT.severity
+    return BY_SEVERITY[wrong if (severities == wrong).any() else int(severities.max())]
