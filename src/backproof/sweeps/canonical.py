@@ -17,20 +17,23 @@ from backproof.network.faults.none import none as no_fault
 from backproof.network.losses import Loss
 from backproof.sweeps import components
 from backproof.sweeps.case import (
-    AXES,
     MODELS,
     OFF,
+    VALUES,
     Case,
     CheckSettings,
     ClipSettings,
+    Code,
     ComponentSettings,
     NetworkCase,
     Value,
 )
 from backproof.sweeps.construction import dataset, problem_of, sizes_of, with_content
-from backproof.sweeps.reading import G, by_group, interned, read
+from backproof.sweeps.reading import G, by_group, chosen, interned, read, read_value
 from backproof.sweeps.subject import function_case, is_function
 from backproof.sweeps.validation import validated
+
+NO_FAULT = ComponentSettings(name=no_fault.name)
 
 SAME = "same"
 """The output that is the hidden activation."""
@@ -46,12 +49,12 @@ def case_of(settings: Mapping[str, Value]) -> Case:
     given = by_group(settings)
     if is_function(given):
         return function_case(given)
-    if given.get("output", {}).get("") == SAME:
-        given["output"] = given.get("activation", {})
-    off = [key for key in ("check", "training") if given.get(key, {}).get("") == OFF]
+    if chosen(given, "output") == SAME:
+        given["output"] = given.get("activation", ())
+    off = [key for key in ("check", "training") if chosen(given, key) == OFF]
     values: dict[str, Any] = dict.fromkeys(off)
     values |= {k: read(k, model, given) for k, model in MODELS.items() if k in given and k not in off}
-    values |= {key: given[key][""] for key in AXES if key in given and key not in MODELS}
+    values |= {key: read_value(key, given) for key in VALUES if key in given}
     return canonical(validated(NetworkCase, values))
 
 
@@ -80,12 +83,19 @@ def canonical(case: NetworkCase) -> NetworkCase:
         "relu_at_zero": case.relu_at_zero if kinks else None,
         "kink": case.kink if kinks else None,
         "check": _canonical_check(case.check),
-        "code": components.code_of(g.target for _, g in case if isinstance(g, ComponentSettings)),
+        "code": _code_of(case),
     }
     found = _without_idle_fault(case.changed(**changes))
     _check_scheme(found)
     _check_targets(found, loss)
     return found
+
+
+def _code_of(case: NetworkCase) -> Code:
+    groups = (
+        case.data, case.activation, case.output, case.loss, case.clip, case.delta, case.fault, case.training,
+    )  # fmt: skip
+    return components.code_of(tuple([group.target for group in groups if group and group.target]))
 
 
 def _needed(key: str, group: G | None) -> G:
@@ -113,10 +123,9 @@ def _canonical_check(check: CheckSettings | None) -> CheckSettings | None:
 
 def _without_idle_fault(case: NetworkCase) -> NetworkCase:
     """A fault that changes nothing here (1/N with one sample) is no fault."""
-    fault = components.fault(case.fault)
-    if fault is no_fault() or fault.matters(_setting(case)):
+    if case.fault == NO_FAULT or components.fault(case.fault).matters(_setting(case)):
         return case
-    return case.changed(fault=ComponentSettings(name=no_fault.name))
+    return case.changed(fault=NO_FAULT)
 
 
 def _setting(case: NetworkCase) -> Setting:

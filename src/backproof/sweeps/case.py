@@ -219,6 +219,10 @@ class FunctionCheckSettings(Group):
     )
 
 
+Code = tuple[tuple[str, str | None], ...]
+"""Dotted names of users' code, each with a digest of its module's sources."""
+
+
 class Case(Frozen):
     """What every case has.
 
@@ -227,7 +231,7 @@ class Case(Frozen):
     """
 
     seed: NonNegativeInt = Field(description="the replicate axis: data, weights and batches are drawn by it")
-    code: tuple[tuple[str, str | None], ...] = Field(default=(), description="digests of the user's modules")
+    code: Code = Field(default=(), description="digests of the user's modules")
 
     def flat(self) -> dict[str, Value]:
         """The case as a flat mapping keyed as overrides, in column order.
@@ -346,6 +350,9 @@ AXES = (
     "delta", "relu_at_zero", "kink", "fault", "check", "training", "seed",
 )  # fmt: skip
 """The keys at the top of a case, in the order of columns and commands; a group's own is the choice's name."""
+
+VALUES = ("precision", "relu_at_zero", "kink", "seed")
+"""Those that are a single value."""
 
 GROUPS = tuple(key for key in AXES if key not in ("relu_at_zero", "seed"))
 """Those whose value is a choice by name."""

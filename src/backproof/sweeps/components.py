@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from backproof.network.outputs import Output, Softmax
 from backproof.sweeps.case import (
     TARGET,
     ClipSettings,
+    Code,
     ComponentSettings,
     DataSettings,
     LossSettings,
@@ -219,7 +220,8 @@ def _as_float(value: Value) -> Value:
 # --- users' code ----------------------------------------------------------------------------------
 
 
-def code_of(targets: Iterable[str | None]) -> tuple[tuple[str, str | None], ...]:
-    """The user's modules among imported targets, each with the digest that it had when it was imported."""
-    custom = {target for target in targets if target and not target.startswith("backproof.")}
+@remembered()
+def code_of(targets: tuple[str, ...]) -> Code:
+    """The user's modules among targets, each with the digest that it had when it was imported."""
+    custom = {target for target in targets if not target.startswith("backproof.")}
     return tuple((target, imported_digest(target)) for target in sorted(custom))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from backproof.errors import ConfigurationError, nearest
@@ -13,8 +14,11 @@ from backproof.sweeps.validation import validated
 
 G = TypeVar("G", bound=Group)
 
-Given = dict[str, dict[str, Value]]
-"""Settings by group; the value at the group's own key has the empty name."""
+Items = tuple[tuple[str, Value], ...]
+"""Settings of one group by name; the choice's has the empty name and is first."""
+
+Given = dict[str, Items]
+"""Settings by group."""
 
 
 def by_group(settings: Mapping[str, Value]) -> Given:
@@ -23,19 +27,36 @@ def by_group(settings: Mapping[str, Value]) -> Given:
     Raises:
         ConfigurationError: for a key of no group, or a value that is a mapping.
     """
-    found: Given = {}
-    for key, value in settings.items():
+    values = list(settings.values())
+    for i, value in enumerate(values):
+        if isinstance(value, dict):
+            raise ConfigurationError(f"{list(settings)[i]}: must be a single value; not {value}")
+        if isinstance(value, list | tuple):
+            values[i] = _hashable(value)
+    places = _by_group(tuple(settings))
+    return {group: tuple([(name, values[i]) for name, i in places[group]]) for group in places}
+
+
+@lru_cache(maxsize=1 << 12)
+def _by_group(keys: tuple[str, ...]) -> dict[str, list[tuple[str, int]]]:
+    """Names in each group, each with its position; the cells of a sweep have few different sets of keys."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for i, key in enumerate(keys):
         group, _, name = key.partition(".")
         if group not in AXES:
             raise ConfigurationError(f"{key}: unknown{nearest(key, AXES)}")
-        if isinstance(value, dict):
-            raise ConfigurationError(f"{key}: must be a single value; not {value}")
-        found.setdefault(group, {})[name] = _hashable(value) if isinstance(value, list | tuple) else value
-    return found
+        found.setdefault(group, []).append((name, i))
+    return {group: sorted(names) for group, names in found.items()}
 
 
 def _hashable(value: Any) -> Any:
     return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value
+
+
+def chosen(given: Given, key: str) -> Value:
+    """The value at a group's own key; None without one."""
+    name, value = given[key][0] if key in given else ("", None)
+    return value if name == "" else None
 
 
 def read(key: str, model: type[G], given: Given) -> G:
@@ -44,14 +65,26 @@ def read(key: str, model: type[G], given: Given) -> G:
     Raises:
         ConfigurationError: naming the key that is missing, unknown or wrong.
     """
-    values = given.get(key, {})
-    if values.get("") is None:
+    if chosen(given, key) is None:
         raise ConfigurationError(f"{key}: is missing, and every case needs it")
-    return _group(key, model, tuple(values.items()), tuple(map(type, values.values())))
+    items = given[key]
+    return _group(key, model, items, tuple([type(value) for _, value in items]))
+
+
+def read_value(key: str, given: Given) -> Value:
+    """The value of a key that is no group.
+
+    Raises:
+        ConfigurationError: naming a key within it.
+    """
+    *_, (name, value) = given[key]
+    if name:
+        raise ConfigurationError(f"{key}.{name}: unknown{nearest(f'{key}.{name}', AXES)}")
+    return value
 
 
 @remembered()
-def _group(key: str, model: type[G], items: tuple[tuple[str, Value], ...], _kinds: tuple[type, ...]) -> G:
+def _group(key: str, model: type[G], items: Items, _kinds: tuple[type, ...]) -> G:
     """A group's settings, checked; the kinds keep 1, 1.0 and true apart."""
     values: dict[str, Any] = dict(items)
     found: dict[str, Any] = {"name": values.pop("")}

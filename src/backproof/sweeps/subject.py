@@ -21,7 +21,7 @@ from backproof.sweeps.case import (
 )
 from backproof.sweeps.construction import dataset, generator, with_content
 from backproof.sweeps.modules import find
-from backproof.sweeps.reading import Given, read
+from backproof.sweeps.reading import Given, chosen, read, read_value
 from backproof.sweeps.validation import validated
 from backproof.targets.adapters import LIBRARIES
 from backproof.targets.function import Function, FunctionError, in_one_line, raised_at, shown_as
@@ -33,7 +33,7 @@ KINDS = ("function", *LIBRARIES)
 
 def is_function(given: Given) -> bool:
     """Whether the settings are about a function from outside; the built-in network is of no kind."""
-    return given.get("subject", {}).get("by") is not None
+    return dict(given.get("subject", ())).get("by") is not None
 
 
 def function_case(given: Given) -> FunctionCase:
@@ -43,18 +43,18 @@ def function_case(given: Given) -> FunctionCase:
         ConfigurationError: if its code cannot be imported, or a keyword is none of its parameters.
     """
     subject = _subject(given)
-    if given.get("check", {}).get("") == OFF:
+    if chosen(given, "check") == OFF:
         raise ConfigurationError(
             f"check: there is nothing but the check for subject={subject.name}; use full"
         )
     functions = _functions(subject)
     _check_keywords(subject, functions)
-    code = (subject.target, subject.df, subject.start)
+    code = tuple(t for t in (subject.target, subject.df, subject.start) if t is not None)
     values: dict[str, Any] = {
         "subject": subject,
         "check": _check(given, default_start=subject.start is None),
         "code": components.code_of(code),
-        **{key: given[key].get("") for key in ("precision", "seed") if key in given},
+        **{key: read_value(key, given) for key in ("precision", "seed") if key in given},
     }
     if subject.start is None:
         values["data"] = with_content(read("data", DataSettings, given))
@@ -79,8 +79,8 @@ def _subject(given: Given) -> FunctionSettings:
 
 def _check(given: Given, *, default_start: bool) -> FunctionCheckSettings:
     kept = ("", "parameters", "samples") if default_start else ("", "parameters")
-    check = {k: v for k, v in given.get("check", {}).items() if k in kept}
-    found = read("check", FunctionCheckSettings, {"check": check})
+    check = tuple((k, v) for k, v in given.get("check", ()) if k in kept)
+    found = read("check", FunctionCheckSettings, {"check": check} if check else {})
     return found if default_start else found.changed(samples=None)
 
 
