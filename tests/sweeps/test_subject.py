@@ -192,7 +192,7 @@ def test_changed_code_is_another_cell(folder):
     ("mine.own", ["subject.by=numpy"], "subject.by: must be one of function"),
     ("mine.own", ["check=none"], "check: there is nothing but the check"),
     ("mine.own", ["subject=functon"], "did you mean 'function'?"),
-    ("mine.own", ["engine=threads", "engine.timeout=3"], "engine.timeout: not among the values of the chosen engine"),
+    ("mine.own", ["engine=threads", "engine.timeout=3"], "engine.timeout: not among the values"),
     ("mine.own", ["engine.timeout=0"], "engine.timeout: must be null or seconds > 0; not 0"),
 ])  # fmt: skip
 def test_wrong_input_is_one_line(folder, target, arguments, message):
