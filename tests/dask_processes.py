@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+IDLE = "5 minutes"
+"""A scheduler without work for so long ends with its workers, where a killed test run has left it behind."""
+
+
 def free_port() -> int:
     """A port of this machine that nobody listens at."""
     with socket.socket() as found:
@@ -23,8 +27,8 @@ def dask_cluster(workers: int = 2) -> Iterator[str]:
     """The address of a scheduler on this machine with workers of a thread each."""
     port = str(free_port())
     address = f"tcp://127.0.0.1:{port}"
-    commands = [["dask_scheduler", "--host", "127.0.0.1", "--port", port]]
-    commands += [["dask_worker", address, "--nthreads", "1"]] * workers
+    commands = [["dask_scheduler", "--host", "127.0.0.1", "--port", port, "--idle-timeout", IDLE]]
+    commands += [["dask_worker", address, "--nthreads", "1", "--death-timeout", "60"]] * workers
     started = [
         subprocess.Popen(
             [sys.executable, "-m", f"distributed.cli.{program}", *words, "--no-dashboard"],
