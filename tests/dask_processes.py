@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 IDLE = "5 minutes"
 """A scheduler without work for so long ends with its workers, where a killed test run has left it behind."""
 
