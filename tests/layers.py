@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from backproof.estimates import EntryStatus
+from backproof.estimates.record import EntryStatus
 from backproof.network.arrays import cut_like
 
 

@@ -18,13 +18,13 @@ import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 
-from backproof.network import Problem
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Array, Precision
 from backproof.network.clips import CLIPS
 from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES
 from backproof.network.outputs import OUTPUTS
+from backproof.network.problem import Problem
 
 JAX_ACTIVATIONS = {
     "sigmoid": jax.nn.sigmoid,

@@ -11,11 +11,11 @@ from oracles import random_problem
 
 import backproof
 from backproof.estimates.directional import probability_of_a_miss
-from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.deltas import DELTAS
 from backproof.network.faults import FAULTS as PLANTED
 from backproof.network.outputs import OUTPUTS
+from backproof.network.rules import BackwardRule
 from backproof.verdicts.verdict import Verdict
 
 

@@ -17,12 +17,11 @@ import numpy as np
 from rounds import alternate, ratios, seconds, shown
 from threadpoolctl import threadpool_limits
 
-from backproof.estimates import numerical_gradient
+from backproof.estimates.incremental import numerical_gradient
 from backproof.estimates.moves import totals_of_units
 from backproof.estimates.naive import naive_gradient
 from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.steps import best_step
-from backproof.network import BackwardRule, Problem
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Precision
 from backproof.network.clips import CLIPS
@@ -30,6 +29,8 @@ from backproof.network.deltas import DELTAS
 from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES
 from backproof.network.outputs import OUTPUTS
+from backproof.network.problem import Problem
+from backproof.network.rules import BackwardRule
 from backproof.targets.network import in_precision
 from backproof.verdicts.network import judge_network
 from backproof.verdicts.view import view_of

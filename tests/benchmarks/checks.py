@@ -14,10 +14,9 @@ import numpy as np
 from rounds import alternate, heading, line, ratios, shown
 from threadpoolctl import threadpool_limits
 
-from backproof.estimates import numerical_gradient
+from backproof.estimates.incremental import numerical_gradient
 from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.stencils import Scheme
-from backproof.network import BackwardRule, Problem
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Array
 from backproof.network.clips import CLIPS
@@ -25,6 +24,8 @@ from backproof.network.faults import FAULTS
 from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES
 from backproof.network.outputs import OUTPUTS
+from backproof.network.problem import Problem
+from backproof.network.rules import BackwardRule
 from backproof.verdicts.network import judge_network
 from backproof.verdicts.view import view_of
 
@@ -261,14 +262,14 @@ def evaluations(problem: Problem, weights: list[Array], scheme: Scheme) -> tuple
             counts["outputs"] += z.size
             return super()._at_end(z, targets, sides)
 
-    from backproof.estimates import gradient
+    from backproof.estimates import incremental
 
-    plain = gradient.PerturbedLoss
-    gradient.PerturbedLoss = Counting
+    plain = incremental.PerturbedLoss
+    incremental.PerturbedLoss = Counting
     try:
         numerical_gradient(problem, weights, scheme=scheme)
     finally:
-        gradient.PerturbedLoss = plain
+        incremental.PerturbedLoss = plain
     return counts["hidden"], counts["outputs"]
 
 

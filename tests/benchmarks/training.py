@@ -13,12 +13,13 @@ from rounds import alternate, heading, line, ratios
 from threadpoolctl import threadpool_limits
 
 from backproof.data.digits import digits
-from backproof.network import BackwardRule, Problem
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.clips import CLIPS
 from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES
 from backproof.network.outputs import OUTPUTS
+from backproof.network.problem import Problem
+from backproof.network.rules import BackwardRule
 from backproof.training import Plan, Samples, train
 from backproof.training.optimisers import OPTIMISERS
 

@@ -7,13 +7,13 @@ import pytest
 from layers import layers_of
 from oracles import random_problem
 
-from backproof.estimates import numerical_gradient
-from backproof.network import BackwardRule
+from backproof.estimates.incremental import numerical_gradient
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Precision
 from backproof.network.clips import CLIPS
 from backproof.network.losses import LOSSES, Reduction
 from backproof.network.outputs import OUTPUTS
+from backproof.network.rules import BackwardRule
 
 CASES = 160
 """A precision; each with an activation, output, loss, clip and depth of its own."""

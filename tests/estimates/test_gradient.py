@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from layers import layers_of
 from oracles import jax_gradient, random_problem
 
-from backproof.estimates import numerical_gradient
+from backproof.estimates.incremental import numerical_gradient
 from backproof.estimates.naive import naive_gradient
 from backproof.estimates.stencils import Scheme
 from backproof.estimates.steps import best_step, power_of_two_below, realised, smallest_step
-from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Precision
 from backproof.network.clips import CLIPS
 from backproof.network.losses import LOSSES, Reduction
 from backproof.network.outputs import OUTPUTS
+from backproof.network.rules import BackwardRule
 
 every_precision = pytest.mark.parametrize("dtype", [p.dtype for p in Precision], ids=list(Precision))
 

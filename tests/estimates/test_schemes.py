@@ -8,13 +8,13 @@ from estimates.test_budget import case_of, smooth_ratios
 from layers import layers_of
 from oracles import jax_gradient, random_problem
 
-from backproof.estimates import numerical_gradient
 from backproof.estimates.error_bounds import DERIVATIVE_SAFETY
+from backproof.estimates.incremental import numerical_gradient
 from backproof.estimates.stencils import COMPLEX_TYPES, Scheme, refuses_complex, takes_complex
-from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Precision
 from backproof.network.outputs import OUTPUTS
+from backproof.network.rules import BackwardRule
 
 PAIRS = [
     (scheme, precision)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from oracles import random_problem
 
-from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Precision
 from backproof.network.faults import FAULTS, Setting
 from backproof.network.outputs import OUTPUTS
+from backproof.network.rules import BackwardRule
 
 SAMPLES, WIDTHS = 6, (6, 6)
 L2 = 0.1

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from oracles import jax_gradient, jax_loss, random_problem, relative
 
-from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS, KinkRule
 from backproof.network.arrays import Precision
 from backproof.network.clips import CLIPS, ClipBackward
@@ -15,6 +14,7 @@ from backproof.network.deltas import DELTAS
 from backproof.network.losses import LOSSES, Reduction
 from backproof.network.outputs import OUTPUTS
 from backproof.network.problem import labels_of
+from backproof.network.rules import BackwardRule
 
 EXACT, Y_MINUS_T = BackwardRule(DELTAS["exact"]()), BackwardRule(DELTAS["y_minus_t"]())
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backproof.network import BackwardRule, Problem
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.clips import CLIPS
 from backproof.network.deltas import DELTAS
 from backproof.network.losses import LOSSES
+from backproof.network.problem import Problem
+from backproof.network.rules import BackwardRule
 
 HERE = Path(__file__).parent
 STORED = HERE / "puzzle"

@@ -7,12 +7,11 @@ import pytest
 from network.test_faults import setting_of, with_and_without
 from oracles import random_problem
 
-from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.activations.tanh import tanh
 from backproof.network.deltas.y_minus_t import y_minus_t
 from backproof.network.faults import FAULTS
-from backproof.network.rules import Backward
+from backproof.network.rules import Backward, BackwardRule
 from backproof.verdicts.network import judge_network
 from backproof.verdicts.operations import localise, one_sided_derivatives
 from backproof.verdicts.view import view_of

@@ -5,8 +5,8 @@ import pytest
 from oracles import random_problem
 from verdicts.test_judge import EXACT, Tampered, scaled, scaled_at
 
-from backproof.network import BackwardRule
 from backproof.network.faults import FAULTS
+from backproof.network.rules import BackwardRule
 from backproof.verdicts.baselines import FIXED, baselines_of
 from backproof.verdicts.evidence import MAP, STEPS, error_against_step, evidence_of
 from backproof.verdicts.view import view_of

@@ -7,14 +7,13 @@ import pytest
 from layers import layers_of
 from oracles import random_problem
 
-from backproof.estimates import numerical_gradient
+from backproof.estimates.incremental import numerical_gradient
 from backproof.estimates.stencils import Scheme
-from backproof.network import BackwardRule
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Precision
 from backproof.network.deltas import DELTAS
 from backproof.network.faults import FAULTS
-from backproof.network.rules import Backward
+from backproof.network.rules import Backward, BackwardRule
 from backproof.targets.network import in_precision, look_at_outputs
 from backproof.verdicts import Verdict
 from backproof.verdicts.comparison import VISIBLE, gradient_error

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backproof.estimates.noise import noise_of, sizes_of
-from backproof.estimates.perturbed import wide
 from backproof.estimates.record import EntryStatus, Estimate
-from backproof.estimates.steps import best_step
+from backproof.estimates.steps import best_step, wide
 from backproof.network.arrays import Array
 from backproof.targets.function import Function
 from backproof.targets.layout import Index

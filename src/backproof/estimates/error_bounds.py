@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.estimates.moves import BLOCK, cut
-from backproof.estimates.perturbed import PerturbedLoss, difference, wide
+from backproof.estimates.perturbed import PerturbedLoss, difference
 from backproof.estimates.stencils import COMPLEX_STEP, Scheme
-from backproof.estimates.steps import best_step, power_of_two_below, smallest_step
+from backproof.estimates.steps import best_step, power_of_two_below, smallest_step, wide
 from backproof.network.arrays import Array, unit_roundoff
 from backproof.targets.layout import Index
 
@@ -411,18 +411,17 @@ def parts_of(
         if scheme.order == 1:
             truncation = truncation + SECOND_SAFETY * h / 2 * (bounds.second.T @ a**2)
         noise = scheme.noise * (bounds.noise.T @ (a > 0)) / h
-    moves = steps > 0
-    each = truncation * scale, noise * scale, analytic * scale + lost
-    return Parts(*(np.where(moves, part, 0) for part in each))
+    parts = truncation * scale, noise * scale, analytic * scale + lost
+    idle = steps <= 0
+    if idle.any():
+        for part in parts:
+            part[idle] = 0
+    return Parts(*parts)
 
 
 def unsure_of(bounds: ErrorBounds, inputs: Array) -> Array:
     """What blocked pre-activations add to the bound of a parameter that passes none of their kinks."""
-    sure = not bounds.unsure.any()
     a = np.abs(inputs).astype(bounds.reach.dtype)
-    shape = (bounds.unsure.shape[1], a.shape[1])
-    if sure:
-        return np.zeros(shape, bounds.reach.dtype)
     finite = np.where(np.isfinite(bounds.unsure), bounds.unsure, 0).T @ a
     endless = np.isinf(bounds.unsure).astype(a.dtype).T @ (a > 0)
     return np.asarray(np.where(endless > 0, np.inf, finite))

@@ -21,10 +21,10 @@ from backproof.estimates.error_bounds import (
     within_reach,
 )
 from backproof.estimates.moves import Moves, totals_of_units
-from backproof.estimates.perturbed import PerturbedLoss, wide
+from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.record import EntryStatus, Estimate, Mask
 from backproof.estimates.stencils import COMPLEX_STEP, COMPLEX_TYPES, Scheme
-from backproof.estimates.steps import best_step, realised
+from backproof.estimates.steps import best_step, realised, wide
 from backproof.network.arrays import Array, Weights, keep_memory, unit_roundoff
 from backproof.network.problem import Forward, Problem
 from backproof.targets.layout import Index, flattened, of_network
@@ -165,7 +165,7 @@ def _difference_layer(
         _by_units(layer, todo, clear)
         _by_parameters(layer, todo & clear, doubtful=False)
         _by_parameters(layer, todo & ~clear, doubtful=True)
-    if scheme is not Scheme.COMPLEX:
+    if scheme is not Scheme.COMPLEX and bounds.unsure.any():
         # Where a step comes near a kink and stays on its side, the derivative may already be another one.
         near_kinks = unsure_of(bounds, inputs) * layer.scale
         at_kinks = (layer.status & np.uint8(EntryStatus.CROSSED | EntryStatus.TOUCHED)) != 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproof.estimates.perturbed import MANY_COLUMNS, PerturbedLoss, difference, wide
+from backproof.estimates.perturbed import MANY_COLUMNS, PerturbedLoss, difference
+from backproof.estimates.steps import wide
 from backproof.network.arrays import Array
 from backproof.targets.layout import Index
 

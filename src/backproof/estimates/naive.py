@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproof.estimates.perturbed import wide
-from backproof.estimates.steps import realised
+from backproof.estimates.steps import realised, wide
 from backproof.network.arrays import Array, Weights
 from backproof.network.problem import Problem
 

@@ -6,7 +6,7 @@ from math import factorial
 
 import numpy as np
 
-from backproof.estimates.perturbed import wide
+from backproof.estimates.steps import wide
 from backproof.network.arrays import Array, unit_roundoff
 from backproof.targets.function import Function
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backproof.estimates.stencils import COMPLEX_TYPES
+from backproof.estimates.steps import wide
 from backproof.network.activations import Kink
 from backproof.network.arrays import Array, Weights
 from backproof.network.problem import Forward, Problem
@@ -263,11 +263,6 @@ def _side(x: Array, at: float) -> NDArray[np.int8]:
     """−1, 0 or 1: below, at or above the kink; by the real part, of complex numbers."""
     x = x.real
     return np.subtract(x > at, x < at, dtype=np.int8)
-
-
-def wide(dtype: np.dtype[Any] | type[np.floating[Any]]) -> type[np.floating[Any]]:
-    """The precision in which differences are formed: float64, or the problem's own if that is wider."""
-    return np.longdouble if dtype == np.longdouble else np.float64
 
 
 def difference(plus: Array, minus: Array) -> Array:

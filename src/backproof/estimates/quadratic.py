@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.estimates.moves import Moves
-from backproof.estimates.perturbed import PerturbedLoss, wide
+from backproof.estimates.perturbed import PerturbedLoss
+from backproof.estimates.steps import wide
 from backproof.network.arrays import Array, Weights
 from backproof.network.problem import Problem
 

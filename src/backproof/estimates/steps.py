@@ -1,4 +1,4 @@
-"""Step sizes."""
+"""Step sizes, and the precision in which differences are formed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from typing import Any
 import numpy as np
 
 from backproof.network.arrays import Array, unit_roundoff
+
+
+def wide(dtype: np.dtype[Any] | type[np.floating[Any]]) -> type[np.floating[Any]]:
+    """The precision in which differences are formed: float64, or the problem's own if that is wider."""
+    return np.longdouble if dtype == np.longdouble else np.float64
 
 
 def best_step(dtype: np.dtype[Any]) -> float:

@@ -12,8 +12,8 @@ from io import StringIO
 import numpy as np
 
 from backproof.errors import ConfigurationError
-from backproof.estimates.perturbed import wide
 from backproof.estimates.stencils import Scheme, refuses_complex
+from backproof.estimates.steps import wide
 from backproof.network.arrays import Array, cut_like
 from backproof.sweeps import components
 from backproof.sweeps.case import FunctionCase, NetworkCase

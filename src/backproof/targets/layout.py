@@ -71,6 +71,14 @@ class Tensor:
         row, column = np.divmod(index - self.block.start, max(self._width, 1))
         return np.asarray(row * (stop - first) + column - first)
 
+    def offset_of(self, index: int) -> int | None:
+        """The same of one position; None if it is not owned."""
+        if not self.block.start <= index < self.block.stop:
+            return None
+        first, stop = self.columns or (0, self._width)
+        row, column = divmod(index - self.block.start, self._width)
+        return row * (stop - first) + column - first if first <= column < stop else None
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -85,10 +93,10 @@ class Layout:
 
     def location(self, index: int) -> str:
         """The name of one entry, as in `W1[3,17]` or `W['bias'][2]`."""
-        at_index = np.array([index])
         for tensor in self.tensors:
-            if tensor.block.start <= index < tensor.block.stop and tensor.owns(at_index)[0]:
-                at = np.unravel_index(int(tensor.offset(at_index)[0]), tensor.shape)
+            offset = tensor.offset_of(index)
+            if offset is not None:
+                at = np.unravel_index(offset, tensor.shape)
                 return f"{tensor.name}[{','.join(map(str, at))}]" if tensor.shape else tensor.name
         raise IndexError(index)
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backproof.network.arrays import Array
-from backproof.verdicts.details import NetworkDetails
 from backproof.verdicts.judgement import Judgement
 from backproof.verdicts.rendering import Line, lines_of
 from backproof.verdicts.verdict import AGREEING, Verdict
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from backproof.verdicts.details import NetworkDetails
     from backproof.verdicts.function import FunctionTarget
     from backproof.verdicts.network import NetworkTarget
 

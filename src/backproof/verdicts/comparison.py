@@ -7,8 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from backproof.estimates import Estimate
-from backproof.estimates.record import Mask
+from backproof.estimates.record import Estimate, Mask
 from backproof.network.arrays import Array
 
 VISIBLE = 0.05

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from backproof.estimates import numerical_gradient
+from backproof.estimates.incremental import numerical_gradient
 from backproof.network.arrays import Array, Weights, cut_like
 from backproof.targets.layout import flattened
 from backproof.targets.network import Rule

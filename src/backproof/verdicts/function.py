@@ -11,8 +11,8 @@ import numpy as np
 from backproof.estimates.coordinate import CoordinateDifferencer, Mapper, estimate_coordinates
 from backproof.estimates.directional import DIRECTIONS, probability_of_a_miss
 from backproof.estimates.noise import gradient_rounding_error
-from backproof.estimates.perturbed import wide
 from backproof.estimates.record import EntryStatus, Mask
+from backproof.estimates.steps import wide
 from backproof.network.arrays import Array
 from backproof.targets.function import Function, FunctionError
 from backproof.targets.layout import Index

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.estimates.record import Mask
+from backproof.targets.layout import Index
 from backproof.verdicts.comparison import Comparison, gradient_error
 from backproof.verdicts.verdict import Verdict
 
@@ -86,21 +87,26 @@ def judged_tensors(
             size=len(members),
             gradient_error=gradient_error(mine.analytic[members], estimate.value[members]),
             excess=float(mine.excess[worst]),
-            disagreeing=int(np.count_nonzero(mine.beyond[members])),
+            disagreeing=_count(mine.beyond, members),
             worst=estimate.layout.location(int(estimate.index[worst])),
             analytic=float(mine.analytic[worst]),
             numerical=float(estimate.value[worst]),
             bound=float(estimate.bound[worst]),
             low=float(estimate.low[worst]),
             high=float(estimate.high[worst]),
-            touched=int(np.count_nonzero(estimate.touched[members])),
-            crossed=int(np.count_nonzero(estimate.crossed[members])),
+            touched=_count(estimate.touched, members),
+            crossed=_count(estimate.crossed, members),
             verdict=_gravest(each[members]),
             causes=shares,
         )
 
 
+def _count(mask: Mask, members: Index) -> int:
+    """How many members a mask holds; mostly it holds none at all."""
+    return int(np.count_nonzero(mask[members])) if mask.any() else 0
+
+
 def _gravest(severities: NDArray[np.int8]) -> Verdict:
     """The gravest verdict; one that is known before one that is open."""
-    wrong = Verdict.INCORRECT_GRADIENT.severity
-    return BY_SEVERITY[wrong if (severities == wrong).any() else int(severities.max())]
+    wrong, gravest = Verdict.INCORRECT_GRADIENT.severity, int(severities.max())
+    return BY_SEVERITY[wrong if gravest > wrong and (severities == wrong).any() else gravest]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.estimates import NetworkEstimate, numerical_gradient
+from backproof.estimates.incremental import NetworkEstimate, numerical_gradient
 from backproof.network.arrays import Array, Weights
 from backproof.network.problem import Forward, Problem
 from backproof.targets.network import Outputs, look_at_outputs
