@@ -207,7 +207,7 @@ def _shown(
 
 
 def _stats(groups: Mapping[int, NDArray[np.float64]], records: Sequence[tuple[float, ...]]) -> pd.DataFrame:
-    return pd.DataFrame(records, index=list(groups), columns=[*NUMBERS, "n", "agreeing"])
+    return pd.DataFrame(records, index=list(groups), columns=[*NUMBERS, "n", "agreeing"], dtype=float)
 
 
 def _complete(stats: pd.DataFrame) -> pd.DataFrame:

@@ -19,13 +19,24 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backproof.errors import ConfigurationError, nearest
-from backproof.sweeps.settings import shown
+from backproof.sweeps.vectors import (
+    ARITHMETIC,
+    FUNCTIONS,
+    ORDERINGS,
+    Mask,
+    Vector,
+    both,
+    either,
+    equal,
+    number,
+    vector_of,
+)
 
 if TYPE_CHECKING:  # pandas takes a quarter of a second to import
     import pandas as pd
@@ -35,39 +46,7 @@ MOST_CHARACTERS, MOST_NODES, MOST_DEPTH = 4000, 1000, 40
 
 GREATEST_EXPONENT = 64
 
-Kind = Literal["number", "text", "truth", "nothing"]
-Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Vector:
-    """Values of one kind, one per row, and where they are null."""
-
-    kind: Kind
-    values: NDArray[np.float64] | NDArray[np.object_] | Mask
-    null: Mask
-
-    def numbers(self) -> NDArray[np.float64]:
-        """The values as numbers, NaN for null; true is 1."""
-        return np.where(self.null, np.nan, self.values.astype(float) if self.kind != "nothing" else np.nan)
-
-
-FUNCTIONS: dict[str, Callable[..., NDArray[np.float64]]] = {
-    "abs": np.abs, "sqrt": np.sqrt, "log": np.log, "log10": np.log10, "exp": np.exp,
-    "floor": np.floor, "ceil": np.ceil, "min": np.minimum, "max": np.maximum,
-}  # fmt: skip
-"""Functions of numbers, row by row; min and max take two or more."""
-
 NULLS = ("isnull", "notnull")
-
-ARITHMETIC: dict[type[ast.operator], Callable[..., NDArray[np.float64]]] = {
-    ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply, ast.Div: np.divide,
-    ast.FloorDiv: np.floor_divide, ast.Mod: np.mod, ast.Pow: np.power,
-}  # fmt: skip
-
-ORDERINGS: dict[type[ast.cmpop], Callable[..., Mask]] = {
-    ast.Lt: np.less, ast.LtE: np.less_equal, ast.Gt: np.greater, ast.GtE: np.greater_equal,
-}  # fmt: skip
 
 _QUOTED = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|`([^`]*)`""")
 _COLUMN = "column_in_backticks_{}"
@@ -267,25 +246,24 @@ class _Evaluation:
             case ast.Name():
                 return self._column(self.expression.column_of(node))
             case ast.BoolOp(op=op, values=values):
-                joined = _either if isinstance(op, ast.Or) else _both
+                joined = either if isinstance(op, ast.Or) else both
                 return reduce(joined, (self._truth(v) for v in values))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 found = self._truth(operand)
                 return Vector("truth", ~found.values.astype(bool), found.null)
             case ast.UnaryOp(op=op, operand=operand):
-                return _number(
-                    np.negative if isinstance(op, ast.USub) else np.positive, self._number(operand)
-                )
+                sign = np.negative if isinstance(op, ast.USub) else np.positive
+                return number(sign, self.number_of(operand))
             case ast.BinOp(left=left, op=op, right=right):
-                return _number(ARITHMETIC[type(op)], self._number(left), self._number(right))
+                return number(ARITHMETIC[type(op)], self.number_of(left), self.number_of(right))
             case ast.Compare():
-                return reduce(_both, self._comparisons(node))
+                return reduce(both, self._comparisons(node))
             case ast.Call(func=ast.Name(id=name), args=[operand]) if name in NULLS:
                 null = self.vector(operand).null
                 return Vector("truth", null if name == "isnull" else ~null, np.zeros(len(null), bool))
             case ast.Call(func=ast.Name(id=name), args=[first, *rest]):
-                start = _number(FUNCTIONS[name], self._number(first)) if not rest else self._number(first)
-                return reduce(lambda a, b: _number(FUNCTIONS[name], a, self._number(b)), rest, start)
+                start = number(FUNCTIONS[name], self.number_of(first)) if not rest else self.number_of(first)
+                return reduce(lambda a, b: number(FUNCTIONS[name], a, self.number_of(b)), rest, start)
         raise self._misfit("a list may only follow `in`")
 
     def _constant(self, value: object) -> Vector:
@@ -306,14 +284,14 @@ class _Evaluation:
         for left, operator, right in zip(lefts, node.ops, node.comparators, strict=True):
             if isinstance(right, ast.List | ast.Tuple) and isinstance(operator, ast.In | ast.NotIn):
                 chosen = self.vector(left)
-                equal = reduce(_either, (_equal(chosen, self.vector(value)) for value in right.elts))
+                same = reduce(either, (equal(chosen, self.vector(value)) for value in right.elts))
             elif isinstance(operator, ast.Eq | ast.NotEq):
-                equal = _equal(self.vector(left), self.vector(right))
+                same = equal(self.vector(left), self.vector(right))
             else:
                 yield self._ordering(ORDERINGS[type(operator)], self.vector(left), self.vector(right))
                 continue
             negated = isinstance(operator, ast.NotEq | ast.NotIn)
-            yield Vector("truth", equal.values.astype(bool) ^ negated, equal.null)
+            yield Vector("truth", same.values.astype(bool) ^ negated, same.null)
 
     def _ordering(self, compare: Callable[..., Mask], a: Vector, b: Vector) -> Vector:
         null = a.null | b.null
@@ -334,7 +312,7 @@ class _Evaluation:
             raise self._misfit(f"a {found.kind} stands where true or false is needed")
         return found
 
-    def _number(self, node: ast.expr) -> Vector:
+    def number_of(self, node: ast.expr) -> Vector:
         found = self.vector(node)
         if found.kind == "text":
             raise self._misfit("text stands where a number is needed")
@@ -342,47 +320,3 @@ class _Evaluation:
 
     def _misfit(self, what: str) -> ConfigurationError:
         return ConfigurationError(f"{self.expression.key}: {what}, in '{self.expression.text}'")
-
-
-def vector_of(column: pd.Series) -> Vector:
-    """A column as values of one kind: numbers, truth values, or else text."""
-    null = column.isna().to_numpy(bool)
-    kind = column.dtype.kind
-    present = [] if kind in "biuf" else list(column[~null])
-    if kind == "b" or (present and all(isinstance(v, bool | np.bool_) for v in present)):
-        return Vector("truth", np.where(null, False, column.to_numpy(object)).astype(bool), null)
-    if kind in "iuf" or (present and all(isinstance(v, int | float | np.number) for v in present)):
-        return Vector("number", np.where(null, np.nan, column.to_numpy(object)).astype(float), null)
-    if not present:
-        return Vector("nothing", np.zeros(len(null)), null)
-    texts = np.full(len(null), None, object)
-    texts[~null] = [v if isinstance(v, str) else shown(v) for v in present]
-    return Vector("text", texts, null)
-
-
-def _number(function: Callable[..., NDArray[np.float64]], *given: Vector) -> Vector:
-    values = function(*(v.numbers() for v in given))
-    return Vector("number", values, np.isnan(values))
-
-
-def _equal(a: Vector, b: Vector) -> Vector:
-    null = a.null | b.null
-    if "nothing" in (a.kind, b.kind) or (a.kind == "text") != (b.kind == "text"):
-        return Vector("truth", np.zeros(len(null), bool), null)
-    if a.kind == "text":
-        return Vector("truth", (a.values == b.values).astype(bool), null)
-    return Vector("truth", a.numbers() == b.numbers(), null)
-
-
-def _both(a: Vector, b: Vector) -> Vector:
-    """Kleene's and: false wherever one is false, else null wherever one is null."""
-    x, y = (v.values.astype(bool) for v in (a, b))
-    false = (~x & ~a.null) | (~y & ~b.null)
-    return Vector("truth", x & y, (a.null | b.null) & ~false)
-
-
-def _either(a: Vector, b: Vector) -> Vector:
-    """Kleene's or: true wherever one is true, else null wherever one is null."""
-    x, y = (v.values.astype(bool) for v in (a, b))
-    true = (x & ~a.null) | (y & ~b.null)
-    return Vector("truth", true, (a.null | b.null) & ~true)

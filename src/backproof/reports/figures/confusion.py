@@ -7,7 +7,7 @@ import pandas as pd
 
 from backproof.reports.aggregation import Tiles
 from backproof.reports.axes import finished
-from backproof.reports.figures.kind import Drawing, FigureSpec, Tables, figure_kind
+from backproof.reports.figures.kind import Drawing, FigureSpec, NothingToDrawError, Tables, figure_kind
 from backproof.reports.figures.shares import share_column, share_tiles
 
 NOTHING = "nothing"
@@ -22,6 +22,8 @@ def confusion_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     from backproof.reports.figures.drawing.tiles import draw_tiles
 
     tiles = confusion(tables.cells)
+    if not tiles.rows:
+        raise NothingToDrawError("none of its cells has a planted fault")
     shares = tiles["value"]
     same = [shares[i, tiles.columns.index(row)] for i, row in enumerate(tiles.rows)]
     least = np.nanmin(same) if np.isfinite(same).any() else 0.0

@@ -7,7 +7,7 @@ import pandas as pd
 
 from backproof.reports.aggregation import Tiles
 from backproof.reports.axes import finished
-from backproof.reports.figures.kind import Drawing, FigureSpec, Tables, figure_kind
+from backproof.reports.figures.kind import Drawing, FigureSpec, NothingToDrawError, Tables, figure_kind
 from backproof.reports.figures.shares import share_column, share_tiles
 from backproof.verdicts.verdict import Verdict
 
@@ -34,6 +34,8 @@ def detection_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     from backproof.reports.figures.drawing.tiles import draw_tiles
 
     tiles = detection(tables.cells)
+    if not tiles.columns:
+        raise NothingToDrawError("none of its cells was checked")
     shown = tiles["value"][np.isfinite(tiles["value"])]
     finding = (
         f"Shares of cells in which each test raises an alarm, from {shown.min():.0%} to {shown.max():.0%}."

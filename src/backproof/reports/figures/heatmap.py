@@ -27,7 +27,8 @@ def title(value: str, axes: Sequence[str]) -> str:
 
 def draw(spec: FigureSpec, tables: Tables) -> Drawing:
     """Tiles over rows and columns; small multiples by the facet."""
-    from backproof.reports.figures.drawing.tiles import draw_tiles, overlay
+    from backproof.reports.figures.drawing.overlay import overlay
+    from backproof.reports.figures.drawing.tiles import draw_tiles
 
     tiles = lay_out(
         tables.cells, BY_NAME[spec.value], spec.rows, (*spec.facet, *spec.columns), spec.aggregate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from backproof.sweeps.expressions import Expression
 
@@ -16,14 +16,6 @@ if TYPE_CHECKING:
 
 Box = tuple[float, float, float, float]
 """Where a panel lies in its picture: left, top, width and height as shares of the whole."""
-
-
-class Overlay(TypedDict, total=False):
-    """What the page's script needs to answer for a figure: always `kind`; the rest depends on it."""
-
-    kind: str
-    value: str
-    box: Box
 
 
 @dataclass(frozen=True)

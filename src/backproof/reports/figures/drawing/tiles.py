@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from backproof.reports.aggregation import Tiles
 from backproof.reports.axes import Key, label
-from backproof.reports.figures.drawing.style import PANEL, boxes, entitle, plain_decades, styled
+from backproof.reports.figures.drawing.style import PANEL, entitle, plain_decades, styled
 from backproof.reports.numbers import number
 from backproof.sweeps.status import Status
 from backproof.verdicts.verdict import Verdict
@@ -26,8 +26,7 @@ from backproof.verdicts.verdict import Verdict
 ERROR_NORM = LogNorm(1e-16, 1, clip=True)
 """One scale for every gradient error in every report, so that figures can be laid side by side."""
 
-COLOURS, STOPS = "cividis", 33
-"""The map of colours, and by how many of them a page interpolates it."""
+COLOURS = "cividis"
 
 TILE = (0.62, 0.36)
 """Inches across and down that a tile takes."""
@@ -265,42 +264,3 @@ def _separate(line: Callable[..., object], keys: Sequence[Key]) -> None:
     for i in range(1, len(keys)):
         if keys[i][:-1] != keys[i - 1][:-1]:
             line(i, color="black", linewidth=0.9)
-
-
-def overlay(figure: Figure, parts: Sequence[Tiles]) -> dict[str, object]:
-    """What a page needs to answer for the tiles, and to colour them again under a filter.
-
-    Lists of cells are positions in the table, sorted by tile; `starts` holds where each tile's begin.
-    """
-    first, scale = parts[0], scale_of(parts)
-    stops = [mpl.colors.to_hex(c) for c in scale.colours(np.linspace(0, 1, STOPS))]
-    categories = [
-        {"name": c, "symbol": symbol_of(c, i), "colour": colour_of(c, i, len(first.categories))}
-        for i, c in enumerate(first.categories)
-    ]
-    return {
-        "kind": "heatmap", "value": first.column.name, "aggregate": first.aggregate,
-        "row_axes": first.row_axes, "column_axes": first.column_axes,
-        "categories": categories if first.column.categories else None,
-        "colours": stops, "low": float(scale.norm.vmin or 0), "high": float(scale.norm.vmax or 0),
-        "log": isinstance(scale.norm, LogNorm),
-        "parts": [_overlay_part(box, part) for box, part in zip(boxes(figure), parts, strict=True)],
-    }  # fmt: skip
-
-
-def _overlay_part(box: object, part: Tiles) -> dict[str, object]:
-    order = np.argsort(part.tile, kind="stable")
-    starts = np.searchsorted(part.tile[order], np.arange(len(part.stats) + 1))
-    ends = zip(part.stats["interval_low"], part.stats["interval_high"], strict=True)
-    return {
-        "box": box,
-        "facet": [[axis, label(value)] for axis, value in part.facet],
-        "rows": [[label(k) for k in key] for key in part.rows],
-        "columns": [[label(k) for k in key] for key in part.columns],
-        "cells": part.cells[order].tolist(),
-        "starts": starts.tolist(),
-        "intervals": [
-            [number(v, part.column.format) for v in pair] if np.isfinite(pair).all() else None
-            for pair in ends
-        ],
-    }
