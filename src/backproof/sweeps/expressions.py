@@ -16,27 +16,15 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backproof.errors import ConfigurationError, nearest
-from backproof.sweeps.vectors import (
-    ARITHMETIC,
-    FUNCTIONS,
-    ORDERINGS,
-    Mask,
-    Vector,
-    both,
-    either,
-    equal,
-    number,
-    vector_of,
-)
+from backproof.sweeps.evaluation import ARITHMETIC, FUNCTIONS, NULLS, ORDERINGS, Evaluation, Mask, Vector
 
 if TYPE_CHECKING:  # pandas takes a quarter of a second to import
     import pandas as pd
@@ -45,8 +33,6 @@ MOST_CHARACTERS, MOST_NODES, MOST_DEPTH = 4000, 1000, 40
 """Limits on the text and on its syntax tree; ten times what a long claim needs."""
 
 GREATEST_EXPONENT = 64
-
-NULLS = ("isnull", "notnull")
 
 _QUOTED = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|`([^`]*)`""")
 _COLUMN = "column_in_backticks_{}"
@@ -93,11 +79,7 @@ class Expression:
 
     def _evaluate(self, table: pd.DataFrame) -> Vector:
         with np.errstate(all="ignore"):
-            return _Evaluation(self, table).vector(self._tree)
-
-    def column_of(self, name: ast.Name) -> str:
-        """The column that a name of the tree stands for."""
-        return self._names.get(name.id, name.id)
+            return Evaluation(self.key, self.text, self._names, table).vector(self._tree)
 
 
 def parse(key: str, text: object, columns: Iterable[object]) -> Expression:
@@ -230,93 +212,3 @@ def _allow_exponent(key: str, node: ast.expr) -> None:
     number = isinstance(value, ast.Constant) and type(value.value) in (int, float)
     if not number or not abs(value.value) <= GREATEST_EXPONENT:  # type: ignore[attr-defined]
         raise ConfigurationError(f"{key}: an exponent must be a number of at most {GREATEST_EXPONENT}")
-
-
-@dataclass(frozen=True)
-class _Evaluation:
-    """One evaluation of an expression over the rows of a table."""
-
-    expression: Expression
-    table: pd.DataFrame
-
-    def vector(self, node: ast.expr) -> Vector:
-        match node:
-            case ast.Constant(value=value):
-                return self._constant(value)
-            case ast.Name():
-                return self._column(self.expression.column_of(node))
-            case ast.BoolOp(op=op, values=values):
-                joined = either if isinstance(op, ast.Or) else both
-                return reduce(joined, (self._truth(v) for v in values))
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                found = self._truth(operand)
-                return Vector("truth", ~found.values.astype(bool), found.null)
-            case ast.UnaryOp(op=op, operand=operand):
-                sign = np.negative if isinstance(op, ast.USub) else np.positive
-                return number(sign, self.number_of(operand))
-            case ast.BinOp(left=left, op=op, right=right):
-                return number(ARITHMETIC[type(op)], self.number_of(left), self.number_of(right))
-            case ast.Compare():
-                return reduce(both, self._comparisons(node))
-            case ast.Call(func=ast.Name(id=name), args=[operand]) if name in NULLS:
-                null = self.vector(operand).null
-                return Vector("truth", null if name == "isnull" else ~null, np.zeros(len(null), bool))
-            case ast.Call(func=ast.Name(id=name), args=[first, *rest]):
-                start = number(FUNCTIONS[name], self.number_of(first)) if not rest else self.number_of(first)
-                return reduce(lambda a, b: number(FUNCTIONS[name], a, self.number_of(b)), rest, start)
-        raise self._misfit("a list may only follow `in`")
-
-    def _constant(self, value: object) -> Vector:
-        null = np.zeros(len(self.table), bool)
-        if isinstance(value, bool):
-            return Vector("truth", np.full(len(null), value), null)
-        if isinstance(value, str):
-            return Vector("text", np.full(len(null), value, object), null)
-        return Vector("number", np.full(len(null), value, float), null)
-
-    def _column(self, name: str) -> Vector:
-        if name not in self.table:  # a setting that the grid names and that no stored cell has
-            return Vector("nothing", np.zeros(len(self.table)), np.ones(len(self.table), bool))
-        return vector_of(self.table[name])
-
-    def _comparisons(self, node: ast.Compare) -> Iterator[Vector]:
-        lefts = [node.left, *node.comparators[:-1]]
-        for left, operator, right in zip(lefts, node.ops, node.comparators, strict=True):
-            if isinstance(right, ast.List | ast.Tuple) and isinstance(operator, ast.In | ast.NotIn):
-                chosen = self.vector(left)
-                same = reduce(either, (equal(chosen, self.vector(value)) for value in right.elts))
-            elif isinstance(operator, ast.Eq | ast.NotEq):
-                same = equal(self.vector(left), self.vector(right))
-            else:
-                yield self._ordering(ORDERINGS[type(operator)], self.vector(left), self.vector(right))
-                continue
-            negated = isinstance(operator, ast.NotEq | ast.NotIn)
-            yield Vector("truth", same.values.astype(bool) ^ negated, same.null)
-
-    def _ordering(self, compare: Callable[..., Mask], a: Vector, b: Vector) -> Vector:
-        null = a.null | b.null
-        if "nothing" in (a.kind, b.kind):
-            return Vector("truth", np.zeros(len(null), bool), null)
-        if (a.kind == "text") != (b.kind == "text"):
-            raise self._misfit(f"a {a.kind} is compared with a {b.kind}")
-        if a.kind == "text":
-            x, y = (np.where(null, "", v.values).astype(object) for v in (a, b))
-            return Vector("truth", compare(x, y).astype(bool), null)
-        return Vector("truth", compare(a.numbers(), b.numbers()), null)
-
-    def _truth(self, node: ast.expr) -> Vector:
-        found = self.vector(node)
-        if found.kind == "nothing":
-            return Vector("truth", np.zeros(len(found.null), bool), found.null)
-        if found.kind != "truth":
-            raise self._misfit(f"a {found.kind} stands where true or false is needed")
-        return found
-
-    def number_of(self, node: ast.expr) -> Vector:
-        found = self.vector(node)
-        if found.kind == "text":
-            raise self._misfit("text stands where a number is needed")
-        return found
-
-    def _misfit(self, what: str) -> ConfigurationError:
-        return ConfigurationError(f"{self.expression.key}: {what}, in '{self.expression.text}'")

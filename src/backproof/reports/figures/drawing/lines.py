@@ -46,7 +46,7 @@ def _label(axes: Axes, series: Series, long: pd.DataFrame, *, first: bool) -> No
 
 
 def draw_lines(axes: Axes, long: pd.DataFrame, x: str, lines: list[str]) -> None:
-    """A line with its range per `line`, told apart by colours and strokes."""
+    """A line with its range per `line`, distinguished by colours and strokes."""
     sns.lineplot(
         long, x=x, y="value", hue="line", style="line", hue_order=lines, style_order=lines,
         palette="colorblind", dashes=DASHES[: len(lines)], estimator="median", errorbar=("pi", 100),

@@ -78,8 +78,8 @@ def panels(figure: Figure) -> list[Axes]:
 
 def boxes(figure: Figure) -> list[Box]:
     """Where a drawn figure's panels lie, as shares of the whole."""
-    places = [axes.get_position() for axes in panels(figure)]
-    return [(p.x0, 1 - p.y1, p.width, p.height) for p in places]
+    positions = [axes.get_position() for axes in panels(figure)]
+    return [(p.x0, 1 - p.y1, p.width, p.height) for p in positions]
 
 
 def rendered(figure: Figure, ending: str) -> bytes:
