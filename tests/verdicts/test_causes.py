@@ -12,8 +12,9 @@ from backproof.network.activations.tanh import tanh
 from backproof.network.deltas.y_minus_t import y_minus_t
 from backproof.network.faults import FAULTS
 from backproof.network.rules import Backward, BackwardRule
+from backproof.verdicts.local_derivatives import one_sided_derivatives
 from backproof.verdicts.network import judge_network
-from backproof.verdicts.operations import localise, one_sided_derivatives
+from backproof.verdicts.operations import localise
 from backproof.verdicts.view import view_of
 
 ACTIVATED = ("tanh", "sigmoid", "relu", "softplus", "leaky_relu", "elu")

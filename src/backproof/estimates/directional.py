@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.estimates.coordinate import RATIO, CoordinateDifferencer
+from backproof.estimates.coordinate import CoordinateDifferencer
 from backproof.estimates.record import EntryStatus, Estimate, Mask
+from backproof.estimates.step_sequence import RATIO
 from backproof.estimates.steps import best_step
 from backproof.network.arrays import Array, unit_roundoff
 from backproof.targets.layout import Index, in_sequence

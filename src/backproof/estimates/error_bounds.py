@@ -15,7 +15,6 @@ Each bound is the sum of these and of the rounding of the analytic gradient.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -24,24 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.estimates.moves import BLOCK, cut
+from backproof.estimates.output_rounding import ROUNDINGS, backward_error_at_output, derivative_size
 from backproof.estimates.perturbed import PerturbedLoss, difference
-from backproof.estimates.stencils import COMPLEX_STEP, Scheme
-from backproof.estimates.steps import best_step, power_of_two_below, smallest_step, wide
+from backproof.estimates.steps import best_step, smallest_step, wide
 from backproof.network.arrays import Array, unit_roundoff
 from backproof.targets.layout import Index
-
-ROUNDINGS = 3.0
-"""Units of round-off that one elementary function is allowed: a library's log or exp errs by about one."""
-
-TRUNCATION_SAFETY = 12.0
-"""How far truncation may exceed what the third derivative measured around the point suggests.
-
-The worst for one term is a jump J of the second derivative (ELU's at zero): a central difference
-with step δ errs by up to δ·J/4, whatever the distance r that z may move. The probe, with η = 2r,
-reads a third derivative of J/(2η) = J/(4r) from it, and δ·r/6 times that is δ·J/24; with δ² instead
-of δ·r it would be too little for a sample that moves by less than r. Another factor of two,
-since jumps of several outputs may cancel in the probe.
-"""
 
 DERIVATIVE_SAFETY = 4.0
 """How far a five-point derivative's truncation may exceed η²/4 times the third derivative that was measured.
@@ -51,8 +37,6 @@ err by J·η/6, and the third derivative read J/2η: a third of η² times that,
 the jump lies. Three times as much is allowed, since several jumps may cancel in the probe.
 """
 
-SECOND_SAFETY = 2.0
-"""How far f'' may exceed, within a step, what was measured at the point; for one-sided differences."""
 
 SHRINK = 8.0
 """By how much a probe is shortened while there is a kink in its reach."""
@@ -144,7 +128,7 @@ def _bounds_of_layer(
         backward = backward_error_at_output(loss).astype(kind)
     else:
         arriving = above[0].backward @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
-        backward = _derivative_size(loss.problem.activation.value, z, kind) * arriving
+        backward = derivative_size(loss.problem.activation.value, z, kind) * arriving
     # The weights 8, 8, 1 and 1 over 12η amplify noise by 3/2; the probe's η is twice its reach.
     derivative_noise, derivative_truncation = (
         1.5 * noise / (2 * probed),
@@ -254,174 +238,3 @@ def _output_noise(loss: PerturbedLoss, u: float, kind: np.dtype[Any]) -> Array:
         jitter = np.maximum(jitter, np.where(np.isfinite(moved), moved, 0))
     sizes = np.abs(terms).astype(kind) + problem.loss.intermediate(y, problem.targets)
     return np.asarray(ROUNDINGS * (u * sizes + jitter))
-
-
-def backward_error_at_output(loss: PerturbedLoss) -> Array:
-    """By how much rounding can move ∂f/∂z at the output, however it is worked out; (N, m).
-
-    A gradient is computed from the rounded y. That moves the loss's derivative L'(y) by L''(y)·ulp(y),
-    which is large where 1/(1 − y) is, and its own evaluation errs by a few u of its size. L', L'' and
-    the output's derivative are differences of values in a wider precision; no derivative is taken on trust.
-    """
-    problem, y, z = loss.problem, loss.forward.outputs, loss.forward.pre_activations[-1]
-    u, kind = unit_roundoff(y.dtype), _wider(y.dtype)
-    outputs, targets = y.astype(kind), problem.targets.astype(kind)
-    ulp = np.abs(np.spacing(y)).astype(kind)
-    step = np.maximum(ulp, np.sqrt(u) * np.abs(outputs))
-    if problem.loss.uses_clip:  # stay on this side of the logarithms' poles
-        for end in (problem.loss.domain.low, problem.loss.domain.high):
-            distance = np.abs(outputs - end) / 4
-            step = np.where(distance > 0, np.minimum(step, np.maximum(distance, ulp)), step)
-    derivative, curvature = np.zeros_like(outputs), np.zeros_like(outputs)
-    # Outputs that have each a term of their own are moved all at once.
-    for k in [np.s_[:]] if problem.loss.elementwise else range(y.shape[1]):
-        moved = np.zeros_like(outputs)
-        moved[:, k] = step[:, k]
-        up, rest, down = (
-            problem.loss.terms(outputs + way * moved, targets, problem.clip, problem.eps)
-            for way in (1, 0, -1)
-        )
-        rise, bend = up - down, (up - rest) + (down - rest)
-        if not problem.loss.elementwise:
-            rise, bend = rise.sum(axis=1), bend.sum(axis=1)
-        derivative[:, k] = np.abs(rise) / (2 * step[:, k])
-        curvature[:, k] = np.abs(bend) / step[:, k] ** 2
-    derivative, curvature = (np.where(np.isfinite(x), x, 0) for x in (derivative, curvature))
-    size = derivative if problem.loss.uses_clip else derivative + np.abs(targets)
-    error = curvature * ulp + ROUNDINGS * u * size
-    if problem.output.elementwise:
-        # The derivative is worked out at a rounded z, too, and where it passes through zero its parts cancel.
-        bend = _bend_size(problem.output.value, z)
-        return np.asarray(
-            _derivative_size(problem.output.value, z, kind) * error + ROUNDINGS * u * derivative * bend
-        )
-    # Softmax couples the outputs: |J| ≤ y_k (1 at k + y), and y (g − Σ g y) cancels.
-    error = error + ROUNDINGS * u * derivative
-    return np.asarray(outputs * (error + (outputs * error).sum(axis=1, keepdims=True)))
-
-
-def _derivative_size(value: Callable[[Array], Array], z: Array, kind: type[np.floating[Any]]) -> Array:
-    """|f'(z)| by central differences of f in a precision; off by about the ⅔rd power of its round-off."""
-    wide_z = z.astype(kind)
-    step = best_step(np.dtype(kind)) * np.maximum(np.abs(wide_z), 1)
-    return np.asarray(np.abs(value(wide_z + step) - value(wide_z - step)) / (2 * step))
-
-
-def _bend_size(value: Callable[[Array], Array], z: Array) -> Array:
-    """|z·f''(z)| by central differences of f in a wider precision."""
-    wide_z = z.astype(_wider(z.dtype))
-    step = np.sqrt(unit_roundoff(z.dtype)) * np.maximum(np.abs(wide_z), 1)
-    bend = np.abs((value(wide_z + step) - value(wide_z)) - (value(wide_z) - value(wide_z - step))) / step**2
-    return np.asarray(np.abs(wide_z) * bend)
-
-
-def _wider(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
-    return np.float64 if dtype in (np.float16, np.float32) else np.longdouble
-
-
-def steps_of(bounds: ErrorBounds, inputs: Array, step: float | None, factor: float = 1.0) -> Array:
-    """The step of every parameter of a layer, (units, inputs): the longest that stays within reach.
-
-    `factor` shortens it for schemes whose best step is shorter. Steps are powers of two; an input that is
-    zero in every sample gets the step 0.
-    """
-    a = np.abs(inputs).astype(bounds.reach.dtype)
-    largest = a.max(axis=0, initial=0)
-    shape = (bounds.reach.shape[1], a.shape[1])
-    if step is not None:
-        return np.broadcast_to(np.where(largest > 0, step, 0.0), shape).astype(bounds.reach.dtype)
-    with np.errstate(divide="ignore"):
-        inverse = 1 / a  # inf where a sample does not move
-    usual = bounds.reach.max(initial=0)
-    steps = np.broadcast_to(usual * inverse.min(axis=0, initial=np.inf), shape).copy()
-    for sample, unit in zip(*np.nonzero(bounds.reach < usual), strict=True):
-        np.minimum(steps[unit], bounds.reach[sample, unit] * inverse[sample], out=steps[unit])
-    steps[:, largest == 0] = 0
-    finite = float(np.finfo(inputs.dtype).max) / 4  # an input of 1e-6 would ask for more than float16 has
-    return power_of_two_below(np.minimum(steps * factor, finite))
-
-
-def within_reach(bounds: ErrorBounds, inputs: Array, steps: Array) -> NDArray[np.bool_]:
-    """Of which parameters the step meets no kink in any sample, as the probes have shown; (units, inputs)."""
-    a = np.abs(inputs).astype(bounds.reach.dtype)
-    meets = bounds.blocked.T.astype(a.dtype) @ (a > 0).astype(a.dtype) > 0
-    usual = bounds.reach.max(axis=1, initial=0)
-    for sample, unit in zip(*np.nonzero(bounds.reach < usual[:, None]), strict=True):
-        meets[unit] |= steps[unit] * a[sample] > bounds.reach[sample, unit]
-    return np.asarray(~meets)
-
-
-def carried(bounds: ErrorBounds, inputs: Array) -> Array:
-    """∂f/∂w of a layer's weights, unscaled, from the derivatives at its pre-activations; (units, inputs)."""
-    derivative = np.where(bounds.blocked, 0, bounds.derivative)
-    return np.asarray(derivative.T @ inputs.astype(derivative.dtype))
-
-
-def _analytic_rounding(bounds: ErrorBounds, inputs: Array, depth: int) -> Array:
-    """What rounding can make of an analytic gradient, unscaled.
-
-    Two matrix products a layer, each a sum of n terms off by √n·u, or twice that.
-    """
-    a = np.abs(inputs).astype(bounds.reach.dtype)
-    roundings = ROUNDINGS * (depth + 1) + 2 * np.sqrt(len(a))
-    u = unit_roundoff(inputs.dtype)
-    return np.asarray(roundings * u * (bounds.through.T @ a) + bounds.backward.T @ a)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts of a bound on |analytic − numerical|, per parameter; arrays (units, inputs)."""
-
-    truncation: Array
-    noise: Array
-    round_off: Array
-
-    def where(self, mask: NDArray[np.bool_], other: Parts) -> Parts:
-        """These where a mask is true, and others elsewhere."""
-        return Parts(
-            np.where(mask, self.truncation, other.truncation),
-            np.where(mask, self.noise, other.noise),
-            np.where(mask, self.round_off, other.round_off),
-        )
-
-
-def parts_of(
-    bounds: ErrorBounds, inputs: Array, steps: Array, depth: int, scale: float, scheme: Scheme
-) -> Parts:
-    """What arithmetic can explain of |analytic − numerical|; 0 where a parameter changes nothing.
-
-    `depth` is the number of layers; `scale` turns the sum of all terms into the loss.
-    """
-    a = np.abs(inputs).astype(bounds.reach.dtype)
-    h = np.where(steps > 0, steps, 1)
-    analytic = _analytic_rounding(bounds, inputs, depth)
-    # Products below the smallest number of the precision are rounded to a multiple of it.
-    lost = float(np.finfo(inputs.dtype).smallest_subnormal) * (1 + len(a) + a.sum(axis=0))
-    if (
-        scheme is Scheme.COMPLEX
-    ):  # it runs through the same products as an analytic gradient, and rounds like one
-        lost = lost / COMPLEX_STEP  # of imaginary parts that underflow
-        truncation, noise = np.zeros_like(h), analytic
-    elif scheme is Scheme.FIVE_POINT:
-        truncation, noise = bounds.derivative_truncation.T @ a, bounds.derivative_noise.T @ a + analytic
-    else:
-        # |h·a| is at most the reach, but for a step of the user's.
-        bend = np.maximum((bounds.third * bounds.reach).T @ a**2, h * (bounds.third.T @ a**3))
-        truncation = TRUNCATION_SAFETY * h / 6 * bend
-        if scheme.order == 1:
-            truncation = truncation + SECOND_SAFETY * h / 2 * (bounds.second.T @ a**2)
-        noise = scheme.noise * (bounds.noise.T @ (a > 0)) / h
-    parts = truncation * scale, noise * scale, analytic * scale + lost
-    idle = steps <= 0
-    if idle.any():
-        for part in parts:
-            part[idle] = 0
-    return Parts(*parts)
-
-
-def unsure_of(bounds: ErrorBounds, inputs: Array) -> Array:
-    """What blocked pre-activations add to the bound of a parameter that passes none of their kinks."""
-    a = np.abs(inputs).astype(bounds.reach.dtype)
-    finite = np.where(np.isfinite(bounds.unsure), bounds.unsure, 0).T @ a
-    endless = np.isinf(bounds.unsure).astype(a.dtype).T @ (a > 0)
-    return np.asarray(np.where(endless > 0, np.inf, finite))

@@ -11,19 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.estimates.error_bounds import (
-    ErrorBounds,
-    carried,
-    error_bounds,
-    parts_of,
-    steps_of,
-    unsure_of,
-    within_reach,
-)
+from backproof.estimates.complex_step import by_complex_steps
+from backproof.estimates.error_bounds import ErrorBounds, error_bounds
+from backproof.estimates.measured_layer import MeasuredLayer
 from backproof.estimates.moves import Moves, totals_of_units
+from backproof.estimates.parameter_bounds import carried, parts_of, steps_of, unsure_of, within_reach
 from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.record import EntryStatus, Estimate, Mask
-from backproof.estimates.stencils import COMPLEX_STEP, COMPLEX_TYPES, Scheme
+from backproof.estimates.stencils import Scheme
 from backproof.estimates.steps import best_step, realised, wide
 from backproof.network.arrays import Array, Weights, keep_memory, unit_roundoff
 from backproof.network.problem import Forward, Problem
@@ -32,8 +27,6 @@ from backproof.targets.layout import Index, flattened, of_network
 ONE_SIDED_SLACK = 8.0
 """A one-sided derivative's error in bounds: its weights 4, 3 and 1 amplify round-off eightfold."""
 
-COMPLEX_ROUNDINGS = 8.0
-"""Units of round-off, a layer, that the terms of a complex step and of a backward pass may differ by."""
 
 BEND_SLACK = 1.5
 """The change of curvature at a kink is measured with an error of the next order in h; this covers it."""
@@ -48,54 +41,6 @@ class NetworkEstimate(Estimate):
     """
 
     bounds: tuple[ErrorBounds, ...]
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """One layer of a network while it is measured; its arrays are written in place.
-
-    Attributes:
-        value, truncation, noise, round_off, kink, step, low, high, status: as in `Estimate`, but shaped like
-            the weights, (units, inputs + 1).
-    """
-
-    loss: PerturbedLoss
-    number: int
-    bounds: ErrorBounds
-    scheme: Scheme
-    value: Array
-    truncation: Array
-    noise: Array
-    round_off: Array
-    kink: Array
-    step: Array
-    low: Array
-    high: Array
-    status: NDArray[np.uint8]
-
-    @property
-    def weights(self) -> Array:
-        """The layer's weights and biases."""
-        return self.loss.weights[self.number]
-
-    @property
-    def inputs(self) -> Array:
-        """What enters the layer, (N, inputs + 1)."""
-        return self.loss.forward.inputs[self.number]
-
-    @property
-    def scale(self) -> float:
-        """What the sum of all terms is multiplied by."""
-        return self.loss.problem.scale
-
-    def bound_at(self, j: Index, p: Index) -> Array:
-        """The bound of some parameters, as far as it is known."""
-        parts = (self.truncation, self.noise, self.round_off, self.kink)
-        return np.asarray(sum(part[j, p] for part in parts))
-
-    def mark(self, j: Index, p: Index, flag: EntryStatus, mask: Mask) -> None:
-        """Give some of these parameters a flag."""
-        self.status[j[mask], p[mask]] |= np.uint8(flag)
 
 
 def numerical_gradient(
@@ -134,7 +79,7 @@ def numerical_gradient(
     return _joined(layers, chosen, weights)
 
 
-def _joined(layers: list[_Layer], chosen: list[Mask], weights: Weights) -> NetworkEstimate:
+def _joined(layers: list[MeasuredLayer], chosen: list[Mask], weights: Weights) -> NetworkEstimate:
     """The selected entries of all layers, in flat order."""
     index = np.flatnonzero(flattened(chosen))
 
@@ -150,7 +95,7 @@ def _joined(layers: list[_Layer], chosen: list[Mask], weights: Weights) -> Netwo
 
 def _difference_layer(
     loss: PerturbedLoss, number: int, bounds: ErrorBounds, steps: Array, scheme: Scheme, selected: Mask
-) -> _Layer:
+) -> MeasuredLayer:
     inputs = loss.forward.inputs[number]
     clear, todo = within_reach(bounds, inputs, steps), selected & (steps > 0)
     layer = _empty_layer(loss, number, bounds, steps, scheme, clear)
@@ -159,7 +104,7 @@ def _difference_layer(
         layer.value[done] = carried(bounds, inputs)[done] * layer.scale
         todo &= ~done
     if scheme is Scheme.COMPLEX:
-        _by_complex_steps(layer, todo)
+        by_complex_steps(layer, todo)
     elif todo.any():
         clear &= todo
         _by_units(layer, todo, clear)
@@ -181,7 +126,7 @@ def _difference_layer(
 
 def _empty_layer(
     loss: PerturbedLoss, number: int, bounds: ErrorBounds, steps: Array, scheme: Scheme, clear: Mask
-) -> _Layer:
+) -> MeasuredLayer:
     """A layer with its bounds and steps, and no value yet."""
     inputs, depth, scale = loss.forward.inputs[number], len(loss.weights), loss.problem.scale
     parts, moved_by = parts_of(bounds, inputs, steps, depth, scale, scheme), scheme
@@ -194,13 +139,13 @@ def _empty_layer(
     def full(number: float) -> Array:
         return np.full(steps.shape, number, kind)
 
-    return _Layer(
+    return MeasuredLayer(
         loss, number, bounds, moved_by, full(0), parts.truncation, parts.noise, parts.round_off,
         full(0), steps, full(np.nan), full(np.nan), np.zeros(steps.shape, np.uint8),
     )  # fmt: skip
 
 
-def _by_units(layer: _Layer, todo: Mask, clear: Mask) -> None:
+def _by_units(layer: MeasuredLayer, todo: Mask, clear: Mask) -> None:
     """Derivatives of all parameters of a unit at once, taken off `todo`, where most steps meet no kink."""
     units = np.flatnonzero(2 * clear.sum(axis=1) >= layer.inputs.any(axis=0).sum())
     if not len(units):
@@ -215,7 +160,7 @@ def _by_units(layer: _Layer, todo: Mask, clear: Mask) -> None:
     todo &= ~done
 
 
-def _by_parameters(layer: _Layer, mask: Mask, *, doubtful: bool) -> None:
+def _by_parameters(layer: MeasuredLayer, mask: Mask, *, doubtful: bool) -> None:
     """Derivatives of single parameters; with their kinks where it is `doubtful` that there is none."""
     if not mask.any():
         return
@@ -242,7 +187,7 @@ def _by_parameters(layer: _Layer, mask: Mask, *, doubtful: bool) -> None:
             _at_kinks(layer, j[differ], p[differ], sample[kinked], counts)
 
 
-def _at_kinks(layer: _Layer, j: Index, p: Index, sample: Index, counts: Index) -> None:
+def _at_kinks(layer: MeasuredLayer, j: Index, p: Index, sample: Index, counts: Index) -> None:
     """What one-sided differences find at parameters whose steps meet kinks.
 
     `sample` are those that each parameter moves, `counts` of them a parameter.
@@ -259,40 +204,6 @@ def _at_kinks(layer: _Layer, j: Index, p: Index, sample: Index, counts: Index) -
     layer.low[j, p] = sides.min(axis=0) * layer.scale - slack
     layer.high[j, p] = sides.max(axis=0) * layer.scale + slack
     layer.kink[j, p] += np.where(on_kink, BEND_SLACK * bends * layer.scale, 0)
-
-
-def _by_complex_steps(layer: _Layer, todo: Mask) -> None:
-    """Derivatives by complex steps."""
-    loss, inputs, kind = layer.loss, layer.inputs, layer.value.dtype
-    # Where outputs saturate, the probes of the bounds see nothing; imaginary parts still are exact to the
-    # rounding of their factors, and exp(−z) is off by z·u.
-    largest = max(float(np.abs(z).max(initial=0)) for z in loss.forward.pre_activations)
-    relative = COMPLEX_ROUNDINGS * (len(loss.weights) + largest) * unit_roundoff(inputs.dtype)
-    ways = np.array([1j, -1j]).astype(COMPLEX_TYPES[inputs.dtype.type])
-    moves, evaluated = Moves(inputs), loss.on_complex_numbers()
-    units, columns = np.nonzero(todo)
-    for cut in moves.blocks(columns, 2 * loss.width(layer.number)):
-        j, p = units[cut], columns[cut]
-        sample, owner, starts = moves.of(p)
-        unit, a = j[owner], inputs[sample, p[owner]]
-        distance = a[:, None] * ways * ways.real.dtype.type(COMPLEX_STEP)
-        imagined = evaluated.moved(layer.number, sample, unit, distance)
-        parts = imagined.terms.imag.sum(axis=2, dtype=kind) / (COMPLEX_STEP * ways.imag) * layer.scale
-        parts = imagined.of_all(parts)
-        sides = np.add.reduceat(parts, starts, axis=0).T
-        layer.value[j, p] = sides.mean(axis=0)
-        layer.noise[j, p] += relative * np.add.reduceat(np.abs(parts[:, 1]), starts)
-        rest = loss.base_terms(layer.number, sample[imagined.rows], unit[imagined.rows])
-        strays = ~np.isclose(imagined.terms[:, 1].real, rest, rtol=1e-6, atol=1e-6).all(axis=1)
-        # log(0 + ih) is another number than log(0): no derivative can be read off there.
-        layer.kink[j, p] += np.where(np.logical_or.reduceat(imagined.of_all(strays), starts), np.inf, 0)
-        # Complex numbers are compared by their imaginary parts where the real ones are equal, so at a
-        # kink +ih takes the derivative to the right and −ih the one to the left.
-        on_kink = np.logical_or.reduceat(imagined.on_kinks(1), starts)
-        layer.mark(j, p, EntryStatus.TOUCHED, on_kink)
-        bound = layer.bound_at(j, p)
-        layer.low[j, p] = np.where(on_kink, sides.min(axis=0) - bound, np.nan)
-        layer.high[j, p] = np.where(on_kink, sides.max(axis=0) + bound, np.nan)
 
 
 def _span(theta: Array, steps: Array, upper: float, lower: float) -> tuple[Array, Array]:

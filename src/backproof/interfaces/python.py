@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backproof.targets.adapters import LIBRARIES, made_with
-from backproof.targets.function import Function, FunctionError
+from backproof.targets.container import FunctionError
+from backproof.targets.function import Function
 from backproof.verdicts.check import Check
 from backproof.verdicts.function import Sampling, check_function
 

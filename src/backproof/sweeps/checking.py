@@ -21,8 +21,8 @@ from backproof.sweeps.construction import generator, problem_of, rule_of, sample
 from backproof.sweeps.cures import cures_of
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.subject import function_of
-from backproof.targets.function import defined_at
 from backproof.targets.network import in_precision
+from backproof.targets.source import defined_at
 from backproof.verdicts import AGREEING, Judgement, Verdict, judge
 from backproof.verdicts.baselines import baselines_of
 from backproof.verdicts.check import Check, Cures

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from backproof.network.arrays import Array
 from backproof.sweeps.limits import TimeIsUpError
 from backproof.sweeps.status import Status
-from backproof.targets.function import PACKAGE, FunctionError
+from backproof.targets.container import FunctionError
+from backproof.targets.source import PACKAGE
 
 Entry = None | bool | int | float | str
 """What a column of a table may hold."""

@@ -24,8 +24,10 @@ from backproof.sweeps.modules import find
 from backproof.sweeps.reading import Given, chosen, read, read_value
 from backproof.sweeps.validation import validated
 from backproof.targets.adapters import LIBRARIES
-from backproof.targets.function import Function, FunctionError, in_one_line, raised_at, shown_as
+from backproof.targets.container import FunctionError
+from backproof.targets.function import Function
 from backproof.targets.jax import jax_function
+from backproof.targets.source import in_one_line, raised_at, shown_as
 from backproof.targets.torch import torch_function, torch_module
 
 KINDS = ("function", *LIBRARIES)

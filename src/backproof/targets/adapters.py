@@ -8,7 +8,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from backproof.targets.function import FunctionError
+from backproof.targets.container import FunctionError
 
 LIBRARIES = {"torch": "PyTorch", "jax": "JAX"}
 """Optional libraries by their name, which is also that of the extra that installs them."""

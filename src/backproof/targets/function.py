@@ -6,117 +6,15 @@ and line.
 
 from __future__ import annotations
 
-import inspect
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from backproof.network.arrays import Array, Precision
-from backproof.targets.layout import Layout, Tensor, in_sequence
-
-PACKAGE = str(Path(__file__).parents[1])
-
-
-class FunctionError(Exception):
-    """A function from outside does what no loss or gradient does; the message is one line that says where."""
-
-
-@dataclass(frozen=True)
-class Container:
-    """What W is: one array, or a list, a tuple or a dictionary of arrays, laid out in one vector.
-
-    Attributes:
-        kind: "array", "list", "tuple" or "dict".
-        layout: names each array as one would write it in Python: `W`, `W[0]`, `W['bias']`.
-        keys: of a dictionary; empty otherwise.
-    """
-
-    kind: Literal["array", "list", "tuple", "dict"]
-    layout: Layout
-    dtype: np.dtype[Any]
-    keys: tuple[Any, ...] = ()
-
-    def filled(self, flat: Array) -> Any:
-        """Views of a vector, in W's own container."""
-        arrays = [tensor.of(flat) for tensor in self.layout.tensors]
-        match self.kind:
-            case "array":
-                return arrays[0]
-            case "dict":
-                return dict(zip(self.keys, arrays, strict=True))
-            case "tuple":
-                return tuple(arrays)
-            case "list":
-                return arrays
-
-    def parts(self, found: Any, label: str) -> list[Any]:
-        """The arrays of something that should be a container like W, in W's order.
-
-        Raises:
-            FunctionError: if it is another container, or lacks an array; it begins with `label`.
-        """
-        if self.kind == "array":
-            return [found]
-        if self.kind == "dict":
-            if not isinstance(found, Mapping) or set(found) != set(self.keys):
-                what = f"the keys {sorted(map(str, found))}" if isinstance(found, Mapping) else _what(found)
-                keys = sorted(map(str, self.keys))
-                raise FunctionError(f"{label}: the gradient must have W's keys {keys}; not {what}")
-            return [found[key] for key in self.keys]
-        count = len(self.layout.tensors)
-        if not isinstance(found, list | tuple) or len(found) != count:
-            what = f"{len(found)}" if isinstance(found, list | tuple) else _what(found)
-            raise FunctionError(f"{label}: the gradient must be {count} arrays, as W is; not {what}")
-        return list(found)
-
-
-def container_of(w: Any, name: str = "W") -> tuple[Container, Array]:
-    """What W is, and its arrays as one vector.
-
-    Raises:
-        FunctionError: unless W is one array, a list, a tuple or a dictionary of arrays of one floating type.
-    """
-    kind, names, keys, parts = _taken_apart(w, name)
-    arrays = [_floats(part, label) for part, label in zip(parts, names, strict=True)]
-    dtypes = {a.dtype for a in arrays}
-    if len(dtypes) > 1:
-        given = ", ".join(f"{label} {a.dtype}" for label, a in zip(names, arrays, strict=True))
-        raise FunctionError(f"{name}: its arrays must be of one precision; not {given}")
-    if not sum(a.size for a in arrays):
-        raise FunctionError(f"{name}: holds no parameter")
-    container = Container(kind, in_sequence(names, [a.shape for a in arrays]), dtypes.pop(), keys)
-    return container, np.concatenate([a.ravel() for a in arrays])
-
-
-def _taken_apart(
-    w: Any, name: str
-) -> tuple[Literal["array", "list", "tuple", "dict"], list[str], tuple[Any, ...], list[Any]]:
-    """The kind of a container, the names of its arrays, its keys and the arrays."""
-    if isinstance(w, Mapping):
-        return "dict", [f"{name}[{key!r}]" for key in w], tuple(w), list(w.values())
-    if isinstance(w, list | tuple):
-        names = [f"{name}[{i}]" for i in range(len(w))]
-        return ("list" if isinstance(w, list) else "tuple"), names, (), list(w)
-    return "array", [name], (), [w]
-
-
-def _floats(part: Any, label: str) -> Array:
-    array = np.asarray(part)
-    if array.dtype == object or array.dtype.kind in "USOc":
-        raise FunctionError(f"{label}: must be an array of real numbers; not {type(part).__name__}")
-    if array.dtype.kind in "iub":
-        raise FunctionError(
-            f"{label}: holds whole numbers ({array.dtype}), which have no derivative; use floats"
-        )
-    if Precision.of(array.dtype) is None:
-        raise FunctionError(f"{label}: must be of {', '.join(Precision)}; not {array.dtype}")
-    return array
-
+from backproof.network.arrays import Array
+from backproof.targets.container import FunctionError, container_of, what_it_is
+from backproof.targets.layout import Layout, Tensor
+from backproof.targets.source import defined_at, in_one_line, raised_at
 
 Loss = Callable[..., Any]
 """W, *args → a number."""
@@ -203,7 +101,7 @@ class Function:
         assert self.f_df is not None
         found = self._call(self.f_df)
         if not isinstance(found, tuple | list) or len(found) != 2:
-            what = f"{len(found)} values" if isinstance(found, tuple | list) else _what(found)
+            what = f"{len(found)} values" if isinstance(found, tuple | list) else what_it_is(found)
             raise FunctionError(
                 f"{defined_at(self.f_df)}: must return the loss and its gradient, (f, df); not {what}"
             )
@@ -246,7 +144,7 @@ class Function:
         """One array of the gradient, flat."""
         array, where, label = np.asarray(part), defined_at(self.derivative), "d" + tensor.name
         if array.dtype == object or array.dtype.kind not in "fiub":
-            raise FunctionError(f"{where}: {label} must be real numbers; not {_what(part)}")
+            raise FunctionError(f"{where}: {label} must be real numbers; not {what_it_is(part)}")
         if array.shape != tensor.shape:
             hint = "; is it transposed?" if array.shape == tensor.shape[::-1] else ""
             raise FunctionError(
@@ -302,7 +200,7 @@ class Function:
 def _why_no_loss(array: Array, found: Any) -> str:
     """Why something that was returned can be no loss; empty if it can."""
     if array.dtype == object or array.dtype.kind not in "fiubc":
-        return f"must be a number; not {_what(found)}"
+        return f"must be a number; not {what_it_is(found)}"
     if array.size != 1:
         return f"must be one number; it returns an array of shape {array.shape}"
     if array.dtype.kind == "c":
@@ -310,65 +208,3 @@ def _why_no_loss(array: Array, found: Any) -> str:
     if array.dtype.kind in "iub":
         return f"is a whole number ({array.dtype}), which has no derivative"
     return ""
-
-
-def _what(found: Any) -> str:
-    if found is None:
-        return "nothing (None)"
-    shape = getattr(found, "shape", None)
-    return type(found).__name__ + (f" of shape {tuple(shape)}" if shape is not None else "")
-
-
-def in_one_line(error: BaseException) -> str:
-    """An exception in one line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def shown_as(source: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorates a wrapper so that messages name the file and line of what it wraps."""
-
-    def marked(wrapper: Callable[..., Any]) -> Callable[..., Any]:
-        wrapper.__backproof_source__ = source  # type: ignore[attr-defined]
-        return wrapper
-
-    return marked
-
-
-def _innermost(function: Callable[..., Any]) -> Any:
-    while isinstance(function, partial):
-        function = function.func
-    shown = getattr(function, "__backproof_source__", None)
-    if shown is not None:
-        return _innermost(shown)
-    found = inspect.unwrap(function)
-    if inspect.ismethod(found):
-        return found.__func__
-    if hasattr(found, "__code__") or inspect.isclass(found):
-        return found
-    return type(found).__call__ if callable(found) else found
-
-
-def defined_at(function: Callable[..., Any]) -> str:
-    """Where a function is defined, as file:line, and its name."""
-    found = _innermost(function)
-    name = getattr(found, "__qualname__", type(function).__name__)
-    code = getattr(found, "__code__", None)
-    if code is not None:
-        return f"{code.co_filename}:{code.co_firstlineno}, {name}"
-    try:
-        lines, first = inspect.getsourcelines(found)
-        del lines
-        return f"{inspect.getsourcefile(found)}:{first}, {name}"
-    except (OSError, TypeError):
-        return name
-
-
-def raised_at(error: BaseException, function: Callable[..., Any]) -> str:
-    """The innermost line of the function's own file that an exception came through, else of any not ours."""
-    own = getattr(getattr(_innermost(function), "__code__", None), "co_filename", None)
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(PACKAGE)]
-    inside = [f for f in frames if f.filename == own] or frames
-    if not inside:
-        return defined_at(function)
-    return f"{inside[-1].filename}:{inside[-1].lineno}, {inside[-1].name}"

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from backproof.targets.adapters import converted, library
-from backproof.targets.function import Function, shown_as
+from backproof.targets.function import Function
+from backproof.targets.source import shown_as
 
 
 def jax_function(f: Callable[..., Any], w: Any, args: Sequence[Any]) -> Function:

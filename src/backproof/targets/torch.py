@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from backproof.targets.adapters import converted, library
-from backproof.targets.function import Function, FunctionError, shown_as
+from backproof.targets.container import FunctionError
+from backproof.targets.function import Function
+from backproof.targets.source import shown_as
 
 
 def torch_function(f: Any, w: Any, args: Sequence[Any]) -> Function:

@@ -14,7 +14,8 @@ from backproof.estimates.noise import gradient_rounding_error
 from backproof.estimates.record import EntryStatus, Mask
 from backproof.estimates.steps import wide
 from backproof.network.arrays import Array
-from backproof.targets.function import Function, FunctionError
+from backproof.targets.container import FunctionError
+from backproof.targets.function import Function
 from backproof.targets.layout import Index
 from backproof.verdicts.causes import Cause, Departure, Explanation, explained_by
 from backproof.verdicts.check import Check

@@ -1,0 +1,78 @@
+"""What rounding can make of the derivative at a network's output, however it is worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from backproof.estimates.perturbed import PerturbedLoss
+from backproof.estimates.steps import best_step
+from backproof.network.arrays import Array, unit_roundoff
+
+ROUNDINGS = 3.0
+"""Units of round-off that one elementary function is allowed: a library's log or exp errs by about one."""
+
+
+def backward_error_at_output(loss: PerturbedLoss) -> Array:
+    """By how much rounding can move ∂f/∂z at the output, however it is worked out; (N, m).
+
+    A gradient is computed from the rounded y. That moves the loss's derivative L'(y) by L''(y)·ulp(y),
+    which is large where 1/(1 − y) is, and its own evaluation errs by a few u of its size. L', L'' and
+    the output's derivative are differences of values in a wider precision; no derivative is taken on trust.
+    """
+    problem, y, z = loss.problem, loss.forward.outputs, loss.forward.pre_activations[-1]
+    u, kind = unit_roundoff(y.dtype), wider(y.dtype)
+    outputs, targets = y.astype(kind), problem.targets.astype(kind)
+    ulp = np.abs(np.spacing(y)).astype(kind)
+    step = np.maximum(ulp, np.sqrt(u) * np.abs(outputs))
+    if problem.loss.uses_clip:  # stay on this side of the logarithms' poles
+        for end in (problem.loss.domain.low, problem.loss.domain.high):
+            distance = np.abs(outputs - end) / 4
+            step = np.where(distance > 0, np.minimum(step, np.maximum(distance, ulp)), step)
+    derivative, curvature = np.zeros_like(outputs), np.zeros_like(outputs)
+    # Outputs that have each a term of their own are moved all at once.
+    for k in [np.s_[:]] if problem.loss.elementwise else range(y.shape[1]):
+        moved = np.zeros_like(outputs)
+        moved[:, k] = step[:, k]
+        up, rest, down = (
+            problem.loss.terms(outputs + way * moved, targets, problem.clip, problem.eps)
+            for way in (1, 0, -1)
+        )
+        rise, bend = up - down, (up - rest) + (down - rest)
+        if not problem.loss.elementwise:
+            rise, bend = rise.sum(axis=1), bend.sum(axis=1)
+        derivative[:, k] = np.abs(rise) / (2 * step[:, k])
+        curvature[:, k] = np.abs(bend) / step[:, k] ** 2
+    derivative, curvature = (np.where(np.isfinite(x), x, 0) for x in (derivative, curvature))
+    size = derivative if problem.loss.uses_clip else derivative + np.abs(targets)
+    error = curvature * ulp + ROUNDINGS * u * size
+    if problem.output.elementwise:
+        # The derivative is worked out at a rounded z, too, and where it passes through zero its parts cancel.
+        bend = bend_size(problem.output.value, z)
+        return np.asarray(
+            derivative_size(problem.output.value, z, kind) * error + ROUNDINGS * u * derivative * bend
+        )
+    # Softmax couples the outputs: |J| ≤ y_k (1 at k + y), and y (g − Σ g y) cancels.
+    error = error + ROUNDINGS * u * derivative
+    return np.asarray(outputs * (error + (outputs * error).sum(axis=1, keepdims=True)))
+
+
+def derivative_size(value: Callable[[Array], Array], z: Array, kind: type[np.floating[Any]]) -> Array:
+    """|f'(z)| by central differences of f in a precision; off by about the ⅔rd power of its round-off."""
+    wide_z = z.astype(kind)
+    step = best_step(np.dtype(kind)) * np.maximum(np.abs(wide_z), 1)
+    return np.asarray(np.abs(value(wide_z + step) - value(wide_z - step)) / (2 * step))
+
+
+def bend_size(value: Callable[[Array], Array], z: Array) -> Array:
+    """|z·f''(z)| by central differences of f in a wider precision."""
+    wide_z = z.astype(wider(z.dtype))
+    step = np.sqrt(unit_roundoff(z.dtype)) * np.maximum(np.abs(wide_z), 1)
+    bend = np.abs((value(wide_z + step) - value(wide_z)) - (value(wide_z) - value(wide_z - step))) / step**2
+    return np.asarray(np.abs(wide_z) * bend)
+
+
+def wider(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    return np.float64 if dtype in (np.float16, np.float32) else np.longdouble

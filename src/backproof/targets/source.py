@@ -1,0 +1,67 @@
+"""Where a function comes from, for messages that name its file and line."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+PACKAGE = str(Path(__file__).parents[1])
+
+
+def in_one_line(error: BaseException) -> str:
+    """An exception in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def shown_as(source: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorates a wrapper so that messages name the file and line of what it wraps."""
+
+    def marked(wrapper: Callable[..., Any]) -> Callable[..., Any]:
+        wrapper.__backproof_source__ = source  # type: ignore[attr-defined]
+        return wrapper
+
+    return marked
+
+
+def _innermost(function: Callable[..., Any]) -> Any:
+    while isinstance(function, partial):
+        function = function.func
+    shown = getattr(function, "__backproof_source__", None)
+    if shown is not None:
+        return _innermost(shown)
+    found = inspect.unwrap(function)
+    if inspect.ismethod(found):
+        return found.__func__
+    if hasattr(found, "__code__") or inspect.isclass(found):
+        return found
+    return type(found).__call__ if callable(found) else found
+
+
+def defined_at(function: Callable[..., Any]) -> str:
+    """Where a function is defined, as file:line, and its name."""
+    found = _innermost(function)
+    name = getattr(found, "__qualname__", type(function).__name__)
+    code = getattr(found, "__code__", None)
+    if code is not None:
+        return f"{code.co_filename}:{code.co_firstlineno}, {name}"
+    try:
+        lines, first = inspect.getsourcelines(found)
+        del lines
+        return f"{inspect.getsourcefile(found)}:{first}, {name}"
+    except (OSError, TypeError):
+        return name
+
+
+def raised_at(error: BaseException, function: Callable[..., Any]) -> str:
+    """The innermost line of the function's own file that an exception came through, else of any not ours."""
+    own = getattr(getattr(_innermost(function), "__code__", None), "co_filename", None)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(PACKAGE)]
+    inside = [f for f in frames if f.filename == own] or frames
+    if not inside:
+        return defined_at(function)
+    return f"{inside[-1].filename}:{inside[-1].lineno}, {inside[-1].name}"

@@ -1,0 +1,83 @@
+"""A backward pass under test, with what the right one would make of each of its own deltas."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backproof.network.activations import Activation
+from backproof.network.arrays import Array, unit_roundoff
+from backproof.network.rules import Backward
+from backproof.targets.layout import flattened
+from backproof.verdicts.local_derivatives import middle_derivative, one_sided_derivatives
+from backproof.verdicts.view import View
+
+INFERRED_ERROR = 1e-9
+"""What is added to every tolerance where deltas are inferred from gradients, which amplifies rounding."""
+
+
+class BackwardPass:
+    """A backward pass beside the operations of the right one."""
+
+    def __init__(self, backward: Backward, view: View) -> None:
+        self.backward, self.view = backward, view
+        self.problem, self.forward, self.weights = view.problem, view.forward, view.weights
+        self.last = len(self.weights) - 1
+        self.u = unit_roundoff(view.forward.outputs.dtype)
+        z_hidden = view.forward.pre_activations[:-1]
+        self.derivatives = [self._sides(layer, z) for layer, z in enumerate(z_hidden)]
+        assert view.estimate is not None
+        self.estimate, self.output_bounds = view.estimate, view.estimate.bounds[-1]
+        self.deltas = backward.deltas or self._inferred()
+        self.inferred = 0.0 if backward.deltas else INFERRED_ERROR
+
+    def _sides(self, layer: int, z: Array) -> tuple[Array, Array]:
+        sides = self.view.once(layer, lambda: np.stack(one_sided_derivatives(self.problem.activation, z)))
+        return sides[0], sides[1]
+
+    def entries(self, moved: list[Array]) -> Array:
+        """Arrays shaped like the weights, as the entries of the estimate."""
+        return self.estimate.selected(flattened(moved))
+
+    def _inferred(self) -> list[Array]:
+        """The deltas that a gradient of unknown making must have come from.
+
+        A layer's gradient is δᵀ·inputs, so its weights give δ where the samples' inputs are linearly
+        independent. Where they are not, or no δ gives these weights, δ is taken to be what the chain rule
+        makes of the δ above, and the weights' gradient itself is what departs.
+        """
+        deltas: list[Array] = []
+        right = (self.output_bounds.derivative * self.problem.scale).astype(self.forward.outputs.dtype)
+        for layer in range(self.last, -1, -1):
+            w, inputs = self.weights[layer][:, :-1], self.forward.inputs[layer][:, :-1]
+            gradient = self.backward.gradients[layer][:, :-1]
+            found = _solved(inputs, gradient - self.problem.l2 * w)
+            if found is None and self.problem.l2:  # the penalty may have been left out
+                found = _solved(inputs, gradient)
+            deltas.append(right if found is None else found)
+            if layer:
+                low, high = self.derivatives[layer - 1]
+                right = (deltas[-1] @ w) * ((low + high) / 2)
+        return deltas[::-1]
+
+    def carried_down(self, layer: int, residual: Array) -> list[Array]:
+        """What an error of a delta adds to the gradients at and below its layer, all else being right."""
+        moved = [np.zeros_like(g) for g in self.backward.gradients]
+        for at in range(layer, -1, -1):
+            moved[at] = residual.T @ self.forward.inputs[at]
+            if at:
+                low, high = self.derivatives[at - 1]
+                residual = (residual @ self.weights[at][:, :-1]) * ((low + high) / 2)
+        return moved
+
+    def derivative_of(self, activation: Activation, of: str, layer: int, z: Array) -> Array:
+        """An activation's derivative at a function of a layer's pre-activations, computed once per view."""
+        return self.view.once((activation, of, layer), lambda: middle_derivative(activation, z))
+
+
+def _solved(inputs: Array, gradient: Array) -> Array | None:
+    """The δ for which δᵀ·inputs is this gradient; None where there is none, or more than one."""
+    a, g = inputs.T.astype(float), gradient.T.astype(float)
+    delta, _, rank, _ = np.linalg.lstsq(a, g, rcond=1e-10)
+    if rank < len(inputs) or np.abs(a @ delta - g).max(initial=0) > 1e-8 * np.abs(g).max(initial=0):
+        return None
+    return np.asarray(delta.astype(inputs.dtype))
