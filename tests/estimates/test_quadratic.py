@@ -1,4 +1,4 @@
-"""The rivals' smoothness test: exact for a parabola, and a kink leaves a residual."""
+"""The baselines' smoothness test: exact for a parabola, and a kink leaves a residual."""
 
 import numpy as np
 from oracles import jax_gradient, random_problem

@@ -30,7 +30,7 @@ SAMPLED = 3
 """Parameters of each tensor on which the step is chosen."""
 
 ROUGH = 0.9
-"""The quantile of a tensor's bends that stands for what kinks do to its derivatives."""
+"""The quantile of a tensor's bends taken for what kinks do to its derivatives."""
 
 SMALL = 2000
 """Up to so many parameters every doubtful one is looked at twice; of more, one in eighty and a few."""
@@ -137,7 +137,7 @@ def _only(direction: Array, block: slice) -> Array:
 
 
 class _Measurement:
-    """The estimate of the selected parameters while it is refined; what arrays say is written in place."""
+    """The estimate of the selected parameters while it is refined; its arrays are written in place."""
 
     def __init__(self, differencer: CoordinateDifferencer, analytic: Array, selected: Index) -> None:
         self.differencer, self.function, self.selected = differencer, differencer.function, selected
@@ -174,7 +174,7 @@ class _Measurement:
         self.bend = np.abs(self.right - self.left) / 2
 
     def bound(self) -> Array:
-        """The bounds as they stand; the estimate's own are computed once, when it is complete."""
+        """The present bounds; those of the estimate are computed once, when it is complete."""
         f = self.found
         return np.asarray(f.truncation + f.noise + f.round_off + f.kink)
 

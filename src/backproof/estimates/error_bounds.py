@@ -97,11 +97,54 @@ def _bounds_of_layer(
     kind = wide(z.dtype)
     size = np.abs(loss.forward.inputs[layer]).max(axis=1, initial=0).astype(kind)
     start = np.full(len(z), best_step(z.dtype), kind) if step is None else size * step
-    reach = np.repeat(start[:, None], z.shape[1], axis=1)
-    derivative, second, third, swing, unsure = (np.zeros(z.shape, kind) for _ in range(5))
-    pending = reach > 0
-    blocked = np.zeros(z.shape, bool)
-    smallest = smallest_step(z.dtype)
+    found = _probe_layer(loss, layer, np.repeat(start[:, None], z.shape[1], axis=1))
+    noise, through = _noise(loss, layer, found.derivative, above)
+    noise += ROUNDINGS * unit_roundoff(z.dtype) * found.swing
+    if layer == loss.last:
+        backward = backward_error_at_output(loss).astype(kind)
+    else:
+        arriving = above[0].backward @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
+        backward = derivative_size(loss.problem.activation.value, z, kind) * arriving
+    return ErrorBounds(
+        derivative=found.derivative,
+        # The weights 8, 8, 1 and 1 over 12η amplify noise by 3/2; the probe's η is twice its reach.
+        derivative_noise=1.5 * noise / (2 * found.probed),
+        derivative_truncation=DERIVATIVE_SAFETY * found.probed**2 * found.third,
+        second=found.second,
+        third=found.third,
+        noise=noise,
+        reach=found.reach,
+        blocked=found.blocked,
+        unsure=found.unsure,
+        through=through,
+        backward=backward,
+    )
+
+
+@dataclass(frozen=True)
+class _Probed:
+    """What probes find of a layer; arrays (N, units), see `ErrorBounds`.
+
+    Attributes:
+        swing: by how much the terms grow over a probe, and rounding with them.
+        probed: half the probe's η.
+    """
+
+    derivative: Array
+    second: Array
+    third: Array
+    swing: Array
+    unsure: Array
+    probed: Array
+    reach: Array
+    blocked: NDArray[np.bool_]
+
+
+def _probe_layer(loss: PerturbedLoss, layer: int, start: Array) -> _Probed:
+    """Probe every pre-activation, with shorter and shorter moves while there is a kink in reach."""
+    derivative, second, third, swing, unsure = (np.zeros_like(start) for _ in range(5))
+    reach, pending, blocked = start.copy(), start > 0, np.zeros(start.shape, bool)
+    smallest = smallest_step(loss.forward.outputs.dtype)
     while pending.any():
         samples, units = np.nonzero(pending)
         *measured, kinked = _probe(loss, layer, samples, units, 2 * reach[samples, units])
@@ -117,42 +160,18 @@ def _bounds_of_layer(
     probed = reach.copy()
     # No step helps a blocked pre-activation, so it must not shorten its neighbours' steps; what its
     # third derivative is on either side is taken from the rest of the layer.
-    reach[blocked] = np.repeat(start[:, None], z.shape[1], axis=1)[blocked]
+    reach[blocked] = start[blocked]
     if blocked.any():
         second[blocked] = second[~blocked].max(initial=0.0)
         third[blocked] = third[~blocked].max(initial=0.0)
     unsure[~blocked] = 0
-    noise, through = _noise(loss, layer, derivative, above)
-    noise += ROUNDINGS * unit_roundoff(z.dtype) * swing
-    if layer == loss.last:
-        backward = backward_error_at_output(loss).astype(kind)
-    else:
-        arriving = above[0].backward @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
-        backward = derivative_size(loss.problem.activation.value, z, kind) * arriving
-    # The weights 8, 8, 1 and 1 over 12η amplify noise by 3/2; the probe's η is twice its reach.
-    derivative_noise, derivative_truncation = (
-        1.5 * noise / (2 * probed),
-        DERIVATIVE_SAFETY * probed**2 * third,
-    )
-    return ErrorBounds(
-        derivative,
-        derivative_noise,
-        derivative_truncation,
-        second,
-        third,
-        noise,
-        reach,
-        blocked,
-        unsure,
-        through,
-        backward,
-    )
+    return _Probed(derivative, second, third, swing, unsure, probed, reach, blocked)
 
 
 def _probe(
     loss: PerturbedLoss, layer: int, samples: Index, units: Index, eta: Array
 ) -> tuple[Array, Array, Array, Array, Array, NDArray[np.bool_]]:
-    """What four moves, by ±η and ±2η, tell of a pre-activation.
+    """What four moves, by ±η and ±2η, show of a pre-activation.
 
     Derivative; second and third derivative; by how much the terms grow over ±η, rounding with them; how far
     derivatives of secants spread, where there is a kink; whether there is one.
@@ -229,12 +248,12 @@ def transposed(w: Array) -> Array:
 def _output_noise(loss: PerturbedLoss, u: float, kind: np.dtype[Any]) -> Array:
     """Noise of each loss term: its own rounding, and what one ulp of y does to it (log(1 − y) near 1)."""
     problem, y, terms = loss.problem, loss.forward.outputs, loss.forward.terms
-    jitter = np.zeros(terms.shape, kind)
+    change = np.zeros(terms.shape, kind)
     for direction in (-np.inf, np.inf):
         beside = problem.loss.terms(
             np.nextafter(y, y.dtype.type(direction)), problem.targets, problem.clip, problem.eps
         )
         moved = np.abs(beside.astype(kind) - terms.astype(kind))
-        jitter = np.maximum(jitter, np.where(np.isfinite(moved), moved, 0))
+        change = np.maximum(change, np.where(np.isfinite(moved), moved, 0))
     sizes = np.abs(terms).astype(kind) + problem.loss.intermediate(y, problem.targets)
-    return np.asarray(ROUNDINGS * (u * sizes + jitter))
+    return np.asarray(ROUNDINGS * (u * sizes + change))

@@ -1,4 +1,4 @@
-"""What rounding can make of the derivative at a network's output, however it is worked out."""
+"""What rounding can make of the derivative at a network's output, however it is computed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import numpy as np
 from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.steps import best_step
 from backproof.network.arrays import Array, unit_roundoff
+from backproof.network.problem import Problem
 
 ROUNDINGS = 3.0
 """Units of round-off that one elementary function is allowed: a library's log or exp errs by about one."""
 
 
 def backward_error_at_output(loss: PerturbedLoss) -> Array:
-    """By how much rounding can move ∂f/∂z at the output, however it is worked out; (N, m).
+    """By how much rounding can move ∂f/∂z at the output, however it is computed; (N, m).
 
     A gradient is computed from the rounded y. That moves the loss's derivative L'(y) by L''(y)·ulp(y),
     which is large where 1/(1 − y) is, and its own evaluation errs by a few u of its size. L', L'' and
@@ -31,9 +32,26 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
         for end in (problem.loss.domain.low, problem.loss.domain.high):
             distance = np.abs(outputs - end) / 4
             step = np.where(distance > 0, np.minimum(step, np.maximum(distance, ulp)), step)
+    derivative, curvature = _of_loss(problem, outputs, step)
+    size = derivative if problem.loss.uses_clip else derivative + np.abs(targets)
+    error = curvature * ulp + ROUNDINGS * u * size
+    if problem.output.elementwise:
+        # The derivative is computed at a rounded z, too, and where it passes through zero its parts cancel.
+        bend = bend_size(problem.output.value, z)
+        return np.asarray(
+            derivative_size(problem.output.value, z, kind) * error + ROUNDINGS * u * derivative * bend
+        )
+    # Softmax couples the outputs: |J| ≤ y_k (1 at k + y), and y (g − Σ g y) cancels.
+    error = error + ROUNDINGS * u * derivative
+    return np.asarray(outputs * (error + (outputs * error).sum(axis=1, keepdims=True)))
+
+
+def _of_loss(problem: Problem, outputs: Array, step: Array) -> tuple[Array, Array]:
+    """|∂L/∂y| and |∂²L/∂y²| by central differences; 0 where they are not finite."""
+    targets = problem.targets.astype(outputs.dtype)
     derivative, curvature = np.zeros_like(outputs), np.zeros_like(outputs)
     # Outputs that have each a term of their own are moved all at once.
-    for k in [np.s_[:]] if problem.loss.elementwise else range(y.shape[1]):
+    for k in [np.s_[:]] if problem.loss.elementwise else range(outputs.shape[1]):
         moved = np.zeros_like(outputs)
         moved[:, k] = step[:, k]
         up, rest, down = (
@@ -45,18 +63,7 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
             rise, bend = rise.sum(axis=1), bend.sum(axis=1)
         derivative[:, k] = np.abs(rise) / (2 * step[:, k])
         curvature[:, k] = np.abs(bend) / step[:, k] ** 2
-    derivative, curvature = (np.where(np.isfinite(x), x, 0) for x in (derivative, curvature))
-    size = derivative if problem.loss.uses_clip else derivative + np.abs(targets)
-    error = curvature * ulp + ROUNDINGS * u * size
-    if problem.output.elementwise:
-        # The derivative is worked out at a rounded z, too, and where it passes through zero its parts cancel.
-        bend = bend_size(problem.output.value, z)
-        return np.asarray(
-            derivative_size(problem.output.value, z, kind) * error + ROUNDINGS * u * derivative * bend
-        )
-    # Softmax couples the outputs: |J| ≤ y_k (1 at k + y), and y (g − Σ g y) cancels.
-    error = error + ROUNDINGS * u * derivative
-    return np.asarray(outputs * (error + (outputs * error).sum(axis=1, keepdims=True)))
+    return np.where(np.isfinite(derivative), derivative, 0), np.where(np.isfinite(curvature), curvature, 0)
 
 
 def derivative_size(value: Callable[[Array], Array], z: Array, kind: type[np.floating[Any]]) -> Array:

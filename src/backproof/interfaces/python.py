@@ -43,7 +43,7 @@ def check(
             for a module, whose parameters it is.
         args: passed on to f and df as they are.
         df: `df(W, *args) → gradient`, in W's container.
-        by: "torch" or "jax"; by default, what W is made of says it.
+        by: "torch" or "jax"; by default, whichever W is made of.
         seed: of random directions, and of the parameters that are drawn.
         parameters: check so many, drawn at random; by default all.
         directions: check along random directions, in at most some 400 evaluations, instead of moving every

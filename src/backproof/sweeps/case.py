@@ -162,7 +162,7 @@ class CheckSettings(Group):
     evidence: bool = Field(
         default=False, description="keep the error against the step, and of every parameter"
     )
-    rivals: bool = Field(
+    baselines: bool = Field(
         default=False, description="also apply fixed thresholds and a smoothness test, as baselines"
     )
 

@@ -223,7 +223,7 @@ def _report_details(case: NetworkCase, at: Checkable, judgement: Judgement, outc
             named=any(cause.name == planted.cause for cause in judgement.causes),
             fault_size=_fault_size(case, at),
         )
-    if case.check and case.check.rivals:
+    if case.check and case.check.baselines:
         outcome.values.update(baselines_of(rule_of(case), at.own))
     if case.check and case.check.evidence:
         outcome.curves.update(evidence_of(rule_of(case), at.own))

@@ -97,7 +97,7 @@ def _kinks(activation: Activation) -> Iterator[Finding]:
     for kink in declared:
         if all(abs(k.at - kink.at) >= 1e-5 for k in there):
             yield Finding("kinks", False, f"name z = {kink.at:.6g}, where the values have none")
-    named = "; ".join(f"z = {k.at:g}: slope {_sides(k)}" for k in declared) or "none"
+    named = "; ".join(f"z = {k.at:g}: derivative {_sides(k)}" for k in declared) or "none"
     yield Finding("kinks", True, f"{named}, as a scan from {-FARTHEST:g} to {FARTHEST:g} finds them")
 
 

@@ -61,7 +61,7 @@ class DirectionalEvidence:
         return str(self.differencer.function.dtype)
 
     def unresolved(self) -> Cause:
-        """Why kinks cannot be told from an error here."""
+        """Why kinks cannot be distinguished from an error here."""
         return Cause("kink touched", "along directions kinks add up; move every parameter to tell")
 
     def explain(self) -> Explanation:
@@ -119,7 +119,7 @@ class DirectionalEvidence:
         )  # fmt: skip
 
     def _entries(self, finding: Finding) -> str:
-        """The entries at fault in words, and where those are that were not told apart."""
+        """The entries at fault in words, and the range of those that were not separated."""
         location, words = self.differencer.function.layout.location, []
         for fault in finding.faults:
             sign = int(fault.signs[0][0])

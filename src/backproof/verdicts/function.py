@@ -73,7 +73,7 @@ class FunctionEvidence:
         return str(self.function.dtype)
 
     def unresolved(self) -> Cause:
-        """How many parameters lie among kinks that no step told apart."""
+        """How many parameters lie among kinks that no step separates."""
         count = int(np.count_nonzero(self.comparison.unresolved))
         return Cause("not resolved", f"{count} parameters, among kinks that their steps do not separate")
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 class Verdict(StrEnum):
     """What a check concludes. A member equals its name in tables: `Verdict.AGREES == "agrees"`.
 
-    Members stand in order of severity, which ranks the entries of a tensor.
+    Members are in order of severity, which ranks the entries of a tensor.
 
     Attributes:
         symbol: one letter for figures, so that nothing depends on colour alone.
