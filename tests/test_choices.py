@@ -2,14 +2,11 @@
 
 import copy
 import pickle
-import re
 from itertools import pairwise
 from pkgutil import resolve_name
 
 import pytest
-import yaml
 
-from backproof import paths
 from backproof.choices import Choice, choice, discover
 from backproof.sweeps.groups import CHOICES
 
@@ -120,14 +117,6 @@ def test_a_choice_makes_a_record_of_its_name_and_can_be_sent_elsewhere(group, ea
     assert each() is each(**each.parameters)
     assert resolve_name(each.target) is each
     assert pickle.loads(pickle.dumps(each)) is copy.deepcopy(each) is each
-
-
-@pytest.mark.parametrize("name", CHOICES)
-def test_the_configuration_has_a_file_for_each_choice(name):
-    files = {path.stem: path.read_text() for path in (paths.conf() / name).glob("*.yaml")}
-    group = CHOICES[name]
-    assert {stem: yaml.safe_load(text) or {} for stem, text in files.items()} == dict(group.nodes())
-    assert {stem: re.match("# (.*)", text)[1] for stem, text in files.items()} == group.summaries
 
 
 def test_a_choice_is_no_other_for_being_in_two_groups():

@@ -13,6 +13,8 @@ import yaml
 
 from backproof import paths
 from backproof.sweeps import launching
+from backproof.sweeps.engines import ENGINES, options_of
+from backproof.sweeps.groups import CHOICES
 
 TABLES = {
     "cells.csv", "cells.parquet", "curves.parquet", "tensors.parquet", "config.yaml", "provenance.json",
@@ -35,17 +37,45 @@ def everything_in(folder: Path) -> dict[str, bytes]:
 # --- help and what Hydra shows
 
 
+def every_choice():
+    """Group, name and keys of every choice, of code and of files."""
+    for group, choices in CHOICES.items():
+        for name, node in choices.nodes():
+            yield group, name, [key for key in node if not key.startswith("_")]
+    for name in ENGINES:
+        yield "engine", name, [key for key in options_of(name) if key != "name"]
+    for path in paths.conf().glob("*/*.yaml"):
+        keys = yaml.safe_load(path.read_text()) or {}
+        yield path.parent.name, path.stem, [key for key in keys if not key.startswith("_")]
+
+
+@pytest.mark.parametrize("group", ["activation", "fault", "engine", "subject"])
+def test_help_describes_each_choice_of_one_axis(program, group):
+    done = program("sweep", "--help", group)
+    assert done.status == 0
+    assert done.out.startswith(f"{group}=\n")
+    described = dict(line.split(maxsplit=1) for line in done.out.splitlines()[1:])
+    names = {name for each, name, _ in every_choice() if each == group}
+    assert names <= set(described)
+    assert sum("(default)" in line for line in described.values()) == 1
+
+
+def test_help_of_no_axis(program):
+    done = program("sweep", "--help", "activaton")
+    assert (done.status, done.out) == (2, "")
+    assert "did you mean 'activation'?" in done.err
+
+
 @pytest.mark.parametrize("command", ["sweep", "plan", "check"])
 def test_help_lists_every_axis_and_choice(program, here, command):
     done = program(command, "--help")
     assert done.status == 0
     assert done.err == ""
     words = set(done.out.split())
-    for path in paths.conf().glob("*/*.yaml"):
-        assert f"{path.parent.name}=" in words
-        assert path.stem in words
-        for key in yaml.safe_load(path.read_text()) or {}:
-            assert key.startswith("_") or f"{path.parent.name}.{key}" in words
+    for group, name, keys in every_choice():
+        assert f"{group}=" in words
+        assert name in words
+        assert {f"{group}.{key}" for key in keys} <= words
     assert {"clipping,", "relu_at_zero,"} <= words
     assert everything_in(here) == {}
 
@@ -55,8 +85,10 @@ def test_help_lists_choices_and_experiments_of_the_users_own(program, here):
     (here / "my" / "activation" / "mish.yaml").write_text("# z tanh(softplus(z))\n_target_: mine.MISH\n")
     (here / "experiments").mkdir()
     (here / "experiments" / "mine.yaml").write_text("question: Why?\n")
+    done = program("sweep", "--help", "activation", "--config-dir", "my")
+    assert "mish                      z tanh(softplus(z))" in done.out
     done = program("sweep", "--help", "--config-dir", "my")
-    assert "mish                    z tanh(softplus(z))" in done.out
+    assert " mish " in done.out
     assert "mine" in done.out.partition("Experiments: ")[2]
 
 

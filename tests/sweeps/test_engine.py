@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-import yaml
 
-from backproof import paths
 from backproof.errors import ConfigurationError
 from backproof.sweeps import checking, training_runs
 from backproof.sweeps.composition import composed
@@ -187,13 +185,6 @@ def test_engines_are_found_with_their_options():
     for name, engine in ENGINES.items():
         assert summary_of(name)
         assert engine.can_stop == ("timeout" in options_of(name)), "the option is there where it is obeyed"
-
-
-@pytest.mark.parametrize("name", ENGINES)
-def test_what_is_configured_is_what_an_engine_declares(name):
-    path = paths.conf() / "engine" / f"{name}.yaml"
-    assert yaml.safe_load(path.read_text()) == options_of(name)
-    assert path.read_text().startswith("# " + summary_of(name)[0].lower() + summary_of(name)[1:])
 
 
 def test_an_engine_from_its_options():

@@ -13,7 +13,8 @@ from backproof.sweeps.composition import CONFIG_NAME, cell_of, composed
 from backproof.sweeps.composition.composer import Composer
 from backproof.sweeps.experiment import Exclusion, Experiment
 
-CHOICES = [(path.parent.name, path.stem) for path in sorted(paths.conf().glob("*/*.yaml"))]
+DEFAULT = Composer(CONFIG_NAME)
+CHOICES = [(group, choice) for group in DEFAULT.groups for choice in DEFAULT.options(group)]
 
 QUICK = ("data=xor", "training=none", "check=none")
 
@@ -29,7 +30,7 @@ def by_hydra(*overrides, resolve=False):
 
 @pytest.fixture(scope="module")
 def composer():
-    return Composer(CONFIG_NAME)
+    return DEFAULT
 
 
 def test_there_are_choices_to_test():

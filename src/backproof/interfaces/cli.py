@@ -193,4 +193,4 @@ def _help_of(command: str, words: Sequence[str]) -> str:
     from backproof.interfaces.help import help_of
 
     given, _ = parsed(command, words)
-    return help_of(command, given.config_dir, given.help)
+    return help_of(command, given.config_dir, given.help.partition("=")[0])

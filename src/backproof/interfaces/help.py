@@ -1,11 +1,20 @@
-"""`--help` of the commands that take a grid: every axis, its choices and values, off the files themselves."""
+"""`--help` of the commands that take a grid: every axis, its choices and values, from code and files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from backproof import paths
+from backproof.errors import not_one_of
+from backproof.sweeps.case import GROUPS
+from backproof.sweeps.engines import ENGINES, options_of, summary_of
+from backproof.sweeps.groups import CHOICES
+from backproof.sweeps.settings import shown
 
 HEADS = {
     "sweep": """\
@@ -43,48 +52,114 @@ Exit status 0 where the gradient agrees, 1 where it does not.
 }
 
 TAIL = """\
-Choices of your own: a folder my_conf/activation/mish.yaml, named with --config-dir my_conf.
+Choices of your own: a file my_conf/activation/mish.yaml, found with --config-dir my_conf.
 Hydra's flags work too: --cfg job, --info, --config-dir DIR, --hydra-help.
 """
 
+VALUES = """\
+  relu_at_zero=             0.0: the derivative at a kink, as a weight from the left to the right derivative
+  seed=                     0: the replicate axis
+"""
 
-def help_of(command: str, config_dir: Path | None, axis: str = "") -> str:  # noqa: ARG001
-    """What a command does, and every axis with its choices and values."""
-    folders = [folder for folder in (config_dir, paths.conf()) if folder and folder.is_dir()]
-    return HEADS[command] + axes_help(folders, paths.experiment_folders(folders))
+FEW = 6
+"""So many choices of an axis are described each; of more, the overview has the names alone."""
 
-
-def axes_help(folders: Sequence[Path], experiment_folders: Iterable[Path]) -> str:
-    """The axes as text. A choice is described by the comment that its file begins with."""
-    lines = ["Axes (choices, then values with their defaults):", ""]
-    groups = sorted({p.name for folder in folders for p in folder.iterdir() if p.is_dir()})
-    for group in groups:
-        if group in ("experiment", "experiments", "hydra"):
-            continue
-        lines.append(f"  {group}=")
-        values: dict[str, str] = {}
-        for path in _choices(folders, group):
-            text = path.read_text(encoding="utf-8").splitlines()
-            about = text[0].lstrip("# ") if text and text[0].startswith("#") else ""
-            lines.append(f"    {path.stem:23} {about}".rstrip())
-            for line in text:
-                key, colon, value = line.partition(":")
-                if colon and key.isidentifier() and not key.startswith("_"):
-                    values.setdefault(key, value.strip())
-        lines += [f"    {f'{group}.{key}':24}{value}".rstrip() for key, value in values.items()]
-    lines += [
-        "  relu_at_zero=0.0          the derivative at a kink, as a weight from the left to the right slope"
-    ]
-    lines += ["  seed=0                    the replicate axis"]
-    names = sorted({p.stem for folder in experiment_folders for p in folder.glob("*.yaml")})
-    lines += ["", "Experiments: " + ", ".join(names), "", TAIL]
-    return "\n".join(lines)
+WIDTH = 100
 
 
-def _choices(folders: Sequence[Path], group: str) -> list[Path]:
-    """The files of a group, those of the first folder hiding namesakes in the next."""
-    found: dict[str, Path] = {}
+@dataclass(frozen=True)
+class ChoiceHelp:
+    """One line about a choice, and its values with their defaults."""
+
+    summary: str
+    values: Mapping[str, object]
+
+
+def help_of(command: str, config_dir: Path | None, axis: str = "") -> str:
+    """What a command does, and every axis with its choices and values; or one axis in full.
+
+    Raises:
+        ConfigurationError: if there is no such axis.
+    """
+    folders = [folder for folder in (paths.conf(), config_dir) if folder is not None and folder.is_dir()]
+    axes = _axes(folders)
+    if axis and axis not in axes:
+        raise not_one_of("--help", repr(axis), axes)
+    defaults = _defaults()
+    if axis:
+        return "\n".join(_in_full(axis, axes[axis], defaults.get(axis))) + "\n"
+    lines = ["Axes (`--help AXIS` describes each choice):", ""]
+    for group, choices in axes.items():
+        lines += _in_short(group, choices, defaults.get(group))
+    names = sorted(
+        {p.stem for folder in paths.experiment_folders(folders[1:]) for p in folder.glob("*.yaml")}
+    )
+    return HEADS[command] + "\n".join([*lines, VALUES, f"Experiments: {', '.join(names)}", "", TAIL])
+
+
+def _axes(folders: Sequence[Path]) -> dict[str, dict[str, ChoiceHelp]]:
+    """The choices of every axis: those that are code, and those of files, which take precedence."""
+    axes: dict[str, dict[str, ChoiceHelp]] = {group: {} for group in (*GROUPS, "engine")}
+    for group, choices in CHOICES.items():
+        axes[group] = {name: ChoiceHelp(choices.summaries[name], node) for name, node in choices.nodes()}
+    for name in ENGINES:
+        options = {key: value for key, value in options_of(name).items() if key != "name"}
+        axes["engine"][name] = ChoiceHelp(summary_of(name), options)
     for folder in folders:
-        for path in (folder / group).glob("*.yaml"):
-            found.setdefault(path.stem, path)
-    return [found[name] for name in sorted(found)]
+        for path in folder.glob("*/*.yaml"):
+            if path.parent.name in axes:
+                axes[path.parent.name][path.stem] = _of_file(path)
+    return {group: dict(sorted(choices.items())) for group, choices in axes.items()}
+
+
+def _of_file(path: Path) -> ChoiceHelp:
+    """The comment that a file begins with, and its keys."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    first = text.partition("\n")[0]
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError:
+        content = None
+    summary = first.lstrip("# ") if first.startswith("#") else ""
+    return ChoiceHelp(summary, content if isinstance(content, dict) else {})
+
+
+def _defaults() -> dict[str, str]:
+    """The default choices, as the primary configuration lists them."""
+    content = yaml.safe_load((paths.conf() / "config.yaml").read_text(encoding="utf-8"))
+    pairs = [entry for entry in content["defaults"] if isinstance(entry, dict)]
+    return {group: choice for pair in pairs for group, choice in pair.items()}
+
+
+def _in_short(group: str, choices: Mapping[str, ChoiceHelp], default: str | None) -> list[str]:
+    names = [_marked(name, default) for name in choices]
+    lines = [f"  {group}="]
+    if len(choices) > FEW:
+        lines += textwrap.wrap("  ".join(names), WIDTH, initial_indent="    ", subsequent_indent="    ")
+    else:
+        marked = zip(names, choices.values(), strict=True)
+        lines += [f"    {name:23} {choice.summary}".rstrip() for name, choice in marked]
+    values: dict[str, object] = {}
+    for _, choice in sorted(choices.items(), key=lambda item: item[0] != default):  # the default's count
+        values = {**choice.values, **values}
+    return lines + _values(group, values)
+
+
+def _in_full(group: str, choices: Mapping[str, ChoiceHelp], default: str | None) -> list[str]:
+    lines = [f"{group}="]
+    for name, choice in choices.items():
+        lines += [f"  {_marked(name, default):25} {choice.summary}".rstrip(), *_values(group, choice.values)]
+    return lines
+
+
+def _marked(name: str, default: str | None) -> str:
+    return f"{name} (default)" if name == default else name
+
+
+def _values(group: str, values: Mapping[str, object]) -> list[str]:
+    public = {key: value for key, value in values.items() if not key.startswith("_")}
+    return [f"    {f'{group}.{key}':23} {_shown(value)}" for key, value in public.items()]
+
+
+def _shown(value: object) -> str:
+    return shown(value) if value is None or isinstance(value, bool | int | float | str) else str(value)

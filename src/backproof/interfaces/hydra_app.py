@@ -20,7 +20,7 @@ from backproof.errors import ConfigurationError, ExitStatus
 from backproof.interfaces.answers import ended, show_sweep
 from backproof.interfaces.progress import Terminal
 from backproof.session import DEFAULT_NAME, Request, Session
-from backproof.sweeps.composition import CONFIG_NAME, cell_of_job, translated
+from backproof.sweeps.composition import CONFIG_NAME, cell_of_job, register, translated
 from backproof.sweeps.launching import Launcher
 
 
@@ -59,6 +59,7 @@ def _session(sources: Sequence[ConfigSourceInfo]) -> Session:
 def main() -> ExitStatus:
     """Run the application; what is wrong is printed in one line."""
     logging.raiseExceptions = False  # `--info | head` closes the pipe that Hydra logs into
+    register()
 
     def run() -> ExitStatus:
         with translated():

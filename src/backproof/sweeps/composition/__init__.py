@@ -8,5 +8,6 @@ read once; a combination of choices puts those parts together, and values are se
 from backproof.sweeps.composition.composer import CONFIG_NAME, cell_of, cell_of_job
 from backproof.sweeps.composition.errors import translated
 from backproof.sweeps.composition.request import Composition, composed
+from backproof.sweeps.composition.store import register
 
-__all__ = ["CONFIG_NAME", "Composition", "cell_of", "cell_of_job", "composed", "translated"]
+__all__ = ["CONFIG_NAME", "Composition", "cell_of", "cell_of_job", "composed", "register", "translated"]

@@ -14,6 +14,7 @@ from backproof.sweeps.canonical import SAME, case_of
 from backproof.sweeps.case import GROUPS, Case, Value
 from backproof.sweeps.commands import overrides_of
 from backproof.sweeps.composition.files import Files, Parts, plain
+from backproof.sweeps.composition.store import register
 from backproof.sweeps.grid import Cell
 from backproof.sweeps.settings import Settings, flatten
 
@@ -40,6 +41,7 @@ class Composer:
         Raises:
             HydraException: if there is no such configuration, or an override does not apply to it.
         """
+        register()
         self.config_name, self.overrides, self.extra = config_name, list(overrides), list(extra)
         self.config = self._hydra()
         self.base, self.default_choices = parts_of(self.config)
