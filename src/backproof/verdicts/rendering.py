@@ -143,7 +143,8 @@ def _training(check: Check) -> Iterator[Line]:
     run = check.training
     if run is None:
         return
-    words = [f"after training: loss {run['final_loss']:.4g} per sample, test accuracy {run['accuracy']:.1%}"]
+    after = f"after {check.case['training.steps']} steps" if check.case else "after training"
+    words = [f"{after}: loss {run['final_loss']:.4g} per sample, test accuracy {run['accuracy']:.1%}"]
     reached = run["steps_to_threshold"]
     words.append("threshold never reached" if reached is None else f"threshold at step {reached}")
     if run["diverged_at"] is not None:
