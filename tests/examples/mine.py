@@ -12,7 +12,7 @@ class Snake:
     def value(self, z):
         return z + np.sin(self.a * z) ** 2 / self.a
 
-    def slope(self, z):
+    def derivative(self, z):
         return 1 + np.sin(2 * self.a * z)
 
 

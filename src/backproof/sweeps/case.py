@@ -19,6 +19,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from backproof.estimates.stencils import Scheme
 from backproof.network.activations import KinkRule
 from backproof.network.arrays import Precision
 from backproof.network.clips import ClipBackward
@@ -150,8 +151,10 @@ class CheckSettings(Group):
     parameters: Literal["all"] | PositiveInt = Field(
         default="all", description="how many parameters are checked; a number: a seeded sample"
     )
-    scheme: Literal["five_point", "central", "forward", "backward", "richardson", "complex"] = Field(
-        default="five_point", description="the difference formula; five_point with a given step is central"
+    scheme: Scheme = Field(
+        default=Scheme.FIVE_POINT,
+        strict=False,
+        description="the difference formula; five_point with a given step is central",
     )
     step: Positive | None = Field(
         default=None, description="one step for all parameters; by default each has its own"
@@ -162,9 +165,7 @@ class CheckSettings(Group):
     evidence: bool = Field(
         default=False, description="keep the error against the step, and of every parameter"
     )
-    baselines: bool = Field(
-        default=False, description="also apply fixed thresholds and a smoothness test, as baselines"
-    )
+    baselines: bool = Field(default=False, description="also apply fixed thresholds and a smoothness test")
 
 
 class TrainingSettings(ComponentSettings):

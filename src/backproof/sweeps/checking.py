@@ -67,7 +67,7 @@ def checkable(case: NetworkCase) -> Checkable:
         own = View(problem, weights, problem.forward(weights), None)
         return Checkable(own, None, None, checked=False)
     problem = problem_of(case, data.inputs[: check.samples], data.targets[: check.samples])
-    step, scheme = check.step, Scheme(check.scheme)
+    step, scheme = check.step, check.scheme
     if step is not None:
         _check_step(step, weights)
     selected = _selected(case.seed, weights, check.parameters)

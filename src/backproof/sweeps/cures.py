@@ -11,31 +11,27 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 
 from backproof.errors import ConfigurationError
+from backproof.estimates.stencils import Scheme
+from backproof.network.activations import KinkRule
+from backproof.network.arrays import Precision
+from backproof.network.clips import ClipBackward
+from backproof.network.clips.floor import floor
+from backproof.network.deltas.exact import exact
+from backproof.network.faults.none import none as no_fault
+from backproof.network.losses import LOSSES
+from backproof.sweeps import components
 from backproof.sweeps.canonical import case_of
 from backproof.sweeps.case import MODELS, OFF, NetworkCase, Value
 from backproof.sweeps.settings import shown
 from backproof.verdicts.check import Cures
 
-MATCHING_OUTPUT = {
-    "squared_error": "identity",
-    "binary_cross_entropy": "sigmoid",
-    "categorical_cross_entropy": "softmax",
-    "binary_cross_entropy_from_logits": "identity",
-    "categorical_cross_entropy_from_logits": "identity",
-}
-"""The output for which each loss's delta is y − t, or whose range its domain is."""
-
-MATCHING_LOSS = {
-    "sigmoid": "binary_cross_entropy",
-    "softmax": "categorical_cross_entropy",
-    "identity": "squared_error",
-}
-"""The loss that matches an output; other outputs have none."""
+MATCHING_LOSS = {loss.matching_output: loss.name for loss in LOSSES.records() if not loss.takes_logits}
+"""The loss whose delta is y − t for an output; other outputs have none."""
 
 PARAMETERS = 200
 """A neighbour that is another problem is checked in a seeded sample of so many parameters."""
 
-CLIP = "floor"
+CLIP = floor.name
 """The clip of a neighbour that needs one where the case itself has no use for it."""
 
 
@@ -57,12 +53,12 @@ def changes(case: NetworkCase, *, numbers: bool) -> Iterator[Change]:
     """
     matching_loss = MATCHING_LOSS.get(case.output.name)
     wanted = [
-        Change("fault", "none"),
-        Change("delta", "exact"),
-        Change("clip.backward", "consistent"),
-        Change("kink", "multiply"),
+        Change("fault", no_fault.name),
+        Change("delta", exact.name),
+        Change("clip.backward", ClipBackward.CONSISTENT.value),
+        Change("kink", KinkRule.MULTIPLY.value),
         *(Change("relu_at_zero", x) for x in (0.5, 0.0, 1.0)),
-        Change("output", MATCHING_OUTPUT.get(case.loss.name, "sigmoid")),
+        Change("output", components.loss(case.loss).matching_output),
         *(Change("loss", name) for name in [matching_loss] if name),
         *(Change("clip.eps", x) for x in (1e-12, 1e-3)),
         Change("network.init_scale", 1.0),
@@ -70,9 +66,9 @@ def changes(case: NetworkCase, *, numbers: bool) -> Iterator[Change]:
     if numbers:
         wanted[:0] = [
             Change("check.step", None),
-            Change("check.scheme", "five_point"),
-            Change("precision", "float64"),
-            Change("precision", "longdouble"),
+            Change("check.scheme", Scheme.FIVE_POINT.value),
+            Change("precision", Precision.FLOAT64.value),
+            Change("precision", Precision.LONGDOUBLE.value),
             Change("clip", CLIP),
         ]
     needless, settings = _needless(case), case.flat()
@@ -85,7 +81,7 @@ def _needless(case: NetworkCase) -> set[str]:
     """Axes that cannot matter to the case, or that would undo what was asked for."""
     settings = case.flat()
     keys = {k for k in ("clip.backward", "kink", "relu_at_zero", "clip.eps", "clip") if k not in settings}
-    if case.precision == "longdouble":
+    if case.precision is Precision.LONGDOUBLE:
         keys.add("precision")
     if case.network.init_scale <= 1:
         keys.add("network.init_scale")

@@ -1,10 +1,10 @@
-"""Activations of one's own: from an expression, a function or a class; what they leave out is found."""
+"""Custom activations: an expression, a function or a class of the user's; what it does not declare is found."""
 
 from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,100 @@ from backproof.network.scan import find_kinks, find_range
 from backproof.sweeps.case import Value
 from backproof.verdicts.component import examine
 
-VALUE, SLOPE = "value", "slope"
+VALUE, DERIVATIVE = "value", "derivative"
 """Keys of a choice that hold expressions: of the function, and where it is given, of its derivative."""
+
+SAME_KINK = 1e-5
+"""A declared kink and one that is found are the same within this."""
 
 
 @dataclass(frozen=True)
-class ComplexSlope:
+class Declared:
+    """What the user states about an activation; None for what is to be found.
+
+    Attributes:
+        kinks: where the derivative jumps, or the kinks themselves.
+        limits: the lower and upper limit of the values.
+    """
+
+    formula: str
+    value: Callable[[Array], Array]
+    derivative: Callable[[Array], Array] | None = None
+    kinks: Sequence[Kink | float] | None = None
+    limits: Interval | tuple[float, float] | None = None
+
+
+def from_formula(group: str, name: str, given: Mapping[str, Value]) -> Activation:
+    """The activation of a choice that has a `value:` instead of a `_target_:`.
+
+    Raises:
+        ConfigurationError: naming the key, if an expression cannot be read, or the derivative is wrong.
+    """
+    texts = {key: str(given[key]) for key in (VALUE, DERIVATIVE) if given.get(key) is not None}
+    parameters = {key: _number(f"{group}.{key}", v) for key, v in given.items() if key not in texts}
+    formulas = {key: _formula(f"{group}.{key}", text, parameters) for key, text in texts.items()}
+    value = formulas[VALUE]
+    derivative = formulas[DERIVATIVE].value() if DERIVATIVE in formulas else value.derivative()
+    return completed(group, name, Declared(texts[VALUE], value.value(), derivative))
+
+
+def _number(key: str, value: Value) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ConfigurationError(f"{key}: must be a number; not {value!r}")
+    return float(value)
+
+
+def _formula(key: str, text: str, parameters: Mapping[str, float]) -> Formula:
+    try:
+        return Formula(text, dict(parameters))
+    except ValueError as error:
+        raise ConfigurationError(f"{key}: {error}") from error
+
+
+def is_value_of_z(function: object, given: Iterable[str]) -> bool:
+    """Whether a function is one of an array, not one that makes an activation: it needs one argument."""
+    if inspect.isclass(function) or not callable(function):
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(function).parameters.values()
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind in positional]
+    return len(set(needed) - set(given)) == 1
+
+
+def from_python(group: str, name: str, made: Any) -> Activation:
+    """The activation that an object with a `value`, or a function of an array, stands for."""
+    value = getattr(made, "value", made if callable(made) else None)
+    if not callable(value):
+        raise ConfigurationError(f"{group}={name}: must have a `value`, a function of an array")
+    formula = str(getattr(made, "formula", "") or inspect.getdoc(made) or name).strip().splitlines()[0]
+    found = (getattr(made, attribute, None) for attribute in ("derivative", "kinks", "range"))
+    return completed(group, name, Declared(formula, value, *found))
+
+
+def completed(group: str, name: str, declared: Declared) -> Activation:
+    """An activation, with what it does not declare found, and what it does declare examined.
+
+    Raises:
+        ConfigurationError: where no derivative can be found, or a declaration is wrong.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            kinks, limits = _kinks_of(declared), _limits_of(declared)
+            derivative = declared.derivative or _derivative_of(declared.value)
+            made = Activation(name, declared.formula, declared.value, derivative, kinks, limits)
+            wrong = [finding for finding in examine(made) if finding.right is False]
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{group}={name}: {error}") from error
+    except Exception as error:  # the user's code
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"{group}={name}: {type(error).__name__}: {reason}") from error
+    if wrong:
+        raise ConfigurationError(f"{group}={name}: its {wrong[0].what} {wrong[0].remark}")
+    return made
+
+
+@dataclass(frozen=True)
+class ComplexDerivative:
     """The derivative of a function that takes complex numbers, Im f(z + ih)/h: exact to rounding."""
 
     value: Callable[[Array], Array]
@@ -37,106 +125,33 @@ class ComplexSlope:
         return np.asarray((self.value(moved).imag / z.dtype.type(COMPLEX_STEP)).astype(z.dtype))
 
 
-def from_formula(group: str, name: str, given: Mapping[str, Value]) -> Activation:
-    """The activation of a choice that has a `value:` instead of a `_target_:`.
-
-    Raises:
-        ConfigurationError: naming the key, if an expression cannot be read or the derivative is another's.
-    """
-    parameters: dict[str, float] = {}
-    for key, number in given.items():
-        if key in (VALUE, SLOPE):
-            continue
-        if not isinstance(number, int | float) or isinstance(number, bool):
-            raise ConfigurationError(f"{group}.{key}: must be a number; not {number!r}")
-        parameters[key] = float(number)
-    made = {}
-    for key in (VALUE, SLOPE):
-        text = given.get(key)
-        if text is None:
-            continue
-        try:
-            made[key] = Formula(str(text), parameters)
-        except ValueError as error:
-            raise ConfigurationError(f"{group}.{key}: {error}") from error
-    value = made[VALUE].value()
-    slope = made[SLOPE].value() if SLOPE in made else made[VALUE].derivative()
-    return completed(group, name, str(given[VALUE]), value, slope)
-
-
-def is_value_of_z(function: Any, given: Iterable[str]) -> bool:
-    """Whether a function is one of an array, not one that makes an activation: it needs one argument."""
-    if inspect.isclass(function) or not callable(function):
-        return False
-    needed = [
-        name
-        for name, p in inspect.signature(function).parameters.items()
-        if p.default is p.empty
-        and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        and name not in given
-    ]
-    return len(needed) == 1
-
-
-def from_python(group: str, name: str, made: Any) -> Activation:
-    """The activation that an object with a `value`, or a function of an array, stands for."""
-    value = getattr(made, "value", made if callable(made) else None)
-    if not callable(value):
-        raise ConfigurationError(f"{group}={name}: must have a `value`, a function of an array")
-    slope = getattr(made, "slope", None) or getattr(made, "derivative", None)
-    formula = str(getattr(made, "formula", "") or inspect.getdoc(made) or name).strip().splitlines()[0]
-    return completed(
-        group, name, formula, value, slope, getattr(made, "kinks", None), getattr(made, "range", None)
+def _derivative_of(value: Callable[[Array], Array]) -> ComplexDerivative:
+    with warnings.catch_warnings():  # of functions that cast to real numbers
+        warnings.simplefilter("ignore")
+        if takes_complex(value, np.float64):
+            return ComplexDerivative(value)
+    raise ConfigurationError(
+        "has no `derivative`, and none can be found, since its value takes no complex numbers;"
+        " give the derivative, or the value as an expression"
     )
 
 
-def completed(
-    group: str,
-    name: str,
-    formula: str,
-    value: Callable[[Array], Array],
-    slope: Callable[[Array], Array] | None,
-    kinks: Any = None,
-    within: Any = None,
-) -> Activation:
-    """An activation, with what it does not declare found, and what it does declare examined.
-
-    Raises:
-        ConfigurationError: where there is no derivative to be found, or a declaration is wrong.
-    """
-    try:
-        with np.errstate(all="ignore"):
-            found = find_kinks(value)
-            if slope is None:
-                with warnings.catch_warnings():  # of functions that cast to real numbers
-                    warnings.simplefilter("ignore")
-                    complex_too = takes_complex(value, np.float64)
-                if not complex_too:
-                    raise ConfigurationError(
-                        f"{group}={name}: has no `slope`, and none can be found, since its value takes no"
-                        " complex numbers; give the derivative, or the value as an expression"
-                    )
-                slope = ComplexSlope(value)
-            if kinks is None:
-                kinks = found
-            given = tuple(k if isinstance(k, Kink) else _kink_at(float(k), found, group, name) for k in kinks)
-            limits = find_range(value) if within is None else within
-            if not isinstance(limits, Interval):
-                limits = Interval(float(limits[0]), float(limits[1]))
-            made = Activation(name, formula, value, slope, given, limits)
-            wrong = [f for f in examine(made) if f.right is False]
-    except ConfigurationError:
-        raise
-    except Exception as error:  # somebody's own code
-        told = " ".join(str(error).split())
-        raise ConfigurationError(f"{group}={name}: {type(error).__name__}: {told}") from error
-    if wrong:
-        raise ConfigurationError(f"{group}={name}: its {wrong[0].what} {wrong[0].remark}")
-    return made
+def _kinks_of(declared: Declared) -> tuple[Kink, ...]:
+    found = find_kinks(declared.value)
+    if declared.kinks is None:
+        return found
+    return tuple(k if isinstance(k, Kink) else _kink_at(float(k), found) for k in declared.kinks)
 
 
-def _kink_at(at: float, found: tuple[Kink, ...], group: str, name: str) -> Kink:
+def _kink_at(at: float, found: tuple[Kink, ...]) -> Kink:
     for kink in found:
-        if abs(kink.at - at) < 1e-5:
+        if abs(kink.at - at) < SAME_KINK:
             return Kink(at, kink.left, kink.right)
-    raise ConfigurationError(f"{group}={name}: its kinks name z = {at:g}, where its values have none")
+    raise ConfigurationError(f"its kinks name z = {at:g}, where its values have none")
+
+
+def _limits_of(declared: Declared) -> Interval:
+    limits = declared.limits
+    if limits is None:
+        return find_range(declared.value)
+    return limits if isinstance(limits, Interval) else Interval(float(limits[0]), float(limits[1]))

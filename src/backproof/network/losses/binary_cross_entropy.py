@@ -25,6 +25,7 @@ def binary_cross_entropy() -> Loss:
         domain=PROBABILITIES,
         targets=PROBABILITIES,
         uses_clip=True,
+        matching_output="sigmoid",
         intermediate=intermediate,
     )
 

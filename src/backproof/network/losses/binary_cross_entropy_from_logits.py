@@ -21,6 +21,7 @@ def binary_cross_entropy_from_logits() -> Loss:
         derivative,
         targets=PROBABILITIES,
         threshold=0.0,
+        takes_logits=True,
         intermediate=intermediate,
     )
 

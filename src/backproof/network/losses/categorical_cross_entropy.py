@@ -22,6 +22,7 @@ def categorical_cross_entropy() -> Loss:
         targets=PROBABILITIES,
         one_hot=True,
         uses_clip=True,
+        matching_output="softmax",
         intermediate=intermediate,
     )
 

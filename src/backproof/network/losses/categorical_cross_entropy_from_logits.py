@@ -22,6 +22,7 @@ def categorical_cross_entropy_from_logits() -> Loss:
         one_hot=True,
         elementwise=False,
         threshold=0.0,
+        takes_logits=True,
         intermediate=intermediate,
     )
 

@@ -1,4 +1,4 @@
-"""Choices of one's own: a folder of a user's, outside the package, with activations in YAML and Python."""
+"""Custom activations: a user's folder outside the package, with activations in YAML and Python."""
 
 import shlex
 import subprocess
@@ -17,7 +17,7 @@ class Bent:
     '''(sqrt(z² + 1) − 1)/2 + z'''
     def value(self, z):
         return (np.sqrt(z * z + 1) - 1) / 2 + z
-    def slope(self, z):
+    def derivative(self, z):
         return z / (2 * np.sqrt(z * z + 1)) + 1
 
 class Leaky:
@@ -25,7 +25,7 @@ class Leaky:
         self.left, self.kinks, self.wrong = left, kinks, wrong
     def value(self, z):
         return np.maximum(z, self.left * z)
-    def slope(self, z):
+    def derivative(self, z):
         return np.where(z > 0, 1.001 if self.wrong else 1, self.left).astype(z.dtype)
 
 def real_only(z):
@@ -48,18 +48,18 @@ class Bounded(Bent):
 CHOICES = {
     "mish": 'value: "z * tanh(log1p(exp(z)))"',
     "scaled": 'value: "beta * z * sigmoid(z)"\nbeta: 2',
-    "given": 'value: "z**2 * where(z > 0, 1, -1)"\nslope: "2 * abs(z)"',
+    "given": 'value: "z**2 * where(z > 0, 1, -1)"\nderivative: "2 * abs(z)"',
     "swish": "_target_: acts.swish\nbeta: 1.5",
     "bent": "_target_: acts.Bent",
     "leaky": "_target_: acts.Leaky\nleft: 0.25",
 }
 REFUSED = {
-    "other": ('value: "z**2"\nslope: "3 * z"', "activation=other: its derivative is"),
+    "other": ('value: "z**2"\nderivative: "3 * z"', "activation=other: its derivative is"),
     "blind": ("_target_: acts.Blind", "activation=blind: its kinks lack the one at z = 0, from 0.1 to 1"),
     "far": ("_target_: acts.Farsighted", "activation=far: its kinks name z = 2"),
     "off": ("_target_: acts.Leaky\nwrong: true", "activation=off: its derivative is 1.001 at z ="),
     "bounded": ("_target_: acts.Bounded", "activation=bounded: its range is said to be [-1, 1], but"),
-    "real": ("_target_: acts.real_only", "activation=real: has no `slope`, and none can be found"),
+    "real": ("_target_: acts.real_only", "activation=real: has no `derivative`, and none can be found"),
     "raising": ("_target_: acts.raises", "activation=raising: RuntimeError: not today"),
     "nothing": ('value: "foo(z)"', "activation.value: 'foo' is not a known function"),
     "word": ('value: "beta * z"\nbeta: two', "activation.beta: must be a number; not 'two'"),
@@ -83,7 +83,7 @@ def backproof(folder, *arguments):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
-def test_every_choice_of_ones_own_in_a_sweep_on_two_processes(folder):
+def test_every_custom_choice_in_a_sweep_on_two_processes(folder):
     done = backproof(
         folder, "sweep", "--config-dir", "my_conf", "-m", f"activation={','.join(CHOICES)}", "data=xor",
         "loss=squared_error", "output=same,sigmoid", "network.hidden=[3]", "training.steps=5", "name=mine",
@@ -104,7 +104,7 @@ def test_check_examines_the_component_alone(folder):
     assert done.returncode == 0
     for line in (
         "activation=mish alone",
-        "derivative: is the slope",
+        "derivative: is that of its values",
         "kinks: none",
         "range: [-0.308843",
         "float16",
