@@ -1,4 +1,4 @@
-"""Custom activations: an expression, a function or a class of the user's; what it does not declare is found."""
+"""Custom activations: a user's expression, function or class; what it does not declare is found."""
 
 from __future__ import annotations
 
