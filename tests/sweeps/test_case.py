@@ -24,9 +24,6 @@ IRRELEVANT = [
     (("clip=none",), "clip.backward", ("consistent", "ignored")),
     (("clip=log_floor",), "clip.eps", ("1e-3", "1e-5")),
     (("delta=y_minus_t",), "clip.backward", ("consistent", "ignored")),
-    (("training=none",), "training.steps", ("3", "4")),
-    (("training=none",), "training.learning_rate", ("3", "4")),
-    (("check=none",), "check.samples", ("3", "4")),
 ]
 
 
@@ -36,6 +33,20 @@ def test_an_axis_that_cannot_matter_is_null(grid, base, key, values):
     assert len(found.cells) == 1
     assert found.requested == len(values)
     assert found.cells[0].case.flat().get(key) is None
+
+
+@pytest.mark.parametrize(
+    ("group", "on", "key"),
+    [
+        ("training", "sgd", "training.steps"),
+        ("training", "sgd", "training.learning_rate"),
+        ("check", "full", "check.samples"),
+    ],
+)
+def test_settings_of_what_is_switched_off_do_not_multiply_cells(grid, group, on, key):
+    found = grid(f"{group}=none,{on}", f"{key}=3,4")
+    assert [cell.case.flat().get(key) for cell in found.cells] == [None, 3, 4]
+    assert found.requested == 4
 
 
 RELEVANT = [
