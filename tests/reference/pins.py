@@ -1,7 +1,8 @@
 """Verdicts and numbers of the shipped experiments, frozen as data.
 
     python tests/reference/pins.py compare [NAME ...]   run the experiments in an empty folder and compare
-    python tests/reference/pins.py freeze FOLDER NAME … freeze the cells of results folders
+    python tests/reference/pins.py check FOLDER NAME …   compare the cells of results folders that are there
+    python tests/reference/pins.py freeze FOLDER NAME …  freeze them
 
 Cells are matched by their settings. Everything has to be equal but for what differs from run to run; a
 number may
@@ -60,27 +61,39 @@ def _same(x: object, y: object) -> bool:
 
 def compare(names: list[str]) -> int:
     """Run the experiments with the code that is there; the number of them that differ."""
-    wrong = 0
-    for name in names:
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
             subprocess.run(
                 [sys.executable, "-m", "backproof", "sweep", f"experiment={name}"],
                 cwd=folder, check=False, capture_output=True,
             )  # fmt: skip
-            found = frozen(Path(folder) / "results" / name)
-        lines = differences(pd.read_parquet(PINS / f"{name}.parquet"), found)
-        print(f"{name}: {'the same' if not lines else f'{len(lines)} columns differ'}", *lines, sep="\n  ")
+        return check(Path(folder) / "results", names)
+
+
+def check(folder: Path, names: list[str]) -> int:
+    """Compare the cells of results folders; the number of them that differ."""
+    wrong = 0
+    for name in names:
+        lines = differences(pd.read_parquet(PINS / f"{name}.parquet"), frozen(folder / name))
+        print(f"{name}: {'the same' if not lines else f'{len(lines)} differences'}", *lines, sep="\n  ")
         wrong += bool(lines)
     return wrong
 
 
+def freeze(folder: Path, names: list[str]) -> int:
+    """Freeze the cells of results folders."""
+    PINS.mkdir(exist_ok=True)
+    for name in names:
+        frozen(folder / name).to_parquet(PINS / f"{name}.parquet", compression="zstd")
+    return 0
+
+
 def main(words: list[str]) -> int:
-    if words[:1] == ["freeze"]:
-        PINS.mkdir(exist_ok=True)
-        for name in words[2:]:
-            frozen(Path(words[1]) / name).to_parquet(PINS / f"{name}.parquet", compression="zstd")
-        return 0
-    return compare(words[1:] or list(EXPERIMENTS))
+    """Run a command of the module's docstring; the exit status."""
+    command, *rest = words or ["compare"]
+    if command == "compare":
+        return compare(rest or list(EXPERIMENTS))
+    return {"check": check, "freeze": freeze}[command](Path(rest[0]), rest[1:])
 
 
 if __name__ == "__main__":
