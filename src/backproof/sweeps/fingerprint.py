@@ -6,8 +6,6 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
-import backproof
-
 COMPUTING = (
     "network",
     "targets",
@@ -32,7 +30,7 @@ COMPUTING = (
 @lru_cache(maxsize=1)
 def fingerprint() -> str:
     """A digest of the computing code's source."""
-    root = Path(backproof.__file__).parent
+    root = Path(__file__).parents[1]
     digest = blake2b(digest_size=8)
     for name in COMPUTING:
         for path in sorted((root / name).rglob("*.py")) if "." not in name else [root / name]:

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import TypedDict
 
-import backproof
 from backproof.sweeps.fingerprint import fingerprint
 
 PACKAGES = (
@@ -62,7 +61,7 @@ def provenance(command: str) -> Provenance:
         "command": command,
         "backproof": _version("backproof"),
         "fingerprint": fingerprint(),
-        "git": _commit(Path(backproof.__file__).parent),
+        "git": _commit(Path(__file__).parents[1]),
         "python": sys.version.split()[0],
         "versions": {name: _version(name) for name in PACKAGES},
         "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
