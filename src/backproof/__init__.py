@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backproof.interfaces.notebook import Results, load
-    from backproof.interfaces.python import Check, FunctionError, check, sweep
+    from backproof.interfaces.python import Check, FunctionError, check, plot, sweep
 
-__all__ = ["Check", "FunctionError", "Results", "check", "load", "sweep"]
+__all__ = ["Check", "FunctionError", "Results", "check", "load", "plot", "sweep"]
 
 
 def __getattr__(name: str) -> Any:

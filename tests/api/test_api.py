@@ -367,7 +367,7 @@ def test_the_result_explains_itself():
     parameters = found.parameters()
     assert len(parameters) == found.target.function.layout.size
     assert set(found.judgement.verdicts) <= set(range(len(Verdict)))
-    axes = found.plot().axes[0]
+    axes = backproof.plot(found).axes[0]
     assert axes.get_xscale() == axes.get_yscale() == "log"
 
 

@@ -78,13 +78,14 @@ def show_check(check: Check, *, as_json: bool, plots: Path | None) -> ExitStatus
 def _drawn(check: Check, folder: Path) -> list[Path]:
     """Figures and the table of parameters; returns the files."""
     from backproof.files import csv, write
+    from backproof.reports.figures.drawing.check import plot_check
     from backproof.reports.figures.drawing.evidence import write_evidence
 
     if check.curves:
         return write_evidence(folder, check.curves, check.parameters())
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "parameters.csv", csv(check.parameters()))
-    check.plot().savefig(folder / "check.svg")
+    plot_check(check.parameters(), check.verdict).savefig(folder / "check.svg")
     return [folder / "check.svg", folder / "parameters.csv"]
 
 

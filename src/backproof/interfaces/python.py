@@ -19,8 +19,9 @@ from backproof.verdicts.function import Sampling, check_function
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
-__all__ = ["Check", "FunctionError", "check", "sweep"]
+__all__ = ["Check", "FunctionError", "check", "plot", "sweep"]
 
 
 def check(
@@ -76,6 +77,13 @@ def _function(f: Callable[..., Any], w: Any, args: Sequence[Any], df: Any, by: s
 
             return jax_function(f, w, args)
     raise FunctionError(f"by: must be {' or '.join(LIBRARIES)}; not {by!r}")
+
+
+def plot(check: Check) -> Figure:
+    """The error of every parameter of a check against its numerical gradient, with the error bounds."""
+    from backproof.reports.figures.drawing.check import plot_check
+
+    return plot_check(check.parameters(), check.verdict)
 
 
 def sweep(

@@ -18,7 +18,6 @@ from backproof.verdicts.verdict import AGREEING, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from backproof.verdicts.details import NetworkDetails
     from backproof.verdicts.function import FunctionTarget
@@ -167,12 +166,6 @@ class Check:
             "examined": list(self.examined),
             "training": self.training,
         }
-
-    def plot(self) -> Figure:
-        """The error of every parameter against its numerical gradient, with the bounds."""
-        from backproof.reports.figures.drawing.check import plot_check
-
-        return plot_check(self.parameters(), self.verdict)
 
     def lines(self) -> list[Line]:
         """The result as text, line by line."""

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
-Box = tuple[float, float, float, float]
-"""Where a panel lies in its picture: left, top, width and height as shares of the whole."""
-
 
 @dataclass(frozen=True)
 class FigureSpec:

@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 
 from backproof.reports.aggregation import Tiles
 from backproof.reports.axes import label
-from backproof.reports.figures.drawing.style import boxes
+from backproof.reports.figures.drawing.style import Box, boxes
 from backproof.reports.figures.drawing.tiles import colour_of, scale_of, symbol_of
-from backproof.reports.figures.kind import Box
 from backproof.reports.numbers import number
 
 STOPS = 33

@@ -15,8 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from backproof.reports.figures.kind import Box
 from backproof.reports.numbers import number
+
+Box = tuple[float, float, float, float]
+"""Where a panel lies in its picture: left, top, width and height as shares of the whole."""
 
 STYLE: dict[Any, Any] = {  # matplotlib's stubs list every key as a literal
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine
