@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from backproof.estimates.moves import BLOCK, cut
 from backproof.estimates.output_rounding import ROUNDINGS, backward_error_at_output, derivative_size
 from backproof.estimates.perturbed import PerturbedLoss, difference
 from backproof.estimates.steps import best_step, smallest_step, wide
-from backproof.network.arrays import Array, unit_roundoff
+from backproof.network.arrays import Array, DType, unit_roundoff
 from backproof.targets.layout import Index
 
 DERIVATIVE_SAFETY = 4.0
@@ -245,7 +244,7 @@ def transposed(w: Array) -> Array:
     return np.ascontiguousarray(w.T)
 
 
-def _output_noise(loss: PerturbedLoss, u: float, kind: np.dtype[Any]) -> Array:
+def _output_noise(loss: PerturbedLoss, u: float, kind: DType) -> Array:
     """Noise of each loss term: its own rounding, and what one ulp of y does to it (log(1 − y) near 1)."""
     problem, y, terms = loss.problem, loss.forward.outputs, loss.forward.terms
     change = np.zeros(terms.shape, kind)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.steps import best_step
-from backproof.network.arrays import Array, unit_roundoff
+from backproof.network.arrays import Array, DType, FloatType, unit_roundoff
 from backproof.network.problem import Problem
 
 ROUNDINGS = 3.0
@@ -66,7 +65,7 @@ def _of_loss(problem: Problem, outputs: Array, step: Array) -> tuple[Array, Arra
     return np.where(np.isfinite(derivative), derivative, 0), np.where(np.isfinite(curvature), curvature, 0)
 
 
-def derivative_size(value: Callable[[Array], Array], z: Array, kind: type[np.floating[Any]]) -> Array:
+def derivative_size(value: Callable[[Array], Array], z: Array, kind: FloatType) -> Array:
     """|f'(z)| by central differences of f in a precision; off by about the ⅔rd power of its round-off."""
     wide_z = z.astype(kind)
     step = best_step(np.dtype(kind)) * np.maximum(np.abs(wide_z), 1)
@@ -81,5 +80,5 @@ def bend_size(value: Callable[[Array], Array], z: Array) -> Array:
     return np.asarray(np.abs(wide_z) * bend)
 
 
-def wider(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+def wider(dtype: DType) -> FloatType:
     return np.float64 if dtype in (np.float16, np.float32) else np.longdouble

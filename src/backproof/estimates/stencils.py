@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.network.arrays import Array, unit_roundoff
+from backproof.network.arrays import Array, DType, FloatType, unit_roundoff
 from backproof.network.problem import Problem
 
 COMPLEX_STEP = 2.0**-60
@@ -52,7 +52,7 @@ class Scheme(StrEnum):
         """How the noise of one value is amplified, relative to noise/h of a central difference."""
         return sum(abs(weight) * 2 / (high - low) for high, low, weight in self.pairs)
 
-    def best_step(self, dtype: np.dtype[Any]) -> float:
+    def best_step(self, dtype: DType) -> float:
         """The step, relative to that of a central difference, at which truncation and round-off balance."""
         if self.order >= 2:
             return 1.0
@@ -60,7 +60,7 @@ class Scheme(StrEnum):
         return float(2.0 ** np.round(np.log2(np.sqrt(u) / np.cbrt(u))))
 
 
-COMPLEX_TYPES: dict[type[np.floating[Any]], type[np.complexfloating[Any, Any]]] = {
+COMPLEX_TYPES: dict[FloatType, type[np.complexfloating[Any, Any]]] = {
     np.float32: np.complex64,
     np.float64: np.complex128,
     np.longdouble: np.clongdouble,
@@ -68,7 +68,7 @@ COMPLEX_TYPES: dict[type[np.floating[Any]], type[np.complexfloating[Any, Any]]] 
 """The complex numbers of each precision; float16 has none."""
 
 
-def takes_complex(function: Callable[[Array], Array], dtype: type[np.floating[Any]]) -> bool:
+def takes_complex(function: Callable[[Array], Array], dtype: FloatType) -> bool:
     """Whether a function is defined on complex numbers of this precision and analytic there.
 
     Im f(z + ih)/h must be the derivative that a central difference finds. A function that takes

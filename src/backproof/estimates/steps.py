@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from backproof.network.arrays import Array, unit_roundoff
+from backproof.network.arrays import Array, DType, FloatType, unit_roundoff
 
 
-def wide(dtype: np.dtype[Any] | type[np.floating[Any]]) -> type[np.floating[Any]]:
+def wide(dtype: DType | FloatType) -> FloatType:
     """The precision in which differences are formed: float64, or the problem's own if that is wider."""
     return np.longdouble if dtype == np.longdouble else np.float64
 
 
-def best_step(dtype: np.dtype[Any]) -> float:
+def best_step(dtype: DType) -> float:
     """The power of two next to u^⅓, where h²/6 of truncation and u/h of round-off balance at unit scale.
 
     From E(h) = h²·M₃/6 + u·|f|/h with M₃ = |f| = 1; about 0.1, 4e-3, 8e-6 and 5e-7 for
@@ -23,7 +21,7 @@ def best_step(dtype: np.dtype[Any]) -> float:
     return float(2.0 ** np.round(np.log2(np.cbrt(unit_roundoff(dtype) * 3))))
 
 
-def smallest_step(dtype: np.dtype[Any]) -> float:
+def smallest_step(dtype: DType) -> float:
     """√u: below it round-off is the larger part of any difference, and a kink this near is crossed."""
     return float(np.sqrt(unit_roundoff(dtype)))
 

@@ -6,14 +6,15 @@ result.assert_agrees()
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backproof.targets.adapters import LIBRARIES, made_with
-from backproof.targets.container import FunctionError
+from backproof.targets.container import ArrayTree, FunctionError
 from backproof.targets.function import Function
+from backproof.targets.source import UserFunction
 from backproof.verdicts.check import Check
 from backproof.verdicts.function import Sampling, check_function
 
@@ -25,10 +26,10 @@ __all__ = ["Check", "FunctionError", "check", "plot", "sweep"]
 
 
 def check(
-    f: Callable[..., Any],
-    w: Any = None,
+    f: UserFunction,
+    w: ArrayTree = None,
     *args: Any,
-    df: Callable[..., Any] | None = None,
+    df: UserFunction | None = None,
     by: str | None = None,
     seed: int = 0,
     parameters: int | None = None,
@@ -63,7 +64,7 @@ def check(
     return check_function(_function(f, w, args, df, by), Sampling(seed, parameters, directions, blocks))
 
 
-def _function(f: Callable[..., Any], w: Any, args: Sequence[Any], df: Any, by: str | None) -> Function:
+def _function(f: UserFunction, w: ArrayTree, args: Sequence[Any], df: Any, by: str | None) -> Function:
     """The function to check, by what it is written in."""
     match by:
         case None:

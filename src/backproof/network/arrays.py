@@ -11,17 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+DType = np.dtype[Any]
+FloatType = type[np.floating[Any]]
+"""Types of NumPy, whatever their precision."""
+
 Array = NDArray[Any]
 """An array of one of the four precisions; its leading axes are a batch of problems."""
 
-FloatType = type[np.floating[Any]]
+FloatType = FloatType
 """NumPy's type of one of the precisions."""
 
 Weights = Sequence[Array]
 """One array per layer, shape (..., units out, units in + 1); the last column is the bias."""
 
 
-def unit_roundoff(dtype: np.dtype[Any] | FloatType) -> float:
+def unit_roundoff(dtype: DType | FloatType) -> float:
     """Half the distance from 1 to the next number: the largest relative error of one rounding."""
     return float(np.finfo(dtype).eps) / 2
 
@@ -46,7 +50,7 @@ class Precision(StrEnum):
         return unit_roundoff(self.dtype)
 
     @classmethod
-    def of(cls, dtype: np.dtype[Any]) -> Precision | None:
+    def of(cls, dtype: DType) -> Precision | None:
         """That of a NumPy type; None for types that are none of these."""
         return next((each for each in cls if each.dtype is dtype.type), None)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -24,10 +23,10 @@ from backproof.sweeps.modules import find
 from backproof.sweeps.reading import Given, chosen, read, read_value
 from backproof.sweeps.validation import validated
 from backproof.targets.adapters import LIBRARIES
-from backproof.targets.container import FunctionError
+from backproof.targets.container import ArrayTree, FunctionError
 from backproof.targets.function import Function
 from backproof.targets.jax import jax_function
-from backproof.targets.source import in_one_line, raised_at, shown_as
+from backproof.targets.source import UserFunction, in_one_line, raised_at, shown_as
 from backproof.targets.torch import torch_function, torch_module
 
 KINDS = ("function", *LIBRARIES)
@@ -86,7 +85,7 @@ def _check(given: Given, *, default_start: bool) -> FunctionCheckSettings:
     return found if default_start else found.changed(samples=None)
 
 
-def _check_keywords(subject: FunctionSettings, functions: list[Callable[..., Any]]) -> None:
+def _check_keywords(subject: FunctionSettings, functions: list[UserFunction]) -> None:
     if any(_parameters(f)[1] for f in functions):
         return
     accepted = dict.fromkeys(name for f in functions for name in _parameters(f)[0])
@@ -138,7 +137,7 @@ def _arguments(found: Any) -> tuple[Any, ...]:
     return found if isinstance(found, tuple) else (found,)
 
 
-def _functions(subject: FunctionSettings) -> list[Callable[..., Any]]:
+def _functions(subject: FunctionSettings) -> list[UserFunction]:
     """The loss, its gradient and the start, those of them that are given."""
     found = []
     for key, target in ((TARGET, subject.target), ("df", subject.df), ("start", subject.start)):
@@ -152,7 +151,7 @@ def _functions(subject: FunctionSettings) -> list[Callable[..., Any]]:
     return found
 
 
-def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], bool]:
+def _parameters(function: UserFunction) -> tuple[tuple[str, ...], bool]:
     """Names that may be given as keywords, and whether any name may."""
     try:
         found = inspect.signature(function).parameters.values()
@@ -162,7 +161,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], bool]:
     return tuple(named), any(p.kind is p.VAR_KEYWORD for p in found)
 
 
-def _accepted(function: Callable[..., Any], case: FunctionCase) -> dict[str, Any]:
+def _accepted(function: UserFunction, case: FunctionCase) -> dict[str, Any]:
     """The keywords that a function takes, seed and precision among them where it has such parameters."""
     names, every = _parameters(function)
     given = {"seed": case.seed, "precision": case.precision, **dict(case.subject.keywords)}
@@ -170,21 +169,19 @@ def _accepted(function: Callable[..., Any], case: FunctionCase) -> dict[str, Any
     return {k: v for k, v in given.items() if k in names or (every and k in own)}
 
 
-def _with_keywords(function: Callable[..., Any], case: FunctionCase) -> Callable[..., Any]:
+def _with_keywords(function: UserFunction, case: FunctionCase) -> UserFunction:
     given = _accepted(function, case)
     if not given:
         return function
 
     @shown_as(function)
-    def called(w: Any, *args: Any) -> Any:
+    def called(w: ArrayTree, *args: Any) -> Any:
         return function(w, *args, **given)
 
     return called
 
 
-def _called(
-    function: Callable[..., Any], given: dict[str, Any], blamed: Callable[..., Any] | None = None
-) -> Any:
+def _called(function: UserFunction, given: dict[str, Any], blamed: UserFunction | None = None) -> Any:
     try:
         return function(**given)
     except FunctionError:

@@ -8,7 +8,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from backproof.targets.container import FunctionError
+from backproof.targets.container import ArrayTree, FunctionError
 
 LIBRARIES = {"torch": "PyTorch", "jax": "JAX"}
 """Optional libraries by their name, which is also that of the extra that installs them."""
@@ -39,7 +39,7 @@ def made_with(f: object, w: object) -> str | None:
     return None
 
 
-def converted(w: Any, convert: Callable[[Any], Any]) -> Any:
+def converted(w: ArrayTree, convert: Callable[[Any], Any]) -> Any:
     """W's own container, with its arrays converted."""
     if isinstance(w, Mapping):
         return {key: convert(part) for key, part in w.items()}

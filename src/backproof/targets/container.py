@@ -8,8 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from backproof.network.arrays import Array, Precision
+from backproof.network.arrays import Array, DType, Precision
 from backproof.targets.layout import Layout, in_sequence
+
+ArrayTree = Any
+"""W, or a gradient in W's container: one array, or a list, a tuple or a dictionary of arrays."""
 
 
 class FunctionError(Exception):
@@ -28,7 +31,7 @@ class Container:
 
     kind: Literal["array", "list", "tuple", "dict"]
     layout: Layout
-    dtype: np.dtype[Any]
+    dtype: DType
     keys: tuple[Any, ...] = ()
 
     def filled(self, flat: Array) -> Any:
@@ -67,7 +70,7 @@ class Container:
         return list(found)
 
 
-def container_of(w: Any, name: str = "W") -> tuple[Container, Array]:
+def container_of(w: ArrayTree, name: str = "W") -> tuple[Container, Array]:
     """What W is, and its arrays as one vector.
 
     Raises:
@@ -86,7 +89,7 @@ def container_of(w: Any, name: str = "W") -> tuple[Container, Array]:
 
 
 def _taken_apart(
-    w: Any, name: str
+    w: ArrayTree, name: str
 ) -> tuple[Literal["array", "list", "tuple", "dict"], list[str], tuple[Any, ...], list[Any]]:
     """The kind of a container, the names of its arrays, its keys and the arrays."""
     if isinstance(w, Mapping):

@@ -6,17 +6,17 @@ and line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from backproof.network.arrays import Array
-from backproof.targets.container import FunctionError, container_of, what_it_is
+from backproof.network.arrays import Array, DType, FloatType
+from backproof.targets.container import ArrayTree, FunctionError, container_of, what_it_is
 from backproof.targets.layout import Layout, Tensor
-from backproof.targets.source import defined_at, in_one_line, raised_at
+from backproof.targets.source import UserFunction, defined_at, in_one_line, raised_at
 
-Loss = Callable[..., Any]
+Loss = UserFunction
 """W, *args → a number."""
 
 
@@ -29,12 +29,12 @@ class Function:
 
     def __init__(
         self,
-        w: Any,
+        w: ArrayTree,
         args: Sequence[Any] = (),
         *,
         f: Loss | None = None,
-        df: Callable[..., Any] | None = None,
-        f_df: Callable[..., Any] | None = None,
+        df: UserFunction | None = None,
+        f_df: UserFunction | None = None,
     ) -> None:
         self.container, self.start = container_of(w)
         self.args, self.f, self.df, self.f_df = tuple(args), f, df, f_df
@@ -56,19 +56,19 @@ class Function:
         return self.container.layout
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> DType:
         """The precision of the parameters."""
         return self.container.dtype
 
     @property
-    def loss(self) -> Callable[..., Any]:
+    def loss(self) -> UserFunction:
         """The user's function that returns the loss, alone or with its gradient."""
         found = self.f or self.f_df
         assert found is not None
         return found
 
     @property
-    def derivative(self) -> Callable[..., Any]:
+    def derivative(self) -> UserFunction:
         """The user's function that returns the gradient, alone or with the loss."""
         found = self.df or self.f_df
         assert found is not None
@@ -107,7 +107,7 @@ class Function:
             )
         return found[0], found[1]
 
-    def _call(self, function: Callable[..., Any]) -> Any:
+    def _call(self, function: UserFunction) -> Any:
         try:
             return function(self._w, *self.args)
         except FunctionError:
@@ -115,7 +115,7 @@ class Function:
         except Exception as error:
             raise FunctionError(f"{raised_at(error, function)}: raises {in_one_line(error)}") from error
 
-    def _number(self, found: Any, function: Callable[..., Any]) -> float | np.longdouble:
+    def _number(self, found: Any, function: UserFunction) -> float | np.longdouble:
         if type(found) is self.dtype.type:  # as it should be, thousands of times
             return found  # type: ignore[no-any-return]
         array = np.asarray(found)
@@ -162,7 +162,7 @@ class Function:
         """Keep a remark, once."""
         self.notes[remark] = None
 
-    def in_precision(self, dtype: type[np.floating[Any]]) -> Function:
+    def in_precision(self, dtype: FloatType) -> Function:
         """The same function at the same point, W and all arguments of its precision in another one."""
 
         def wider(array: Any) -> Any:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from backproof.targets.adapters import converted, library
+from backproof.targets.container import ArrayTree
 from backproof.targets.function import Function
-from backproof.targets.source import shown_as
+from backproof.targets.source import UserFunction, shown_as
 
 
-def jax_function(f: Callable[..., Any], w: Any, args: Sequence[Any]) -> Function:
+def jax_function(f: UserFunction, w: ArrayTree, args: Sequence[Any]) -> Function:
     """f(W, *args) → a scalar; a `custom_vjp` inside it is part of what is checked.
 
     Evaluated with 64-bit numbers wherever W has them.
@@ -26,12 +27,12 @@ def jax_function(f: Callable[..., Any], w: Any, args: Sequence[Any]) -> Function
     doubles = jax.enable_x64 if hasattr(jax, "enable_x64") else import_module("jax.experimental").enable_x64
 
     @shown_as(f)
-    def value(values: Any, *more: Any) -> Any:
+    def value(values: ArrayTree, *more: Any) -> Any:
         with doubles(True):
             return np.asarray(f(converted(values, jax.numpy.asarray), *more))
 
     @shown_as(f)
-    def gradient(values: Any, *more: Any) -> Any:
+    def gradient(values: ArrayTree, *more: Any) -> Any:
         with doubles(True):
             return converted(derivative(converted(values, jax.numpy.asarray), *more), np.asarray)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from backproof.network.arrays import Array, Weights
+from backproof.network.arrays import Array, FloatType, Weights
 from backproof.network.problem import Forward, Problem
 from backproof.network.rules import Backward
 
@@ -40,9 +40,7 @@ def look_at_outputs(problem: Problem, forward: Forward) -> Outputs:
     return Outputs(float(outside.mean()), float(((y == 0) | (y == 1)).mean()), float(active.mean()))
 
 
-def in_precision(
-    problem: Problem, weights: Weights, dtype: type[np.floating[Any]]
-) -> tuple[Problem, list[Array]]:
+def in_precision(problem: Problem, weights: Weights, dtype: FloatType) -> tuple[Problem, list[Array]]:
     """The same problem at the same point, to be evaluated in another precision."""
     wider = replace(problem, inputs=problem.inputs.astype(dtype), targets=problem.targets.astype(dtype))
     return wider, [w.astype(dtype) for w in weights]

@@ -9,6 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+UserFunction = Callable[..., Any]
+"""A function that a user wrote: what it takes and returns is checked when it is called."""
+
 PACKAGE = str(Path(__file__).parents[1])
 
 
@@ -18,17 +21,17 @@ def in_one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def shown_as(source: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def shown_as(source: UserFunction) -> Callable[[UserFunction], UserFunction]:
     """Decorates a wrapper so that messages name the file and line of what it wraps."""
 
-    def marked(wrapper: Callable[..., Any]) -> Callable[..., Any]:
+    def marked(wrapper: UserFunction) -> UserFunction:
         wrapper.__backproof_source__ = source  # type: ignore[attr-defined]
         return wrapper
 
     return marked
 
 
-def _innermost(function: Callable[..., Any]) -> Any:
+def _innermost(function: UserFunction) -> Any:
     while isinstance(function, partial):
         function = function.func
     shown = getattr(function, "__backproof_source__", None)
@@ -42,7 +45,7 @@ def _innermost(function: Callable[..., Any]) -> Any:
     return type(found).__call__ if callable(found) else found
 
 
-def defined_at(function: Callable[..., Any]) -> str:
+def defined_at(function: UserFunction) -> str:
     """Where a function is defined, as file:line, and its name."""
     found = _innermost(function)
     name = getattr(found, "__qualname__", type(function).__name__)
@@ -57,7 +60,7 @@ def defined_at(function: Callable[..., Any]) -> str:
         return name
 
 
-def raised_at(error: BaseException, function: Callable[..., Any]) -> str:
+def raised_at(error: BaseException, function: UserFunction) -> str:
     """The innermost line of the function's own file that an exception came through, else of any not ours."""
     own = getattr(getattr(_innermost(function), "__code__", None), "co_filename", None)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(PACKAGE)]

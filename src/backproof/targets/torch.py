@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from backproof.targets.adapters import converted, library
-from backproof.targets.container import FunctionError
+from backproof.targets.container import ArrayTree, FunctionError
 from backproof.targets.function import Function
-from backproof.targets.source import shown_as
+from backproof.targets.source import UserFunction, shown_as
 
 
-def torch_function(f: Any, w: Any, args: Sequence[Any]) -> Function:
+def torch_function(f: Any, w: ArrayTree, args: Sequence[Any]) -> Function:
     """f(W, *args) → a tensor of one element, or a module with such an output.
 
     A module's W are its parameters, by name; `w` is then None, or the values to check it at.
@@ -23,18 +23,18 @@ def torch_function(f: Any, w: Any, args: Sequence[Any]) -> Function:
     """
     torch = library("torch")
     given = tuple(torch.as_tensor(a) if isinstance(a, np.ndarray) else a for a in args)
-    loss: Callable[..., Any] = f
+    loss: UserFunction = f
     if isinstance(f, torch.nn.Module):
         loss = _of_module(torch, f)
         w = {name: p for name, p in f.named_parameters() if p.requires_grad} if w is None else w
 
     @shown_as(loss)
-    def value(values: Any, *more: Any) -> Any:
+    def value(values: ArrayTree, *more: Any) -> Any:
         with torch.no_grad():
             return _plain(torch, loss(converted(values, torch.tensor), *more))
 
     @shown_as(loss)
-    def gradient(values: Any, *more: Any) -> Any:
+    def gradient(values: ArrayTree, *more: Any) -> Any:
         leaves = converted(values, lambda a: torch.tensor(a, requires_grad=True))
         found = loss(leaves, *more)
         if not isinstance(found, torch.Tensor) or not found.requires_grad:
@@ -45,7 +45,7 @@ def torch_function(f: Any, w: Any, args: Sequence[Any]) -> Function:
     return Function(converted(w, lambda p: _array(torch, p)), given, f=value, df=gradient)
 
 
-def torch_module(make: Callable[..., Any], seed: int, precision: str, **given: Any) -> Any:
+def torch_module(make: UserFunction, seed: int, precision: str, **given: Any) -> Any:
     """A module whose weights are drawn from a seed, in a precision.
 
     Raises:
@@ -60,7 +60,7 @@ def torch_module(make: Callable[..., Any], seed: int, precision: str, **given: A
         return make(**given).to(dtype)
 
 
-def _of_module(torch: Any, module: Any) -> Callable[..., Any]:
+def _of_module(torch: Any, module: Any) -> UserFunction:
     @shown_as(type(module).forward)
     def loss(values: dict[str, Any], *more: Any) -> Any:
         return torch.func.functional_call(module, values, more)
