@@ -21,6 +21,11 @@ EVERY = [
 def scaled(factor: float = 2.0, shift: int = 0) -> tuple:
     """a line
 
+    Args:
+        factor: of the line,
+            how steep it is.
+        shift: of the origin
+
     And more.
     """
     return factor, shift
@@ -117,6 +122,15 @@ def test_a_choice_makes_a_record_of_its_name_and_can_be_sent_elsewhere(group, ea
     assert each() is each(**each.parameters)
     assert resolve_name(each.target) is each
     assert pickle.loads(pickle.dumps(each)) is copy.deepcopy(each) is each
+
+
+def test_args_of_a_docstring_describe_the_parameters():
+    assert scaled.descriptions == {"factor": "of the line, how steep it is", "shift": "of the origin"}
+
+
+@pytest.mark.parametrize(("_group", "each"), EVERY)
+def test_what_is_described_is_a_parameter(_group, each):
+    assert set(each.descriptions) <= set(each.parameters)
 
 
 def test_a_choice_is_no_other_for_being_in_two_groups():

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, update_wrapper
 from importlib import import_module
@@ -32,6 +33,7 @@ class Choice(Generic[P, R_co]):
         name: as on the command line.
         summary: one line of help.
         parameters: name → default.
+        descriptions: name → what the docstring's Args section states.
         target: the dotted path under which it can be imported.
 
     Raises:
@@ -45,6 +47,7 @@ class Choice(Generic[P, R_co]):
         self.name = function.__name__
         self.target = f"{function.__module__}.{function.__qualname__}"
         self.summary = summary_of(function)
+        self.descriptions = descriptions_of(function)
         self.parameters = {name: p.default for name, p in self.__signature__.parameters.items()}
         self._make = lru_cache(maxsize=None, typed=True)(make)
 
@@ -72,6 +75,15 @@ def summary_of(function: Callable[..., object]) -> str:
     if not summary:
         raise TypeError(f"{function.__qualname__}: needs a docstring, whose first line is the help")
     return summary
+
+
+def descriptions_of(described: object) -> dict[str, str]:
+    """What a docstring's Args or Attributes section states about each name."""
+    section = re.search(
+        r"^(?:Args|Attributes):\n((?: +.*\n?)+)", inspect.getdoc(described) or "", re.MULTILINE
+    )
+    entries = re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", section[1], re.MULTILINE) if section else []
+    return {name: " ".join(text.split()).removesuffix(".") for name, text in entries}
 
 
 def choice(make: Callable[P, R_co]) -> Choice[P, R_co]:

@@ -92,6 +92,26 @@ def test_help_lists_choices_and_experiments_of_the_users_own(program, here):
     assert "mine" in done.out.partition("Experiments: ")[2]
 
 
+@pytest.mark.parametrize(
+    ("axis", "line"),
+    [
+        (
+            "data",
+            "    data.noise              0.15: the standard deviation of the normal noise on the points",
+        ),
+        ("engine", "    engine.jobs             -1: how many; -1: as many as there are cores"),
+        (
+            "check",
+            "    check.step              null: one step for all parameters; by default each has its own",
+        ),
+    ],
+)
+def test_help_of_an_axis_states_what_its_values_mean(program, axis, line):
+    done = program("sweep", "--help", axis)
+    assert done.status == 0
+    assert line in done.out.splitlines()
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("help",)])
 def test_help_of_the_program(program, arguments):
     done = program(*arguments)

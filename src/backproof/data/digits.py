@@ -20,6 +20,9 @@ def digits(generator: np.random.Generator, test_share: float = 0.2) -> Dataset:
 
     Pixels lie in [0, 1].
 
+    Args:
+        test_share: the part that is kept for the test.
+
     Raises:
         ValueError: unless `test_share` is between 0 and 1.
         DataError: if scikit-learn is not there.

@@ -16,9 +16,13 @@ def gaussian(
     classes: int = 3,
     distance: float = 3.0,
 ) -> Dataset:
-    """normal clouds, one a class
+    """normal clouds of unit variance, one per class
 
-    They have unit variance and centres at `distance` from the origin.
+    Args:
+        samples: in both parts together.
+        features: dimensions.
+        classes: clouds.
+        distance: of each cloud's centre from the origin.
 
     Raises:
         ValueError: if there are too few samples, features or classes.

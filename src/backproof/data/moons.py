@@ -12,7 +12,9 @@ from backproof.data.source import source
 def moons(generator: np.random.Generator, samples: int = 512, noise: float = 0.15) -> Dataset:
     """two interleaving half circles
 
-    `noise` is the standard deviation of what is added to the points.
+    Args:
+        samples: in both parts together.
+        noise: the standard deviation of the normal noise on the points.
 
     Raises:
         ValueError: if there are too few samples, or the noise is negative.

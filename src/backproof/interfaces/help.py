@@ -6,12 +6,14 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 
 from backproof import paths
+from backproof.choices import descriptions_of
 from backproof.errors import not_one_of
-from backproof.sweeps.case import GROUPS
+from backproof.sweeps.case import GROUPS, MODELS
 from backproof.sweeps.engines import ENGINES, options_of, summary_of
 from backproof.sweeps.groups import CHOICES
 from backproof.sweeps.settings import shown
@@ -69,10 +71,11 @@ WIDTH = 100
 
 @dataclass(frozen=True)
 class ChoiceHelp:
-    """One line about a choice, and its values with their defaults."""
+    """One line about a choice, its values with their defaults, and what these mean where that is stated."""
 
     summary: str
     values: Mapping[str, object]
+    meanings: Mapping[str, str]
 
 
 def help_of(command: str, config_dir: Path | None, axis: str = "") -> str:
@@ -101,15 +104,23 @@ def _axes(folders: Sequence[Path]) -> dict[str, dict[str, ChoiceHelp]]:
     """The choices of every axis: those that are code, and those of files, which take precedence."""
     axes: dict[str, dict[str, ChoiceHelp]] = {group: {} for group in (*GROUPS, "engine")}
     for group, choices in CHOICES.items():
-        axes[group] = {name: ChoiceHelp(choices.summaries[name], node) for name, node in choices.nodes()}
+        for name, node in choices.nodes():
+            own = choices.choices[name].descriptions if name in choices.choices else {}
+            meanings = {**_meanings_of_settings(group), **own}
+            axes[group][name] = ChoiceHelp(choices.summaries[name], node, meanings)
     for name in ENGINES:
         options = {key: value for key, value in options_of(name).items() if key != "name"}
-        axes["engine"][name] = ChoiceHelp(summary_of(name), options)
+        axes["engine"][name] = ChoiceHelp(summary_of(name), options, descriptions_of(ENGINES[name]))
     for folder in folders:
         for path in folder.glob("*/*.yaml"):
             if path.parent.name in axes:
                 axes[path.parent.name][path.stem] = _of_file(path)
     return {group: dict(sorted(choices.items())) for group, choices in axes.items()}
+
+
+def _meanings_of_settings(group: str) -> dict[str, str]:
+    settings = MODELS[group].settings() if group in MODELS else {}
+    return {key: field.description or "" for key, field in settings.items()}
 
 
 def _of_file(path: Path) -> ChoiceHelp:
@@ -121,7 +132,8 @@ def _of_file(path: Path) -> ChoiceHelp:
     except yaml.YAMLError:
         content = None
     summary = first.lstrip("# ") if first.startswith("#") else ""
-    return ChoiceHelp(summary, content if isinstance(content, dict) else {})
+    values = content if isinstance(content, dict) else {}
+    return ChoiceHelp(summary, values, _meanings_of_settings(path.parent.name))
 
 
 def _defaults() -> dict[str, str]:
@@ -148,7 +160,8 @@ def _in_short(group: str, choices: Mapping[str, ChoiceHelp], default: str | None
 def _in_full(group: str, choices: Mapping[str, ChoiceHelp], default: str | None) -> list[str]:
     lines = [f"{group}="]
     for name, choice in choices.items():
-        lines += [f"  {_marked(name, default):25} {choice.summary}".rstrip(), *_values(group, choice.values)]
+        lines.append(f"  {_marked(name, default):25} {choice.summary}".rstrip())
+        lines += _values(group, choice.values, choice.meanings)
     return lines
 
 
@@ -156,9 +169,15 @@ def _marked(name: str, default: str | None) -> str:
     return f"{name} (default)" if name == default else name
 
 
-def _values(group: str, values: Mapping[str, object]) -> list[str]:
-    public = {key: value for key, value in values.items() if not key.startswith("_")}
-    return [f"    {f'{group}.{key}':23} {_shown(value)}" for key, value in public.items()]
+def _values(
+    group: str, values: Mapping[str, object], meanings: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    lines = []
+    for key, value in values.items():
+        if not key.startswith("_"):
+            meaning = f": {meanings[key]}" if meanings.get(key) else ""
+            lines.append(f"    {f'{group}.{key}':23} {_shown(value)}{meaning}")
+    return lines
 
 
 def _shown(value: object) -> str:

@@ -15,7 +15,8 @@ from backproof.network.arrays import Array, Interval
 def elu(alpha: float = 1.0) -> Activation:
     """z if z > 0 else alpha (exp(z) - 1)
 
-    Smooth at zero only for alpha = 1.
+    Args:
+        alpha: minus the limit at −∞; only 1 is smooth at zero.
 
     Raises:
         ValueError: unless `alpha` is a positive number.

@@ -15,6 +15,9 @@ from backproof.network.arrays import REALS, Array, Interval
 def leaky_relu(slope: float = 0.01) -> Activation:
     """z if z > 0 else slope z
 
+    Args:
+        slope: of the line below zero.
+
     Raises:
         ValueError: unless `slope` is a finite number other than 1, which would be no kink.
     """

@@ -15,7 +15,10 @@ from backproof.training.optimisers.optimiser import Optimiser, State
 def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Optimiser:
     """Adam
 
-    `epsilon` is at least the precision's smallest normal number, or float16 would divide by zero.
+    Args:
+        beta1: decay of the mean gradient.
+        beta2: decay of the mean squared gradient.
+        epsilon: added to the root of the latter; at least the precision's smallest normal number.
 
     Raises:
         ValueError: unless `beta1` and `beta2` are in [0, 1) and `epsilon` is positive.

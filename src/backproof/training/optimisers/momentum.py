@@ -15,7 +15,8 @@ from backproof.training.optimisers.optimiser import Optimiser, State
 def momentum(momentum: float = 0.9) -> Optimiser:
     """heavy ball
 
-    v ← momentum·v + g, w ← w − rate·v.
+    Args:
+        momentum: of v ← momentum·v + g, w ← w − rate·v.
 
     Raises:
         ValueError: unless `momentum` is in [0, 1).
