@@ -9,16 +9,18 @@ from __future__ import annotations
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backproof import paths
-from backproof.errors import ConfigurationError, ExitStatus, ResultsError
+from backproof.errors import ConfigurationError, ResultsError
+from backproof.requests import PlanResult, ReportResult, Request, SweepResult
 from backproof.sweeps import experiment as experiments
 from backproof.sweeps.case import is_public
 from backproof.sweeps.columns import RESULTS
-from backproof.sweeps.composition import CONFIG_NAME, Composition, composed
+from backproof.sweeps.composition import Composition, composed
 from backproof.sweeps.database import FILE as STORE_FILE
 from backproof.sweeps.description import Description
 from backproof.sweeps.engines import engine_of
@@ -36,87 +38,14 @@ from backproof.sweeps.work import compute
 from backproof.targets.container import FunctionError
 from backproof.verdicts.check import Check
 
+if TYPE_CHECKING:
+    from backproof.reports.compared import ComparisonResult
+
 DEFAULT_NAME = "sweep"
 """The folder of a sweep without a name and an experiment."""
 
 FILE = "file://"
 """How the address of a folder begins."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """A grid, and how it is run.
-
-    Attributes:
-        overrides: in Hydra's syntax, with one value or several: `activation=relu,tanh`, `engine=serial`.
-        name: the folder for the results; the override `name=…` does the same.
-        config_name: the primary configuration.
-        retry_failed: whether cells that failed are computed again.
-        fail_fast: whether to stop at the first cell that fails.
-    """
-
-    overrides: tuple[str, ...] = ()
-    name: str | None = None
-    config_name: str = CONFIG_NAME
-    retry_failed: bool = False
-    fail_fast: bool = False
-
-
-@dataclass(frozen=True)
-class PlanResult:
-    """What a sweep would do.
-
-    Attributes:
-        requested: points of the grid; `duplicates` are equal to another in all that matters.
-        excluded: how many cells each reason leaves out.
-        done, to_run: cells that the results hold, and cells that they lack.
-        tasks, workers: into how many tasks those are cut, and how many run at a time.
-        seconds: the expected time.
-    """
-
-    folder: Path
-    requested: int
-    duplicates: int
-    excluded: Mapping[str, int]
-    done: int
-    to_run: int
-    tasks: int
-    workers: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class SweepResult:
-    """How a sweep ended.
-
-    Attributes:
-        page: the report.
-        cells: how many cells the grid has; `failed` and `pending` of them have no result.
-        interrupted: whether it was stopped before it was done.
-    """
-
-    folder: Path
-    page: Path | None
-    cells: int
-    failed: int
-    pending: int
-    interrupted: bool
-
-    @property
-    def status(self) -> ExitStatus:
-        """The exit status of the program."""
-        if self.interrupted:
-            return ExitStatus.INTERRUPTED
-        return ExitStatus.SOME_FAILED if self.failed or self.pending else ExitStatus.OK
-
-
-@dataclass(frozen=True)
-class ReportResult:
-    """A report, rebuilt, and how many cells of its sweep are pending or failed."""
-
-    page: Path
-    pending: int
-    failed: int
 
 
 @dataclass(frozen=True)
@@ -264,6 +193,17 @@ class Session:
         """
         with read_only(folder) as store:
             return ReportResult(_write_report(store, folder), store.pending(), store.failed())
+
+    def compare(self, a: Path, b: Path) -> ComparisonResult:
+        """What changed from sweep A to sweep B, cell by cell; writes a page into B's folder.
+
+        Raises:
+            ConfigurationError: if there is no sweep in one of the folders.
+            OSError: if the page cannot be written.
+        """
+        from backproof.reports.compared import compare_folders  # pandas: only where needed
+
+        return compare_folders(a, b)
 
     def make_importable(self) -> None:
         """Let modules in the working directory and in folders of configuration files be imported.

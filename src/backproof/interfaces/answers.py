@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from backproof.errors import ConfigurationError, ExitStatus, ResultsError
 
 if TYPE_CHECKING:
-    from backproof.session import PlanResult, ReportResult, SweepResult
+    from backproof.requests import PlanResult, ReportResult, SweepResult
     from backproof.verdicts.check import Check
 
 

@@ -12,7 +12,8 @@ from backproof.interfaces.answers import ended
 
 if TYPE_CHECKING:
     from backproof.interfaces.arguments import Arguments
-    from backproof.session import Request, Session
+    from backproof.requests import Request
+    from backproof.session import Session
 
 HELP = """\
 backproof: is this gradient right, and if not, why, and does it matter?
@@ -132,10 +133,11 @@ def _compare(words: Sequence[str]) -> ExitStatus:
             "compare: takes two results folders, as in `backproof compare results/before results/after`; "
             f"not {len(words)}"
         )
-    from backproof.interfaces.comparison import compare
+    from backproof.interfaces.comparison import show_comparison
+    from backproof.session import Session
 
     try:
-        return compare(Path(words[0]), Path(words[1]))
+        return show_comparison(Session().compare(Path(words[0]), Path(words[1])))
     except OSError as error:
         raise ConfigurationError(f"{words[1]}: the comparison cannot be written ({error})") from error
 
@@ -158,7 +160,7 @@ def _session(arguments: Arguments) -> Session:
 
 
 def _request(arguments: Arguments) -> Request:
-    from backproof.session import Request
+    from backproof.requests import Request
 
     return Request(
         arguments.overrides,

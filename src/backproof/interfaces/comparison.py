@@ -1,12 +1,8 @@
-"""`backproof compare`: what changed between two sweeps, in the terminal and as a page."""
+"""`backproof compare` in the terminal: what changed between two sweeps."""
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
@@ -15,10 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 
 from backproof.errors import ExitStatus
-from backproof.files import write
-from backproof.reports import compare as reports
 from backproof.reports.compare import NOTHING, Comparison
-from backproof.reports.compare_page import answer, page
+from backproof.reports.compare_page import answer
+from backproof.reports.compared import ComparisonResult
 from backproof.reports.listings import (
     COMMAND,
     Listing,
@@ -31,7 +26,6 @@ from backproof.reports.listings import (
 )
 from backproof.reports.paired import MEASURES, leaves_zero_out
 from backproof.sweeps.columns import Column
-from backproof.sweeps.store import read_only
 
 MOST_KINDS, MOST_CELLS, MOST_ROWS, MOST_ENTRIES = 8, 3, 5, 20
 """How much the terminal shows: kinds of change, cells of each, combinations of a measure, entries that
@@ -43,64 +37,20 @@ MOST_LETTERS = 36
 NUMBERS = ("left\nout", "A", "B", "mean", "95 % interval")
 """Headings of what stands behind the number of pairs or seeds."""
 
-CONFIGURES = ("name", "question", "claims", "figures")
-"""The entries of an experiment that are about its report, and do not configure its cells."""
 
-OF_THE_RUN = ("command", "started")
-"""The entries of provenance that are neither code nor version."""
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A results folder, as it is compared."""
-
-    folder: Path
-    cells: pd.DataFrame
-    about: Mapping[str, object]
-    experiment: Mapping[str, object]
-
-    @property
-    def name(self) -> str:
-        """The folder's own name, also of `.`."""
-        return self.folder.resolve().name or "root"
-
-    def page_entry(self) -> dict[str, object]:
-        """What the page states of it."""
-        return {"name": self.name, "folder": self.folder} | {k: self.about.get(k) for k in OF_THE_RUN}
-
-
-def compare(a: Path, b: Path) -> ExitStatus:
-    """Print what changed from sweep A to sweep B, and write the page into B's folder.
+def show_comparison(result: ComparisonResult) -> ExitStatus:
+    """Print what changed from sweep A to sweep B.
 
     Returns:
-        0 where every cell is on both sides with the same status and verdict, else 1.
-
-    Raises:
-        ConfigurationError: if there is no sweep in one of the folders.
-        OSError: if the page cannot be written.
+        OK where every cell is on both sides with the same status and verdict.
     """
-    before, after = _sweep(a), _sweep(b)
-    found = reports.compare(
-        before.cells,
-        after.cells,
-        [{k: v for k, v in s.experiment.items() if k not in CONFIGURES} for s in (before, after)],
-        [{k: v for k, v in s.about.items() if k not in OF_THE_RUN} for s in (before, after)],
-    )
     # In a file or a log, a line has the width that the tables are laid out for.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
-    if a.resolve() == b.resolve():
+    if result.same_folder:
         console.print("A and B are the same folder: nothing can differ.")
-    _show(found, console)
-    path = b / f"compare-with-{re.sub(r'[^A-Za-z0-9._-]+', '-', before.name)[:100]}.html"
-    write(path, page(before.page_entry(), after.page_entry(), found).encode())
-    console.print(f"report: {escape(str(path))}", soft_wrap=True)
-    return ExitStatus.OK if found.unchanged else ExitStatus.SOME_FAILED
-
-
-def _sweep(folder: Path) -> Sweep:
-    with read_only(folder) as store:
-        about, experiment = map(store.record, ("provenance", "experiment"))
-        return Sweep(folder, store.cells(pending=True), about, experiment)
+    _show(result.comparison, console)
+    console.print(f"report: {escape(str(result.page))}", soft_wrap=True)
+    return ExitStatus.OK if result.comparison.unchanged else ExitStatus.SOME_FAILED
 
 
 def _show(found: Comparison, console: Console) -> None:

@@ -19,7 +19,8 @@ from backproof import paths
 from backproof.errors import ConfigurationError, ExitStatus
 from backproof.interfaces.answers import ended, show_sweep
 from backproof.interfaces.progress import Terminal
-from backproof.session import DEFAULT_NAME, Request, Session
+from backproof.requests import Request
+from backproof.session import DEFAULT_NAME, Session
 from backproof.sweeps.composition import CONFIG_NAME, cell_of_job, register, translated
 from backproof.sweeps.launching import Launcher
 

@@ -104,7 +104,8 @@ def sweep(
     import pandas as pd
 
     from backproof.interfaces.progress import Terminal
-    from backproof.session import Request, Session
+    from backproof.requests import Request
+    from backproof.session import Session
 
     searchpath = (f"file://{Path(config_dir).resolve()}",) if config_dir is not None else ()
     session = Session(searchpath=searchpath, listener=Terminal())
