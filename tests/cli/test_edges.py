@@ -135,3 +135,24 @@ def test_a_terminated_sweep_keeps_what_it_has_and_writes_its_tables(here):
     assert "interrupted" in rest
     assert (here / "results" / "long" / "report.html").is_file()
     assert (here / "results" / "long" / "cells.csv").is_file()
+
+
+def test_a_terminated_sweep_by_a_launcher_of_hydras_ends_in_order(here):
+    """The request to terminate is passed on to the process in which Hydra runs."""
+    grid = ["data=xor", "network.hidden=[3]", "seed=range(0,400)", "hydra/launcher=basic", "engine=serial"]
+    command = [sys.executable, "-m", "backproof", "sweep", "-m", *grid, "name=long"]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "80"}
+    )
+    try:
+        for line in process.stderr:
+            if "to run" in line:
+                break
+        time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        rest = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 130, rest
+    assert "interrupted" in rest
+    assert (here / "results" / "long" / "report.html").is_file()

@@ -103,6 +103,8 @@ def read(command: str, words: Sequence[str]) -> Arguments:
         raise ConfigurationError("--multirun: needs axes, as in `-m activation=relu,tanh seed=0,1`")
     if given.config_dir is not None and not given.config_dir.is_dir():
         raise ConfigurationError(f"--config-dir: {given.config_dir} is not a folder")
+    if given.experimental_rerun is not None and not Path(given.experimental_rerun).is_file():
+        raise ConfigurationError(f"--experimental-rerun: {given.experimental_rerun}: no such file")
     arguments = Arguments(
         command,
         tuple(overrides),

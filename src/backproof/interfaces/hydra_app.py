@@ -8,7 +8,9 @@ optimise.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import hydra
 from hydra.conf import ConfigSourceInfo
@@ -63,8 +65,9 @@ def main() -> ExitStatus:
     register()
 
     def run() -> ExitStatus:
-        with translated():
+        with translated(), suppress(BrokenPipeError):
             job()
+            sys.stdout.flush()
         return ExitStatus.OK
 
     return ended(run)

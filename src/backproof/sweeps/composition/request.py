@@ -106,6 +106,7 @@ def composed(
     searched = [path for o in about_run if o.key_or_group == SEARCHPATH for path in _paths(o.value())]
     if searchpath or searched:
         searched = [*searchpath, *(searched or _paths_of_primary(config_name, searchpath))]
+        _require_folders(searched)
         always.insert(0, searchpath_override(searched))
     with translated(lambda: Composer(config_name, always[:1] if searched else ()).keys):
         composer = Composer(config_name, always)
@@ -130,6 +131,13 @@ def _paths_of_primary(config_name: str, searchpath: Sequence[str]) -> list[str]:
         if path.is_file():
             return _paths(OmegaConf.select(OmegaConf.load(path), SEARCHPATH))
     return []
+
+
+def _require_folders(addresses: Iterable[str]) -> None:
+    for address in addresses:
+        scheme, _, path = address.rpartition("://")
+        if scheme in ("", "file") and not Path(path).is_dir():
+            raise ConfigurationError(f"{SEARCHPATH}: {path} is not a folder")
 
 
 def _paths(value: object) -> list[str]:
