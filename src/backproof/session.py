@@ -18,7 +18,6 @@ from backproof import paths
 from backproof.errors import ConfigurationError, ResultsError
 from backproof.requests import PlanResult, ReportResult, Request, SweepResult
 from backproof.sweeps import experiment as experiments
-from backproof.sweeps.case import is_public
 from backproof.sweeps.columns import RESULTS
 from backproof.sweeps.composition import Composition, composed
 from backproof.sweeps.database import FILE as STORE_FILE
@@ -31,6 +30,7 @@ from backproof.sweeps.interruption import interruptible
 from backproof.sweeps.launching import Launcher, Listener, Silence, on_engine, on_launcher
 from backproof.sweeps.locking import alone
 from backproof.sweeps.one_case import check_cell
+from backproof.sweeps.overrides import is_public
 from backproof.sweeps.status import FAILURES, Status
 from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.tasks import tasks_of

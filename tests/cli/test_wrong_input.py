@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from backproof.sweeps import work
-from backproof.sweeps.case import GROUPS
 from backproof.sweeps.engines import serial
+from backproof.sweeps.overrides import GROUPS
 from backproof.verdicts import view
 
 WRONG = [

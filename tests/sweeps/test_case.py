@@ -8,7 +8,9 @@ from pydantic import ValidationError
 
 from backproof.errors import ConfigurationError
 from backproof.sweeps import case as case_module
+from backproof.sweeps.canonical import case_of
 from backproof.sweeps.fingerprint import COMPUTING, fingerprint
+from backproof.sweeps.overrides import ordered
 
 IRRELEVANT = [
     (("activation=tanh", "output=sigmoid"), "relu_at_zero", ("0", "0.5", "1")),
@@ -220,3 +222,33 @@ def test_one_sample_in_the_check_is_not_one_in_training(one):
 def test_a_complex_step_has_no_use_for_a_step(one):
     wide = ("check.scheme=complex", "output=sigmoid")
     assert one(*wide, "check.step=1e-3").case == one(*wide).case
+
+
+ROUND_TRIPS = [
+    (),
+    ("network.hidden=[]", "output=sigmoid"),
+    ("loss=squared_error", "training=none"),
+    ("clip=none", "check=none"),
+    ("activation=leaky_relu", "activation.slope=0.3", "training=adam", "training.batch=full"),
+    ("data=gaussian", "data.classes=4", "check=sampled", "check.step=1e-3", "precision=longdouble"),
+    ("fault=sign", "check.scheme=complex", "activation=tanh", "output=sigmoid"),
+]
+
+
+@pytest.mark.parametrize("overrides", ROUND_TRIPS, ids=" ".join)
+def test_a_flat_case_is_the_case_again(one, overrides):
+    case = one(*overrides).case
+    again = case_of(case.flat())
+    assert again == case
+    assert again.id == case.id
+    assert hash(again) == hash(case)
+    assert list(case.flat()) == ordered(case.flat())
+    assert all(type(value) in (str, int, float, bool, tuple) for value in case.flat().values())
+
+
+def test_equal_groups_of_many_cells_are_one_object(grid):
+    first, *others = [cell.case for cell in grid("seed=range(0,5)", "clip.eps=1e-3,0.001").cells]
+    for case in others:
+        assert case.network is first.network
+        assert case.clip is first.clip
+        assert case.training is first.training

@@ -113,6 +113,20 @@ def test_an_added_key_goes_through_hydra(own_conf):
     assert cell.case.flat().get("activation.slope") == 0.25
 
 
+def test_a_file_may_leave_out_the_settings_of_its_group(own_conf):
+    (own_conf / "clip").mkdir(exist_ok=True)
+    (own_conf / "clip" / "mine.yaml").write_text("_target_: backproof.network.clips.floor.floor\n")
+    (own_conf / "training").mkdir(exist_ok=True)
+    (own_conf / "training" / "mine.yaml").write_text("_target_: backproof.training.optimisers.adam.adam\n")
+    options = ("clip=mine", "training=mine", "clip.eps=1e-3,1e-5", "training.steps=3", "data=xor")
+    cells = composed(options, searchpath=[f"file://{own_conf}"]).grid().cells
+    assert [cell.case.clip.eps for cell in cells] == [1e-3, 1e-5]
+    assert {cell.case.training.learning_rate for cell in cells} == {0.01}
+    for cell in cells:
+        (again,) = composed(cell.overrides, searchpath=[f"file://{own_conf}"]).grid().cells
+        assert again.case == cell.case
+
+
 # --- which points a grid holds
 
 

@@ -13,10 +13,10 @@ import yaml
 from backproof import paths
 from backproof.choices import descriptions_of
 from backproof.errors import not_one_of
-from backproof.sweeps.case import GROUPS, MODELS
 from backproof.sweeps.engines import ENGINES, options_of, summary_of
 from backproof.sweeps.groups import CHOICES
-from backproof.sweeps.settings import shown
+from backproof.sweeps.overrides import GROUPS, shown
+from backproof.sweeps.settings import MODELS
 
 HEADS = {
     "sweep": """\

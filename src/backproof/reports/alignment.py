@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backproof.reports.axes import axes_of, varying
-from backproof.sweeps.case import ordered
 from backproof.sweeps.columns import RESULTS
+from backproof.sweeps.overrides import ordered
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backproof.sweeps.case import AXES, OFF
-from backproof.sweeps.settings import shown
+from backproof.sweeps.overrides import AXES, OFF, shown
 from backproof.sweeps.status import Status
 
 Key = tuple[object, ...]

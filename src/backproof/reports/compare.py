@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from backproof.reports.alignment import Alignment, align, number_of
 from backproof.reports.axes import axes_of
 from backproof.reports.paired import paired
-from backproof.sweeps.case import ordered
 from backproof.sweeps.columns import CELLS, RESULTS, Of, names_of
+from backproof.sweeps.overrides import ordered
 
 INCIDENTAL = names_of(c for c in CELLS if c.of is Of.RUN)
 """Results that may differ between two runs of the same code."""

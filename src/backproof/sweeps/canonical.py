@@ -1,37 +1,33 @@
-"""From a flat mapping of settings to a case: the one door, where everything is checked and brought to its
-canonical form. Whole grids pass through here before the first cell runs."""
+"""From a flat mapping of settings to a case: the one door, where a case is checked and made canonical.
+
+Whole grids pass through here before the first cell runs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from backproof.errors import ConfigurationError
-from backproof.estimates.stencils import COMPLEX_TYPES, refuses_complex
+from backproof.estimates.stencils import COMPLEX_TYPES, Scheme, refuses_complex
 from backproof.network.activations.identity import identity
 from backproof.network.deltas import Delta
 from backproof.network.faults import Setting
 from backproof.network.faults.none import none as no_fault
 from backproof.network.losses import Loss
 from backproof.sweeps import components
-from backproof.sweeps.case import (
-    MODELS,
-    OFF,
-    VALUES,
-    Case,
-    CheckSettings,
-    ClipSettings,
-    Code,
-    ComponentSettings,
-    NetworkCase,
-    Value,
-)
+from backproof.sweeps.case import Case, Code, NetworkCase
 from backproof.sweeps.construction import dataset, problem_of, sizes_of, with_content
-from backproof.sweeps.reading import G, by_group, chosen, interned, read, read_value
+from backproof.sweeps.modules import remembered
+from backproof.sweeps.overrides import OFF, VALUES, Value
+from backproof.sweeps.reading import by_group, chosen, interned, read, read_value
+from backproof.sweeps.settings import MODELS, CheckSettings, ClipSettings, ComponentSettings
 from backproof.sweeps.subject import function_case, is_function
 from backproof.sweeps.validation import validated
+
+T = TypeVar("T")
 
 NO_FAULT = ComponentSettings(name=no_fault.name)
 
@@ -50,7 +46,7 @@ def case_of(settings: Mapping[str, Value]) -> Case:
     if is_function(given):
         return function_case(given)
     if chosen(given, "output") == SAME:
-        given["output"] = given.get("activation", ())
+        given["output"] = _needed("activation", given.get("activation"))
     off = [key for key in ("check", "training") if chosen(given, key) == OFF]
     values: dict[str, Any] = dict.fromkeys(off)
     values |= {k: read(k, model, given) for k, model in MODELS.items() if k in given and k not in off}
@@ -69,16 +65,15 @@ def canonical(case: NetworkCase) -> NetworkCase:
         components.delta(case.delta),
         components.output(case.output),
     )
-    hidden = (
-        components.activation(_needed("activation", case.activation)) if case.network.hidden else identity()
-    )
+    activation = _needed("activation", case.activation) if case.network.hidden else None
+    hidden = components.activation(activation) if activation else identity()
     clip = _canonical_clip(_needed("clip", case.clip), delta) if loss.uses_clip else None
     kinks = bool(hidden.kinks) or (bool(output.kinks) and delta.uses_kinks)
     if case.training is not None:
         components.optimiser(case.training)
     changes = {
         "data": with_content(case.data),
-        "activation": case.activation if case.network.hidden else None,
+        "activation": activation,
         "clip": clip,
         "relu_at_zero": case.relu_at_zero if kinks else None,
         "kink": case.kink if kinks else None,
@@ -98,25 +93,23 @@ def _code_of(case: NetworkCase) -> Code:
     return components.code_of(tuple([group.target for group in groups if group and group.target]))
 
 
-def _needed(key: str, group: G | None) -> G:
-    if group is None:
+def _needed(key: str, value: T | None) -> T:
+    if value is None:
         raise ConfigurationError(f"{key}: is missing, and this case needs it")
-    return group
+    return value
 
 
+@remembered()
 def _canonical_clip(settings: ClipSettings, delta: Delta) -> ClipSettings:
     clip = components.clip(settings)
     idle = clip.name == "none" or not delta.uses_clip
-    return interned(
-        settings.changed(
-            eps=settings.eps if clip.uses_eps else None,
-            backward=None if idle else settings.backward,
-        )
-    )
+    eps, backward = settings.eps if clip.uses_eps else None, None if idle else settings.backward
+    return interned(settings.changed(eps=eps, backward=backward))
 
 
+@remembered()
 def _canonical_check(check: CheckSettings | None) -> CheckSettings | None:
-    if check is None or check.scheme != "complex":
+    if check is None or check.scheme is not Scheme.COMPLEX:
         return check
     return interned(check.changed(step=None))
 
@@ -158,7 +151,7 @@ def _check_scheme(case: NetworkCase) -> None:
         raise ConfigurationError(
             f"check.step: must be at least {spacing:.3g}, the spacing of {case.precision} at 1; not {step}"
         )
-    if case.check.scheme != "complex":
+    if case.check.scheme is not Scheme.COMPLEX:
         return
     if dtype not in COMPLEX_TYPES:
         raise ConfigurationError(

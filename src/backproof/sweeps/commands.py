@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 
-from backproof.sweeps.case import Case, Value
-from backproof.sweeps.settings import shown
+from backproof.sweeps.case import Case
+from backproof.sweeps.overrides import Value, shown
 
 
 def command_of(options: Sequence[str], overrides: Sequence[str]) -> str:

@@ -15,19 +15,12 @@ from backproof.network.deltas import Delta
 from backproof.network.faults import Fault
 from backproof.network.losses import Loss
 from backproof.network.outputs import Output, Softmax
-from backproof.sweeps.case import (
-    TARGET,
-    ClipSettings,
-    Code,
-    ComponentSettings,
-    DataSettings,
-    LossSettings,
-    Parameters,
-    Value,
-)
+from backproof.sweeps.case import Code
 from backproof.sweeps.custom import VALUE, from_formula, from_python, is_value_of_z
 from backproof.sweeps.groups import CHOICES
 from backproof.sweeps.modules import find, imported_digest, remembered
+from backproof.sweeps.overrides import TARGET, Value
+from backproof.sweeps.settings import ClipSettings, ComponentSettings, DataSettings, LossSettings, Parameters
 from backproof.training.optimisers import Optimiser
 
 T = TypeVar("T")

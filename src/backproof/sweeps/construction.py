@@ -20,8 +20,9 @@ from backproof.network.initial import initial_weights
 from backproof.network.problem import Problem
 from backproof.network.rules import BackwardRule
 from backproof.sweeps import components
-from backproof.sweeps.case import DataSettings, NetworkCase
+from backproof.sweeps.case import NetworkCase
 from backproof.sweeps.modules import file_digest, remembered
+from backproof.sweeps.settings import DataSettings
 from backproof.training import Samples
 
 

@@ -21,8 +21,9 @@ from backproof.network.faults.none import none as no_fault
 from backproof.network.losses import LOSSES
 from backproof.sweeps import components
 from backproof.sweeps.canonical import case_of
-from backproof.sweeps.case import MODELS, OFF, NetworkCase, Value
-from backproof.sweeps.settings import shown
+from backproof.sweeps.case import NetworkCase
+from backproof.sweeps.overrides import OFF, Value, shown
+from backproof.sweeps.settings import MODELS
 from backproof.verdicts.check import Cures
 
 MATCHING_LOSS = {loss.matching_output: loss.name for loss in LOSSES.records() if not loss.takes_logits}

@@ -16,7 +16,7 @@ from backproof.network.activations import Activation, Kink
 from backproof.network.arrays import Array, Interval
 from backproof.network.formula import Formula
 from backproof.network.scan import find_kinks, find_range
-from backproof.sweeps.case import Value
+from backproof.sweeps.overrides import Value
 from backproof.verdicts.component import examine
 
 VALUE, DERIVATIVE = "value", "derivative"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.errors import ConfigurationError
-from backproof.sweeps.settings import shown
+from backproof.sweeps.overrides import shown
 
 if TYPE_CHECKING:  # pandas takes a quarter of a second to import
     import pandas as pd

@@ -13,7 +13,7 @@ from typing import Required, TypedDict
 import yaml
 
 from backproof.errors import ConfigurationError, nearest
-from backproof.sweeps.settings import shown
+from backproof.sweeps.overrides import shown
 
 
 class ClaimEntry(TypedDict, total=False):

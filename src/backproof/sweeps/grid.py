@@ -16,11 +16,11 @@ import numpy as np
 from backproof.errors import ConfigurationError, nearest, not_one_of
 from backproof.sweeps import modules
 from backproof.sweeps.canonical import case_of
-from backproof.sweeps.case import Case, Value, is_public, ordered
+from backproof.sweeps.case import Case
 from backproof.sweeps.commands import command_of
 from backproof.sweeps.experiment import Exclusion
 from backproof.sweeps.expressions import parse
-from backproof.sweeps.settings import Settings
+from backproof.sweeps.overrides import Settings, Value, is_public, ordered
 
 MOST_VALUES = 100_000
 MOST_POINTS = 2_000_000

@@ -16,15 +16,13 @@ from backproof.network.deltas import DELTAS
 from backproof.network.faults import FAULTS
 from backproof.network.losses import LOSSES
 from backproof.network.outputs import OUTPUTS
-from backproof.sweeps.case import (
-    OFF,
-    TARGET,
+from backproof.sweeps.overrides import OFF, TARGET, Value
+from backproof.sweeps.settings import (
     ClipSettings,
     ComponentSettings,
     DataSettings,
     LossSettings,
     TrainingSettings,
-    Value,
 )
 from backproof.training.optimisers import OPTIMISERS
 

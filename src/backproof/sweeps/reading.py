@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from backproof.errors import ConfigurationError, nearest
 from backproof.sweeps import components
-from backproof.sweeps.case import AXES, TARGET, ComponentSettings, Group, TrainingSettings, Value
 from backproof.sweeps.modules import remembered
+from backproof.sweeps.overrides import AXES, TARGET, Value
+from backproof.sweeps.settings import ComponentSettings, Group, TrainingSettings
 from backproof.sweeps.validation import validated
 
 G = TypeVar("G", bound=Group)
@@ -96,7 +97,7 @@ def _group(key: str, model: type[G], items: Items, _kinds: tuple[type, ...]) -> 
     elif unknown := next((k for k in values if k not in model.settings()), None):
         hint = nearest(unknown, model.settings())
         raise ConfigurationError(f"{key}.{unknown}: unknown{hint}")
-    if issubclass(model, TrainingSettings) and "learning_rate" not in values:
+    if issubclass(model, TrainingSettings) and values.get("learning_rate") is None:
         values["learning_rate"] = _default_learning_rate(found)
     group = validated(model, {**found, **values}, f"{key}.")
     if isinstance(group, ComponentSettings):

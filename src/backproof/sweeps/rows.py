@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backproof.files import printable
-from backproof.sweeps.case import Value
 from backproof.sweeps.columns import CELLS, TENSORS, Column
 from backproof.sweeps.outcome import Entry
+from backproof.sweeps.overrides import Value
 from backproof.sweeps.status import Status
 
 if TYPE_CHECKING:

@@ -1,74 +1,227 @@
-"""Settings: a case's configuration as one flat mapping, keyed as the overrides that set it.
+"""The settings of a case by group: what each may be, its default and its meaning.
 
-`activation` is the name of the choice, `activation.slope` a value inside it, and the key
-`activation._target_` names the code behind the choice. What is not about the case (`engine`,
-`name`, `experiment`) is left out.
+This is the one list of them: validation, help and the configuration's defaults are read off these models.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Hashable
+from typing import Annotated, ClassVar, Literal, Self
 
-from backproof.errors import ConfigurationError, nearest
-from backproof.sweeps.case import GROUPS, Value
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
-Settings = dict[str, Value]
+from backproof.estimates.stencils import Scheme
+from backproof.network.clips import ClipBackward
+from backproof.network.initial import Bias
+from backproof.network.losses import Reduction
+from backproof.sweeps.overrides import TARGET, Value
+from backproof.sweeps.validation import IDLE
 
-VALUES = ("relu_at_zero", "seed")
-"""The values that belong to no group."""
+Parameters = tuple[tuple[str, Value], ...]
+"""Parameters of a component by name, sorted."""
 
-RUN = ("engine", "name", "experiment")
-"""Keys that say how a sweep is run; no part of any case."""
+NonNegativeInt = Annotated[int, Ge(0), Lt(2**63)]
+PositiveInt = Annotated[int, Ge(1), Lt(2**63)]
+"""Whole numbers that fit 64 bits, as tables need."""
 
-
-def flatten(config: Mapping[str, Any], choices: Mapping[str, str]) -> Settings:
-    """A composed configuration, as plain containers, to settings."""
-    settings: Settings = {}
-    for key, value in config.items():
-        if key in RUN or key == "hydra":
-            continue
-        if key not in GROUPS and isinstance(value, Mapping):
-            raise ConfigurationError(f"{key}: is no part of a case{nearest(key, GROUPS)}")
-        if isinstance(value, Mapping):
-            for inner, v in value.items():
-                settings[f"{key}.{inner}"] = _plain(f"{key}.{inner}", v)
-        elif key in VALUES:
-            settings[key] = _plain(key, value)
-        elif key in GROUPS:
-            if value is not None:
-                raise ConfigurationError(f"{key}: must be one of the files in conf/{key}; not {value!r}")
-        else:
-            raise ConfigurationError(f"{key}: unknown{nearest(key, (*GROUPS, *VALUES))}")
-    for group in GROUPS:
-        if group in choices:
-            settings[group] = choices[group]
-    return settings
+NonNegative = Annotated[float, Ge(0)]
+ClipThreshold = Annotated[float, Gt(0), Lt(0.5)]
+Positive = Annotated[float, Gt(0)]
 
 
-def _plain(key: str, value: Any) -> Value:
-    if isinstance(value, list):
-        return tuple(value)
-    if isinstance(value, Mapping):
-        raise ConfigurationError(f"{key}: must be a single value; not {dict(value)}")
-    return value  # type: ignore[no-any-return]
+class Frozen(BaseModel):
+    """Immutable, hashable, and strict: true is no number, and numbers are finite."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
+    )
+
+    def changed(self, **values: object) -> Self:
+        """The same with other values."""
+        return type(self)(**{**dict(self), **values})
 
 
-_BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_NO_TEXT = ("null", "true", "false", "inf", "nan")
+class Group(Frozen):
+    """A choice and the settings inside it."""
+
+    not_set: ClassVar[tuple[str, ...]] = ("name",)
+
+    name: str = Field(description="the choice")
+
+    @classmethod
+    def settings(cls) -> dict[str, FieldInfo]:
+        """What can be set inside the group; a component's parameters are not among them."""
+        return {k: f for k, f in cls.model_fields.items() if k not in cls.not_set}
+
+    def without(self, *names: str) -> Hashable:
+        """The values of the other settings, to group cases by."""
+        return tuple(value for name, value in self if name not in names)
+
+    def flat(self, key: str) -> dict[str, Value]:
+        """The group as a flat mapping keyed as overrides; settings that are None are left out."""
+        values = {name: getattr(self, name) for name in type(self).settings()}
+        return {
+            key: self.name,
+            **{f"{key}.{k}": plain(v) for k, v in sorted(values.items()) if v is not None},
+        }
 
 
-def shown(value: Value) -> str:
-    """A value as one writes it in an override."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return "[" + ",".join(str(v) for v in value) + "]"
-    if isinstance(value, str) and (not _BARE.fullmatch(value) or value.lower() in _NO_TEXT):
-        # In Hydra's quotes a backslash stands for itself, but for those that lead up to a quote.
-        escaped = re.sub(r"(\\*)'", r"\1\1\'", value)
-        return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
-    return str(value)
+class ComponentSettings(Group):
+    """A choice that stands for an object: one of the package's own, or what a user's `_target_` makes."""
+
+    not_set: ClassVar[tuple[str, ...]] = ("name", "target", "parameters", "content")
+
+    target: str | None = Field(
+        default=None,
+        alias="_target_",
+        description="dotted name of what makes the object, in a user's file",
+    )
+    parameters: Parameters = Field(default=(), description="what it is made with")
+
+    def flat(self, key: str) -> dict[str, Value]:
+        """The same, with the component's parameters among the settings."""
+        inner = {**super().flat(key), **{f"{key}.{k}": v for k, v in self.parameters if v is not None}}
+        if self.target is not None:
+            inner[f"{key}.{TARGET}"] = self.target
+        return dict(sorted(inner.items()))
+
+
+class DataSettings(ComponentSettings):
+    """The data."""
+
+    content: str | None = Field(default=None, description="a digest of the user's data file")
+
+
+class NetworkSettings(Group):
+    """The network's shape and initial weights."""
+
+    hidden: tuple[PositiveInt, ...] = Field(default=(100,), description="units of each hidden layer")
+    init_scale: NonNegative = Field(
+        default=1.0, description="weights are normal with standard deviation init_scale / √(units in)"
+    )
+    bias: Bias = Field(default=Bias.NORMAL, strict=False, description="initial biases")
+
+
+class LossSettings(ComponentSettings):
+    """The loss, how its terms are reduced to one number, and the penalty."""
+
+    reduction: Reduction = Field(
+        default=Reduction.SUM,
+        strict=False,
+        description="sum and mean: over samples and outputs; sample_mean: over samples",
+    )
+    l2: NonNegative = Field(default=0.0, description="weight of the penalty ½ l2 Σ w², biases left out")
+
+
+class ClipSettings(ComponentSettings):
+    """How logarithms of probabilities are kept finite."""
+
+    eps: Annotated[ClipThreshold | None, IDLE] = Field(
+        default=2.220446049250313e-16, description="the clip's threshold; by default the eps of float64"
+    )
+    backward: Annotated[ClipBackward | None, IDLE] = Field(
+        default=ClipBackward.CONSISTENT,
+        strict=False,
+        description="ignored: differentiated as if there were no clip",
+    )
+
+
+class CheckSettings(Group):
+    """How a network's gradient is checked."""
+
+    samples: PositiveInt = Field(
+        default=16, description="rows of the training data that the loss is computed on"
+    )
+    parameters: Literal["all"] | PositiveInt = Field(
+        default="all", description="how many parameters are checked; a number: a seeded sample"
+    )
+    scheme: Scheme = Field(
+        default=Scheme.FIVE_POINT,
+        strict=False,
+        description="the difference formula; five_point with a given step is central",
+    )
+    step: Positive | None = Field(
+        default=None, description="one step for all parameters; by default each has its own"
+    )
+    cures: NonNegativeInt = Field(
+        default=12, description="neighbouring cases tried where the gradient disagrees; 0: none"
+    )
+    evidence: bool = Field(
+        default=False, description="keep the error against the step, and of every parameter"
+    )
+    baselines: bool = Field(default=False, description="also apply fixed thresholds and a smoothness test")
+
+
+class TrainingSettings(ComponentSettings):
+    """A short training run with the gradient under test."""
+
+    learning_rate: Positive = Field(
+        description="for the mean loss over samples, whatever its reduction; by default the optimiser's"
+    )
+    steps: PositiveInt = Field(default=100, description="steps of the optimiser")
+    batch: Literal["full"] | PositiveInt = Field(default=64, description="samples of a step")
+    threshold: Annotated[float, Gt(0), Le(1)] = Field(
+        default=0.9, description="training accuracy that steps_to_threshold waits for"
+    )
+    every: PositiveInt = Field(default=10, description="steps between two records of cosine and dead units")
+
+
+class FunctionSettings(Group):
+    """A function from outside: the user's code and the keywords that it is given."""
+
+    by: str = Field(description="what kind of function it is")
+    target: str = Field(alias="_target_", description="the dotted name of the loss")
+    df: str | None = Field(
+        default=None, description="the dotted name of its gradient, where target returns the loss"
+    )
+    start: str | None = Field(
+        default=None, description="the dotted name of what makes W, or (W, *args) as a tuple"
+    )
+    keywords: Parameters = Field(
+        default=(), description="passed on to those that have parameters of these names"
+    )
+
+    def flat(self, key: str) -> dict[str, Value]:
+        """The same, with the keywords among the settings."""
+        named = {
+            "by": self.by,
+            TARGET: self.target,
+            "df": self.df,
+            "start": self.start,
+            **dict(self.keywords),
+        }
+        return {key: self.name, **{f"{key}.{k}": v for k, v in sorted(named.items()) if v is not None}}
+
+
+class FunctionCheckSettings(Group):
+    """How the gradient of a function from outside is checked."""
+
+    samples: PositiveInt | None = Field(
+        default=16, description="rows of the data that the default start passes on"
+    )
+    parameters: Literal["all"] | PositiveInt = Field(
+        default="all", description="how many parameters are checked; a number: a seeded sample"
+    )
+
+
+MODELS: dict[str, type[Group]] = {
+    "subject": Group,
+    "data": DataSettings,
+    "network": NetworkSettings,
+    "activation": ComponentSettings,
+    "output": ComponentSettings,
+    "loss": LossSettings,
+    "clip": ClipSettings,
+    "delta": ComponentSettings,
+    "fault": ComponentSettings,
+    "check": CheckSettings,
+    "training": TrainingSettings,
+}
+"""The groups of a network's case that hold settings, and what each may hold."""
+
+
+def plain(value: Value) -> Value:
+    """An enum's member as text."""
+    return str(value) if isinstance(value, str) else value

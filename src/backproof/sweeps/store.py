@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from backproof.errors import ConfigurationError, ResultsError
 from backproof.files import printable
 from backproof.sweeps import sql
-from backproof.sweeps.case import is_public
 from backproof.sweeps.database import FILE, connect, connect_readonly, is_damage, set_aside
 from backproof.sweeps.grid import Cell
 from backproof.sweeps.outcome import Outcome
+from backproof.sweeps.overrides import is_public
 from backproof.sweeps.rows import (
     RESULTS,
     MalformedError,

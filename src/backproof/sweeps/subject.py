@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from backproof.errors import ConfigurationError, nearest
 from backproof.network.initial import initial_weights
 from backproof.sweeps import components
-from backproof.sweeps.case import (
-    OFF,
-    TARGET,
-    DataSettings,
-    FunctionCase,
-    FunctionCheckSettings,
-    FunctionSettings,
-    NetworkSettings,
-)
+from backproof.sweeps.case import FunctionCase
 from backproof.sweeps.construction import dataset, generator, with_content
 from backproof.sweeps.modules import find
+from backproof.sweeps.overrides import OFF, TARGET
 from backproof.sweeps.reading import Given, chosen, read, read_value
+from backproof.sweeps.settings import DataSettings, FunctionCheckSettings, FunctionSettings, NetworkSettings
 from backproof.sweeps.validation import validated
-from backproof.targets.adapters import LIBRARIES
 from backproof.targets.container import ArrayTree, FunctionError
 from backproof.targets.function import Function
 from backproof.targets.jax import jax_function
 from backproof.targets.source import UserFunction, in_one_line, raised_at, shown_as
 from backproof.targets.torch import torch_function, torch_module
 
-KINDS = ("function", *LIBRARIES)
+ADAPTERS: dict[str, Callable[..., Function]] = {"torch": torch_function, "jax": jax_function}
+"""What makes a function of (loss, W, args) in a library, whose own gradient is then under test."""
+
+KINDS = ("function", *ADAPTERS)
 
 
 def is_function(given: Given) -> bool:
@@ -119,10 +116,8 @@ def function_of(case: FunctionCase) -> Function:
         found = _called(start, _accepted(start, case))
         w, args = (found[0], found[1:]) if isinstance(found, tuple) else (found, ())
     f = _with_keywords(target, case)
-    if subject.by == "torch":
-        return torch_function(f, w, args)
-    if subject.by == "jax":
-        return jax_function(f, w, args)
+    if subject.by in ADAPTERS:
+        return ADAPTERS[subject.by](f, w, args)
     if df is None:
         return Function(w, args, f_df=f)
     return Function(w, args, f=f, df=_with_keywords(df, case))

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from backproof.sweeps.case import Value, is_public, ordered
 from backproof.sweeps.columns import CELLS, RESULTS, TENSORS, Column, names_of
 from backproof.sweeps.outcome import Entry
+from backproof.sweeps.overrides import Value, is_public, ordered, shown
 from backproof.sweeps.rows import MalformedError, StoredCell, StoredTensors
-from backproof.sweeps.settings import shown
 
 TEXT = "str" if pd.__version__ >= "3" else "object"
 

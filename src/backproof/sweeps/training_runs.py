@@ -8,9 +8,10 @@ import numpy as np
 
 from backproof.network.arrays import Array
 from backproof.sweeps import components
-from backproof.sweeps.case import NetworkCase, TrainingSettings
+from backproof.sweeps.case import NetworkCase
 from backproof.sweeps.construction import generator, problem_of, rule_of, samples_of, sizes_of, weights_of
 from backproof.sweeps.outcome import Outcome
+from backproof.sweeps.settings import TrainingSettings
 from backproof.training import Plan, Run, train
 
 BATCH_ELEMENTS = 1 << 18

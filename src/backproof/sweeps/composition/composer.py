@@ -11,12 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from backproof import paths
 from backproof.sweeps.canonical import SAME, case_of
-from backproof.sweeps.case import GROUPS, Case, Value
+from backproof.sweeps.case import Case
 from backproof.sweeps.commands import overrides_of
 from backproof.sweeps.composition.files import Files, Parts, plain
+from backproof.sweeps.composition.flat import flatten
 from backproof.sweeps.composition.store import register
 from backproof.sweeps.grid import Cell
-from backproof.sweeps.settings import Settings, flatten
+from backproof.sweeps.overrides import GROUPS, Settings, Value
 
 CONFIG_NAME = "config"
 """The primary configuration: conf/config.yaml."""

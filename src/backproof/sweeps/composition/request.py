@@ -14,13 +14,12 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from backproof import paths
 from backproof.errors import ConfigurationError, not_one_of
-from backproof.sweeps.case import Value
 from backproof.sweeps.composition.composer import CONFIG_NAME, Composer
 from backproof.sweeps.composition.errors import one_line, translated
 from backproof.sweeps.composition.files import Parts, plain
 from backproof.sweeps.experiment import Experiment
 from backproof.sweeps.grid import MOST_VALUES, Axis, Grid, Product, expand, is_keyword
-from backproof.sweeps.settings import RUN, shown
+from backproof.sweeps.overrides import RUN, Value, shown
 
 SEARCHPATH = "hydra.searchpath"
 

@@ -3,8 +3,19 @@
 import pytest
 
 from backproof.errors import ConfigurationError, nearest
-from backproof.sweeps.case import ordered
-from backproof.sweeps.settings import flatten, shown
+from backproof.sweeps.canonical import case_of
+from backproof.sweeps.case import NetworkCase
+from backproof.sweeps.settings import (
+    MODELS,
+    CheckSettings,
+    ClipSettings,
+    ComponentSettings,
+    FunctionCheckSettings,
+    FunctionSettings,
+    NetworkSettings,
+    TrainingSettings,
+)
+from backproof.sweeps.validation import allowed
 
 BIG = "a whole number ≥ 1"
 
@@ -116,45 +127,72 @@ def test_bounds_that_belong_to_what_is_allowed(one, override, key, value):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("model", "name", "says"),
     [
-        (None, "null"), (True, "true"), (3, "3"), (1e-7, "1e-07"), ((3, 4), "[3,4]"), ((), "[]"),
-        ("a_b.c-d", "a_b.c-d"),
-        ("two words", "'two words'"), ("null", "'null'"), ("1", "'1'"), ("it's", r"'it\'s'"), ("", "''"),
+        (NetworkSettings, "hidden", "a list of whole numbers ≥ 1"),
+        (NetworkSettings, "bias", "one of zero, normal"),
+        (ClipSettings, "eps", "a number > 0 and < 0.5"),
+        (CheckSettings, "parameters", "all or a whole number ≥ 1"),
+        (CheckSettings, "step", "null or a number > 0"),
+        (CheckSettings, "evidence", "true or false"),
+        (TrainingSettings, "threshold", "a number > 0 and ≤ 1"),
+        (NetworkCase, "relu_at_zero", "a number"),
+        (ComponentSettings, "target", "null or text"),
     ],
-)  # fmt: skip
-def test_shown(value, text):
-    assert shown(value) == text
+)
+def test_what_a_setting_allows_is_read_off_its_type(model, name, says):
+    assert allowed(model.model_fields[name]) == says
+
+
+@pytest.mark.parametrize("model", [*MODELS.values(), FunctionSettings, FunctionCheckSettings])
+def test_every_setting_is_described(model):
+    for name, field in model.settings().items():
+        assert field.description, name
+
+
+DEFAULT = {
+    "subject": "network", "data": "xor", "network": "mine", "activation": "relu", "output": "same",
+    "loss": "binary_cross_entropy", "clip": "floor", "precision": "float64", "delta": "exact",
+    "fault": "none", "check": "full", "training": "adam", "seed": 0,
+}  # fmt: skip
+
+
+def test_a_case_of_choices_alone_has_the_defaults_of_their_settings():
+    case = case_of(DEFAULT)
+    assert case.network.hidden == (100,)
+    assert case.clip.eps == 2**-52
+    assert case.check.samples == 16
+    assert case.training.learning_rate == 0.01, "the one that Adam's record declares"
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"network.hiden": (3,)}, "network.hiden: unknown; did you mean 'hidden'?"),
+        ({"seed.x": 1}, "seed.x: unknown"),
+        ({"colour": 1}, "colour: unknown"),
+        ({"clip": None}, "clip: is missing"),
+        ({"kink": None}, "kink: must be one of multiply, assign; not null"),
+        ({"activation.slope": {"a": 1}}, "activation.slope: must be a single value"),
+        ({"data._target_": "mine.nothing"}, "data._target_: cannot import mine.nothing"),
+        (
+            {"data._target_": "fractions.Fraction"},
+            "data._target_: fractions.Fraction must give Source; not Fraction",
+        ),
+    ],
+)
+def test_the_door_refuses_what_is_wrong(settings, says):
+    with pytest.raises(ConfigurationError) as caught:
+        case_of({**DEFAULT, **settings})
+    assert str(caught.value).startswith(says)
+
+
+@pytest.mark.parametrize("key", sorted(DEFAULT.keys() - {"output", "subject"}))
+def test_what_every_case_needs_may_not_be_left_out(key):
+    with pytest.raises(ConfigurationError, match=f"^{key}: is missing"):
+        case_of({k: v for k, v in DEFAULT.items() if k != key})
 
 
 def test_nearest():
     assert nearest("rleu", ["tanh", "relu"]) == "; did you mean 'relu'?"
     assert nearest("xyz", ["tanh", "relu"]) == ""
-
-
-def test_ordered():
-    assert ordered({"seed", "clip.eps", "clip", "zebra", "data"}) == [
-        "data",
-        "clip",
-        "clip.eps",
-        "seed",
-        "zebra",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("config", "says"),
-    [
-        ({"colour": 3}, "colour: unknown"),
-        ({"trainig": {"steps": 3}}, "trainig: is no part of a case; did you mean 'training'?"),
-        ({"loss": {"a": {"b": 1}}}, "loss.a: must be a single value"),
-        (
-            {"loss": "binary_cross_entropy"},
-            "loss: must be one of the files in conf/loss; not 'binary_cross_entropy'",
-        ),
-    ],
-)
-def test_a_configuration_that_is_no_case(config, says):
-    with pytest.raises(ConfigurationError) as caught:
-        flatten(config, {})
-    assert says in str(caught.value)
