@@ -31,9 +31,12 @@ def _translation(error: Exception, known: Callable[[], Iterable[str]]) -> Config
     if isinstance(error, MissingConfigException) and error.options:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         return not_one_of(group, repr(choice), error.options)
-    unknown = re.search(r"Could not override '([^']+)'", str(error))
-    if unknown:
-        return ConfigurationError(f"{unknown[1]}: unknown{nearest(unknown[1], known())}")
+    missing = re.search(r"Could not override '([^']+)'", str(error))
+    if missing:
+        key, keys = missing[1], list(known())
+        if key in keys:  # another choice of its group has it
+            return ConfigurationError(f"{key}: not among the values of the chosen {key.partition('.')[0]}")
+        return ConfigurationError(f"{key}: unknown{nearest(key, keys)}")
     return ConfigurationError(one_line(error))
 
 
