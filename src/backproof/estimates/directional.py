@@ -70,7 +70,7 @@ class Along:
     @cached_property
     def excess(self) -> Array:
         """The gap in bounds."""
-        return np.asarray(self.gap / self.estimate.bound)
+        return self.estimate.excess(self.gap)
 
     @property
     def wrong(self) -> bool:

@@ -86,6 +86,11 @@ class Estimate:
         """Entries of which nothing can be concluded."""
         return self.has(EntryStatus.UNRESOLVED)
 
+    def excess(self, gap: Array) -> Array:
+        """A gap |analytic − value| in bounds; 0 where there is none, also beside a bound of 0."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return np.where(gap == 0, 0, gap / self.bound)
+
     def has(self, status: EntryStatus) -> Mask:
         """Which entries have any of some flags."""
         return np.asarray((self.status & np.uint8(status)) != 0)

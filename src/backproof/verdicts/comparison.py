@@ -43,8 +43,7 @@ class Comparison:
     @cached_property
     def excess(self) -> Array:
         """The gap in bounds; at most 1 where arithmetic explains it."""
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return np.where(self.gap == 0, 0, self.gap / self.estimate.bound)
+        return self.estimate.excess(self.gap)
 
     @cached_property
     def beyond(self) -> Mask:
