@@ -145,7 +145,7 @@ def judged_with(status, gap=30.0, **changes):
     zero, one, nan = np.zeros(3), np.ones(3), np.full(3, np.nan)
     flags = np.array([status, 0, 0], np.uint8)
     arrays = {
-        "value": value, "truncation": zero, "noise": one, "round_off": zero, "kink": zero, "step": one,
+        "value": value, "truncation": zero, "noise": one, "round_off": zero, "kink": zero, "step": one, "unit": one,
         "low": nan, "high": nan, "status": flags, **changes,
     }  # fmt: skip
     estimate = Estimate(layout=target.function.layout, index=np.arange(3), **arrays)
@@ -165,8 +165,8 @@ def backproof_function():
     [
         (EntryStatus.SMOOTH, "incorrect gradient", "entries"),
         (EntryStatus.AVOIDED, "incorrect gradient", "entries"),
-        (EntryStatus.UNRESOLVED, "undetermined", "not resolved"),
-        (EntryStatus.UNRESOLVED | EntryStatus.CROSSED, "kink crossed", "kink crossed"),
+        (EntryStatus.OPEN, "undetermined", "not resolved"),
+        (EntryStatus.OPEN | EntryStatus.CROSSED, "kink crossed", "kink crossed"),
     ],
 )
 def test_what_a_function_meets_decides_its_verdict(status, verdict, cause):

@@ -165,7 +165,8 @@ class _Measurement:
         )
         self.found = Estimate(
             function.layout, selected, value, truncation[selected], differencer.noise / steps,
-            round_off[selected], np.zeros_like(value), steps, nothing, nothing.copy(), status,
+            round_off[selected], np.zeros_like(value), steps,
+            differencer.sizes[selected], nothing, nothing.copy(), status,
         )  # fmt: skip
         self.first = value.copy()
         self.first_gap = np.abs(self.analytic - value)
@@ -240,15 +241,15 @@ class _Measurement:
         f = self.found
         off = sure[~(np.abs(self.analytic - f.value)[sure] <= self.bound()[sure])]
         off = off[(f.status[off] & np.uint8(EntryStatus.TOUCHED)) == 0]
-        unresolved = np.zeros(len(self.selected), bool)
-        unresolved[left_over] = True
+        left_open = np.zeros(len(self.selected), bool)
+        left_open[left_over] = True
         for members in self.owned:
             mine = np.intersect1d(left_over, members, assume_unique=True)
             if len(mine) and np.isin(off, members).any():
                 typical = np.quantile(self.bend[members].astype(float), ROUGH)
                 limit = self.first_bound[mine] + 4 * np.maximum(self.bend[mine], typical)
-                unresolved[mine] = self.first_gap[mine] <= limit
-        f.status[unresolved] |= np.uint8(EntryStatus.UNRESOLVED)
+                left_open[mine] = self.first_gap[mine] <= limit
+        f.status[left_open] |= np.uint8(EntryStatus.OPEN)
 
     def allow_for_several_kinks(self) -> None:
         """Among kinks, an entry a little beyond its bound is not resolved.
@@ -260,9 +261,9 @@ class _Measurement:
             return
         gap, bound = np.abs(self.analytic - f.value), self.bound()
         inside = (self.analytic >= f.low) & (self.analytic <= f.high)
-        unresolved = (gap > bound) & (gap <= MARGIN * bound) & ~inside
-        f.status[unresolved] |= np.uint8(EntryStatus.UNRESOLVED)
-        f.status[unresolved & (f.kink > bound - f.kink)] |= np.uint8(EntryStatus.CROSSED)
+        left_open = (gap > bound) & (gap <= MARGIN * bound) & ~inside
+        f.status[left_open] |= np.uint8(EntryStatus.OPEN)
+        f.status[left_open & (f.kink > bound - f.kink)] |= np.uint8(EntryStatus.CROSSED)
 
 
 def estimate_coordinates(

@@ -53,7 +53,7 @@ class Along:
     Attributes:
         signs: of each direction, over the subset.
         analytic: a·v, (directions).
-        estimate: of the derivative of f; its entries are the directions. One is `UNRESOLVED` where kinks may
+        estimate: of the derivative of f; its entries are the directions. One is `OPEN` where kinks may
             explain what exceeds its bound.
     """
 
@@ -75,7 +75,7 @@ class Along:
     @property
     def wrong(self) -> bool:
         """Whether some direction is beyond its bound, and beyond what kinks can do to it."""
-        return bool((~(self.excess <= 1) & ~self.estimate.unresolved).any())
+        return bool((~(self.excess <= 1) & ~self.estimate.open).any())
 
 
 def probability_of_a_miss(directions: int, size: float = LARGE) -> float:
@@ -150,12 +150,12 @@ class DirectionalDifferencer:
         bound, gap = truncation + noise + round_off, np.abs(analytic - value)
         kinked = bool((bend > 0).any())
         explained: Mask = kinked & (gap > bound) & (gap <= KINKED * (bound + bend.max(initial=0)))
-        status = np.where(explained, EntryStatus.UNRESOLVED, EntryStatus.SMOOTH).astype(np.uint8)
+        status = np.where(explained, EntryStatus.OPEN, EntryStatus.SMOOTH).astype(np.uint8)
         nothing = np.full(count, np.nan, kind)
         return Estimate(
             in_sequence(["directions"], [(count,)]), np.arange(count), value, truncation,
             np.full(count, noise, kind), np.full(count, round_off, kind), np.zeros(count, kind),
-            np.full(count, self.step, kind), nothing, nothing, status,
+            np.full(count, self.step, kind), np.ones(count, kind), nothing, nothing, status,
         )  # fmt: skip
 
 

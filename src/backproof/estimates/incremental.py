@@ -87,7 +87,7 @@ def _joined(layers: list[MeasuredLayer], chosen: list[Mask], weights: Weights) -
         flat = flattened([getattr(layer, name) for layer in layers])
         return flat if len(index) == len(flat) else flat[index]
 
-    names = ("value", "truncation", "noise", "round_off", "kink", "step", "low", "high", "status")
+    names = ("value", "truncation", "noise", "round_off", "kink", "step", "unit", "low", "high", "status")
     arrays = {name: entries(name) for name in names}
     bounds = tuple(layer.bounds for layer in layers)
     return NetworkEstimate(layout=of_network(weights), index=index, bounds=bounds, **arrays)
@@ -141,8 +141,15 @@ def _empty_layer(
 
     return MeasuredLayer(
         loss, number, bounds, moved_by, full(0), parts.truncation, parts.noise, parts.round_off,
-        full(0), steps, full(np.nan), full(np.nan), np.zeros(steps.shape, np.uint8),
+        full(0), steps, np.broadcast_to(_units(inputs, kind), steps.shape), full(np.nan), full(np.nan),
+        np.zeros(steps.shape, np.uint8),
     )  # fmt: skip
+
+
+def _units(inputs: Array, kind: Any) -> Array:
+    """By how much each weight moves for its pre-activations to move by up to 1; 1 where they never do."""
+    largest = np.abs(inputs).max(axis=0, initial=0).astype(kind)
+    return np.asarray(1 / np.where(largest > 0, largest, 1))
 
 
 def _by_units(layer: MeasuredLayer, todo: Mask, clear: Mask) -> None:

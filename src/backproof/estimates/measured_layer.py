@@ -20,8 +20,8 @@ class MeasuredLayer:
     """One layer of a network while it is measured; its arrays are written in place.
 
     Attributes:
-        value, truncation, noise, round_off, kink, step, low, high, status: as in `Estimate`, but shaped like
-            the weights, (units, inputs + 1).
+        value, truncation, noise, round_off, kink, step, unit, low, high, status: as in `Estimate`, but shaped
+            like the weights, (units, inputs + 1).
     """
 
     loss: PerturbedLoss
@@ -34,6 +34,7 @@ class MeasuredLayer:
     round_off: Array
     kink: Array
     step: Array
+    unit: Array
     low: Array
     high: Array
     status: NDArray[np.uint8]

@@ -25,10 +25,14 @@ class EntryStatus(IntFlag):
     """The difference straddles a kink, so its value is no derivative."""
     AVOIDED = 4
     """A kink lies within the first step; the value comes from a shorter one."""
-    UNRESOLVED = 8
+    OPEN = 8
     """Beyond its bound in a way that kinks may explain, and not measured closely enough to tell."""
     FLAT = 16
     """The function does not change at all when the entry moves."""
+    JUMPS = 32
+    """The function jumps at the point, so that it has no derivative."""
+    ONE_SIDED = 64
+    """Measured on one side only: on the other f is not finite, or the entry would leave its bounds."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Estimate:
         kink: what kinks explain that lie near the step or under it.
         step: what the entry was moved by, or could have been without meeting a kink; 0 where that changes
             nothing.
+        unit: the length in which an entry's steps are counted, never shortened for a kink's sake; entries of
+            different units are compared by value · unit.
         low, high: the interval of the one-sided derivatives, their error included; NaN unless touched.
         status: `EntryStatus` flags.
     """
@@ -57,6 +63,7 @@ class Estimate:
     round_off: Array
     kink: Array
     step: Array
+    unit: Array
     low: Array
     high: Array
     status: NDArray[np.uint8]
@@ -82,9 +89,9 @@ class Estimate:
         return self.has(EntryStatus.CROSSED)
 
     @cached_property
-    def unresolved(self) -> Mask:
+    def open(self) -> Mask:
         """Entries of which nothing can be concluded."""
-        return self.has(EntryStatus.UNRESOLVED)
+        return self.has(EntryStatus.OPEN)
 
     def excess(self, gap: Array) -> Array:
         """A gap |analytic − value| in bounds; 0 where there is none, also beside a bound of 0."""

@@ -57,14 +57,14 @@ class Comparison:
         return np.asarray(self.estimate.touched & (self.analytic >= low) & (self.analytic <= high))
 
     @cached_property
-    def unresolved(self) -> Mask:
+    def open(self) -> Mask:
         """Where kinks may explain the gap, and nothing shows whether they do."""
-        return np.asarray(self.estimate.unresolved & ~self.inside)
+        return np.asarray(self.estimate.open & ~self.inside)
 
     @cached_property
     def wrong(self) -> Mask:
         """Where neither arithmetic nor a kink explains the gap."""
-        return np.asarray(self.beyond & ~self.inside & ~self.estimate.crossed & ~self.unresolved)
+        return np.asarray(self.beyond & ~self.inside & ~self.estimate.crossed & ~self.open)
 
     @cached_property
     def visible(self) -> Mask:

@@ -60,7 +60,7 @@ class DirectionalEvidence:
         """The precision of the parameters."""
         return str(self.differencer.function.dtype)
 
-    def unresolved(self) -> Cause:
+    def doubt(self) -> Cause:
         """Why kinks cannot be distinguished from an error here."""
         return Cause("kink touched", "along directions kinks add up; move every parameter to tell")
 

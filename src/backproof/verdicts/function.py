@@ -72,9 +72,9 @@ class FunctionEvidence:
         """The precision of the parameters."""
         return str(self.function.dtype)
 
-    def unresolved(self) -> Cause:
+    def doubt(self) -> Cause:
         """How many parameters lie among kinks that no step separates."""
-        count = int(np.count_nonzero(self.comparison.unresolved))
+        count = int(np.count_nonzero(self.comparison.open))
         return Cause("not resolved", f"{count} parameters, among kinks that their steps do not separate")
 
     def explain(self) -> Explanation:
@@ -118,7 +118,7 @@ class FunctionEvidence:
         """What was measured of each tensor away from kinks."""
         estimate, kind = self.comparison.estimate, wide(self.function.dtype)
         analytic, theta = self.analytic.astype(kind), self.function.start.astype(kind)
-        usable, found = ~estimate.has(EntryStatus.UNRESOLVED | EntryStatus.TOUCHED), []
+        usable, found = ~estimate.has(EntryStatus.OPEN | EntryStatus.TOUCHED), []
         for part, members in zip(estimate.layout.tensors, estimate.members, strict=True):
             mine = members[usable[members]]
             offsets = part.offset(estimate.index[mine])

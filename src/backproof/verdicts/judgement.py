@@ -31,7 +31,7 @@ class Evidence(Protocol):
     def explain(self) -> Explanation:
         """What departs from the right gradient, where something is wrong."""
 
-    def unresolved(self) -> Cause:
+    def doubt(self) -> Cause:
         """Why some entries are not resolved, where there are such."""
 
 
@@ -164,8 +164,8 @@ def _conclude(target: Target, own: Evidence, best: Evidence, explain: bool) -> _
     here, mine = best.comparison, own.comparison
     if here.wrong.any():
         return _at_fault(best, explain)
-    if (here.unresolved & ~here.estimate.crossed).any():
-        return _Conclusion(Verdict.UNDETERMINED, (best.unresolved(),))
+    if (here.open & ~here.estimate.crossed).any():
+        return _Conclusion(Verdict.UNDETERMINED, (best.doubt(),))
     if (here.beyond & here.estimate.crossed & ~here.inside).any():
         return _Conclusion(Verdict.KINK_CROSSED, _causes_at_kinks(here))
     if (here.beyond & here.inside).any():

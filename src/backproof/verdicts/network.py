@@ -51,7 +51,7 @@ class NetworkEvidence:
         """The operations that depart from the chain rule."""
         return explained_by(localise(self.backward, self.view), self.comparison)
 
-    def unresolved(self) -> Cause:
+    def doubt(self) -> Cause:
         """Every parameter of a network is resolved; the kernel knows its kinks."""
         raise NotImplementedError
 

@@ -49,14 +49,14 @@ def verdict_of_each(verdict: Verdict, mine: Comparison, best: Comparison) -> NDA
     """The verdict on every entry by itself, by severity."""
     own, there = mine.estimate, best.estimate
     each = np.full(len(mine.analytic), Verdict.AGREES.severity, np.int8)
-    if verdict is Verdict.UNDETERMINED and not best.unresolved.any():
+    if verdict is Verdict.UNDETERMINED and not best.open.any():
         each[mine.visible] = verdict.severity
     elif best is not mine or verdict is Verdict.ROUND_OFF:
         each[mine.visible & own.mostly_truncation] = Verdict.TRUNCATION.severity
         each[mine.visible & ~own.mostly_truncation] = Verdict.ROUND_OFF.severity
         each[mine.visible & own.crossed] = Verdict.KINK_CROSSED.severity
         each[mine.visible & mine.inside] = Verdict.VALID_SUBGRADIENT.severity
-    each[best.unresolved] = Verdict.UNDETERMINED.severity
+    each[best.open] = Verdict.UNDETERMINED.severity
     each[best.beyond & there.crossed] = Verdict.KINK_CROSSED.severity
     each[best.beyond & best.inside] = Verdict.VALID_SUBGRADIENT.severity
     faults = (Verdict.INCORRECT_GRADIENT, Verdict.CLIP_ACTIVE, Verdict.KINKS_COMBINED)
