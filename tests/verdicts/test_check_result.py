@@ -127,8 +127,8 @@ def test_an_active_clip_is_named_by_networks_alone():
     assert (network, outside) == (Verdict.CLIP_ACTIVE, Verdict.INCORRECT_GRADIENT)
 
 
-def test_every_verdict_is_reached_by_a_network_or_by_switching_the_check_off():
-    assert {*CASES, Verdict.NOT_CHECKED} == set(Verdict)
+def test_every_verdict_is_reached_by_a_network_by_a_function_or_by_switching_the_check_off():
+    assert {*CASES, Verdict.UNDETERMINED, Verdict.NOT_CHECKED} == set(Verdict)
 
 
 # Verdicts of functions that need evidence of their own
@@ -145,8 +145,8 @@ def judged_with(status, gap=30.0, **changes):
     zero, one, nan = np.zeros(3), np.ones(3), np.full(3, np.nan)
     flags = np.array([status, 0, 0], np.uint8)
     arrays = {
-        "value": value, "truncation": zero, "noise": one, "round_off": zero, "kink": zero, "step": one, "unit": one,
-        "low": nan, "high": nan, "status": flags, **changes,
+        "value": value, "truncation": zero, "noise": one, "round_off": zero, "kink": zero, "step": one,
+        "unit": one, "low": nan, "high": nan, "status": flags, **changes,
     }  # fmt: skip
     estimate = Estimate(layout=target.function.layout, index=np.arange(3), **arrays)
     evidence = FunctionEvidence(target.function, target.analytic, Comparison(target.analytic, estimate))
@@ -167,6 +167,7 @@ def backproof_function():
         (EntryStatus.AVOIDED, "incorrect gradient", "entries"),
         (EntryStatus.OPEN, "undetermined", "not resolved"),
         (EntryStatus.OPEN | EntryStatus.CROSSED, "kink crossed", "kink crossed"),
+        (EntryStatus.JUMPS, "undetermined", "the function jumps"),
     ],
 )
 def test_what_a_function_meets_decides_its_verdict(status, verdict, cause):
@@ -180,7 +181,7 @@ def test_within_large_bounds_the_larger_part_is_named():
     for part in ("truncation", "noise"):
         bounds = {"truncation": none, "noise": none, part: big}
         found = judged_with(EntryStatus.SMOOTH, gap=3.0, **bounds)
-        assert found.verdict == "undetermined"
+        assert found.verdict == "unresolved"
         assert found.causes[0].name == ("truncation" if part == "truncation" else "round-off")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import IntFlag
 from functools import cached_property
 
@@ -93,11 +93,6 @@ class Estimate:
         """Entries of which nothing can be concluded."""
         return self.has(EntryStatus.OPEN)
 
-    def excess(self, gap: Array) -> Array:
-        """A gap |analytic − value| in bounds; 0 where there is none, also beside a bound of 0."""
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return np.where(gap == 0, 0, gap / self.bound)
-
     def has(self, status: EntryStatus) -> Mask:
         """Which entries have any of some flags."""
         return np.asarray((self.status & np.uint8(status)) != 0)
@@ -106,6 +101,17 @@ class Estimate:
     def members(self) -> tuple[Index, ...]:
         """For each tensor of the layout, which entries are its own."""
         return tuple(np.flatnonzero(tensor.owns(self.index)) for tensor in self.layout.tensors)
+
+    def excess(self, gap: Array) -> Array:
+        """A gap |analytic − value| in bounds; 0 where there is none, also beside a bound of 0."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return np.where(gap == 0, 0, gap / self.bound)
+
+    def at(self, index: Index) -> Estimate:
+        """Some of the entries, by their flat positions, which must be among these."""
+        chosen = np.searchsorted(self.index, index)
+        names = (f.name for f in fields(Estimate) if f.name not in ("layout", "index"))
+        return replace(self, index=index, **{name: getattr(self, name)[chosen] for name in names})
 
     def selected(self, flat: Array) -> Array:
         """The entries of a flat vector, in the precision of the estimate."""

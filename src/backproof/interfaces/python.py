@@ -16,6 +16,7 @@ from backproof.targets.container import ArrayTree, FunctionError
 from backproof.targets.function import Function
 from backproof.targets.source import UserFunction
 from backproof.verdicts.check import Check
+from backproof.verdicts.comparison import RESOLUTION
 from backproof.verdicts.function import Sampling, check_function
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def check(
     seed: int = 0,
     parameters: int | None = None,
     directions: bool | None = None,
+    resolution: float = RESOLUTION,
+    rtol: float = 0.0,
     jobs: int = 1,
 ) -> Check:
     """Is this gradient right, and if not, why?
@@ -50,6 +53,9 @@ def check(
         parameters: check so many, drawn at random; by default all.
         directions: check along random directions, in at most some 400 evaluations, instead of moving every
             parameter; by default from 10,000 parameters on.
+        resolution: the relative error that must not go unseen; where it could, the verdict is `unresolved`.
+        rtol: the relative error that the gradient is known to have by its nature, as from an inner solver or
+            a numerical derivative inside it; as much is allowed beside the error bounds.
         jobs: processes that share the evaluations.
 
     Raises:
@@ -61,7 +67,16 @@ def check(
 
         blocks = partial(starmap, jobs=jobs)
     by = by or (made_with(f, w) if df is None else None)
-    return check_function(_function(f, w, args, df, by), Sampling(seed, parameters, directions, blocks))
+    _check_number("resolution", resolution, above=0)
+    _check_number("rtol", rtol, above=None)
+    sampling = Sampling(seed, parameters, directions, blocks, resolution, rtol)
+    return check_function(_function(f, w, args, df, by), sampling)
+
+
+def _check_number(name: str, value: float, above: float | None) -> None:
+    """Refuse what is no relative error."""
+    if not (0 <= value < 1) or value == above:
+        raise ValueError(f"{name}: must be a number from 0 to 1; not {value!r}")
 
 
 def _function(f: UserFunction, w: ArrayTree, args: Sequence[Any], df: Any, by: str | None) -> Function:

@@ -107,7 +107,8 @@ def _selected(seed: int, weights: list[Array], wanted: str | int) -> list[Array]
 
 def target_of(case: NetworkCase, at: Checkable) -> NetworkTarget:
     """The case's backward rule at the point where it is checked."""
-    return NetworkTarget(rule_of(case), at.own, at.reference, at.finer)
+    asked = {"resolution": case.check.resolution, "rtol": case.check.rtol} if case.check else {}
+    return NetworkTarget(rule_of(case), at.own, at.reference, at.finer, **asked)
 
 
 def judgement_of(case: NetworkCase, at: Checkable, *, explain: bool = True) -> Judgement:
@@ -173,23 +174,33 @@ def check_function_case(case: FunctionCase, outcome: Outcome) -> None:
 
 def checked_function(case: FunctionCase) -> Check:
     """A check of a function from outside; what it prints becomes a note."""
-    function, parameters = function_of(case), case.check.parameters
+    function = function_of(case)
     printed = StringIO()
     with redirect_stdout(printed):
-        found = check_function(function, Sampling(case.seed, None if parameters == "all" else parameters))
+        found = check_function(function, _sampling(case))
     if printed.getvalue():
         first = printed.getvalue().strip().partition("\n")[0][:80]
         function.note(f"{defined_at(function.loss)}: prints, at first '{first}'")
     return found
 
 
+def _sampling(case: FunctionCase) -> Sampling:
+    check = case.check
+    return Sampling(
+        case.seed,
+        None if check.parameters == "all" else check.parameters,
+        resolution=check.resolution,
+        rtol=check.rtol,
+    )
+
+
 OF_JUDGEMENT = (
-    "gradient_error", "rule_error", "noise", "excess", "worst_parameter", "parameters", "disagreeing",
-    "touched", "crossed",
+    "gradient_error", "rule_error", "noise", "excess", "resolution", "worst_parameter", "parameters",
+    "disagreeing", "touched", "crossed",
 )  # fmt: skip
 OF_TENSOR = (
-    "size", "disagreeing", "gradient_error", "excess", "worst", "analytic", "numerical", "bound",
-    "touched", "crossed",
+    "size", "disagreeing", "gradient_error", "excess", "resolution", "worst", "analytic", "numerical",
+    "bound", "touched", "crossed",
 )  # fmt: skip
 """Fields of `Judgement` and `TensorJudgement` that are columns of the same names."""
 

@@ -105,6 +105,11 @@ CELLS = (
            "The largest difference over its error bound; at most 1 where explained.",
            title="largest difference over its bound", unit="largest |a − n| / bound", null="not finite",
            page="last", figure=True),
+    Column("resolution", "number", Of.CHECK,
+           "The smallest relative error that the check would have seen, wherever it is.",
+           title="resolution of the check", unit="smallest relative error that would have been seen",
+           scale="error",
+           null="not finite", page="last", figure=True),
     Column("worst_parameter", "text", Of.CHECK, "The parameter with the largest excess."),
     Column("loss_value", "number", Of.CHECK, "The loss at the checked weights.",
            title="loss", unit="loss at the checked weights"),
@@ -173,6 +178,7 @@ TENSORS = (
     Column("disagreeing", "whole", Of.CHECK, "How many entries disagree."),
     Column("gradient_error", "number", Of.CHECK, "‖a − n‖ / (‖a‖ + ‖n‖) over its entries."),
     Column("excess", "number", Of.CHECK, "The largest difference over its error bound."),
+    Column("resolution", "number", Of.CHECK, "The smallest relative error that would have been seen."),
     Column(
         "worst", "text", Of.CHECK, "The entry with the largest excess; the gradients are those of this entry."
     ),

@@ -18,6 +18,7 @@ from backproof.network.initial import Bias
 from backproof.network.losses import Reduction
 from backproof.sweeps.overrides import TARGET, Value
 from backproof.sweeps.validation import IDLE
+from backproof.verdicts.comparison import RESOLUTION
 
 Parameters = tuple[tuple[str, Value], ...]
 """Parameters of a component by name, sorted."""
@@ -29,6 +30,7 @@ PositiveInt = Annotated[int, Ge(1), Lt(2**63)]
 NonNegative = Annotated[float, Ge(0)]
 ClipThreshold = Annotated[float, Gt(0), Lt(0.5)]
 Positive = Annotated[float, Gt(0)]
+Resolution = Annotated[float, Gt(0), Lt(1)]
 
 
 class Frozen(BaseModel):
@@ -128,6 +130,15 @@ class ClipSettings(ComponentSettings):
     )
 
 
+RESOLUTION_FIELD = Field(
+    default=RESOLUTION,
+    description="the relative error that must not go unseen; else the verdict is unresolved",
+)
+RTOL_FIELD = Field(
+    default=0.0, description="relative error that the gradient has by its nature, as by a solver's tolerance"
+)
+
+
 class CheckSettings(Group):
     """How a network's gradient is checked."""
 
@@ -142,6 +153,8 @@ class CheckSettings(Group):
         strict=False,
         description="the difference formula; five_point with a given step is central",
     )
+    resolution: Resolution = RESOLUTION_FIELD
+    rtol: NonNegative = RTOL_FIELD
     step: Positive | None = Field(
         default=None, description="one step for all parameters; by default each has its own"
     )
@@ -204,6 +217,8 @@ class FunctionCheckSettings(Group):
     parameters: Literal["all"] | PositiveInt = Field(
         default="all", description="how many parameters are checked; a number: a seeded sample"
     )
+    resolution: Resolution = RESOLUTION_FIELD
+    rtol: NonNegative = RTOL_FIELD
 
 
 MODELS: dict[str, type[Group]] = {

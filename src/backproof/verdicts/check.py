@@ -13,7 +13,7 @@ import numpy as np
 
 from backproof.network.arrays import Array
 from backproof.verdicts.judgement import Judgement
-from backproof.verdicts.rendering import Line, lines_of
+from backproof.verdicts.rendering import Line, digits_of, lines_of
 from backproof.verdicts.verdict import AGREEING, Verdict
 
 if TYPE_CHECKING:
@@ -85,11 +85,21 @@ class Check:
         """Of a network: the error against the step, and of every parameter; see `evidence_of`."""
         return self.target.curves()
 
-    def assert_agrees(self) -> None:
-        """Raise an AssertionError that explains what is wrong, unless the gradient agrees."""
+    @property
+    def digits(self) -> int:
+        """To how many digits the two gradients were compared, wherever that is fewest."""
+        return digits_of(self.judgement.resolution)
+
+    def assert_agrees(self, digits: int | None = None) -> None:
+        """Raise an AssertionError that explains what is wrong, unless the gradient agrees.
+
+        With `digits`, the check must also have seen any error in so many digits.
+        """
         __tracebackhide__ = True
         if not self.agrees:
             raise AssertionError(repr(self))
+        if digits is not None and self.digits < digits:
+            raise AssertionError(f"compared to {self.digits} digits, fewer than {digits}\n\n{self!r}")
 
     def table(self) -> pd.DataFrame:
         """One row per tensor: verdict, errors, and its worst entry with both gradients."""
@@ -113,7 +123,8 @@ class Check:
             "value": self.target.parameters[estimate.index],
             "analytic": comparison.analytic,
             "numerical": estimate.value,
-            "bound": estimate.bound,
+            "bound": comparison.bound,
+            "resolution": comparison.own_relative,
             "truncation": estimate.truncation,
             "noise": estimate.noise,
             "round_off": estimate.round_off,
@@ -148,6 +159,11 @@ class Check:
             "rule_error": j.rule_error,
             "noise": j.noise,
             "excess": j.excess,
+            "resolution": j.resolution,
+            "digits": self.digits,
+            "least_seen": dict(zip(("parameter", "resolution"), j.least_seen, strict=True))
+            if j.least_seen
+            else None,
             "worst_parameter": j.worst_parameter,
             "parameters": j.parameters,
             "disagreeing": j.disagreeing,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from backproof.estimates.record import Estimate, Mask
+from backproof.estimates.record import EntryStatus, Estimate, Mask
 from backproof.network.arrays import Array
+from backproof.targets.layout import Index
 
-VISIBLE = 0.05
-"""Within the bounds, a gradient error above this is no agreement: a rule that is off by 10 % has it too."""
+RESOLUTION = 1e-3
+"""The relative error that a check must be able to see, unless it is asked for another one."""
 
 
 def gradient_error(analytic: Array, numerical: Array) -> float | None:
@@ -28,12 +29,23 @@ def gradient_error(analytic: Array, numerical: Array) -> float | None:
     return float(np.linalg.norm(a - n) / (np.linalg.norm(a) + np.linalg.norm(n)))
 
 
+def _rms(x: Array) -> float:
+    """The root mean square; 0 of nothing."""
+    return float(np.sqrt(np.mean(np.square(x)))) if len(x) else 0.0
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """The two gradients; arrays (entries,), in the precision of the estimate."""
+    """The two gradients; arrays (entries,), in the precision of the estimate.
+
+    Attributes:
+        rtol: the relative error that the analytic gradient is known to have by its nature, as by an inner
+            solver's tolerance.
+    """
 
     analytic: Array
     estimate: Estimate
+    rtol: float = 0.0
 
     @cached_property
     def gap(self) -> Array:
@@ -41,9 +53,65 @@ class Comparison:
         return np.asarray(np.abs(self.analytic - self.estimate.value))
 
     @cached_property
+    def size(self) -> Array:
+        """The larger of |analytic| and |numerical|."""
+        return np.asarray(np.maximum(np.abs(self.analytic), np.abs(self.estimate.value)))
+
+    @cached_property
+    def scale(self) -> Array:
+        """What an error is relative to: the entry's size, or what is typical of its tensor if that is more.
+
+        Entries of different units are compared by what they do to the loss: a tensor's typical size is the
+        root mean square of value · unit. A tensor that vanishes within its bounds is measured by all others.
+        """
+        largest, unit = self.size.max(initial=0), self.estimate.unit
+        if not 0 < largest < np.inf:
+            return self.size
+        effect = self.estimate.value / largest * unit  # so that no square over- or underflows
+        typical = np.full(len(unit), _rms(effect))
+        seen = self.size > self.estimate.bound
+        for members in self.estimate.members:
+            if seen[members].any():
+                typical[members] = _rms(effect[members])
+        return np.asarray(np.maximum(self.size, typical / unit * largest))
+
+    @cached_property
+    def bound(self) -> Array:
+        """The largest |analytic − numerical| that is explained: by arithmetic, and by what `rtol` allows."""
+        return self.estimate.bound + self.rtol * self.scale if self.rtol else self.estimate.bound
+
+    @cached_property
+    def relative(self) -> Array:
+        """The smallest error of each entry that would have been seen, relative to its scale.
+
+        0 where the loss does not change at all and the gradient says so, and at a kink, where an interval of
+        derivatives decides instead of a bound.
+        """
+        return self._in(self.scale)
+
+    @cached_property
+    def own_relative(self) -> Array:
+        """The same, relative to the entry's own size; infinite where that is 0 and the bound is not."""
+        return self._in(self.size)
+
+    def _in(self, scale: Array) -> Array:
+        """Bounds in a scale."""
+        still = (self.size == 0) & (self.estimate.has(EntryStatus.FLAT) | (self.estimate.step == 0))
+        still |= (self.bound == 0) | self.estimate.touched
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return np.where(still, 0, self.bound / scale)
+
+    @cached_property
+    def resolution(self) -> float:
+        """The smallest relative error that would have been seen, wherever it is; NaN is infinite."""
+        largest = float(self.relative.max(initial=0))
+        return largest if largest == largest else np.inf
+
+    @cached_property
     def excess(self) -> Array:
-        """The gap in bounds; at most 1 where arithmetic explains it."""
-        return self.estimate.excess(self.gap)
+        """The gap in bounds; at most 1 where arithmetic explains it, 0 where there is none."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return np.where(self.gap == 0, 0, self.gap / self.bound)
 
     @cached_property
     def beyond(self) -> Mask:
@@ -62,15 +130,27 @@ class Comparison:
         return np.asarray(self.estimate.open & ~self.inside)
 
     @cached_property
-    def wrong(self) -> Mask:
-        """Where neither arithmetic nor a kink explains the gap."""
-        return np.asarray(self.beyond & ~self.inside & ~self.estimate.crossed & ~self.open)
+    def jumps(self) -> Mask:
+        """Where the function jumps, so that there is nothing to compare with."""
+        return self.estimate.has(EntryStatus.JUMPS)
 
     @cached_property
-    def visible(self) -> Mask:
-        """Where an entry alone would show a gradient error above `VISIBLE`, or is beyond its bound."""
-        sizes = np.abs(self.analytic).astype(float) + np.abs(self.estimate.value)
-        return np.asarray((self.gap > VISIBLE * sizes) | self.beyond)
+    def wrong(self) -> Mask:
+        """Where neither arithmetic nor a kink explains the gap."""
+        return np.asarray(self.beyond & ~self.inside & ~self.estimate.crossed & ~self.open & ~self.jumps)
+
+    def off(self, resolution: float) -> Mask:
+        """Where the numbers differ by more than a resolution asks for, or than arithmetic explains."""
+        return np.asarray((self.gap > resolution * self.scale) | self.beyond)
+
+    def at(self, index: Index) -> Comparison:
+        """The comparison of some of the entries, by their flat positions, which must be among these."""
+        return Comparison(self.analytic[np.searchsorted(self.estimate.index, index)], self.estimate.at(index))
+
+    def of(self, analytic: Array, round_off: Array) -> Comparison:
+        """Another gradient of more rounding compared with the same estimate."""
+        estimate = replace(self.estimate, round_off=self.estimate.round_off + round_off)
+        return Comparison(analytic.astype(self.analytic.dtype), estimate, self.rtol)
 
     @property
     def finite(self) -> bool:

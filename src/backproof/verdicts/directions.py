@@ -133,11 +133,11 @@ class DirectionalEvidence:
 
 
 def directional_evidence(
-    coordinate: CoordinateDifferencer, analytic: Array, round_off: Array
+    coordinate: CoordinateDifferencer, analytic: Array, round_off: Array, rtol: float
 ) -> DirectionalEvidence:
     """Measure a gradient along random directions through all parameters."""
     differencer = DirectionalDifferencer(coordinate, analytic, round_off)
     everything = np.arange(len(analytic))
     differencer.choose_step(everything)
     whole = differencer.along(everything, DIRECTIONS)
-    return DirectionalEvidence(differencer, whole, Comparison(whole.analytic, whole.estimate))
+    return DirectionalEvidence(differencer, whole, Comparison(whole.analytic, whole.estimate, rtol))

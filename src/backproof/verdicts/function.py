@@ -19,7 +19,7 @@ from backproof.targets.function import Function
 from backproof.targets.layout import Index
 from backproof.verdicts.causes import Cause, Departure, Explanation, explained_by
 from backproof.verdicts.check import Check
-from backproof.verdicts.comparison import VISIBLE, Comparison
+from backproof.verdicts.comparison import RESOLUTION, Comparison
 from backproof.verdicts.directions import DirectionalEvidence, directional_evidence
 from backproof.verdicts.judgement import Evidence, judge
 from backproof.verdicts.residuals import Project, Tensor, shared_by_all, structure_of, where_wrong
@@ -39,12 +39,16 @@ class Sampling:
         directions: check along random directions instead of moving every parameter; by default from 10,000
             parameters on.
         blocks: evaluates blocks of parameters elsewhere.
+        resolution: the relative error that must not go unseen.
+        rtol: the relative error that the gradient is known to have by its nature.
     """
 
     seed: int = 0
     parameters: int | None = None
     directions: bool | None = None
     blocks: Mapper | None = None
+    resolution: float = RESOLUTION
+    rtol: float = 0.0
 
     def along_directions(self, size: int) -> bool:
         """Whether a function of so many parameters is checked along directions."""
@@ -163,6 +167,16 @@ class FunctionTarget:
         return str(self.function.dtype)
 
     @property
+    def resolution(self) -> float:
+        """The relative error that must not go unseen, beside `rtol`."""
+        return self.sampling.resolution
+
+    @property
+    def rtol(self) -> float:
+        """The relative error that the gradient is known to have by its nature."""
+        return self.sampling.rtol
+
+    @property
     def parameters(self) -> Array:
         """The starting point, flat."""
         return self.function.start
@@ -227,18 +241,18 @@ class FunctionTarget:
         """What evaluations find, along directions or of every coordinate that is checked."""
         round_off = gradient_rounding_error(self.function, self.analytic, self.generator)
         if self.sampling.along_directions(self.size):
-            return directional_evidence(differencer, self.analytic, round_off)
+            return directional_evidence(differencer, self.analytic, round_off, self.sampling.rtol)
         selected = self.sampling.drawn(self.size, self.generator)
         estimate = estimate_coordinates(
             differencer, self.analytic, round_off, selected, blocks=self.sampling.blocks
         )
-        comparison = Comparison(estimate.selected(self.analytic), estimate)
+        comparison = Comparison(estimate.selected(self.analytic), estimate, self.sampling.rtol)
         return FunctionEvidence(self.function, self.analytic, comparison)
 
     def reference(self, own: Evidence) -> Evidence | None:
         """In low precision, the same in double precision, where that is needed and the function takes it."""
         here = own.comparison
-        settled = (here.error or 0.0) <= VISIBLE and not here.beyond.any()
+        settled = here.resolution <= self.resolution and not here.beyond.any()
         low = np.finfo(self.function.dtype).eps > np.finfo(np.float64).eps
         if settled or not low or isinstance(own, DirectionalEvidence):
             return None

@@ -9,12 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.estimates.record import Mask
+from backproof.network.arrays import unit_roundoff
 from backproof.verdicts.causes import Cause, Explanation
-from backproof.verdicts.comparison import VISIBLE, Comparison, gradient_error
+from backproof.verdicts.comparison import Comparison, gradient_error
 from backproof.verdicts.tensors import TensorJudgement, judged_tensors, verdict_of_each
 from backproof.verdicts.verdict import Verdict
 
 NOT_LOCATED = Cause("not located", "no operation departs by more than its rounding", (), 0.0, 1.0)
+
+
+ROUNDINGS = 16
+"""A gradient in low precision whose error is that of so many roundings is as good as the precision allows."""
 
 
 class Evidence(Protocol):
@@ -41,6 +46,14 @@ class Target(Protocol):
     @property
     def size(self) -> int:
         """The number of parameters."""
+
+    @property
+    def resolution(self) -> float:
+        """The relative error that must not go unseen, beside `rtol`."""
+
+    @property
+    def rtol(self) -> float:
+        """The relative error that the gradient is known to have by its nature."""
 
     def difference_between_calls(self, *, gradient: bool) -> str:
         """What differs between two evaluations at one point; empty if nothing does.
@@ -75,10 +88,13 @@ class Judgement:
         causes: what explains a disagreement, the one with the largest share of the error first.
         gradient_error: ‖a − n‖ / (‖a‖ + ‖n‖); 0 where both vanish, None where either is not finite.
         excess: the largest |a − n| / bound; at most 1 where all entries agree.
-        worst_parameter: where that is, as in W2[3,17] or b1[4].
+        resolution: the smallest relative error that would have been seen, wherever it is; None where nothing
+            was compared.
+        worst_parameter: where the excess is, as in W2[3,17] or b1[4].
         parameters: how many were compared, or all of them where none was.
         disagreeing: entries beyond their bound that no kink explains.
         comparison: of the case as it was asked for; None where nothing was compared.
+        seen: the comparison that the verdict rests on: where differences are at their best.
         verdicts: of every entry of the comparison, by severity.
         rule_error: the gradient error of the reference: the rule's own, without noise.
         noise: the gradient error between the rule in the case's precision and in the reference's.
@@ -89,22 +105,41 @@ class Judgement:
     parameters: int
     gradient_error: float | None = None
     excess: float | None = None
+    resolution: float | None = None
     worst_parameter: str | None = None
     disagreeing: int = 0
     touched: int = 0
     crossed: int = 0
     tensors: tuple[TensorJudgement, ...] = ()
     comparison: Comparison | None = None
+    seen: Comparison | None = None
     verdicts: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
     rule_error: float | None = None
     noise: float | None = None
 
+    @property
+    def least_seen(self) -> tuple[str, float] | None:
+        """The entry that was seen worst, and the smallest error of its own size that would have been seen."""
+        if self.seen is None or not len(self.seen.own_relative):
+            return None
+        own, estimate = self.seen.own_relative, self.seen.estimate
+        k = int(np.argmax(np.nan_to_num(own, nan=np.inf)))
+        return estimate.layout.location(int(estimate.index[k])), float(own[k])
+
 
 @dataclass(frozen=True)
 class _Conclusion:
+    """A verdict, its causes, and the comparison that it rests on."""
+
     verdict: Verdict
+    seen: Comparison
     causes: tuple[Cause, ...] = ()
     explanation: Explanation = field(default_factory=Explanation)
+
+
+def asked_of(target: Target) -> float:
+    """The relative bound up to which an entry counts as seen: `rtol` widens every bound by itself."""
+    return target.resolution + target.rtol
 
 
 def judge(target: Target, *, explain: bool = True) -> Judgement:
@@ -130,12 +165,12 @@ def judge(target: Target, *, explain: bool = True) -> Judgement:
 
 
 def _put_together(target: Target, conclusion: _Conclusion, mine: Comparison, best: Comparison) -> Judgement:
-    causes = conclusion.causes
+    causes, seen = conclusion.causes, conclusion.seen
     if conclusion.verdict is not Verdict.AGREES:
         causes = (*causes, *target.remarks())
-    each = verdict_of_each(conclusion.verdict, mine, best)
+    each = verdict_of_each(conclusion.verdict, mine, best, asked_of(target))
     tensors = conclusion.explanation.tensors or tuple(
-        judged_tensors(mine, conclusion.explanation.moved, each)
+        judged_tensors(mine, seen, conclusion.explanation.moved, each)
     )
     worst = max(tensors, key=lambda t: t.excess, default=None)
     noise = None
@@ -147,12 +182,14 @@ def _put_together(target: Target, conclusion: _Conclusion, mine: Comparison, bes
         parameters=len(mine.analytic),
         gradient_error=mine.error,
         excess=worst.excess if worst else 0.0,
+        resolution=seen.resolution,
         worst_parameter=worst.worst if worst and worst.excess > 0 else None,
         disagreeing=int(np.count_nonzero(best.wrong)),
         touched=int(np.count_nonzero(mine.estimate.touched)),
         crossed=int(np.count_nonzero(mine.estimate.crossed)),
         tensors=tensors,
         comparison=mine,
+        seen=seen,
         verdicts=each,
         rule_error=best.error,
         noise=noise,
@@ -161,19 +198,55 @@ def _put_together(target: Target, conclusion: _Conclusion, mine: Comparison, bes
 
 def _conclude(target: Target, own: Evidence, best: Evidence, explain: bool) -> _Conclusion:
     """The verdict and its causes: faults before kinks, kinks before rounding."""
-    here, mine = best.comparison, own.comparison
+    here = best.comparison
     if here.wrong.any():
         return _at_fault(best, explain)
     if (here.open & ~here.estimate.crossed).any():
-        return _Conclusion(Verdict.UNDETERMINED, (best.doubt(),))
+        return _Conclusion(Verdict.UNDETERMINED, here, (best.doubt(),))
+    if here.jumps.any():
+        return _Conclusion(Verdict.UNDETERMINED, here, (_jumps(here),))
     if (here.beyond & here.estimate.crossed & ~here.inside).any():
-        return _Conclusion(Verdict.KINK_CROSSED, _causes_at_kinks(here))
-    if (here.beyond & here.inside).any():
-        return _Conclusion(Verdict.VALID_SUBGRADIENT, _causes_at_kinks(here))
-    visible = mine.error is None or mine.error > VISIBLE
-    if best is not own and (visible or mine.beyond.any()):
-        return _numbers_off(mine, target.clipped())
-    return _drowned(target, best, explain) if visible else _Conclusion(Verdict.AGREES)
+        return _Conclusion(Verdict.KINK_CROSSED, here, _causes_at_kinks(here))
+    if here.resolution > asked_of(target):
+        return _drowned(target, own, best, explain)
+    return _right(target, own, here)
+
+
+def _drowned(target: Target, own: Evidence, best: Evidence, explain: bool) -> _Conclusion:
+    """All is within the bounds, but these are wide: does a finer difference show more?"""
+    here, finer = best.comparison, target.finer()
+    if finer is not None and finer.comparison.finite:
+        there = finer.comparison
+        # Where an output is rounded onto the edge of a clip, rounding decides on which side it is.
+        if (there.wrong & ~there.estimate.touched).any():
+            causes = finer.explain().causes if explain else ()
+            return _Conclusion(Verdict.INCORRECT_GRADIENT, there, causes or (NOT_LOCATED,))
+        if not there.wrong.any() and there.resolution <= asked_of(target):
+            return _right(target, own, there)
+    estimate = here.estimate
+    larger = "truncation" if estimate.truncation.sum() > (estimate.bound / 2).sum() else "round-off"
+    cause = Cause(
+        larger, f"{best.precision} cannot resolve it" if larger == "round-off" else "", (), 0.0, 1.0
+    )
+    return _Conclusion(Verdict.UNRESOLVED, here, (cause,))
+
+
+def _right(target: Target, own: Evidence, finest: Comparison) -> _Conclusion:
+    """The rule is right, and well resolved where differences are at their best: so are its numbers?"""
+    mine = own.comparison
+    if (finest.beyond & finest.inside).any():
+        return _Conclusion(Verdict.VALID_SUBGRADIENT, finest, _causes_at_kinks(finest))
+    if not mine.beyond.any():
+        if mine.resolution <= asked_of(target):
+            return _Conclusion(Verdict.AGREES, mine)
+        # The case's own differences are too coarse to tell; its numbers may still be held against the finest.
+        here = mine.at(finest.estimate.index)
+        numbers = finest.of(here.analytic, here.estimate.round_off)
+        enough = max(asked_of(target), ROUNDINGS * unit_roundoff(np.dtype(own.precision)))
+        if not numbers.beyond.any() and max(mine.error or 0, numbers.error or 0) <= enough:
+            return _Conclusion(Verdict.AGREES, finest)
+    verdict, causes = _numbers_off(mine, target.clipped())
+    return _Conclusion(verdict, finest, causes)
 
 
 def _at_fault(evidence: Evidence, explain: bool) -> _Conclusion:
@@ -185,30 +258,13 @@ def _at_fault(evidence: Evidence, explain: bool) -> _Conclusion:
         combined = Cause(
             "kinks combined", "several are hit at once", here.layers(here.wrong), here.share(here.wrong), 1.0
         )
-        return _Conclusion(Verdict.KINKS_COMBINED, (combined, *_causes_at_kinks(here)))
+        return _Conclusion(Verdict.KINKS_COMBINED, here, (combined, *_causes_at_kinks(here)))
     verdict = Verdict.CLIP_ACTIVE if explanation.only_at_clip else Verdict.INCORRECT_GRADIENT
     causes = explanation.causes or (NOT_LOCATED,)
-    return _Conclusion(verdict, (*causes, *_causes_at_kinks(here)), explanation)
+    return _Conclusion(verdict, here, (*causes, *_causes_at_kinks(here)), explanation)
 
 
-def _drowned(target: Target, best: Evidence, explain: bool) -> _Conclusion:
-    """All is within the bounds, but these are large: is the rule right?"""
-    finer = target.finer()
-    if finer is None or not finer.comparison.finite:
-        estimate = best.comparison.estimate
-        larger = "truncation" if estimate.truncation.sum() > (estimate.bound / 2).sum() else "round-off"
-        return _Conclusion(Verdict.UNDETERMINED, (Cause(larger, "", (), 0.0, 1.0),))
-    there = finer.comparison
-    # Where an output is rounded onto the edge of a clip, rounding decides on which side it is.
-    if (there.wrong & ~there.estimate.touched).any():
-        causes = finer.explain().causes if explain else ()
-        return _Conclusion(Verdict.INCORRECT_GRADIENT, causes or (NOT_LOCATED,))
-    right = not there.wrong.any() and (there.error or 0.0) <= VISIBLE
-    verdict = Verdict.ROUND_OFF if right else Verdict.UNDETERMINED
-    return _Conclusion(verdict, (Cause("round-off", f"{best.precision} cannot resolve it", (), 0.0, 1.0),))
-
-
-def _numbers_off(mine: Comparison, clipped: bool) -> _Conclusion:
+def _numbers_off(mine: Comparison, clipped: bool) -> tuple[Verdict, tuple[Cause, ...]]:
     """A right rule whose numbers, in the case's precision and with its step, are off: by what?"""
     estimate, longer = mine.estimate, mine.estimate.mostly_truncation
     at_clip = mine.beyond & ~estimate.touched & ~estimate.crossed & clipped
@@ -230,7 +286,18 @@ def _numbers_off(mine: Comparison, clipped: bool) -> _Conclusion:
         key=lambda pair: -pair[1].error,
     )
     verdict = ranked[0][0] if ranked else Verdict.ROUND_OFF
-    return _Conclusion(verdict, tuple(cause for _, cause in ranked))
+    return verdict, tuple(cause for _, cause in ranked)
+
+
+def _jumps(here: Comparison) -> Cause:
+    """Where the function jumps."""
+    estimate = here.estimate
+    first = estimate.layout.location(int(estimate.index[np.flatnonzero(here.jumps)[0]]))
+    count = int(np.count_nonzero(here.jumps))
+    more = f" and {count - 1} more" if count > 1 else ""
+    return Cause(
+        "the function jumps", f"at {first}{more}, so it has no derivative there", (), here.share(here.jumps)
+    )
 
 
 def _causes_at_kinks(here: Comparison) -> tuple[Cause, ...]:

@@ -14,7 +14,7 @@ from backproof.network.rules import Backward
 from backproof.targets.layout import flattened
 from backproof.targets.network import Rule, first_in_backward, first_in_forward
 from backproof.verdicts.causes import Cause, Explanation, explained_by
-from backproof.verdicts.comparison import Comparison
+from backproof.verdicts.comparison import RESOLUTION, Comparison
 from backproof.verdicts.details import NetworkDetails
 from backproof.verdicts.evidence import evidence_of
 from backproof.verdicts.judgement import Judgement, judge
@@ -29,6 +29,7 @@ class NetworkEvidence:
 
     rule: Rule
     view: View
+    rtol: float = 0.0
 
     @cached_property
     def backward(self) -> Backward:
@@ -40,7 +41,7 @@ class NetworkEvidence:
         """The rule's gradient and the numerical one."""
         estimate = self.view.estimate
         assert estimate is not None
-        return Comparison(estimate.selected(flattened(self.backward.gradients)), estimate)
+        return Comparison(estimate.selected(flattened(self.backward.gradients)), estimate, self.rtol)
 
     @property
     def precision(self) -> str:
@@ -66,12 +67,16 @@ class NetworkTarget:
             the bounds' choice. Given, it decides whether the rule is right, and `view` what the case's
             precision and step make of it.
         by_finer: makes the case by differences that rounding does not drown.
+        resolution: the relative error that must not go unseen, beside `rtol`.
+        rtol: the relative error that the gradient is known to have by its nature.
     """
 
     rule: Rule
     view: View
     in_reference: View | None = None
     by_finer: Callable[[], View] | None = None
+    resolution: float = RESOLUTION
+    rtol: float = 0.0
 
     @property
     def size(self) -> int:
@@ -109,7 +114,10 @@ class NetworkTarget:
 
     @cached_property
     def _own(self) -> NetworkEvidence:
-        return NetworkEvidence(self.rule, self.view)
+        return self._compared(self.view)
+
+    def _compared(self, view: View) -> NetworkEvidence:
+        return NetworkEvidence(self.rule, view, self.rtol)
 
     def difference_between_calls(self, *, gradient: bool) -> str:
         """Whether the loss or the backward pass differs between two evaluations."""
@@ -117,7 +125,7 @@ class NetworkTarget:
             return "the loss"
         if not gradient:
             return ""
-        again = NetworkEvidence(self.rule, self.view).backward.gradients
+        again = self._compared(self.view).backward.gradients
         pairs = zip(self._own.backward.gradients, again, strict=True)
         same = all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
         return "" if same else "the analytic gradient"
@@ -129,12 +137,12 @@ class NetworkTarget:
     def reference(self, _own: object) -> NetworkEvidence | None:
         """The rule and the estimate of the reference."""
         view = self.in_reference
-        return NetworkEvidence(self.rule, view) if view and view.estimate is not None else None
+        return self._compared(view) if view and view.estimate is not None else None
 
     def finer(self) -> NetworkEvidence | None:
         """The rule and an estimate that rounding does not drown."""
         view = self.by_finer() if self.by_finer else None
-        return NetworkEvidence(self.rule, view) if view and view.estimate is not None else None
+        return self._compared(view) if view and view.estimate is not None else None
 
     def clipped(self) -> bool:
         """Whether the clip flattens the loss somewhere."""
@@ -170,7 +178,8 @@ def judge_network(
     reference: View | None = None,
     finer: Callable[[], View] | None = None,
     *,
+    resolution: float = RESOLUTION,
     explain: bool = True,
 ) -> Judgement:
     """The verdict on a backward rule; the arguments are those of `NetworkTarget` and of `judge`."""
-    return judge(NetworkTarget(rule, own, reference, finer), explain=explain)
+    return judge(NetworkTarget(rule, own, reference, finer, resolution), explain=explain)

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 MOST_KINKS = 5
 """How many kinks and clipped outputs are listed."""
 
+MOST_DIGITS = 18
+"""The digits of a gradient that is known exactly: those of extended precision."""
+
+MUCH_LESS = 10
+"""An entry is named if it is seen so many times worse than the whole."""
+
 
 class Line(NamedTuple):
     """One line, and whether it is to stand out or to stand back."""
@@ -26,7 +32,8 @@ class Line(NamedTuple):
 def lines_of(check: Check) -> list[Line]:
     """Verdict, causes, cures, the tensors one by one, and the evidence."""
     verdict = check.verdict
-    lines = [Line(f"{verdict.symbol} {verdict}: {verdict.sentence}", "strong")]
+    to = f" to {_count(check.digits, 'digit')}" if verdict in AGREEING else ""
+    lines = [Line(f"{verdict.symbol} {verdict}{to}: {verdict.sentence}", "strong")]
     if verdict not in AGREEING | {Verdict.NOT_CHECKED}:
         lines.append(Line(f"remedy: {verdict.remedy}", "soft"))
     sections = (_causes, _cures, _errors, _tensors, _worst, _evidence, _kinks, _outputs, _examined, _training)
@@ -60,10 +67,36 @@ def _errors(check: Check) -> Iterator[Line]:
     if j.gradient_error is None:
         return
     yield Line(f"gradient error {j.gradient_error:.3g}, excess {j.excess:.3g}")
+    yield from _resolution(check)
     if j.noise is not None:
         own = "unknown" if j.rule_error is None else f"{j.rule_error:.2g}"
         noise = f"noise of {check.target.precision} {j.noise:.2g}, " if j.noise else ""
         yield Line(f"of it: {noise}the rule itself {own} (in a reference with the best steps)")
+
+
+def digits_of(resolution: float | None) -> int:
+    """The decimal digits that a relative error leaves; none where nothing is known."""
+    if resolution is None or not 0 <= resolution < 1:
+        return 0
+    return int(-math.log10(resolution)) if resolution else MOST_DIGITS
+
+
+def _resolution(check: Check) -> Iterator[Line]:
+    """The smallest error that would have been seen: wherever it is, and of the entry that is seen worst."""
+    j = check.judgement
+    if j.resolution is None:
+        return
+    if check.verdict is Verdict.UNRESOLVED:
+        yield Line(f"resolution {j.resolution:.2g}: a smaller relative error would not have been seen")
+    else:
+        yield Line(f"resolution {j.resolution:.2g}: a larger relative error would have been seen")
+    if j.least_seen and j.least_seen[1] > MUCH_LESS * j.resolution:
+        name, own = j.least_seen
+        yield Line(f"least seen is {name}: {_count(digits_of(own), 'digit')} of its own size")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _tensors(check: Check) -> Iterator[Line]:
@@ -76,10 +109,22 @@ def _tensors(check: Check) -> Iterator[Line]:
         shares = ", ".join(f"{number[n]}: {share:.0%}" for n, share in t.causes.items() if n in number)
         return (
             t.name, t.verdict, str(t.size), str(t.disagreeing), error, f"{t.excess:.2g}",
-            str(t.touched + t.crossed), "any" if math.isinf(step) else f"{step:.1e}", shares,
+            f"{t.resolution:.1e}", str(t.touched + t.crossed), "any" if math.isinf(step) else f"{step:.1e}",
+            shares,
         )  # fmt: skip
 
-    headings = ("tensor<", "verdict<", "size", "wrong", "error", "excess", "kinks", "safe step", "causes<")
+    headings = (
+        "tensor<",
+        "verdict<",
+        "size",
+        "wrong",
+        "error",
+        "excess",
+        "resolution",
+        "kinks",
+        "safe step",
+        "causes<",
+    )
     yield from _table(headings, map(row, check.judgement.tensors))
 
 

@@ -25,6 +25,7 @@ class TensorJudgement:
         worst: the entry with the largest excess; the numbers after it are its own.
         low, high: the interval of the one-sided derivatives, NaN where it touches no kink.
         touched, crossed: how many entries do.
+        resolution: the smallest relative error that would have been seen in it, wherever it is.
         causes: name of a cause to the share of this tensor's entries that it moves.
     """
 
@@ -42,21 +43,25 @@ class TensorJudgement:
     touched: int
     crossed: int
     verdict: Verdict
+    resolution: float = 0.0
     causes: dict[str, float] = field(default_factory=dict)
 
 
-def verdict_of_each(verdict: Verdict, mine: Comparison, best: Comparison) -> NDArray[np.int8]:
-    """The verdict on every entry by itself, by severity."""
+def verdict_of_each(
+    verdict: Verdict, mine: Comparison, best: Comparison, resolution: float
+) -> NDArray[np.int8]:
+    """The verdict on every entry by itself, by severity; `resolution` is the error that must be seen."""
     own, there = mine.estimate, best.estimate
     each = np.full(len(mine.analytic), Verdict.AGREES.severity, np.int8)
-    if verdict is Verdict.UNDETERMINED and not best.open.any():
-        each[mine.visible] = verdict.severity
-    elif best is not mine or verdict is Verdict.ROUND_OFF:
-        each[mine.visible & own.mostly_truncation] = Verdict.TRUNCATION.severity
-        each[mine.visible & ~own.mostly_truncation] = Verdict.ROUND_OFF.severity
-        each[mine.visible & own.crossed] = Verdict.KINK_CROSSED.severity
-        each[mine.visible & mine.inside] = Verdict.VALID_SUBGRADIENT.severity
-    each[best.open] = Verdict.UNDETERMINED.severity
+    if verdict is Verdict.UNRESOLVED:
+        each[best.relative > resolution] = verdict.severity
+    elif verdict is not Verdict.AGREES and (best is not mine or verdict is Verdict.ROUND_OFF):
+        off = mine.off(resolution)
+        each[off & own.mostly_truncation] = Verdict.TRUNCATION.severity
+        each[off & ~own.mostly_truncation] = Verdict.ROUND_OFF.severity
+        each[off & own.crossed] = Verdict.KINK_CROSSED.severity
+        each[off & mine.inside] = Verdict.VALID_SUBGRADIENT.severity
+    each[best.open | best.jumps] = Verdict.UNDETERMINED.severity
     each[best.beyond & there.crossed] = Verdict.KINK_CROSSED.severity
     each[best.beyond & best.inside] = Verdict.VALID_SUBGRADIENT.severity
     faults = (Verdict.INCORRECT_GRADIENT, Verdict.CLIP_ACTIVE, Verdict.KINKS_COMBINED)
@@ -65,16 +70,18 @@ def verdict_of_each(verdict: Verdict, mine: Comparison, best: Comparison) -> NDA
 
 
 def judged_tensors(
-    mine: Comparison, moved: Sequence[tuple[str, Mask]], each: NDArray[np.int8]
+    mine: Comparison, seen: Comparison, moved: Sequence[tuple[str, Mask]], each: NDArray[np.int8]
 ) -> Iterator[TensorJudgement]:
     """A judgement for every tensor of which some entry was compared.
 
     Args:
+        seen: the comparison that the verdict rests on, of the same entries or some of them.
         moved: names of causes, and which entries each moves by more than their bounds.
         each: the verdict on every entry, by severity.
     """
     estimate = mine.estimate
-    for tensor, members in zip(estimate.layout.tensors, estimate.members, strict=True):
+    parts = zip(estimate.layout.tensors, estimate.members, seen.estimate.members, strict=True)
+    for tensor, members, finest in parts:
         if not len(members):
             continue
         worst = members[int(np.argmax(mine.excess[members]))]
@@ -91,12 +98,13 @@ def judged_tensors(
             worst=estimate.layout.location(int(estimate.index[worst])),
             analytic=float(mine.analytic[worst]),
             numerical=float(estimate.value[worst]),
-            bound=float(estimate.bound[worst]),
+            bound=float(mine.bound[worst]),
             low=float(estimate.low[worst]),
             high=float(estimate.high[worst]),
             touched=_count(estimate.touched, members),
             crossed=_count(estimate.crossed, members),
             verdict=_gravest(each[members]),
+            resolution=float(seen.relative[finest].max(initial=0)),
             causes=shares,
         )
 

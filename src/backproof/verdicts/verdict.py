@@ -120,14 +120,23 @@ class Verdict(StrEnum):
         "Outputs outside the loss's domain reach a logarithm, and the loss is not a number.",
         "Use an output whose range fits the loss, or a clip.",
     )
+    UNRESOLVED = (
+        "unresolved",
+        "~",
+        "#6A51A3",
+        False,
+        "The difference is within its bound, but the bound is so wide that an incorrect gradient could hide "
+        "in it.",
+        "Use a higher precision, weights that do not saturate the outputs, or a point where the loss is not "
+        "so large beside its changes; or ask for less (check.resolution).",
+    )
     UNDETERMINED = (
         "undetermined",
         "?",
         "#0072B2",
         False,
-        "The difference is within what round-off and kinks explain, but large enough to hide an incorrect "
-        "gradient.",
-        "Use weights that do not saturate the outputs, a higher precision, or a point away from the kinks.",
+        "Kinks or jumps may explain the difference, and nothing shows whether they do.",
+        "Use a point away from the kinks, or a higher precision.",
     )
     NOT_DETERMINISTIC = (
         "not deterministic",
