@@ -60,6 +60,9 @@ class DirectionalEvidence:
         """The precision of the parameters."""
         return str(self.differencer.function.dtype)
 
+    def joint(self) -> None:
+        """Along directions no entry is known to touch a kink."""
+
     def doubt(self) -> Cause:
         """Why kinks cannot be distinguished from an error here."""
         return Cause("kink touched", "along directions kinks add up; move every parameter to tell")

@@ -11,6 +11,7 @@ import numpy as np
 from backproof.estimates.coordinate import CoordinateDifferencer, Mapper, estimate_coordinates
 from backproof.estimates.directional import DIRECTIONS, probability_of_a_miss
 from backproof.estimates.noise import gradient_rounding_error
+from backproof.estimates.one_sided import Kinked
 from backproof.estimates.record import EntryStatus, Mask
 from backproof.estimates.steps import wide
 from backproof.network.arrays import Array
@@ -21,8 +22,10 @@ from backproof.verdicts.causes import Cause, Departure, Explanation, explained_b
 from backproof.verdicts.check import Check
 from backproof.verdicts.comparison import RESOLUTION, Comparison
 from backproof.verdicts.directions import DirectionalEvidence, directional_evidence
-from backproof.verdicts.judgement import Evidence, judge
+from backproof.verdicts.judgement import judge
+from backproof.verdicts.protocols import Evidence
 from backproof.verdicts.residuals import Project, Tensor, shared_by_all, structure_of, where_wrong
+from backproof.verdicts.subgradients import Joint, balanced_steps, joint_standing
 from backproof.verdicts.verdict import Verdict
 
 FULL = 10_000
@@ -75,6 +78,15 @@ class FunctionEvidence:
     def precision(self) -> str:
         """The precision of the parameters."""
         return str(self.function.dtype)
+
+    def joint(self) -> Joint | None:
+        """What the kinks that are touched say together."""
+        estimate = self.comparison.estimate
+        touched = np.flatnonzero(estimate.touched)
+        if len(touched) < 2:
+            return None
+        value, start, steps = self.function.value, self.function.start, balanced_steps(estimate)
+        return joint_standing(self.comparison, Kinked(value, start, estimate.index[touched], steps))
 
     def doubt(self) -> Cause:
         """How many parameters lie among kinks that no step separates."""

@@ -19,6 +19,7 @@ from backproof.verdicts.details import NetworkDetails
 from backproof.verdicts.evidence import evidence_of
 from backproof.verdicts.judgement import Judgement, judge
 from backproof.verdicts.operations import localise
+from backproof.verdicts.subgradients import Joint, balanced_steps, joint_standing
 from backproof.verdicts.verdict import Verdict
 from backproof.verdicts.view import View
 
@@ -51,6 +52,15 @@ class NetworkEvidence:
     def explain(self) -> Explanation:
         """The operations that depart from the chain rule."""
         return explained_by(localise(self.backward, self.view), self.comparison)
+
+    def joint(self) -> Joint | None:
+        """What its kinks say together; the derivatives along directions serve all rules of the view."""
+        estimate = self.comparison.estimate
+        touched = np.flatnonzero(estimate.touched)
+        if len(touched) < 2:
+            return None
+        kinked = self.view.kinked(estimate.index[touched], balanced_steps(estimate))
+        return joint_standing(self.comparison, kinked)
 
     def doubt(self) -> Cause:
         """Every parameter of a network is resolved; the kernel knows its kinks."""

@@ -64,7 +64,7 @@ def verdict_of_each(
     each[best.open | best.jumps] = Verdict.UNDETERMINED.severity
     each[best.beyond & there.crossed] = Verdict.KINK_CROSSED.severity
     each[best.beyond & best.inside] = Verdict.VALID_SUBGRADIENT.severity
-    faults = (Verdict.INCORRECT_GRADIENT, Verdict.CLIP_ACTIVE, Verdict.KINKS_COMBINED)
+    faults = (Verdict.INCORRECT_GRADIENT, Verdict.CLIP_ACTIVE)
     each[best.wrong] = (verdict if verdict in faults else Verdict.INCORRECT_GRADIENT).severity
     return each
 

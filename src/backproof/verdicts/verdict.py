@@ -58,8 +58,7 @@ class Verdict(StrEnum):
         "s",
         "#56B4E9",
         True,
-        "A kink is hit exactly; the analytic value lies between the one-sided derivatives there, and agrees "
-        "elsewhere.",
+        "Kinks are hit exactly; what the gradient has there is a subgradient, and it agrees elsewhere.",
         "Nothing is wrong; for a match use relu_at_zero=0.5, the average of both, or move the point.",
     )
     ROUND_OFF = (
@@ -77,15 +76,6 @@ class Verdict(StrEnum):
         True,
         "The rule is right, as shorter steps show; the numerical gradient is off, the step being too long.",
         "Use a smaller step (check.step), or let the error bounds choose it (check.step=null).",
-    )
-    KINKS_COMBINED = (
-        "kinks combined",
-        "m",
-        "#8C7A00",
-        False,
-        "Several kinks are hit at once: each derivative lies between its one-sided values, but their "
-        "product does not.",
-        "No value at the kinks is right here in general; move the point, or use biases that are not zero.",
     )
     KINK_CROSSED = (
         "kink crossed",

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from backproof.estimates.incremental import NetworkEstimate, numerical_gradient
-from backproof.network.arrays import Array, Weights
+from backproof.estimates.one_sided import Kinked
+from backproof.network.arrays import Array, Weights, cut_like
 from backproof.network.problem import Forward, Problem
+from backproof.targets.layout import Index, flattened
 from backproof.targets.network import Outputs, look_at_outputs
 
 
@@ -31,6 +33,19 @@ class View:
     estimate: NetworkEstimate | None
     deterministic: bool = True
     known: dict[Hashable, Array] = field(default_factory=dict, compare=False, repr=False)
+    shared: dict[str, Kinked] = field(default_factory=dict, compare=False, repr=False)
+
+    def loss_of(self, flat: Array) -> float:
+        """The loss at other weights, (parameters)."""
+        return float(self.problem.forward(cut_like(flat, self.weights)).loss)
+
+    def kinked(self, entries: Index, steps: Array) -> Kinked:
+        """The loss near the kinks that some entries touch; it serves all rules, which share the estimate."""
+        if "kinked" not in self.shared:
+            self.shared["kinked"] = Kinked(
+                self.loss_of, flattened(self.weights), entries, steps.astype(float)
+            )
+        return self.shared["kinked"]
 
     @cached_property
     def outputs(self) -> Outputs:

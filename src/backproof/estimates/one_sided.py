@@ -1,0 +1,208 @@
+"""One-sided derivatives along directions through a point that lies on kinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+
+from backproof.network.arrays import Array, unit_roundoff
+from backproof.targets.layout import Index
+
+SHRINK = 4.0
+"""From one distance to the next shorter one."""
+
+LENGTHS = 4
+"""Distances at which a one-sided derivative is taken; the last two that agree best are used."""
+
+ROUNDINGS = 8.0
+"""Units of round-off, relative to f, that a value is taken to be off by."""
+
+SINGLE = 12
+"""Entries that are moved alone, and pairs that are moved together and against each other."""
+
+RANDOM = 8
+"""Random directions of either kind, of signs and of normal numbers."""
+
+AROUND = 12
+"""Points around the kinks of either kind, at which the gradient of f is taken."""
+
+TINY = 2.0**-9
+"""The step of differences there, relative to the way from the kinks."""
+
+ASIDE = 2.0**-5
+"""By how much a way from the kinks is disturbed."""
+
+STRAIGHT = 2.0**-6
+"""Between three points that are TINY apart f may bend by this share of its slope."""
+
+Value = Callable[[Array], float | np.longdouble]
+
+
+@dataclass(frozen=True)
+class Kinked:
+    """A function near a point on kinks, as a function of the entries that touch them.
+
+    Attributes:
+        value: of the flat parameters.
+        start: the point, (parameters).
+        entries: the positions of those that touch a kink, (n).
+        steps: by how much each may be moved so that f's kinks at the point are seen and no others, (n).
+        seed: of random directions and points.
+    """
+
+    value: Value
+    start: Array
+    entries: Index
+    steps: Array
+    seed: int = 0
+
+    @cached_property
+    def rest(self) -> float:
+        """f at the point."""
+        return float(self.value(self.start))
+
+    def at(self, moves: Array) -> float:
+        """f with the entries moved by multiples of their steps, (n)."""
+        theta = self.start.copy()
+        theta[self.entries] += (moves * self.steps).astype(theta.dtype)
+        return float(self.value(theta))
+
+    def derivative(self, v: Array, origin: Array | None = None, reach: float = 1.0) -> tuple[float, float]:
+        """The limit of (f(x + s v) − f(x)) / s for s ↓ 0, and by how much it may be off.
+
+        By (4 D(s/4) − D(s)) / 3 at several s, each error the change to the one before and rounding. `origin`
+        is x in steps of the entries, by default the point, and `reach` the largest s.
+        """
+        x = np.zeros(len(self.entries)) if origin is None else origin
+        base = self.rest if origin is None else self.at(x)
+        lengths = reach / SHRINK ** np.arange(LENGTHS)
+        secants = np.array([(self.at(x + s * v) - base) / s for s in lengths])
+        found = (SHRINK * secants[1:] - secants[:-1]) / (SHRINK - 1)
+        noise = self._rounding(base, float(np.abs(secants).max())) / lengths[1:]
+        changes = np.concatenate(([np.inf], np.abs(np.diff(found))))
+        error = np.abs(np.diff(secants)) / SHRINK + changes + noise
+        error[~np.isfinite(error)] = np.inf
+        best = int(np.argmin(error))
+        return float(found[best]), float(error[best])
+
+    @cached_property
+    def _coarseness(self) -> float:
+        """The largest of the entries, in their steps."""
+        return float((np.abs(self.start[self.entries]) / self.steps).max(initial=0))
+
+    @cached_property
+    def measured(self) -> Directions:
+        """The derivatives along a set of directions that does not depend on any gradient."""
+        vs = self._directions()
+        found = np.array([self.derivative(v) for v in vs])
+        return Directions(vs, found[:, 0], found[:, 1])
+
+    def _directions(self) -> Array:
+        """All entries together; single ones, sums and differences of pairs; random ones; all negatives."""
+        n, draw = len(self.entries), np.random.default_rng(self.seed)
+        chosen = np.sort(draw.choice(n, min(n, SINGLE), replace=False))
+        pairs = list(combinations(chosen.tolist(), 2))
+        if len(pairs) > SINGLE:
+            pairs = [pairs[k] for k in np.sort(draw.choice(len(pairs), SINGLE, replace=False))]
+        rows = [np.ones(n), *np.eye(n)[chosen]]
+        for i, j in pairs:
+            for sign in (1.0, -1.0):
+                v = np.zeros(n)
+                v[i], v[j] = 1.0, sign
+                rows.append(v)
+        rows.extend(draw.choice([-1.0, 1.0], (RANDOM, n)))
+        rows.extend(draw.standard_normal((RANDOM, n)))
+        # Many entries together move f by more than each alone.
+        vs = np.array(rows) / np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.concatenate([vs, -vs])
+
+    @cached_property
+    def to_the_right(self) -> Array:
+        """The derivative of f as each entry alone grows by multiples of its step, (n)."""
+        return np.array([self.derivative(v)[0] for v in np.eye(len(self.entries))])
+
+    @cached_property
+    def pieces(self) -> Array:
+        """Gradients of f at random points around the kinks, (pieces, n)."""
+        n, draw = len(self.entries), np.random.default_rng(self.seed)
+        points = [*draw.standard_normal((AROUND, n)), *draw.choice([-1.0, 1.0], (AROUND, n))]
+        return np.array([g for p in points if (g := self.piece(p, draw)) is not None]).reshape(-1, n)
+
+    def piece(self, toward: Array, draw: np.random.Generator) -> Array | None:
+        """The gradient of f a little way from the point, (n), in steps; None if another kink is too near.
+
+        Limits of such gradients span Clarke's subdifferential (Optimization and Nonsmooth Analysis, 1983,
+        2.5.1). The way is disturbed, so that it does not run along a kink.
+        """
+        n = len(self.entries)
+        way = toward / (np.abs(toward).max() or 1.0) + ASIDE * draw.standard_normal(n)
+        middle = self.at(way)
+        ends = np.array([[self.at(way + side * TINY * e) for side in (1, -1)] for e in np.eye(n)])
+        bend, slope = np.abs(ends.sum(axis=1) - 2 * middle), ends[:, 0] - ends[:, 1]
+        rounding = self._rounding(middle, np.abs(ends - middle).max() / TINY)
+        straight = bend <= rounding + STRAIGHT * np.abs(slope).max()
+        return slope / (2 * TINY) if straight.all() else None
+
+    def _rounding(self, base: float, slope: float) -> float:
+        """By how much a value near the point may be off: f's rounding, and that of the entries."""
+        size = max(abs(base), abs(self.rest)) + (1 + self._coarseness) * slope
+        return ROUNDINGS * unit_roundoff(self.start.dtype) * size
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Derivatives along directions; the second half of them are the negatives of the first.
+
+    Attributes:
+        vs: in steps of the entries, (directions, n).
+        derivatives, errors: (directions).
+    """
+
+    vs: Array
+    derivatives: Array
+    errors: Array
+
+    @cached_property
+    def curvature(self) -> int:
+        """1 if f looks convex at the point, −1 if concave, 0 if neither; 1 where it is smooth.
+
+        f'(v) is positively homogeneous, so it is convex if f'(v + w) ≤ f'(v) + f'(w): tried on v and −v, and
+        on every v that is made of single entries which were moved alone.
+        """
+        excess, slack = self._subadditivity()
+        if (excess <= slack).all():
+            return 1
+        return -1 if (excess >= -slack).all() else 0
+
+    def _subadditivity(self) -> tuple[Array, Array]:
+        """f'(Σ v) − Σ f'(v) of directions whose sum is another, and by how much it may be off."""
+        half, d, e = len(self.vs) // 2, self.derivatives, self.errors
+        excess, slack = [*-(d[:half] + d[half:])], [*(e[:half] + e[half:])]
+        single = np.flatnonzero(np.count_nonzero(self.vs, axis=1) == 1)
+        alone = {_entry(self.vs[k]): k for k in single}
+        for k, v in enumerate(self.vs):
+            entries = [(int(i), float(np.sign(v[i]))) for i in np.flatnonzero(v)]
+            if len(entries) > 1 and all(entry in alone for entry in entries):
+                parts, sizes = [alone[entry] for entry in entries], np.abs(v[v != 0])
+                excess.append(d[k] - sizes @ d[parts])
+                slack.append(e[k] + sizes @ e[parts])
+        return np.array(excess), np.array(slack)
+
+    def with_more(self, vs: Sequence[Array], found: Sequence[tuple[float, float]]) -> Directions:
+        """The same with more directions; only its derivatives are of use then."""
+        more = np.array(found).reshape(-1, 2)
+        return Directions(
+            np.concatenate([self.vs, np.array(vs).reshape(-1, self.vs.shape[1])]),
+            np.concatenate([self.derivatives, more[:, 0]]),
+            np.concatenate([self.errors, more[:, 1]]),
+        )
+
+
+def _entry(v: Array) -> tuple[int, float]:
+    """The one entry that a direction moves, and which way."""
+    i = int(np.flatnonzero(v)[0])
+    return i, float(np.sign(v[i]))

@@ -1,0 +1,151 @@
+"""At points on several kinks elements of Clarke's subdifferential pass, coincidences of single entries do not.
+
+The functions are piecewise linear at the point, so the subdifferential is the hull of the gradients of their
+pieces (Clarke, 1983, 2.5.1), which a linear programme decides. It knows nothing of how backproof does.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations, permutations, product
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+
+import backproof
+from backproof.verdicts import AGREEING, Verdict
+
+
+@dataclass
+class Kinked:
+    """A function at a point on kinks; `pieces` are the gradients near it, (pieces, n)."""
+
+    name: str
+    f: object
+    at: np.ndarray
+    pieces: np.ndarray
+
+    def distance(self, g):
+        """How far g is from the hull of the pieces, by the largest entry."""
+        k, n = self.pieces.shape
+        # Minimise t with |Σ λ pieces − g| ≤ t, λ ≥ 0, Σ λ = 1.
+        upper = np.block([[self.pieces.T, -np.ones((n, 1))], [-self.pieces.T, -np.ones((n, 1))]])
+        found = linprog(
+            np.r_[np.zeros(k), 1], upper, np.r_[g, -g], np.r_[np.ones(k), 0][None], [1], method="highs"
+        )
+        return found.x[-1]
+
+
+def largest(draw, n):
+    a = draw.standard_normal((draw.integers(2, 5), n))
+    return Kinked("max of linear", lambda x: float((a @ x).max()), np.zeros(n), a)
+
+
+def smallest(draw, n):
+    a = draw.standard_normal((draw.integers(2, 5), n))
+    return Kinked("min of linear", lambda x: float((a @ x).min()), np.zeros(n), a)
+
+
+def tie(draw, n):
+    return Kinked("tie", lambda x: float(x.max()), np.full(n, draw.normal()), np.eye(n))
+
+
+def sort(draw, n):
+    n = min(n, 4)
+    c = draw.standard_normal(n)
+    pieces = np.array(list(permutations(c)))
+    return Kinked("weighted sort", lambda x: float(np.sort(x) @ c), np.full(n, draw.normal()), pieces)
+
+
+def differences(_draw, n):
+    n = min(n, 5)
+    pairs = list(combinations(range(n), 2))
+    b = np.array([np.eye(n)[i] - np.eye(n)[j] for i, j in pairs])
+    orders = [np.sign(b @ p) @ b for p in permutations(range(n))]
+    return Kinked("pairwise differences", lambda x: float(np.abs(b @ x).sum()), np.ones(n), np.array(orders))
+
+
+def signed(draw, n):
+    """Convex in some entries and concave in others."""
+    n = min(n, 5)
+    c = draw.choice([-1.0, 1.0], n) * draw.uniform(0.3, 2, n)
+    pieces = np.array(list(product([-1.0, 1.0], repeat=n))) * c
+    return Kinked("signed absolute values", lambda x: float(c @ np.abs(x)), np.zeros(n), pieces)
+
+
+UNSEEN = pytest.mark.xfail(reason="corners of ties are not seen as kinks yet")
+
+MAKERS = (largest, smallest, tie, sort, differences, signed)
+
+
+def mixed(kinked, draw):
+    """The same with a smooth part, another linear basis, and entries of other units."""
+    n = len(kinked.at)
+    slope, bend = draw.standard_normal((2, n))
+    unit = 10.0 ** draw.integers(-3, 4, n) if draw.random() < 0.5 else np.ones(n)
+    f, at = kinked.f, kinked.at
+
+    def value(w):
+        x = w * unit
+        return f(x) + slope @ x + 0.5 * bend @ (x - at) ** 2
+
+    return Kinked(kinked.name, value, at / unit, (kinked.pieces + slope) * unit), unit
+
+
+def inside(kinked, draw):
+    """A random member of the subdifferential, now and then one of its corners."""
+    k = len(kinked.pieces)
+    share = np.eye(k)[draw.integers(k)] if draw.random() < 0.3 else draw.dirichlet(np.full(k, 0.5))
+    return share @ kinked.pieces
+
+
+def outside(kinked, unit, draw):
+    """A gradient whose entries lie within the intervals of the pieces, and which is no mixture of them."""
+    low, high = kinked.pieces.min(axis=0), kinked.pieces.max(axis=0)
+    for _ in range(200):
+        g = draw.uniform(low, high)
+        if draw.random() < 0.3:
+            g = np.where(draw.random(len(g)) < 0.5, low, high)
+        scaled = Kinked(kinked.name, None, None, kinked.pieces / unit)
+        if scaled.distance(g / unit) > 0.05:
+            return g
+    return None
+
+
+def verdict_on(kinked, g):
+    return backproof.check(kinked.f, kinked.at, df=lambda _w: g.copy())
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "maker",
+    [pytest.param(maker, marks=UNSEEN if maker is tie else ()) for maker in MAKERS],
+    ids=lambda maker: maker.__name__,
+)
+def test_a_subgradient_passes_and_a_coincidence_of_entries_does_not(maker, seed):
+    draw = np.random.default_rng([seed, MAKERS.index(maker)])
+    kinked, unit = mixed(maker(draw, int(draw.integers(2, 6))), draw)
+    member = inside(kinked, draw)
+    found = verdict_on(kinked, member)
+    assert found.verdict in AGREEING, (kinked.name, found)
+    wrong = outside(kinked, unit, draw)
+    if wrong is None:  # the intervals and the subdifferential are one: of signed absolute values, always
+        assert maker is signed or len(kinked.at) == 2
+        return
+    found = verdict_on(kinked, wrong)
+    assert found.verdict not in AGREEING, (kinked.name, wrong, found)
+    if maker in (largest, smallest, tie, differences):  # convex or concave, so that it is decided
+        assert found.verdict is Verdict.INCORRECT_GRADIENT
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.99, 1.01, 2.0])
+def test_the_norm_at_zero_has_the_ball_for_its_subdifferential(factor):
+    g = np.array([0.48, -0.6, 0.64]) * factor  # of length 1 times the factor
+    found = backproof.check(lambda w: float(np.linalg.norm(w)), np.zeros(3), df=lambda _w: g.copy())
+    assert (found.verdict in AGREEING) == (factor <= 1), found
+    if factor == 1.01:  # within the interval of every entry
+        assert "no subgradient: along" in found.causes[0]
+
+
+def test_the_direction_that_decides_is_said():
+    found = backproof.check(lambda w: float(w.max()), np.ones(2), df=lambda _w: np.ones(2))
+    assert found.causes[0] == ("no subgradient: along W[0] + W[1] the derivative is 1, and the gradient's 2")
