@@ -19,7 +19,7 @@ from backproof.estimates.parameter_bounds import carried, parts_of, steps_of, un
 from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.record import EntryStatus, Estimate, Mask
 from backproof.estimates.stencils import Scheme
-from backproof.estimates.steps import best_step, realised, wide
+from backproof.estimates.steps import realised, wide
 from backproof.network.arrays import Array, Weights, keep_memory, unit_roundoff
 from backproof.network.problem import Forward, Problem
 from backproof.targets.layout import Index, flattened, of_network
@@ -30,6 +30,9 @@ ONE_SIDED_SLACK = 8.0
 
 BEND_SLACK = 1.5
 """The change of curvature at a kink is measured with an error of the next order in h; this covers it."""
+
+PENALTY_ROUNDINGS = 8.0
+"""Units of round-off of l2, of l2·w, of what is added to it, and of the difference that is compared with it."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def _difference_layer(
         at_kinks = (layer.status & np.uint8(EntryStatus.CROSSED | EntryStatus.TOUCHED)) != 0
         layer.kink[...] += np.where(at_kinks, 0, near_kinks)
     if loss.problem.l2:
-        penalty, rounding = _derivative_of_penalty(loss.problem, layer.weights, steps, layer.scheme)
+        penalty, rounding = _derivative_of_penalty(loss.problem, layer.weights)
         layer.value[...] += penalty
         layer.round_off[...] += rounding
         layer.low[...] += penalty - rounding
@@ -222,23 +225,21 @@ def _span(theta: Array, steps: Array, upper: float, lower: float) -> tuple[Array
     return ends[0], ends[1]
 
 
-def _derivative_of_penalty(problem: Problem, w: Array, steps: Array, scheme: Scheme) -> tuple[Array, Array]:
-    """The difference of the penalty, each weight's own term apart from all others; and its rounding."""
+def _derivative_of_penalty(problem: Problem, w: Array) -> tuple[Array, Array]:
+    """The difference of the penalty, each weight's own term apart from all others; and its rounding.
+
+    Its step is the weight itself, whatever the loss's is: (P(2w) − P(0)) / 2w, whose points no rounding
+    moves. A step that is long beside w loses w, and one that is short loses P's change. A square's central
+    difference is exact.
+    """
     kind = wide(w.dtype)
     theta = w.astype(kind)
-    h = np.where(steps > 0, steps, best_step(w.dtype)).astype(kind)
-    derivative = np.zeros(w.shape, kind)
-    if scheme is Scheme.COMPLEX:  # a square's central difference is exact but for rounding
-        scheme = Scheme.CENTRAL
-    for upper, lower, weight in scheme.pairs:
-        ends = [problem.penalty(theta + side * h) for side in (upper, lower)]
-        derivative += weight * (ends[0] - ends[1]) / ((upper - lower) * h)
-    u, size = unit_roundoff(w.dtype), np.abs(problem.penalty(theta))
-    wide_u = unit_roundoff(np.dtype(kind))
-    rounding = 4 * u * np.abs(derivative) + scheme.noise * 4 * wide_u * size / h
-    if scheme.order == 1:
-        rounding += problem.l2 * h
-    return derivative, np.where(size > 0, rounding, 0)
+    h = np.where(theta != 0, theta, 1)
+    derivative = (problem.penalty(theta + h) - problem.penalty(theta - h)) / (2 * h)
+    lost = float(np.finfo(w.dtype).smallest_subnormal) * (1 + np.abs(theta))
+    underflow = float(np.finfo(kind).smallest_subnormal) / np.abs(h)
+    rounding = PENALTY_ROUNDINGS * unit_roundoff(w.dtype) * np.abs(derivative) + lost + underflow
+    return derivative, np.where(problem.penalty(np.ones_like(theta)) > 0, rounding, 0)
 
 
 def _one_sided(

@@ -37,7 +37,7 @@ def five_points(problem: Problem, weights: Weights, layer: int, steps: Array) ->
             values = [np.add.reduceat(moved.difference(k, rest), starts) for k in range(len(POINTS))]
             of_penalty = problem.l2 / 2 * (p < w.shape[1] - 1)
             theta = w[j, p].astype(kind)
-            penalty = of_penalty * np.stack([(theta + k * h) ** 2 - theta**2 for k in POINTS])
+            penalty = of_penalty * np.stack([k * h * (2 * theta + k * h) for k in POINTS])
             points = np.stack(values) * problem.scale + penalty
             parts = BASIS @ points
             left = points - BASIS.T @ parts

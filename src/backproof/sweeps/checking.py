@@ -15,6 +15,7 @@ from backproof.errors import ConfigurationError
 from backproof.estimates.stencils import Scheme, refuses_complex
 from backproof.estimates.steps import wide
 from backproof.network.arrays import Array, cut_like
+from backproof.network.problem import Problem
 from backproof.sweeps import components
 from backproof.sweeps.case import FunctionCase, NetworkCase
 from backproof.sweeps.construction import generator, problem_of, rule_of, samples_of, weights_of
@@ -67,12 +68,23 @@ def checkable(case: NetworkCase) -> Checkable:
         own = View(problem, weights, problem.forward(weights), None)
         return Checkable(own, None, None, checked=False)
     problem = problem_of(case, data.inputs[: check.samples], data.targets[: check.samples])
-    step, scheme = check.step, check.scheme
-    if step is not None:
-        _check_step(step, weights)
-    selected = _selected(case.seed, weights, check.parameters)
+    if check.step is not None:
+        _check_step(check.step, weights)
+    return evaluated(problem, weights, check.step, check.scheme, check.parameters, case.seed)
+
+
+def evaluated(
+    problem: Problem,
+    weights: list[Array],
+    step: float | None = None,
+    scheme: Scheme = Scheme.FIVE_POINT,
+    parameters: str | int = "all",
+    seed: int = 0,
+) -> Checkable:
+    """A problem at a point, measured as asked for, and what decides where that is not enough."""
+    selected = _selected(seed, weights, parameters)
     own = view_of(problem, weights, step=step, scheme=scheme, selected=selected)
-    dtype, reference = case.precision.dtype, None
+    dtype, reference = problem.inputs.dtype.type, None
     best = wide(dtype)
     if best is not dtype or step is not None or scheme is not Scheme.FIVE_POINT:
         reference = view_of(*in_precision(problem, weights, best), selected=selected)
@@ -80,7 +92,7 @@ def checkable(case: NetworkCase) -> Checkable:
     def finer() -> View:
         if not refuses_complex(problem):  # no subtraction, so nothing drowns
             return view_of(problem, weights, scheme=Scheme.COMPLEX, selected=selected)
-        few = _selected(case.seed, weights, FINER_PARAMETERS)
+        few = _selected(seed, weights, FINER_PARAMETERS)
         return view_of(*in_precision(problem, weights, np.longdouble), selected=few)
 
     return Checkable(own, reference, cache(finer) if dtype is np.float64 and reference is None else None)
