@@ -37,7 +37,12 @@ from backproof.targets.network import in_precision
 from backproof.verdicts import Judgement, Verdict, judge
 from backproof.verdicts.network import NetworkTarget
 
-PRECISIONS = {Precision.FLOAT64: 0.5, Precision.FLOAT32: 0.25, Precision.FLOAT16: 0.15, Precision.LONGDOUBLE: 0.1}
+PRECISIONS = {
+    Precision.FLOAT64: 0.5,
+    Precision.FLOAT32: 0.25,
+    Precision.FLOAT16: 0.15,
+    Precision.LONGDOUBLE: 0.1,
+}
 
 LARGE_SHARE = 0.01
 """The share of configurations with up to a million parameters."""
@@ -216,7 +221,9 @@ def _nearest_kink(case: Configuration) -> float:
     for each in (case.problem.forward(case.weights), problem.forward(weights)):
         for depth, z in enumerate(each.pre_activations, 1):
             kinks = (problem.output if depth == len(weights) else problem.activation).kinks
-            distances += [float((np.abs(z - k.at) / np.maximum(1, np.abs(z))).min(initial=np.inf)) for k in kinks]
+            distances += [
+                float((np.abs(z - k.at) / np.maximum(1, np.abs(z))).min(initial=np.inf)) for k in kinks
+            ]
         if problem.loss.uses_clip:
             for edge in problem.clip.edges(np.asarray(problem.eps)):
                 y = each.outputs
@@ -282,7 +289,9 @@ class Tally:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seed", type=int, default=0, help="the first configuration's")
     parser.add_argument("--count", type=int, default=100, help="how many configurations")
     parser.add_argument("--wrong", type=int, default=4, help="wrong rules for each")
