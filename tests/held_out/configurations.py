@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -63,7 +62,7 @@ class Configuration:
 
 
 def configuration(seed: int) -> Configuration:
-    """The configuration of a seed: every activation, output, loss, clip, precision, depth, width and scale."""
+    """The configuration of a seed: any activation, output, loss, clip, precision, depth, width and scale."""
     rng = np.random.default_rng([18, seed])
     precision = Precision(rng.choice(list(PRECISIONS), p=list(PRECISIONS.values())))
     loss = LOSSES.records()[rng.integers(len(LOSSES))]

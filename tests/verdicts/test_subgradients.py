@@ -1,4 +1,4 @@
-"""At points on several kinks elements of Clarke's subdifferential pass, coincidences of single entries do not.
+"""At points on several kinks members of Clarke's subdifferential pass, coincidences of single entries do not.
 
 The functions are piecewise linear at the point, so the subdifferential is the hull of the gradients of their
 pieces (Clarke, 1983, 2.5.1), which a linear programme decides. It knows nothing of how backproof does.

@@ -32,7 +32,7 @@ BEND_SLACK = 1.5
 """The change of curvature at a kink is measured with an error of the next order in h; this covers it."""
 
 PENALTY_ROUNDINGS = 8.0
-"""Units of round-off of l2, of l2·w, of what is added to it, and of the difference that is compared with it."""
+"""Units of round-off of l2, of l2·w, of what is added to it, and of the difference it is compared with."""
 
 
 @dataclass(frozen=True)
