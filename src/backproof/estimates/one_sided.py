@@ -30,7 +30,7 @@ RANDOM = 8
 AROUND = 12
 """Points around the kinks of either kind, at which the gradient of f is taken."""
 
-TINY = 2.0**-9
+TINY = 2.0**-6
 """The step of differences there, relative to the way from the kinks."""
 
 ASIDE = 2.0**-5

@@ -13,6 +13,7 @@ from backproof.estimates.directional import DIRECTIONS, probability_of_a_miss
 from backproof.estimates.noise import gradient_rounding_error
 from backproof.estimates.one_sided import Kinked
 from backproof.estimates.record import EntryStatus, Mask
+from backproof.estimates.step_sequence import RATIO
 from backproof.estimates.steps import wide
 from backproof.network.arrays import Array
 from backproof.targets.container import FunctionError
@@ -85,7 +86,8 @@ class FunctionEvidence:
         touched = np.flatnonzero(estimate.touched)
         if len(touched) < 2:
             return None
-        value, start, steps = self.function.value, self.function.start, balanced_steps(estimate)
+        # The kink is also seen at the two longer steps of a sequence, which rounding blurs less.
+        value, start, steps = self.function.value, self.function.start, RATIO**2 * balanced_steps(estimate)
         return joint_standing(self.comparison, Kinked(value, start, estimate.index[touched], steps))
 
     def doubt(self) -> Cause:

@@ -25,11 +25,17 @@ from backproof.verdicts.comparison import Comparison
 WORST = 6
 """Directions at fault, and entries outside their intervals, that are looked at."""
 
+NEARBY = 6
+"""Points on the side of the kinks on which the gradient may be that of f."""
+
 ROUNDS = 16
 """How often the hull of gradients near the kinks is made to grow."""
 
-CLOSE = 1e-4
+CLOSE = 1e-3
 """A gradient that is so near to the hull, relative to its own length or the hull's, is in it."""
+
+VANISHES = 1e-7
+"""An entry whose derivatives change the loss by less than this share of the most is moved as it is."""
 
 SHORTEST = 1e-4
 """The smallest share of its step that an entry is moved by."""
@@ -105,7 +111,10 @@ def balanced_steps(estimate: Estimate) -> Array:
     touched = np.flatnonzero(estimate.touched)
     steps = estimate.step[touched].astype(float)
     effect = np.maximum(np.abs(estimate.low), np.abs(estimate.high))[touched].astype(float) * steps
-    known = effect[(effect > 0) & np.isfinite(effect)]
+    effect[~np.isfinite(effect)] = 0
+    # What vanishes beside the others says nothing of its unit.
+    effect[effect < VANISHES * effect.max(initial=0)] = 0
+    known = effect[effect > 0]
     if not len(known):
         return steps
     return np.asarray(steps * np.clip(known.min() / np.where(effect > 0, effect, known.min()), SHORTEST, 1))
@@ -129,7 +138,8 @@ class _Hull:
     def __init__(self, kinked: Kinked, g: Array, toward: Array) -> None:
         self.kinked, self.g, self.draw = kinked, g, np.random.default_rng(kinked.seed)
         self.pieces, self.ways = kinked.pieces, list[Array]()
-        self._add(toward)
+        for factors in np.exp(self.draw.standard_normal((NEARBY, len(g))) * np.arange(NEARBY)[:, None] / 2):
+            self._add(toward * factors)
 
     def _add(self, toward: Array) -> None:
         found = self.kinked.piece(toward, self.draw)
