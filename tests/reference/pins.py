@@ -4,13 +4,15 @@
     python tests/reference/pins.py check FOLDER NAME …   compare the cells of results folders that are there
     python tests/reference/pins.py freeze FOLDER NAME …  freeze them
 
-Cells are matched by their settings. Everything has to be equal but for what differs from run to run; a
-number may
-differ by RELATIVE, which allows for another processor's last digits, where it is not itself rounding.
+Cells are matched by their settings. Everything has to be equal but for what differs from run to run. Where
+training diverges, or a step is chosen between two that are equally good, another processor's last digits
+decide; so the runs use the instructions of SAME_ARITHMETIC, which every x86-64 processor since 2013 has. A
+number may still differ by RELATIVE where it is not itself rounding.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,12 @@ import pandas as pd
 PINS = Path(__file__).parent / "pinned"
 EXPERIMENTS = ("thread", "clipping", "relu_at_zero", "faults")
 INCIDENTAL = ["cell", "seconds", "attempts", "command", "traceback"]
+SAME_ARITHMETIC = {
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+}
+"""OpenBLAS and NumPy with AVX2, whatever else the processor has; set before they are imported."""
+
 RELATIVE = 1e-6
 ROUNDING = 1e-7
 """Gradient errors below this are rounding, of which the order of magnitude is compared."""
@@ -65,7 +73,7 @@ def compare(names: list[str]) -> int:
         for name in names:
             subprocess.run(
                 [sys.executable, "-m", "backproof", "sweep", f"experiment={name}"],
-                cwd=folder, check=False, capture_output=True,
+                cwd=folder, check=False, capture_output=True, env=os.environ | SAME_ARITHMETIC,
             )  # fmt: skip
         return check(Path(folder) / "results", names)
 
