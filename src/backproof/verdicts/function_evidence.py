@@ -1,0 +1,105 @@
+"""What the differences of a function from outside say of its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from backproof.estimates.one_sided import Kinked
+from backproof.estimates.record import EntryStatus, Mask
+from backproof.estimates.step_sequence import RATIO
+from backproof.estimates.steps import wide
+from backproof.network.arrays import Array
+from backproof.targets.function import Function
+from backproof.targets.layout import Index
+from backproof.verdicts.causes import Cause, Departure, Explanation, explained_by
+from backproof.verdicts.comparison import Comparison
+from backproof.verdicts.residuals import Project, Tensor, shared_by_all, structure_of, where_wrong
+from backproof.verdicts.subgradients import Joint, balanced_steps, joint_standing
+
+
+@dataclass(frozen=True)
+class FunctionEvidence:
+    """The gradient of a function compared with an estimate of its coordinates."""
+
+    function: Function
+    analytic: Array
+    comparison: Comparison
+
+    @property
+    def precision(self) -> str:
+        """The precision of the parameters."""
+        return str(self.function.dtype)
+
+    def joint(self) -> Joint | None:
+        """What the kinks that are touched say together."""
+        estimate = self.comparison.estimate
+        touched = np.flatnonzero(estimate.touched)
+        if len(touched) < 2:
+            return None
+        # The kink is also seen at the two longer steps of a sequence, which rounding blurs less.
+        value, start, steps = self.function.value, self.function.start, RATIO**2 * balanced_steps(estimate)
+        return joint_standing(self.comparison, Kinked(value, start, estimate.index[touched], steps))
+
+    def doubt(self) -> Cause:
+        """How many parameters lie among kinks that no step separates."""
+        count = int(np.count_nonzero(self.comparison.open))
+        return Cause("not resolved", f"{count} parameters, among kinks that their steps do not separate")
+
+    def explain(self) -> Explanation:
+        """The structure of what is wrong in each tensor."""
+        found = explained_by(list(self._departures()), self.comparison)
+        return shared_by_all(found, len(self.function.layout.tensors))
+
+    def _departures(self) -> Iterator[Departure]:
+        here, estimate = self.comparison, self.comparison.estimate
+        tensors = self._tensors()
+        for tensor, part, members in zip(tensors, estimate.layout.tensors, estimate.members, strict=True):
+            there = np.zeros(len(here.wrong), bool)
+            there[members] = here.wrong[members]
+            if not there.any():
+                continue
+            known = structure_of(tensor, tensors)
+            if known is None:
+                flat = np.zeros(part.size, bool)
+                flat[part.offset(estimate.index[there])] = True
+                known = "entries", where_wrong(flat, part.shape) + self._in_common(there)
+            moved = np.where(there, here.analytic - estimate.value, 0)
+            yield Departure(known[0], f"{part.name}: {known[1]}", 0, moved)
+
+    def _in_common(self, wrong: Mask) -> str:
+        """What the wrong entries have in common with the right ones: a factor, zeros, a plateau."""
+        here, estimate = self.comparison, self.comparison.estimate
+        a, n = here.analytic[wrong], estimate.value[wrong]
+        if estimate.has(EntryStatus.FLAT)[wrong].all():
+            return "; there the loss does not change at all, and the gradient is not zero"
+        if not a.any():
+            return "; there the gradient is zero"
+        if estimate.touched[wrong].all():
+            return "; there a kink is touched, and the value lies outside the one-sided derivatives"
+        factor = float(np.median(n[a != 0] / a[a != 0]))
+        slack = 2 * max(1, abs(factor)) * estimate.bound[wrong]
+        if factor and len(a) > 1 and (np.abs(n - factor * a) <= slack).all():
+            return f"; there it is {1 / factor:.6g} times the right one"
+        return ""
+
+    def _tensors(self) -> list[Tensor]:
+        """What was measured of each tensor away from kinks."""
+        estimate, kind = self.comparison.estimate, wide(self.function.dtype)
+        analytic, theta = self.analytic.astype(kind), self.function.start.astype(kind)
+        usable, found = ~estimate.has(EntryStatus.OPEN | EntryStatus.TOUCHED), []
+        for part, members in zip(estimate.layout.tensors, estimate.members, strict=True):
+            mine = members[usable[members]]
+            offsets = part.offset(estimate.index[mine])
+            found.append(Tensor(
+                part.name, part.shape, analytic[part.block], theta[part.block],
+                estimate.value[mine], estimate.bound[mine], _taking(offsets),
+            ))  # fmt: skip
+        return found
+
+
+def _taking(offsets: Index) -> Project:
+    """From a tensor's gradient to the entries that were measured."""
+    return lambda flat: np.asarray(flat[offsets])
