@@ -84,7 +84,7 @@ def hidden_error(case: Configuration, wrong: object, found: Judgement) -> float:
 
 
 def _finest(case: Configuration, rule: object, shift: np.random.Generator | None = None) -> np.ndarray:
-    """A rule's gradient in the best precision, flat; at a point beside the case's where there is a `shift`."""
+    """A rule's gradient in the best precision, flat; at a point beside the case's if there is a `shift`."""
     kind = np.longdouble if case.problem.inputs.dtype == np.longdouble else np.float64
     problem, weights = in_precision(case.problem, case.weights, kind)
     if shift is not None:
@@ -95,7 +95,7 @@ def _finest(case: Configuration, rule: object, shift: np.random.Generator | None
 
 
 def _is_subgradient(case: Configuration, gradient: np.ndarray, seen: Comparison) -> bool:
-    """Whether it is a mixture of the chain rule's gradients at points around this one, as far as these tell."""
+    """Whether it is a mixture of the chain rule's gradients at points around, as far as these tell."""
     if not seen.estimate.touched.any():
         return False
     draw = np.random.default_rng(case.seed)
@@ -144,14 +144,14 @@ class Tally:
 
     def summary(self, done: int) -> Iterator[str]:
         """The figures, and each configuration that failed."""
-        yield f"configurations                                        {done}"
-        yield f"wrong gradients that agree beyond the resolution      {len(self.agreed)} of {self.wrong.total()}"
+        yield f"configurations: {done}"
+        yield f"wrong gradients that agree beyond the resolution: {len(self.agreed)} of {self.wrong.total()}"
         yield from (f"    {line}" for line in self.agreed)
-        yield f"right gradients accused                               {len(self.accused)} of {self.right.total()}"
+        yield f"right gradients accused: {len(self.accused)} of {self.right.total()}"
         yield from (f"    {line}" for line in self.accused)
-        yield f"right gradients unresolved                            {self.right[Verdict.UNRESOLVED]}"
+        yield f"right gradients unresolved: {self.right[Verdict.UNRESOLVED]}"
         undetermined = self.right[Verdict.UNDETERMINED] + self.right[Verdict.KINK_CROSSED]
-        yield f"right gradients undetermined, or kinks crossed        {undetermined}"
+        yield f"right gradients undetermined, or kinks crossed: {undetermined}"
         yield f"verdicts on right gradients: {dict(self.right.most_common())}"
         yield f"verdicts on wrong gradients: {dict(self.wrong.most_common())}"
 
