@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from backproof.interfaces.cli import main
+from backproof.sweeps import modules
 
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -84,6 +85,7 @@ def thread(at):
 def failing(at):
     """Cells that fail with markup in what they say."""
     (at / "bad.py").write_text(BAD)
+    modules.forget(["bad"])  # another test's
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(at)
         patch.syspath_prepend(str(at))
