@@ -59,7 +59,7 @@ def one_entry(g, _w):
 
 
 FAULTS = {
-    "entry": (0, one_entry, "entries", "W[0]: the entry [1,8]"),
+    "entry": (0, one_entry, "not identified", "W[0]: the entry [1,8]"),
     "sign": (2, lambda g, _w: -g, "sign", "W[2]"),
     "scale": (0, lambda g, _w: g / 8, "scale", "W[0]: the gradient is 1/8 times the right one"),
     "missing": (1, lambda g, _w: 0 * g, "missing", "W[1]: the gradient is zero"),
@@ -74,11 +74,21 @@ FAULTS = {
     ),
     "turned": (2, lambda g, _w: g[::-1, ::-1].copy(), "reversed", "W[2]: the order along all axes"),
     "but for": (0, lambda g, w: 4 * g + 0.5 * w, "scale", "W[0]: the gradient is 4 times the right one, but"),
-    "row": (0, lambda g, _w: np.where(np.arange(len(g))[:, None] == 2, 0, g), "entries", "W[0]: row 2"),
-    "column": (2, lambda g, _w: g * np.array([1, 2, 1]), "entries", "W[2]: column 1; there it is 2 times"),
+    "row": (
+        0,
+        lambda g, _w: np.where(np.arange(len(g))[:, None] == 2, 0, g),
+        "rows left out",
+        "W[0]: 1 of 5: 2",
+    ),
+    "column": (2, lambda g, _w: g * np.array([1, 2, 1]), "factors of columns", "W[2]: 1 of 3: 1, × 2"),
     "shifted": (1, lambda g, _w: np.roll(g, 1), "shifted", "W[1]"),
     "reversed": (3, lambda g, _w: g[::-1].copy(), "reversed", "W[3]"),
-    "garbage": (2, lambda g, _w: np.cos(np.arange(g.size)).reshape(g.shape), "entries", "W[2]: every entry"),
+    "garbage": (
+        2,
+        lambda g, _w: np.cos(np.arange(g.size)).reshape(g.shape),
+        "not identified",
+        "W[2]: every entry",
+    ),
 }
 
 

@@ -45,7 +45,7 @@ def verdict_of(case):
 def test_a_neighbour_is_what_hydra_composes(one, overrides, numbers):
     case = one(*overrides).case
     tried = [n for n in neighbours(case, numbers=numbers) if " " not in n[0]]
-    assert len(tried) >= 2
+    assert tried
     for changed, neighbour in tried:
         key = changed.partition("=")[0]
         kept = [o for o in overrides if o.partition("=")[0] != key]
@@ -53,11 +53,42 @@ def test_a_neighbour_is_what_hydra_composes(one, overrides, numbers):
         assert neighbour == composed, changed
 
 
-def test_the_puzzles_failing_case_is_cured_by_the_exact_delta_or_the_matching_output(one):
+def test_the_puzzles_failing_case_is_cured_by_the_exact_delta(one):
     case = one(*PUZZLE).case
     found = cures_of(case, checking.Neighbourhood().agrees, numbers=False)
-    assert found.found == ("delta=exact", "output=sigmoid")
-    assert {o.partition("=")[0] for o in found.failed} >= {"clip.eps", "relu_at_zero"}
+    assert found.found == ("delta=exact",)
+    assert {o.partition("=")[0] for o in found.failed} == {"relu_at_zero"}
+
+
+PROBLEM = ("data", "network", "activation", "output", "loss", "clip", "clip.eps", "seed")
+
+
+@pytest.mark.parametrize("overrides", CASES, ids=lambda c: c[0])
+def test_no_cure_changes_the_problem(one, overrides):
+    case = one(*overrides).case
+    tried = [change.key for change in changes(case, numbers=False)]
+    for key in (*tried, *(change.key for change in changes(case, numbers=True))):
+        assert not any(key == axis or key.startswith(f"{axis}.") for axis in PROBLEM if axis != "clip")
+    assert not {"precision", "check.step", "check.scheme"} & set(tried)
+
+
+CROSSED = ("fault=sign", "activation=relu", "network.hidden=[20]", "check.step=0.3", "training=none")
+
+
+def test_a_crossed_kink_does_not_hide_that_a_fault_was_the_fault(one):
+    case = one(*CROSSED).case
+    known = checking.Neighbourhood()
+    judged = checking.judgement_of(case, checking.checkable(case))
+    assert checking.cures_for(case, judged).found[0] == "fault=none"
+    for verdict, cured in [("kink crossed", True), ("unresolved", None), ("incorrect gradient", False)]:
+        known._verdict_of = lambda _case, verdict=verdict: checking.Verdict(verdict)
+        assert known.right(case) is cured
+
+
+def test_an_undecided_neighbour_is_neither_a_cure_nor_none(one):
+    case = one(*CROSSED).case
+    found = cures_of(case, lambda _: None, numbers=False)
+    assert found == cures.Cures()
 
 
 @pytest.mark.parametrize("name", ["sign", "derivative_squared", "no_bias"])
@@ -79,8 +110,7 @@ def test_two_changes_are_tried_where_no_single_one_is_enough(one):
     case = one(*overrides, "training=none", "check.cures=60").case
     found = cures_of(case, checking.Neighbourhood().agrees, numbers=False)
     assert "delta=exact" in found.failed
-    assert "fault=none delta=exact" in found.found
-    assert all(" " in o for o in found.found)
+    assert found.found == ("fault=none delta=exact",)
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3])
@@ -94,9 +124,8 @@ def test_no_more_neighbours_are_tried_than_asked(one, limit):
 def test_single_changes_come_first_and_axes_that_cannot_matter_are_left_out(one):
     case = one("loss=squared_error", "activation=tanh", "output=sigmoid", "delta=y_minus_t").case
     keys = [c.key for c in changes(case, numbers=True)]
-    assert not {"clip", "clip.eps", "clip.backward", "relu_at_zero", "kink", "fault"} & set(keys)
-    tried = [o for o, _ in neighbours(case, numbers=True, idle={"output"})]
-    assert not any("output" in o for o in tried)
+    assert not {"clip.backward", "relu_at_zero", "kink", "fault"} & set(keys)
+    tried = [o for o, _ in neighbours(case, numbers=True)]
     assert [" " in o for o in tried] == sorted(" " in o for o in tried)
 
 
@@ -107,21 +136,6 @@ def test_what_was_tried_before_does_not_matter(one):
     assert cures_of(case, used.agrees, numbers=False) == cures_of(
         case, checking.Neighbourhood().agrees, numbers=False
     )
-
-
-def test_parameters_of_a_choice_that_goes_go_with_it(one):
-    overrides = (
-        "output=leaky_relu",
-        "output.slope=0.3",
-        "loss=binary_cross_entropy",
-        "delta=y_minus_t",
-        "training=none",
-    )
-    case = one(*overrides, "network.hidden=[4]").case
-    assert case.flat().get("output.slope") == 0.3
-    changed = dict(neighbours(case, numbers=False))["output=sigmoid"]
-    assert changed.flat().get("output.slope") is None
-    assert "output=sigmoid" in cures_of(case, checking.Neighbourhood().agrees, numbers=False).found
 
 
 def test_threads_do_not_share_what_they_remember(one):
@@ -149,5 +163,5 @@ def test_a_worker_forgets_its_oldest_neighbour(one, monkeypatch):
 
 
 def test_changes_are_written_as_overrides():
-    assert str(cures.Change("clip.eps", 1e-12)) == "clip.eps=1e-12"
+    assert str(cures.Change("relu_at_zero", 0.5)) == "relu_at_zero=0.5"
     assert str(cures.Change("check.step", None)) == "check.step=null"

@@ -116,20 +116,21 @@ def test_a_random_mask_on_a_hidden_delta_has_no_name_but_a_place():
     mask = np.random.default_rng(1).random((40, 7)) < 0.8
     view = view_of(problem, weights)
     judged = judge_network(Changed(1, delta=lambda d: d * mask / 0.8), view)
-    assert judged.causes[0].name == "derivative: other"
+    assert judged.causes[0].name == "hidden delta: not identified"
     assert judged.causes[0].layers == (2,)
 
 
-def test_shuffled_inputs_are_other_inputs():
+def test_noise_added_to_the_inputs_has_no_name_but_a_place():
     problem, weights = square(activation="tanh", output="sigmoid")
 
-    def shuffled(g, delta, forward):
+    def shuffled(g, delta, _forward):
         wrong = g.copy()
-        wrong[:, :-1] += delta.T @ (np.roll(forward.inputs[1], 1, axis=0) - forward.inputs[1])[:, :-1]
+        wrong[:, :-1] += delta.T @ np.random.default_rng(1).standard_normal((7, 7))
         return wrong
 
     judged = judge_network(Changed(1, gradient=shuffled), view_of(problem, weights))
-    assert judged.causes[0].name == "weight gradient: other inputs"
+    assert judged.causes[0].name == "weight gradient: not identified"
+    assert judged.causes[0].layers == (2,)
 
 
 def test_another_activations_slope_is_named():
@@ -184,7 +185,7 @@ def test_weights_added_to_their_own_gradient_are_another_penalty():
     problem, weights = square(output="sigmoid")
     judged = judge_network(Changed(1, gradient=lambda g, *_: g + 0.2 * weights[1]), view_of(problem, weights))
     assert [c.name for c in judged.causes] == ["penalty: another weight"]
-    assert judged.causes[0].detail == "0.21 in place of 0.01"
+    assert judged.causes[0].detail == "0.21 in place of 0.01, and of the biases"
 
 
 def test_two_faults_are_both_named_and_share_the_error():

@@ -163,8 +163,8 @@ def backproof_function():
 @pytest.mark.parametrize(
     ("status", "verdict", "cause"),
     [
-        (EntryStatus.SMOOTH, "incorrect gradient", "entries"),
-        (EntryStatus.AVOIDED, "incorrect gradient", "entries"),
+        (EntryStatus.SMOOTH, "incorrect gradient", "not identified"),
+        (EntryStatus.AVOIDED, "incorrect gradient", "not identified"),
         (EntryStatus.OPEN, "undetermined", "not resolved"),
         (EntryStatus.OPEN | EntryStatus.CROSSED, "kink crossed", "kink crossed"),
         (EntryStatus.JUMPS, "undetermined", "the function jumps"),

@@ -217,7 +217,7 @@ def test_a_single_entry_wrong_by_one_in_a_thousand_is_a_wrong_rule_and_is_named(
     assert {t.name: t.disagreeing for t in found.tensors} == {
         name: int(name == tensor) for name in ("W1", "b1", "W2", "b2")
     }
-    assert names(found) == ("bias gradient: other" if is_bias else "weight gradient: other inputs",)
+    assert names(found) == (f"{'bias' if is_bias else 'weight'} gradient: not identified",)
     assert found.causes[0].layers == (depth,)
     assert int((found.verdicts == Verdict.INCORRECT_GRADIENT.severity).sum()) == 1
     assert {t.name for t in found.tensors if t.verdict == "incorrect gradient"} == {tensor}
@@ -433,7 +433,7 @@ def test_kinks_of_weight_and_bias_are_judged_together(number, name):
 def test_a_kink_excuses_only_the_parameters_that_it_concerns(network):
     found = judged(*network(), tamper=scaled_at(0, 0, 1))
     assert found.verdict is Verdict.INCORRECT_GRADIENT
-    assert names(found)[0] == "weight gradient: other inputs"
+    assert names(found)[0] == "weight gradient: not identified"
 
 
 # Round-off, and numbers that are none

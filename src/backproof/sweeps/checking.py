@@ -137,8 +137,18 @@ class Neighbourhood(threading.local):
     def __init__(self) -> None:
         self.known: dict[Hashable, Checkable | None] = {}
 
-    def agrees(self, case: NetworkCase) -> bool:
-        """Whether a neighbour's gradient agrees; one that cannot be evaluated does not."""
+    def agrees(self, case: NetworkCase) -> bool | None:
+        """Whether a neighbour's gradient agrees; None where that cannot be told."""
+        verdict = self._verdict_of(case)
+        return None if verdict in UNDECIDED else verdict in AGREEING
+
+    def right(self, case: NetworkCase) -> bool | None:
+        """Whether a neighbour's rule is right, whatever rounding or a crossed kink makes of its numbers."""
+        verdict = self._verdict_of(case)
+        return None if verdict in UNDECIDED else verdict.right or verdict is Verdict.KINK_CROSSED
+
+    def _verdict_of(self, case: NetworkCase) -> Verdict:
+        """The verdict on a neighbour; one that cannot be evaluated was not checked."""
         key = case.numerical_key
         if key not in self.known:
             if len(self.known) >= MOST_NEIGHBOURS:
@@ -149,22 +159,25 @@ class Neighbourhood(threading.local):
                 self.known[key] = None
         at = self.known[key]
         try:
-            return at is not None and judgement_of(case, at, explain=False).verdict in AGREEING
+            return judgement_of(case, at, explain=False).verdict if at else Verdict.NOT_CHECKED
         except Exception:
-            return False
+            return Verdict.NOT_CHECKED
 
+
+UNDECIDED = frozenset({Verdict.UNRESOLVED, Verdict.UNDETERMINED, Verdict.NOT_CHECKED})
+"""Verdicts on a neighbour that say nothing of its rule."""
 
 NEIGHBOURHOOD = Neighbourhood()
-"""Neighbours are shared by the tasks of a worker: all outputs of one loss have the same matching one."""
+"""Neighbours are shared by the tasks of a worker: all rules of one problem have one numerical gradient."""
 
 
-def cures_for(case: NetworkCase, at: Checkable, judgement: Judgement) -> Cures:
-    """The cures of a case; none are looked for where it agrees, nor among axes that cannot matter."""
+def cures_for(case: NetworkCase, judgement: Judgement) -> Cures:
+    """The cures of a case; none are looked for where it agrees."""
     if judgement.verdict in AGREEING or case.check is None or not case.check.cures:
         return Cures()
     rule_at_fault = judgement.verdict in (Verdict.INCORRECT_GRADIENT, Verdict.CLIP_ACTIVE)
-    idle = {"clip", "clip.eps"} if rule_at_fault and not at.own.outputs.clip_active else set()
-    return cures_of(case, NEIGHBOURHOOD.agrees, numbers=not rule_at_fault, idle=idle)
+    cured = NEIGHBOURHOOD.right if rule_at_fault else NEIGHBOURHOOD.agrees
+    return cures_of(case, cured, numbers=not rule_at_fault)
 
 
 def check_networks(cases: list[NetworkCase], outcomes: list[Outcome]) -> None:
@@ -237,7 +250,7 @@ def _report(target: NetworkTarget | FunctionTarget, judgement: Judgement, outcom
 
 def _report_details(case: NetworkCase, at: Checkable, judgement: Judgement, outcome: Outcome) -> None:
     """Cures, the planted fault, baselines and curves of a network's case."""
-    cures = cures_for(case, at, judgement)
+    cures = cures_for(case, judgement)
     outcome.values.update(cures="; ".join(cures.found) or None, no_cures="; ".join(cures.failed) or None)
     planted = components.fault(case.fault)
     if planted.cause:

@@ -21,6 +21,7 @@ from backproof.targets.layout import Tensor as Part
 from backproof.verdicts.causes import Cause, Explanation
 from backproof.verdicts.comparison import Comparison, gradient_error
 from backproof.verdicts.residuals import Tensor, shared_by_all, structure_of
+from backproof.verdicts.structures import NOT_IDENTIFIED
 from backproof.verdicts.tensors import TensorJudgement
 from backproof.verdicts.verdict import Verdict
 
@@ -81,7 +82,7 @@ class DirectionalEvidence:
                 if known is None:
                     room = MOST - self.differencer.function.evaluations
                     finding = Finding(part, tensor, along, *faults_within(self.differencer, along, room))
-                    known = "entries", self._entries(finding)
+                    known = NOT_IDENTIFIED, self._entries(finding)
                 share = float(np.square(along.gap).mean()) / total
                 causes.append(Cause(known[0], f"{part.name}: {known[1]}", (), 1.0, share))
             summaries.append(self._summary(finding))

@@ -16,7 +16,10 @@ from backproof.targets.function import Function
 from backproof.targets.layout import Index
 from backproof.verdicts.causes import Cause, Departure, Explanation, explained_by
 from backproof.verdicts.comparison import Comparison
-from backproof.verdicts.residuals import Project, Tensor, shared_by_all, structure_of, where_wrong
+from backproof.verdicts.fit import Error, first_fit
+from backproof.verdicts.residuals import Project, Tensor, multiples_of, shared_by_all, structure_of
+from backproof.verdicts.shape import where_wrong
+from backproof.verdicts.structures import NOT_IDENTIFIED
 from backproof.verdicts.subgradients import Joint, balanced_steps, joint_standing
 
 
@@ -65,7 +68,7 @@ class FunctionEvidence:
             if known is None:
                 flat = np.zeros(part.size, bool)
                 flat[part.offset(estimate.index[there])] = True
-                known = "entries", where_wrong(flat, part.shape) + self._in_common(there)
+                known = NOT_IDENTIFIED, where_wrong(flat.reshape(part.shape)) + self._in_common(there)
             moved = np.where(there, here.analytic - estimate.value, 0)
             yield Departure(known[0], f"{part.name}: {known[1]}", 0, moved)
 
@@ -79,11 +82,9 @@ class FunctionEvidence:
             return "; there the gradient is zero"
         if estimate.touched[wrong].all():
             return "; there a kink is touched, and the value lies outside the one-sided derivatives"
-        factor = float(np.median(n[a != 0] / a[a != 0]))
-        slack = 2 * max(1, abs(factor)) * estimate.bound[wrong]
-        if factor and len(a) > 1 and (np.abs(n - factor * a) <= slack).all():
-            return f"; there it is {1 / factor:.6g} times the right one"
-        return ""
+        error = Error(a, n, 2 * estimate.bound[wrong], np.ones(a.shape, bool))
+        known = first_fit(error, multiples_of(error))
+        return f"; there {known[1]}" if known else ""
 
     def _tensors(self) -> list[Tensor]:
         """What was measured of each tensor away from kinks."""
@@ -95,7 +96,7 @@ class FunctionEvidence:
             offsets = part.offset(estimate.index[mine])
             found.append(Tensor(
                 part.name, part.shape, analytic[part.block], theta[part.block],
-                estimate.value[mine], estimate.bound[mine], _taking(offsets),
+                estimate.value[mine], estimate.bound[mine], _taking(offsets), len(mine) == part.size,
             ))  # fmt: skip
         return found
 

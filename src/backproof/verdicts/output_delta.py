@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
+from backproof.estimates.record import Mask
 from backproof.network.activations import ACTIVATIONS, Activation
 from backproof.network.arrays import Array
 from backproof.network.clips import Clip
@@ -13,16 +15,16 @@ from backproof.network.clips.none import none as no_clip
 from backproof.network.losses import LOSSES, Loss
 from backproof.network.outputs import Softmax
 from backproof.verdicts.backward_pass import BackwardPass
+from backproof.verdicts.fit import Candidate, Error, first_fit
 from backproof.verdicts.local_derivatives import derivative_by_columns
+from backproof.verdicts.shape import shape_of
 from backproof.verdicts.structures import (
-    Candidate,
+    NOT_IDENTIFIED,
     Found,
-    Mask,
-    common_structure,
+    common_structures,
     constants,
-    departing,
-    first_fit,
     full_name,
+    in_lower_precision,
 )
 
 UNMATCHED = "y - t for another pair"
@@ -35,10 +37,11 @@ def output_delta(at: BackwardPass) -> Found | None:
     """
     delta, bounds, scale = at.deltas[at.last], at.output_bounds, at.problem.scale
     right = (bounds.derivative * scale).astype(delta.dtype)
-    error = (bounds.derivative_error + bounds.backward) * scale
-    tolerance = error + 64 * at.u * np.abs(right) + np.finfo(delta.dtype).tiny
+    measured = (bounds.derivative_error + bounds.backward) * scale
+    tolerance = measured + 64 * at.u * np.abs(right) + np.finfo(delta.dtype).tiny
     tolerance = tolerance + at.inferred * np.abs(right).max(initial=0)
-    departs = departing(delta, right, tolerance)
+    error = Error(delta, right, tolerance, np.isfinite(tolerance))
+    departs = error.departs
     if not departs.any():
         return None
     residual = np.where(departs, delta - right, 0)
@@ -51,11 +54,8 @@ def output_delta(at: BackwardPass) -> Found | None:
         and not (departs & ~output.at_kink(at.forward.pre_activations[-1])).any()
     ):
         return Found("output delta: at a kink", "only where the output lies on one", residual)
-    name, detail = (
-        first_fit(delta, right, tolerance, np.isfinite(tolerance), _candidates(at, right))
-        or common_structure(delta, right, tolerance, departs)
-        or ("other", f"{departs.sum()} of {departs.size} entries")
-    )
+    known = in_lower_precision(error, scale) or first_fit(error, _candidates(at, error))
+    name, detail = known or (NOT_IDENTIFIED, shape_of(delta - right, tolerance, ("sample", "unit")))
     return Found(full_name("output delta", name), detail, residual)
 
 
@@ -66,9 +66,9 @@ def _clip_active(at: BackwardPass) -> Mask:
     return np.asarray(at.problem.clip.active(at.forward.outputs, at.problem.eps))
 
 
-def _candidates(at: BackwardPass, right: Array) -> Iterator[Candidate]:
-    problem, y, delta = at.problem, at.forward.outputs, at.deltas[at.last]
-    yield from constants(delta, right, *y.shape)
+def _candidates(at: BackwardPass, error: Error) -> Iterator[Candidate]:
+    problem, y = at.problem, at.forward.outputs
+    yield from constants(error, error.right, *y.shape)
     if problem.loss.uses_clip and problem.clip is not no_clip():
         instead = f"as if {no_clip().formula} in place of {problem.clip.formula}"
         unclipped = _derivative_of_loss(at, problem.loss, no_clip())
@@ -81,12 +81,13 @@ def _candidates(at: BackwardPass, right: Array) -> Iterator[Candidate]:
         f"{problem.output.name} with {problem.loss.name}",
     )
     yield Candidate(UNMATCHED, pair, difference)
-    for multiple in constants(delta, difference, *y.shape):
-        yield Candidate(UNMATCHED, f"{pair}, {multiple.detail}", multiple.values)
+    for multiple in constants(error, difference, *y.shape):
+        yield replace(multiple, name=UNMATCHED, detail=f"{pair}, {multiple.detail}")
     yield from _of_activation(at)
     for loss in LOSSES.records():
         values = _through_output(at, _derivative_of_loss(at, loss, problem.clip))
         yield Candidate("of another loss", loss.name, values)
+    yield from common_structures(error)
 
 
 def _of_activation(at: BackwardPass) -> Iterator[Candidate]:

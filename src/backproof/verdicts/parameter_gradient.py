@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from backproof.network.arrays import Array
 from backproof.verdicts.backward_pass import BackwardPass
+from backproof.verdicts.fit import Candidate, Error, Term, first_fit
+from backproof.verdicts.shape import shape_of
 from backproof.verdicts.structures import (
-    Candidate,
+    NOT_IDENTIFIED,
     Found,
-    common_structure,
+    common_structures,
     constants,
-    departing,
-    first_fit,
     full_name,
+    in_lower_precision,
 )
 
 PARTS = {"weight": np.s_[:, :-1], "bias": np.s_[:, -1:]}
@@ -30,26 +32,26 @@ def parameter_gradients(at: BackwardPass, layer: int) -> Iterator[Found]:
     size = np.abs(delta).T @ np.abs(inputs) + np.abs(penalty)
     tolerance = (8 + 2 * np.sqrt(len(delta))) * at.u * size + np.finfo(delta.dtype).tiny
     tolerance = tolerance + at.inferred * size.max(initial=0)
-    departs = departing(gradient, right, tolerance)
+    error = Error(gradient, right, tolerance, np.ones(gradient.shape, bool))
+    departs = error.departs
     if not departs.any():
         return
     residual = np.where(departs, gradient - right, 0)
     wrong = [name for name, cut in PARTS.items() if departs[cut].any()]
-    everywhere = np.ones(gradient.shape, bool)
-    whole = first_fit(gradient, right, tolerance, everywhere, _of_both(at, layer, right))
-    if len(wrong) == len(PARTS) and whole:
-        yield Found(full_name("weight gradient", whole[0]), whole[1], residual)
-        return
+    if len(wrong) == len(PARTS):
+        whole = in_lower_precision(error) or first_fit(error, _of_both(at, layer, error))
+        if whole:
+            yield Found(full_name("weight gradient", whole[0]), whole[1], residual)
+            return
     for name in wrong:
         cut = PARTS[name]
         only = np.zeros_like(residual)
         only[cut] = residual[cut]
-        candidates = (_of_weights if name == "weight" else _of_biases)(at, layer, right)
-        known = first_fit(gradient[cut], right[cut], tolerance[cut], everywhere[cut], candidates)
-        known = known or common_structure(gradient[cut], right[cut], tolerance[cut], departs[cut])
+        part = error.part(cut)
+        candidates = (_of_weights if name == "weight" else _of_biases)(at, layer, part)
+        known = in_lower_precision(part) or first_fit(part, candidates)
         if known is None:
-            structure = "other inputs" if wrong == ["weight"] else "other"
-            known = structure, f"{departs[cut].sum()} of {departs[cut].size}"
+            known = NOT_IDENTIFIED, shape_of(residual[cut], part.tolerance, ("unit", "input"))
         yield Found(full_name(f"{name} gradient", known[0]), known[1], only)
 
 
@@ -61,39 +63,41 @@ def _penalty(at: BackwardPass, layer: int) -> Array:
     return penalty
 
 
-def _of_both(at: BackwardPass, layer: int, right: Array) -> Iterator[Candidate]:
+def _of_both(at: BackwardPass, layer: int, error: Error) -> Iterator[Candidate | Term]:
     """Structures of a layer's weights and biases alike."""
-    gradient, delta = at.backward.gradients[layer], at.deltas[layer]
-    inputs = at.forward.inputs[layer]
-    loss_part = delta.T @ inputs
-    penalty = right - loss_part
-    if at.problem.l2:
-        for multiple in constants(gradient - (right - loss_part), loss_part, *at.forward.outputs.shape):
-            yield Candidate(multiple.name, multiple.detail, multiple.values + penalty, multiple.factor)
-    yield from constants(gradient, right, *at.forward.outputs.shape)
+    delta, inputs = at.deltas[layer], at.forward.inputs[layer]
+    penalty = _penalty(at, layer)
+    yield from _scaled(at, error, penalty)
     for other, theirs in enumerate(at.deltas):
         if other != layer and theirs.shape == delta.shape:
             values = theirs.T @ inputs + penalty
             yield Candidate("another layer's delta", f"of layer {other + 1}", values)
+    l2, w = at.problem.l2, at.weights[layer]
+    yield Term("penalty: another weight", w, lambda share: _weight(l2, share) + ", and of the biases")
     for sample in range(len(delta)):
         values = np.outer(delta[sample], inputs[sample]) + penalty
         yield Candidate("of one sample", f"sample {sample}", values)
+    yield from common_structures(error, ("units", "inputs"))
 
 
-def _of_weights(at: BackwardPass, layer: int, right: Array) -> Iterator[Candidate]:
-    gradient, whole = at.backward.gradients[layer][:, :-1], _of_both(at, layer, right)
+def _scaled(at: BackwardPass, error: Error, penalty: Array) -> Iterator[Candidate]:
+    """Multiples of the whole gradient, and of what it is without the penalty."""
+    yield from constants(error, error.right, *at.forward.outputs.shape)
+    if penalty.any():
+        loss_part = error.right - penalty
+        without = replace(error, found=error.found - penalty)
+        for multiple in constants(without, loss_part, *at.forward.outputs.shape):
+            yield replace(multiple, values=multiple.values + penalty)
+
+
+def _of_weights(at: BackwardPass, layer: int, error: Error) -> Iterator[Candidate | Term]:
     delta, inputs = at.deltas[layer], at.forward.inputs[layer]
-    right, penalty, w = right[:, :-1], _penalty(at, layer)[:, :-1], at.weights[layer][:, :-1]
-    yield Candidate("zero", "", np.zeros_like(right))
-    yield from constants(gradient, right, *at.forward.outputs.shape)
-    loss_part = right - penalty
-    if at.problem.l2:
-        yield Candidate("penalty: missing", f"l2 = {at.problem.l2:g}", loss_part)
-    yield from _other_penalty(at, gradient, loss_part, w)
+    right, penalty, w = error.right, _penalty(at, layer)[:, :-1], at.weights[layer][:, :-1]
+    yield from _penalties(at, error, penalty, w)
+    yield from _scaled(at, error, penalty)
     if right.shape[0] == right.shape[1]:
         yield Candidate("transposed", "", right.T)
-        yield Candidate("transposed", "", loss_part.T + penalty)
-    yield from (Candidate(c.name, c.detail, c.values[:, :-1]) for c in whole)
+        yield Candidate("transposed", "", (right - penalty).T + penalty)
     if layer:
         z = at.forward.pre_activations[layer - 1]
         yield Candidate("pre-activations as inputs", "z in place of f(z)", delta.T @ z + penalty)
@@ -101,28 +105,33 @@ def _of_weights(at: BackwardPass, layer: int, right: Array) -> Iterator[Candidat
         if other != layer and theirs.shape == inputs.shape:
             values = delta.T @ theirs[:, :-1] + penalty
             yield Candidate("another layer's inputs", f"of layer {other + 1}", values)
+    for sample in range(len(delta)):
+        values = np.outer(delta[sample], inputs[sample, :-1]) + penalty
+        yield Candidate("of one sample", f"sample {sample}", values)
+    yield from common_structures(error, ("units", "inputs"))
 
 
-def _other_penalty(at: BackwardPass, gradient: Array, without: Array, w: Array) -> Iterator[Candidate]:
-    """A multiple of the weights added, as far as there are enough of them to tell."""
-    if w.size > 2:
-        share = float(((gradient - without) * w).sum() / (w * w).sum())
-        instead = f"{share:.3g} in place of {at.problem.l2:g}"
-        yield Candidate("penalty: another weight", instead, without + share * w)
+def _penalties(at: BackwardPass, error: Error, penalty: Array, w: Array) -> Iterator[Candidate | Term]:
+    """The penalty left out, of another weight, or of another function of the weights."""
+    l2 = at.problem.l2
+    if penalty.any():
+        yield Candidate("penalty: missing", f"l2 = {l2:g}", error.right - penalty)
+    yield Term("penalty: another weight", w, lambda share: _weight(l2, share))
 
 
-def _of_biases(at: BackwardPass, layer: int, right: Array) -> Iterator[Candidate]:
-    gradient, delta = at.backward.gradients[layer][:, -1:], at.deltas[layer]
-    whole = _of_both(at, layer, right)
-    right, bias = right[:, -1:], at.weights[layer][:, -1:]
-    yield Candidate("zero", "", np.zeros_like(right))
-    yield from constants(gradient, right, *at.forward.outputs.shape)
-    if at.problem.l2:
-        too_much = right + at.problem.l2 * bias
-        yield Candidate("penalty: on the biases", f"l2 = {at.problem.l2:g}", too_much)
-    yield from _other_penalty(at, gradient, right, bias)
+def _weight(l2: float, share: float) -> str:
+    return f"{l2 + share:.6g} in place of {l2:g}"
+
+
+def _of_biases(at: BackwardPass, layer: int, error: Error) -> Iterator[Candidate | Term]:
+    delta, bias = at.deltas[layer], at.weights[layer][:, -1:]
+    yield from constants(error, error.right, *at.forward.outputs.shape)
+    l2 = at.problem.l2
+    if l2:
+        yield Candidate("penalty: on the biases", f"l2 = {l2:g}", error.right + l2 * bias)
+    yield Term("penalty: on the biases", bias, lambda share: f"{share:.6g} · b")
     for sample in range(len(delta)):
         yield Candidate("of one sample", f"sample {sample}", delta[sample][:, None])
     if delta.shape[0] == delta.shape[1]:
         yield Candidate("summed over units", "in place of samples", delta.sum(axis=1, keepdims=True))
-    yield from (Candidate(c.name, c.detail, c.values[:, -1:]) for c in whole)
+    yield from common_structures(error, ("units", "inputs"))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 
 from backproof.network.arrays import Array
 from backproof.verdicts.causes import Cause, Explanation
+from backproof.verdicts.fit import Candidate, Error, Term, amount, first_fit, shown
+from backproof.verdicts.low_precision import precision_of
+from backproof.verdicts.structures import LOWER_PRECISION, NOT_IDENTIFIED, factors_of
 
 Project = Callable[[Array], Array]
 """A tensor's gradient, flat, to what was measured of it: its entries, or its products with directions."""
@@ -22,6 +26,7 @@ class Tensor:
         analytic, theta: flat, (size).
         numerical, bound: what was measured, (measurements).
         project: from a candidate for the gradient to what would have been measured of it.
+        complete: whether what was measured are all entries, in their order.
     """
 
     name: str
@@ -31,118 +36,152 @@ class Tensor:
     numerical: Array
     bound: Array
     project: Project
+    complete: bool = False
 
-    def explained(self, candidate: Array, slack: float = 1.0) -> bool:
-        """Whether a candidate for the right gradient is what was measured."""
-        return bool((np.abs(self.project(candidate) - self.numerical) <= 2 * slack * self.bound).all())
+    @cached_property
+    def error(self) -> Error:
+        """What is measured of the gradient under test, beside what was measured of the function."""
+        sure = np.ones(self.numerical.shape, bool)
+        return Error(self.project(self.analytic), self.numerical, 2 * self.bound, sure)
 
 
 def structure_of(tensor: Tensor, others: Sequence[Tensor]) -> tuple[str, str] | None:
     """The name of what was made of the gradient, and its details; None if it is nothing known."""
-    if len(tensor.numerical) < 2 and len(tensor.analytic) > 1:
-        return None
     a = tensor.analytic
-    if not np.isfinite(a).all():
+    if not len(tensor.numerical) or not np.isfinite(a).all():
         return None
     if not a.any():
         return "missing", "the gradient is zero"
     if (np.abs(tensor.numerical) <= tensor.bound).all():
         return "no effect", "the loss does not depend on it here, and the gradient is not zero"
-    factor = _factor(tensor.project(a), tensor.numerical)
-    if factor is not None:
-        factor = _simplest(tensor, factor)
-    if (
-        factor is not None
-        and tensor.explained(factor * a, max(1.0, abs(factor)))
-        and len(tensor.numerical) > 1
-    ):
-        if abs(factor + 1) < 1e-3:
-            return "sign", "the gradient is the negative of the right one"
-        return "scale", f"the gradient is {_shown(1 / factor)} times the right one"
-    for name, detail, candidate in _rearranged(tensor, others):
-        if tensor.explained(candidate):
-            return name, detail
-    rest = tensor.numerical - tensor.project(a)
-    for term, what in ((tensor.theta, "the parameter"), (np.sign(tensor.theta), "the parameter's sign")):
-        share = _factor(tensor.project(term), rest)
-        if share is not None and len(rest) > 1 and tensor.explained(a + share * term):
-            return "regulariser", f"{_shown(share)} times {what} is left out"
-    if len(rest) > 2:  # both at once: the loss scaled, the regulariser not
-        terms = np.stack([tensor.project(a), tensor.project(tensor.theta)], axis=1).astype(float)
-        (factor, share), *_ = np.linalg.lstsq(terms, tensor.numerical.astype(float), rcond=None)
-        if factor and tensor.explained(factor * a + share * tensor.theta, max(1.0, abs(factor))):
-            return "scale", f"the gradient is {_shown(1 / factor)} times the right one, but for a regulariser"
-    return None
+    kind = precision_of(a, tensor.numerical, tensor.error.departs) if tensor.complete else None
+    if kind:
+        return LOWER_PRECISION, f"its entries are numbers of {kind}"
+    if tensor.complete:
+        return first_fit(tensor.error, _of_the_right_one(tensor, others))
+    return first_fit(tensor.error, _undone(tensor, others))
 
 
-def _rearranged(tensor: Tensor, others: Sequence[Tensor]) -> Iterator[tuple[str, str, Array]]:
-    a = tensor.analytic.reshape(tensor.shape)
-    if len(tensor.shape) == 2 and min(tensor.shape) > 1:
+def _of_the_right_one(tensor: Tensor, others: Sequence[Tensor]) -> Iterator[Candidate | Term]:
+    """What the measured gradient may have been turned into, the simplest first."""
+    error, right = tensor.error, tensor.numerical
+    yield from multiples_of(error)
+    for name, detail, turn in _turns(tensor.shape):
+        yield Candidate(name, detail, turn(right), tolerance=turn(error.tolerance))
+        yield Candidate(name, f"{detail}, and negative", -turn(right), tolerance=turn(error.tolerance))
+    yield from _exchanged(tensor, others)
+    yield from _added(tensor)
+    if len(tensor.shape) == 2:
+        rows = Error(*(x.reshape(tensor.shape) for x in (error.found, right, error.tolerance, error.sure)))
+        for axis, called in ((1, "rows"), (0, "columns")):
+            for candidate in factors_of(rows, axis, called):
+                yield replace(candidate, values=candidate.values.ravel())
+    bound = np.abs(error.found).max()
+    yield Candidate("cut off", f"at ±{bound:.6g}", np.clip(right, -bound, bound), 1)
+    yield from _two_terms(tensor)
+
+
+def _undone(tensor: Tensor, others: Sequence[Tensor]) -> Iterator[Candidate | Term]:
+    """The same where not all entries were measured: what undoes the mistake must give what was measured.
+
+    The error of a candidate is the gradient under test less what the mistake undone would give.
+    """
+    error, a = tensor.error, tensor.analytic
+    yield from multiples_of(error)
+    for name, detail, turn in _turns(tensor.shape, back=True):
+        for sign, more in ((1, ""), (-1, ", and negative")):
+            undone = tensor.project(sign * turn(a))
+            yield Candidate(name, detail + more, error.right + error.found - undone)
+    yield from _exchanged(tensor, others)
+    yield from _added(tensor)
+    yield from _two_terms(tensor)
+
+
+def multiples_of(error: Error) -> Iterator[Candidate]:
+    """The multiple of the right gradient that comes nearest; whole numbers and one over them first."""
+    right, weights = error.right, 1 / np.maximum(error.tolerance, np.finfo(error.tolerance.dtype).tiny) ** 2
+    weights = weights / weights.max()
+    factor = float((weights * error.found * right).sum() / (weights * right * right).sum())
+    if not np.isfinite(factor) or not factor:
+        return
+    yield Candidate("sign", "the gradient is the negative of the right one", -right)
+    for plain in (float(round(factor)), 1 / round(1 / factor) if round(1 / factor) else 0.0, factor):
+        if plain not in (0.0, 1.0) and abs(factor - plain) < 1e-3 * abs(plain):
+            words = f"the gradient is {shown(plain)} times the right one"
+            yield Candidate("scale", words, plain * right, int(plain == factor), max(1.0, abs(plain)))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A rearrangement of a flat array of a shape, or with `back` what takes it back."""
+
+    shape: tuple[int, ...]
+    rearrange: Callable[[Array], Array]
+
+    def __call__(self, x: Array) -> Array:
+        return np.ascontiguousarray(self.rearrange(x.reshape(self.shape))).ravel()
+
+
+def _turns(shape: tuple[int, ...], *, back: bool = False) -> Iterator[tuple[str, str, Turn]]:
+    """Rearrangements of an array of a shape, or what takes them back."""
+    if len(shape) == 2 and min(shape) > 1:
         # Of a matrix that is not square either was made to fit: the transpose, or what was transposed.
-        for turned in (a.T.reshape(a.shape), a.reshape(a.shape[::-1]).T):
-            for sign, more in ((1, ""), (-1, ", and negative")):
-                yield "transpose", "the gradient is transposed" + more, sign * turned.ravel()
-    for axis in range(len(tensor.shape)):
-        if tensor.shape[axis] > 1:
-            yield "reversed", f"the order along axis {axis} is reversed", np.flip(a, axis).ravel()
+        for made in {shape, shape[::-1]}:
+            yield "transpose", "the gradient is transposed", Turn(made, np.transpose)
+    for axis in range(len(shape)):
+        if shape[axis] > 1:
+            yield (
+                "reversed",
+                f"the order along axis {axis} is reversed",
+                Turn(shape, partial(np.flip, axis=axis)),
+            )
             for shift in (1, -1):
-                rolled = np.roll(a, -shift, axis).ravel()
-                yield "shifted", f"the entries along axis {axis} are shifted by {shift}", rolled
-    if len(tensor.shape) > 1 and min(tensor.shape) > 1:
-        yield "reversed", "the order along all axes is reversed", np.flip(a).ravel()
+                detail, way = (
+                    f"the entries along axis {axis} are shifted by {shift}",
+                    -shift if back else shift,
+                )
+                yield "shifted", detail, Turn(shape, partial(np.roll, shift=way, axis=axis))
+    if len(shape) > 1 and min(shape) > 1:
+        yield "reversed", "the order along all axes is reversed", Turn(shape, np.flip)
+
+
+def _exchanged(tensor: Tensor, others: Sequence[Tensor]) -> Iterator[Candidate]:
+    """Another tensor's gradient in its place."""
     for other in others:
-        if other.name != tensor.name and other.shape == tensor.shape and np.isfinite(other.analytic).all():
-            yield "exchanged", f"it is the gradient of {other.name}", other.analytic
+        if other.name != tensor.name and other.shape == tensor.shape and other.complete and tensor.complete:
+            detail = f"it is the gradient of {other.name}"
+            yield Candidate("exchanged", detail, other.numerical, tolerance=other.error.tolerance)
 
 
-def _factor(analytic: Array, numerical: Array) -> float | None:
-    """The multiple of one that comes nearest to the other, by the median of their ratios."""
-    large = np.abs(analytic) > 1e-3 * np.abs(analytic).max(initial=0)
-    if not large.any():
-        return None
-    weights = analytic[large]
-    found = float((weights * numerical[large]).sum() / (weights * weights).sum())
-    return found if np.isfinite(found) and found != 0 else None
+def _added(tensor: Tensor) -> Iterator[Term]:
+    """Terms of the parameters that are left out, or too many."""
+    terms = {"the parameter": tensor.theta, "the parameter's sign": np.sign(tensor.theta)}
+    for what, values in terms.items():
+        yield Term("regulariser", tensor.project(values), partial(_words, what))
 
 
-def _simplest(tensor: Tensor, factor: float) -> float:
-    """The nearest whole number, or one over one, if the measurements allow it; else the factor."""
-    for plain in (float(round(factor)), 1 / round(1 / factor) if round(1 / factor) else 0.0):
-        if plain and tensor.explained(plain * tensor.analytic, max(1.0, abs(plain))):
-            return plain
-    return factor
+def _words(what: str, share: float) -> str:
+    return f"{amount(abs(share))} times {what} is {'left out' if share < 0 else 'too much'}"
 
 
-def _shown(factor: float) -> str:
-    for whole in range(1, 100_001) if abs(factor) < 1 else ():
-        if abs(factor * whole - round(factor * whole)) < 1e-6 * whole and abs(round(factor * whole)) == 1:
-            return f"{'-' if factor < 0 else ''}1/{whole}"
-    near = round(factor)
-    return f"{near}" if near and abs(factor - near) < 1e-5 * abs(near) else f"{factor:.6g}"
-
-
-def where_wrong(wrong: Array, shape: tuple[int, ...]) -> str:
-    """Where the entries at fault of one tensor lie: one entry, a row, a column, all of it, or so many."""
-    at = np.argwhere(wrong.reshape(shape))
-    if len(at) == wrong.size > 1:
-        return "every entry"
-    if len(at) == 1:
-        return f"the entry [{','.join(map(str, at[0]))}]"
-    for axis, called in enumerate(("row", "column")[: len(shape)] if len(shape) == 2 else ()):
-        there = np.unique(at[:, axis])
-        if len(there) == 1:
-            return f"{called} {there[0]}"
-    for axis, called in enumerate(("rows", "columns")[: len(shape)] if len(shape) == 2 else ()):
-        there = np.unique(at[:, axis])
-        if len(there) <= 3 and len(there) < shape[axis]:
-            return f"{called} {', '.join(map(str, there))}"
-    return f"{len(at)} of {wrong.size} entries"
+def _two_terms(tensor: Tensor) -> Iterator[Candidate]:
+    """The loss scaled, and the regulariser not."""
+    error, theta = tensor.error, tensor.project(tensor.theta)
+    if len(theta) < 3:
+        return
+    terms = np.stack([error.right / error.tolerance, theta / error.tolerance], axis=1).astype(float)
+    (factor, share), *_ = np.linalg.lstsq(terms, (error.found / error.tolerance).astype(float), rcond=None)
+    if np.isfinite(factor) and factor:
+        words = f"the gradient is {shown(float(factor))} times the right one, but for a regulariser"
+        values = factor * error.right + share * theta
+        yield Candidate("scale", words, values, 2, max(1.0, abs(float(factor))))
 
 
 def shared_by_all(found: Explanation, tensors: int) -> Explanation:
     """The same, with one cause where all tensors have one structure; details begin with a tensor's name."""
     details = {(cause.name, cause.detail.partition(": ")[2]) for cause in found.causes}
-    if not 1 < len(found.causes) == tensors or len(details) > 1 or found.causes[0].name == "entries":
+    named = not any(cause.name == NOT_IDENTIFIED for cause in found.causes)
+    if not 1 < len(found.causes) == tensors or len(details) > 1 or not named:
         return found
     (name, detail), *_ = details
     share = min(1.0, sum(cause.parameters for cause in found.causes))

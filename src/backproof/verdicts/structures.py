@@ -1,37 +1,22 @@
-"""What was made of an array instead of the right one: structures that are tried on it."""
+"""What was made of an array instead of the right one: structures that any operation may have."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from backproof.network.arrays import Array, unit_roundoff
-
-FIT = 1e-10
-"""Relative deviation up to which a structure explains an operation: differences of functions, here in
-extended precision, are good to about 1e-12."""
-
+from backproof.network.arrays import Array
+from backproof.verdicts.fit import FIT, Candidate, Error, shown
+from backproof.verdicts.low_precision import precision_of
 
 LOWER_PRECISION = "lower precision"
 
+NOT_IDENTIFIED = "not identified"
 
-Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A structure that an operation may have: its name, and the values that it would give.
-
-    `factor` is what the right values, and with them their error, were multiplied by.
-    """
-
-    name: str
-    detail: str
-    values: Array
-    factor: float = 1.0
+MOST_LISTED = 5
+"""So many samples or units are listed by number."""
 
 
 @dataclass(frozen=True)
@@ -56,23 +41,23 @@ def full_name(operation: str, structure: str) -> str:
     return structure if ":" in structure or structure == LOWER_PRECISION else f"{operation}: {structure}"
 
 
-def departing(found: Array, right: Array, tolerance: Array) -> Mask:
-    """Where two arrays differ by more than arithmetic explains; NaN differs from everything."""
-    return np.asarray(~(np.abs(found - right) <= tolerance))
-
-
-def constants(found: Array, right: Array, samples: int, outputs: int) -> Iterator[Candidate]:
-    """The multiple of the right array that comes nearest; recognised where it is a count."""
-    factor = float((found * right).sum() / (right * right).sum())
-    if not np.isfinite(factor) or abs(factor - 1) < 10 * FIT:
+def constants(error: Error, right: Array, samples: int, outputs: int) -> Iterator[Candidate]:
+    """The multiple of an array that comes nearest to what was found; recognised where it is a count."""
+    found, base = error.found[error.sure], right[error.sure]
+    factor = float((found * base).sum() / (base * base).sum())
+    if not np.isfinite(factor):
         return
-    if abs(factor + 1) < FIT:
-        yield Candidate("sign", "× −1", -right)
-    elif abs(factor) < FIT:
-        yield Candidate("zero", "", np.zeros_like(right))
-    else:
-        words = _in_words(factor, samples, outputs)
-        yield Candidate("scale", f"× {words}", factor * right, max(1.0, abs(factor)))
+    amplified = max(1.0, abs(factor))
+    yield Candidate("sign", "× −1", -right)
+    yield Candidate("zero", "", np.zeros_like(right))
+    nearest = [float(round(factor)), 1 / round(1 / factor) if factor and round(1 / factor) else 0.0]
+    for plain in nearest:  # no parameter is fitted where the factor is a whole number or one over one
+        if plain not in (0.0, 1.0) and abs(factor - plain) < 1e-6 * abs(plain):
+            words = f"× {_in_words(plain, samples, outputs)}"
+            yield Candidate("scale", words, plain * right, amplified=amplified)
+    if abs(factor) > FIT:
+        words = f"× {_in_words(factor, samples, outputs)}"
+        yield Candidate("scale", words, factor * right, 1, amplified)
 
 
 def _in_words(factor: float, samples: int, outputs: int) -> str:
@@ -84,54 +69,54 @@ def _in_words(factor: float, samples: int, outputs: int) -> str:
             return f"{count}, {words}"
         if count > 2 and abs(factor * count - 1) < FIT:
             return f"1/{count}, one over {words}"
-    return f"{factor:.6g}"
+    return shown(factor)
 
 
-def first_fit(
-    found: Array, right: Array, tolerance: Array, sure: Mask, candidates: Iterable[Candidate]
-) -> tuple[str, str] | None:
-    """The first structure that explains all entries, and is not just the right one over again."""
-    for candidate in candidates:
-        limit = candidate.factor * tolerance + FIT * np.abs(candidate.values)
-        same = ~departing(found, candidate.values, limit)[sure]
-        if same.all() and departing(candidate.values, right, limit)[sure].any():
-            return candidate.name, candidate.detail
-    return None
+def common_structures(error: Error, axes: tuple[str, str] = ("samples", "units")) -> Iterator[Candidate]:
+    """Structures of any array: cut off at a bound, rows or columns multiplied by factors of their own.
 
-
-def common_structure(found: Array, right: Array, tolerance: Array, departs: Mask) -> tuple[str, str] | None:
-    """Structures of any array: rounded to a lower precision, cut off at a bound, or rows forgotten."""
-    off: Array = (found[departs] - right[departs]) / np.abs(right[departs])
-    for kind in (np.float32, np.float16):
-        u = unit_roundoff(kind)
-        near = np.abs(off) <= u + tolerance[departs] / np.abs(right[departs])
-        if bool(near.all()) and (kind is np.float32 or np.array_equal(found, found.astype(kind))):
-            return LOWER_PRECISION, np.dtype(kind).name
+    `axes` are what rows and columns stand for.
+    """
+    found, right = error.found, error.right
     bound = np.abs(found).max(initial=0)
-    capped = departs & (np.abs(right) > bound) & (found == np.copysign(bound, right))
-    if np.array_equal(capped, departs):
-        return "cut off", f"at ±{bound:.6g}"
-    rows = np.asarray(departs.any(axis=1))
-    if (np.abs(found[rows]) <= tolerance[rows]).all() and not rows.all():
-        named = ", ".join(str(i) for i in np.flatnonzero(rows)[:5])
-        return "samples left out", f"{rows.sum()} of {rows.size}: {named}"
-    return None
+    # The bound is read off the array: it costs one parameter.
+    yield Candidate("cut off", f"at ±{bound:.6g}", np.clip(right, -bound, bound), 1)
+    for axis, called in enumerate(axes):
+        yield from factors_of(error, 1 - axis, called)
 
 
-def kind_of_factor(z: Array, ratio: Array, incoming: Array, derivative: Array) -> tuple[str, str]:
-    """Whether what multiplies the incoming gradient depends on z alone, or on that gradient too."""
-    if _is_function(z, ratio):
-        return "another function of z", f"a factor from {ratio.min():.3g} to {ratio.max():.3g}"
-    right = np.asarray(np.isclose(ratio, derivative, rtol=1e-6, atol=1e-9))
-    for sign, words in ((1, "positive"), (-1, "negative")):
-        if right[sign * incoming > 0].all() and not right[(sign * incoming < 0) & (derivative != 0)].any():
-            return "depends on the gradient", f"right only where it is {words}"
-    return "other", f"or the weights that carry it down; {len(z)} entries"
+def factors_of(error: Error, axis: int, called: str) -> Iterator[Candidate]:
+    """Every row, or every column, multiplied by a factor of its own; a factor of 0 leaves it out."""
+    sure = error.sure & np.isfinite(error.found)
+    base = np.where(sure, error.right, 0)
+    found = np.where(sure, error.found, 0)
+    size = (base * base).sum(axis=axis, keepdims=True)
+    factors = np.where(
+        size > 0, (base * found).sum(axis=axis, keepdims=True) / np.where(size > 0, size, 1), 1
+    )
+    for whole in (0.0, 1.0):
+        factors = np.where(np.abs(factors - whole) < 1e-6, whole, factors)
+    off = np.flatnonzero(factors.ravel() != 1)
+    if not 0 < len(off) < factors.size and not len(np.unique(factors)) > 1:
+        return
+    listed = ", ".join(map(str, off[:MOST_LISTED])) + (", …" if len(off) > MOST_LISTED else "")
+    fitted = int(np.count_nonzero(factors[(factors != 0) & (factors != 1)]))
+    values = error.right * factors
+    amplified = max(1.0, float(np.abs(factors).max()))
+    where = f"{len(off)} of {factors.size}: {listed}"
+    if not factors.ravel()[off].any():
+        yield Candidate(f"{called} left out", where, values)
+    else:
+        some = ", ".join(shown(float(f)) for f in factors.ravel()[off[:MOST_LISTED]])
+        yield Candidate(f"factors of {called}", f"{where}, × {some}", values, fitted, amplified)
 
 
-def _is_function(z: Array, values: Array) -> bool:
-    """Whether values seem to be a function of z: along sorted z they run, rather than jump about."""
-    if z.size < 30:
-        return False
-    run = values[np.argsort(z, kind="stable")]
-    return bool(np.abs(np.diff(run)).sum() <= max(4.0, 0.05 * z.size) * np.ptp(run))
+def in_lower_precision(error: Error, scale: float = 1.0) -> tuple[str, str] | None:
+    """A lower precision, where all that was found is as if rounded to it.
+
+    `scale` is what the array may have been multiplied by since.
+    """
+    kind = precision_of(error.found, error.right, error.departs)
+    if kind is None and scale != 1:
+        kind = precision_of(error.found / scale, error.right / scale, error.departs)
+    return (LOWER_PRECISION, kind) if kind else None

@@ -76,14 +76,14 @@ def pre_activation_as_input(gradient: Array, here: Here) -> Array:
     return np.asarray(transpose(here.delta) @ with_ones(here.forward.pre_activations[here.layer - 1]))
 
 
-@at_parameter_gradient(cause="weight gradient: other inputs", matters=some_hidden_layer)
+@at_parameter_gradient(cause="weight gradient: not identified", matters=some_hidden_layer)
 def stale_cache(gradient: Array, here: Here) -> Array:
     """the layer's inputs of an earlier forward pass
 
-    That of the step before, when the first layer was 1 % smaller.
+    That of the step before, when every weight of the first layer was 0.01 larger.
     """
     if here.layer == 0:
         return gradient
     first, *others = here.weights
-    older = here.problem.forward([first * first.dtype.type(0.99), *others])
+    older = here.problem.forward([first + first.dtype.type(0.01), *others])
     return np.asarray(transpose(here.delta) @ older.inputs[here.layer])

@@ -1,0 +1,191 @@
+"""Whether a candidate explains an error, entry by entry, and by more digits than its parameters cost.
+
+A candidate with fitted parameters explains some entries of any error, and an error of few entries altogether.
+So every entry counts by the digits to which the candidate meets it, and every parameter costs those of the
+entry that is met best. What is left must be worth more than chance: a name that fits by chance to `ENOUGH`
+digits is one in 10^ENOUGH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from backproof.estimates.record import Mask
+from backproof.network.arrays import Array
+
+ENOUGH = 6.0
+"""Digits that a candidate must explain beyond what its parameters cost."""
+
+MOST_DIGITS = 8.0
+"""Digits that a single entry counts for at most."""
+
+FIT = 1e-10
+"""Relative deviation up to which a candidate's values are those of an operation: differences of functions, in
+extended precision, are good to about 1e-12."""
+
+MIXED_IN = 1e-9
+"""The smallest share of a candidate that is looked for in a mixture with what is right."""
+
+
+Cut = tuple[slice, slice]
+"""A part of a matrix."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something that an operation may have computed instead of what is right.
+
+    Attributes:
+        name, detail: the structure, and what is specific to the case.
+        values: what it would have given.
+        parameters: how many numbers were fitted to find it.
+        amplified: what the right values, and with them their error, were multiplied by.
+        tolerance: its own error, where that is not this multiple of the right values'.
+    """
+
+    name: str
+    detail: str
+    values: Array
+    parameters: int = 0
+    amplified: float = 1.0
+    tolerance: Array | None = None
+
+
+@dataclass(frozen=True)
+class Term:
+    """Something of which a multiple may have been added to what is right.
+
+    Attributes:
+        values: what it would add once.
+        words: the detail, of the multiple.
+    """
+
+    name: str
+    values: Array
+    words: Callable[[float], str]
+
+
+@dataclass(frozen=True)
+class Error:
+    """What an operation gave beside what is right; arrays of one shape.
+
+    Attributes:
+        tolerance: the difference that arithmetic explains.
+        sure: where the right value is known; elsewhere, as on a kink, nothing is compared.
+    """
+
+    found: Array
+    right: Array
+    tolerance: Array
+    sure: Mask
+
+    def part(self, cut: Cut) -> Error:
+        """That of a part of the arrays."""
+        return Error(self.found[cut], self.right[cut], self.tolerance[cut], self.sure[cut])
+
+    @cached_property
+    def departs(self) -> Mask:
+        """Where the two differ by more than arithmetic explains; NaN differs from everything."""
+        return np.asarray(~(np.abs(self.found - self.right) <= self.tolerance))
+
+    @cached_property
+    def gap(self) -> Array:
+        """Found less right where that is sure, flat."""
+        return np.asarray((self.found - self.right)[self.sure])
+
+    @cached_property
+    def allowed(self) -> Array:
+        """The tolerance where the right value is sure, flat."""
+        return np.asarray(self.tolerance[self.sure])
+
+    def explained(self, candidate: Candidate) -> bool:
+        """Whether the candidate is what was found, and found by more than chance."""
+        change, limit = self._change(candidate)
+        return self._meets(change, limit, candidate.parameters)
+
+    def share_of(self, candidate: Candidate) -> float | None:
+        """The share of the candidate, the rest being what is right, that was found; None if no share fits."""
+        change, limit = self._change(candidate)
+        share = self._multiple(change)
+        if share is None or not MIXED_IN < share < 1 - FIT:
+            return None
+        limit = self.allowed + share * (limit - self.allowed)
+        return share if self._meets(share * change, limit, candidate.parameters + 1) else None
+
+    def multiple_of(self, values: Array) -> float | None:
+        """The multiple of some values that was added to what is right; None if none fits."""
+        added = values[self.sure]
+        share = self._multiple(added)
+        if share is None:
+            return None
+        change = share * added
+        return share if self._meets(change, self.allowed + FIT * np.abs(change), 1) else None
+
+    def _change(self, candidate: Candidate) -> tuple[Array, Array]:
+        values = candidate.values[self.sure]
+        allowed = candidate.amplified * self.allowed
+        if candidate.tolerance is not None:
+            allowed = self.allowed + candidate.tolerance[self.sure]
+        limit = allowed + FIT * np.abs(values)
+        return values - self.right[self.sure], limit
+
+    def _multiple(self, change: Array) -> float | None:
+        """The multiple of a change that comes nearest to the gap, by weighted least squares."""
+        weighted = change / self.allowed
+        size = np.abs(weighted).max(initial=0)
+        if not 0 < size < np.inf:
+            return None
+        weighted = weighted / size
+        found = float((weighted * (self.gap / self.allowed)).sum() / (weighted * weighted).sum() / size)
+        return found if np.isfinite(found) and found else None
+
+    def _meets(self, change: Array, limit: Array, parameters: int) -> bool:
+        if not (np.abs(self.gap - change) <= limit).all():
+            return False
+        digits = np.log10(np.maximum(np.abs(self.gap), np.abs(change)) / limit)
+        digits = np.clip(np.nan_to_num(digits, nan=0, neginf=0), 0, MOST_DIGITS)
+        return bool(digits.sum() - parameters * digits.max(initial=0) >= ENOUGH)
+
+
+def first_fit(error: Error, candidates: Iterable[Candidate | Term]) -> tuple[str, str] | None:
+    """The first candidate that explains the error: as it is, or else mixed with what is right.
+
+    Candidates come in order of simplicity. Without one the operation is not identified.
+    """
+    mixed: tuple[str, str] | None = None
+    for candidate in candidates:
+        if isinstance(candidate, Term):
+            multiple = error.multiple_of(candidate.values)
+            if multiple is not None:
+                return candidate.name, candidate.words(multiple)
+        elif error.explained(candidate):
+            return candidate.name, candidate.detail
+        elif mixed is None:
+            share = error.share_of(candidate)
+            if share is not None:
+                words = f"mixed in by {100 * share:.3g} %"
+                mixed = candidate.name, f"{candidate.detail}, {words}" if candidate.detail else words
+    return mixed
+
+
+def shown(factor: float) -> str:
+    """A factor in as many digits as distinguish it from 1; one over a whole number as such."""
+    if abs(factor - 1) > 1e-5:
+        return amount(factor, FIT)
+    return f"(1 {'+' if factor > 1 else '-'} {abs(factor - 1):.3g})"
+
+
+def amount(number: float, error: float = 1e-6) -> str:
+    """A number that was fitted to a relative error: as a whole one, or one over it, where it is that."""
+    if not np.isfinite(number) or not number:
+        return f"{number:g}"
+    whole, parts = round(number), round(1 / number) if abs(number) > 1e-6 else 0
+    if whole and abs(number - whole) <= error * abs(whole):
+        return f"{whole}"
+    if parts and abs(number * parts - 1) <= error:
+        return f"-1/{-parts}" if parts < 0 else f"1/{parts}"
+    return f"{number:.6g}"
