@@ -1,0 +1,162 @@
+"""Wrong gradients, made of right ones of public libraries by one random edit each: how many agree?
+
+    python tests/peers/public_mutants.py --seed 1 --mutants 3 [--share 0.3] [--only sklearn] [--list]
+
+An edit that does not change any entry by more than 1e-9 of its size is not counted. A wrong gradient that
+agrees must be off by no more than the result says that it could see: `Check.judgement.resolution`, relative to the
+scale of an entry, and for each entry its own bound.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from cases import Array, Case, available, cases
+from edits import Edited, edited
+from public_gradients import arguments, checked, finite, quietly, sampled
+
+import backproof
+from backproof.verdicts.verdict import AGREEING, Verdict
+
+SAME = 1e-9
+"""The relative change of an entry up to which an edit changes nothing."""
+
+TRIES = 20
+"""Edits that are tried for each mutant that is wanted; many change nothing, or are no gradients."""
+
+
+@dataclass
+class Mutants:
+    """What was said of many wrong gradients.
+
+    Attributes:
+        missed: that agree although some entry is off by more than the resolution of the whole.
+        missed_entries: that agree although some entry is off by more than its own bound.
+        other: that are called right but for rounding or truncation.
+    """
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    agreeing: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    missed_entries: list[str] = field(default_factory=list)
+    other: list[str] = field(default_factory=list)
+
+    def add(self, case: Case, edit: Edited) -> None:
+        """Check one wrong gradient."""
+        what, df = edit
+        right, wrong = case.df(case.point), df(case.point)
+        try:
+            found = checked(case, df)
+        except backproof.FunctionError:
+            self.verdicts["error"] += 1
+            return
+        self.verdicts[found.verdict] += 1
+        line = f"{case.name}: {what}: {found.verdict}"
+        if found.verdict in AGREEING:
+            whole, own = hidden(found, np.abs(wrong - right).ravel())
+            said = f"{line} to {found.judgement.resolution:.1e}, off by {whole:.1e} of it"
+            self.agreeing.append(f"{said}, by {own:.3g} bounds of an entry")
+            if whole > 1:
+                self.missed.append(said)
+            if own > 1:
+                self.missed_entries.append(f"{said}, by {own:.3g} bounds of an entry")
+        elif found.verdict in (Verdict.ROUND_OFF, Verdict.TRUNCATION):
+            self.other.append(line)
+
+    @property
+    def count(self) -> int:
+        """How many were checked."""
+        return self.verdicts.total()
+
+    def lines(self, *, full: bool) -> Iterator[str]:
+        """The tally in words."""
+        yield f"wrong gradients checked: {self.count}"
+        yield f"  that agree: {len(self.agreeing)}"
+        if full:
+            yield from (f"    {line}" for line in self.agreeing)
+        for name, found in (
+            ("beyond the resolution of the whole", self.missed),
+            ("beyond the bound of an entry", self.missed_entries),
+        ):
+            yield f"  of these, {name}: {len(found)}"
+            yield from (f"    {line}" for line in found)
+        yield f"  called right but for rounding: {len(self.other)}"
+        yield from (f"    {line}" for line in self.other)
+        yield f"  verdicts: { {str(v): n for v, n in self.verdicts.most_common()} }"
+
+
+def hidden(found: backproof.Check, error: Array) -> tuple[float, float]:
+    """The largest error of an entry: in resolutions of the whole, and in bounds of its own."""
+    seen = found.judgement.seen
+    off = error[seen.estimate.index]
+    with np.errstate(all="ignore"):
+        whole = np.where(off > 0, off / (found.judgement.resolution * seen.scale), 0)
+        own = np.where(off > 0, off / seen.bound, 0)
+    return float(whole.max(initial=0)), float(own.max(initial=0))
+
+
+def changes(case: Case, edit: Edited) -> bool:
+    """Whether an edit changes the gradient, and nothing else that the case is made of."""
+    value, right = case.f(case.point), case.df(case.point)
+    wrong = edit[1](case.point.copy())
+    off = np.abs(wrong - right)
+    rounding = np.finfo(float).eps * np.abs(right).max(initial=0)
+    intact = case.f(case.point) == value and np.array_equal(case.df(case.point), right)
+    return bool(intact and (off > SAME * np.abs(right) + rounding).any())
+
+
+def mutants_of(case: Case, count: int, rng: np.random.Generator) -> Iterator[Edited]:
+    """So many wrong gradients of a case, or as many as are found."""
+    if case.wrong or not finite(case):
+        return
+    value = case.f(case.point)
+    for _ in range(TRIES * count):
+        edit = edited(case, rng)
+        if case.f(case.point) != value:
+            return  # the edited function wrote into the library's data
+        if edit is not None and changes(case, edit):
+            yield edit
+            count -= 1
+            if count == 0:
+                return
+
+
+def tally_of(
+    seeds: range,
+    *,
+    families: list[str] | None = None,
+    share: float = 1.0,
+    mutants: int = 3,
+    seconds: float = np.inf,
+) -> Mutants:
+    """Check so many mutants of each case of some seeds."""
+    tally, begun = Mutants(), time.monotonic()
+    with quietly():
+        for seed in seeds:
+            for number, case in enumerate(sampled(cases(seed, families), share, seed)):
+                if time.monotonic() - begun > seconds:
+                    return tally
+                for edit in mutants_of(case, mutants, np.random.default_rng([seed, number])):
+                    tally.add(case, edit)
+    return tally
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--mutants", type=int, default=3, help="of each case")
+    asked = parser.parse_args()
+    families = [name for name in available() if asked.only in name]
+    begun = time.monotonic()
+    seeds = range(asked.seed, asked.seed + asked.seeds)
+    tally = tally_of(seeds, families=families, share=asked.share, mutants=asked.mutants)
+    print(f"seeds {asked.seed} to {seeds[-1]}, {', '.join(families)}")
+    print(*tally.lines(full=asked.list), sep="\n")
+    print(f"{time.monotonic() - begun:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
