@@ -78,7 +78,7 @@ class Tally:
             return
         self.verdicts[found.verdict] += 1
         self.evaluations += found.target.evaluations
-        line = f"{case.name} ({len(case.point)} entries): {_said(found)}"
+        line = f"{case.name} ({len(case.point)} entries): {said(found)}"
         if found.verdict in ACCUSED:
             self.accused.append(line)
         elif found.verdict is Verdict.UNRESOLVED:
@@ -104,7 +104,7 @@ class Tally:
         yield from (f"  {count} {line}" for line, count in sorted(self.wrong.items()))
 
 
-def _said(found: backproof.Check) -> str:
+def said(found: backproof.Check) -> str:
     j = found.judgement
     causes = "; ".join(map(str, j.causes[:2]))
     resolution = "" if j.resolution is None else f", resolution {j.resolution:.1e}, excess {j.excess:.3g}"

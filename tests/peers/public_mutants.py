@@ -3,8 +3,8 @@
     python tests/peers/public_mutants.py --seed 1 --mutants 3 [--share 0.3] [--only sklearn] [--list]
 
 An edit that does not change any entry by more than 1e-9 of its size is not counted. A wrong gradient that
-agrees must be off by no more than the result says that it could see: `Check.judgement.resolution`, relative to the
-scale of an entry, and for each entry its own bound.
+agrees must be off by no more than the result says that it could see: by the resolution of the whole, relative
+to the scale of an entry, and by the bound of each entry.
 """
 
 from __future__ import annotations
