@@ -57,9 +57,9 @@ def judged_twice(problem, weights, rule=EXACT, **how):
 
 
 def judged_finely(problem, weights, rule=EXACT):
-    """The same, with complex steps where rounding hides everything."""
-    view = view_of(problem, weights)
-    return judge_network(rule, view, finer=lambda: view_of(problem, weights, scheme=Scheme.COMPLEX))
+    """The same, with complex steps in extended precision where rounding hides everything."""
+    view, finest = view_of(problem, weights), in_precision(problem, weights, np.longdouble)
+    return judge_network(rule, view, finer=lambda: view_of(*finest, scheme=Scheme.COMPLEX))
 
 
 def names(found):

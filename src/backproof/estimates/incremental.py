@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.estimates.complex_step import by_complex_steps
+from backproof.estimates.complex_step import by_complex_steps, imagined
 from backproof.estimates.error_bounds import ErrorBounds, error_bounds
 from backproof.estimates.measured_layer import MeasuredLayer
 from backproof.estimates.moves import Moves, totals_of_units
@@ -75,10 +75,22 @@ def numerical_gradient(
         loss = PerturbedLoss(problem, weights, forward)
         bounds = error_bounds(loss, step)
         chosen = [np.ones(w.shape, bool) for w in weights] if selected is None else selected
+        imaginary = imagined(loss) if scheme is Scheme.COMPLEX else []
         layers = []
         for number, (w, measured) in enumerate(zip(weights, bounds, strict=True)):
             steps = steps_of(measured, forward.inputs[number], step, scheme.best_step(w.dtype))
-            layers.append(_difference_layer(loss, number, measured, steps, scheme, chosen[number]))
+            clear = within_reach(measured, forward.inputs[number], steps)
+            layer, todo = (
+                _empty_layer(loss, number, measured, steps, scheme, clear),
+                chosen[number] & (steps > 0),
+            )
+            if imaginary:
+                by_complex_steps(layer, imaginary[number], todo)
+            else:
+                _difference_layer(layer, scheme, todo, clear)
+            if problem.l2:
+                _add_penalty(layer)
+            layers.append(layer)
     return _joined(layers, chosen, weights)
 
 
@@ -96,35 +108,32 @@ def _joined(layers: list[MeasuredLayer], chosen: list[Mask], weights: Weights) -
     return NetworkEstimate(layout=of_network(weights), index=index, bounds=bounds, **arrays)
 
 
-def _difference_layer(
-    loss: PerturbedLoss, number: int, bounds: ErrorBounds, steps: Array, scheme: Scheme, selected: Mask
-) -> MeasuredLayer:
-    inputs = loss.forward.inputs[number]
-    clear, todo = within_reach(bounds, inputs, steps), selected & (steps > 0)
-    layer = _empty_layer(loss, number, bounds, steps, scheme, clear)
+def _difference_layer(layer: MeasuredLayer, scheme: Scheme, todo: Mask, clear: Mask) -> None:
+    """Real differences of a layer; `clear` are the parameters whose steps meet no kink."""
+    bounds, inputs = layer.bounds, layer.inputs
     if scheme is Scheme.FIVE_POINT:
         done = todo & clear
         layer.value[done] = carried(bounds, inputs)[done] * layer.scale
-        todo &= ~done
-    if scheme is Scheme.COMPLEX:
-        by_complex_steps(layer, todo)
-    elif todo.any():
-        clear &= todo
+        todo = todo & ~done
+    if todo.any():
+        clear, todo = clear & todo, todo.copy()
         _by_units(layer, todo, clear)
         _by_parameters(layer, todo & clear, doubtful=False)
         _by_parameters(layer, todo & ~clear, doubtful=True)
-    if scheme is not Scheme.COMPLEX and bounds.unsure.any():
+    if bounds.unsure.any():
         # Where a step comes near a kink and stays on its side, the derivative may already be another one.
         near_kinks = unsure_of(bounds, inputs) * layer.scale
         at_kinks = (layer.status & np.uint8(EntryStatus.CROSSED | EntryStatus.TOUCHED)) != 0
         layer.kink[...] += np.where(at_kinks, 0, near_kinks)
-    if loss.problem.l2:
-        penalty, rounding = _derivative_of_penalty(loss.problem, layer.weights)
-        layer.value[...] += penalty
-        layer.round_off[...] += rounding
-        layer.low[...] += penalty - rounding
-        layer.high[...] += penalty + rounding
-    return layer
+
+
+def _add_penalty(layer: MeasuredLayer) -> None:
+    """The derivative of the penalty, which is no part of the loss's differences."""
+    penalty, rounding = _derivative_of_penalty(layer.loss.problem, layer.weights)
+    layer.value[...] += penalty
+    layer.round_off[...] += rounding
+    layer.low[...] += penalty - rounding
+    layer.high[...] += penalty + rounding
 
 
 def _empty_layer(
@@ -236,8 +245,8 @@ def _derivative_of_penalty(problem: Problem, w: Array) -> tuple[Array, Array]:
     theta = w.astype(kind)
     h = np.where(theta != 0, theta, 1)
     derivative = (problem.penalty(theta + h) - problem.penalty(theta - h)) / (2 * h)
-    lost = float(np.finfo(w.dtype).smallest_subnormal) * (1 + np.abs(theta))
-    underflow = float(np.finfo(kind).smallest_subnormal) / np.abs(h)
+    lost = np.finfo(w.dtype).smallest_subnormal.astype(kind) * (1 + np.abs(theta))
+    underflow = np.finfo(kind).smallest_subnormal / np.abs(h)
     rounding = PENALTY_ROUNDINGS * unit_roundoff(w.dtype) * np.abs(derivative) + lost + underflow
     return derivative, np.where(problem.penalty(np.ones_like(theta)) > 0, rounding, 0)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from backproof.estimates.perturbed import PerturbedLoss
+from backproof.estimates.stencils import COMPLEX_STEP, COMPLEX_TYPES, takes_complex
 from backproof.estimates.steps import best_step
 from backproof.network.arrays import Array, DType, FloatType, unit_roundoff
 from backproof.network.problem import Problem
@@ -26,7 +27,9 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
     u, kind = unit_roundoff(y.dtype), wider(y.dtype)
     outputs, targets = y.astype(kind), problem.targets.astype(kind)
     ulp = np.abs(np.spacing(y)).astype(kind)
-    step = np.maximum(ulp, np.sqrt(u) * np.abs(outputs))
+    # Probabilities matter by their ratios, all other outputs by their differences.
+    size = np.abs(outputs) if problem.loss.uses_clip else np.maximum(np.abs(outputs), 1)
+    step = np.maximum(ulp, np.sqrt(u) * size)
     if problem.loss.uses_clip:  # stay on this side of the logarithms' poles
         for end in (problem.loss.domain.low, problem.loss.domain.high):
             distance = np.abs(outputs - end) / 4
@@ -46,28 +49,41 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
 
 
 def _of_loss(problem: Problem, outputs: Array, step: Array) -> tuple[Array, Array]:
-    """|∂L/∂y| and |∂²L/∂y²| by central differences; 0 where they are not finite."""
+    """|∂L/∂y| and |∂²L/∂y²| by differences; 0 where they are not finite on either side.
+
+    Central where the loss is finite on both sides, else to the side on which it is: at the edge of its domain
+    the derivative may be the largest of all.
+    """
     targets = problem.targets.astype(outputs.dtype)
     derivative, curvature = np.zeros_like(outputs), np.zeros_like(outputs)
     # Outputs that have each a term of their own are moved all at once.
     for k in [np.s_[:]] if problem.loss.elementwise else range(outputs.shape[1]):
         moved = np.zeros_like(outputs)
         moved[:, k] = step[:, k]
-        up, rest, down = (
+        terms = [
             problem.loss.terms(outputs + way * moved, targets, problem.clip, problem.eps)
-            for way in (1, 0, -1)
-        )
-        rise, bend = up - down, (up - rest) + (down - rest)
+            for way in (-2, -1, 0, 1, 2)
+        ]
         if not problem.loss.elementwise:
-            rise, bend = rise.sum(axis=1), bend.sum(axis=1)
-        derivative[:, k] = np.abs(rise) / (2 * step[:, k])
-        curvature[:, k] = np.abs(bend) / step[:, k] ** 2
+            terms = [each.sum(axis=1) for each in terms]
+        found = np.zeros((2, *terms[0].shape), outputs.dtype)
+        for low, middle, high in (terms[:3], terms[2:], terms[1:4]):  # the last that is finite counts
+            rise, bend = np.abs(high - low) / 2, np.abs((high - middle) + (low - middle))
+            known = np.isfinite(rise) & np.isfinite(bend)
+            found = np.where(known, np.stack([rise, bend]), found)
+        derivative[:, k], curvature[:, k] = found[0] / step[:, k], found[1] / step[:, k] ** 2
     return np.where(np.isfinite(derivative), derivative, 0), np.where(np.isfinite(curvature), curvature, 0)
 
 
 def derivative_size(value: Callable[[Array], Array], z: Array, kind: FloatType) -> Array:
-    """|f'(z)| by central differences of f in a precision; off by about the ⅔rd power of its round-off."""
+    """|f'(z)| by complex steps in a precision, which see it however small it is.
+
+    Of a function that takes no complex numbers by central differences, off by the ⅔rd power of round-off.
+    """
     wide_z = z.astype(kind)
+    if takes_complex(value, kind):
+        imaginary = COMPLEX_TYPES[kind](1j * COMPLEX_STEP)
+        return np.asarray(np.abs(value(wide_z + imaginary).imag) / kind(COMPLEX_STEP))
     step = best_step(np.dtype(kind)) * np.maximum(np.abs(wide_z), 1)
     return np.asarray(np.abs(value(wide_z + step) - value(wide_z - step)) / (2 * step))
 

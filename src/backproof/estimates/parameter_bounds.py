@@ -105,12 +105,10 @@ def parts_of(
     h = np.where(steps > 0, steps, 1)
     analytic = _analytic_rounding(bounds, inputs, depth)
     # Products below the smallest number of the precision are rounded to a multiple of it.
-    lost = float(np.finfo(inputs.dtype).smallest_subnormal) * (1 + len(a) + a.sum(axis=0))
-    if (
-        scheme is Scheme.COMPLEX
-    ):  # it runs through the same products as an analytic gradient, and rounds like one
+    lost = np.finfo(inputs.dtype).smallest_subnormal * (1 + len(a) + a.sum(axis=0))
+    if scheme is Scheme.COMPLEX:  # `by_complex_steps` knows more
         lost = lost / COMPLEX_STEP  # of imaginary parts that underflow
-        truncation, noise = np.zeros_like(h), analytic
+        truncation = noise = np.zeros_like(h)
     elif scheme is Scheme.FIVE_POINT:
         truncation, noise = bounds.derivative_truncation.T @ a, bounds.derivative_noise.T @ a + analytic
     else:
@@ -120,7 +118,7 @@ def parts_of(
         if scheme.order == 1:
             truncation = truncation + SECOND_SAFETY * h / 2 * (bounds.second.T @ a**2)
         noise = scheme.noise * (bounds.noise.T @ (a > 0)) / h
-    parts = truncation * scale, noise * scale, analytic * scale + lost
+    parts = truncation * scale, noise * scale, analytic * scale + lost.astype(h.dtype)
     idle = steps <= 0
     if idle.any():
         for part in parts:

@@ -33,6 +33,12 @@ def power_of_two_below(h: Array) -> Array:
 
 
 def realised(theta: Array, h: Array) -> tuple[Array, Array]:
-    """The steps up and down that θ + h and θ − h really make in θ's precision."""
+    """The steps up and down that θ + h and θ − h really make in θ's precision.
+
+    A step that is lost beside θ stays as it is: differences of a network move its pre-activations by h times
+    an input, which may be large where h is small.
+    """
     h = h.astype(theta.dtype)
-    return np.asarray((theta + h) - theta), np.asarray(theta - (theta - h))
+    up, down = (theta + h) - theta, theta - (theta - h)
+    lost = (up == 0) | (down == 0)
+    return np.where(lost, h, up), np.where(lost, h, down)

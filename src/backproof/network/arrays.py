@@ -102,6 +102,16 @@ def positive_part(z: Array) -> Array:
     return np.asarray(np.where(z.real < 0, 0, z)) if np.iscomplexobj(z) else np.maximum(z, 0)
 
 
+def log1p(x: Array) -> Array:
+    """log(1 + x); of complex numbers to the last bits of both parts, where NumPy loses a tiny real one."""
+    if not np.iscomplexobj(x):
+        return np.asarray(np.log1p(x))
+    size = np.log1p(x.real * (2 + x.real) + x.imag * x.imag) / 2
+    found = np.empty_like(x)
+    found.real, found.imag = size, np.arctan2(x.imag, 1 + x.real)
+    return found
+
+
 def finite(z: Array) -> Array:
     """Infinite z as the largest finite one: z·σ(z) and the like have limits there, not NaN."""
     big = np.finfo(z.dtype).max

@@ -52,7 +52,7 @@ class Checkable:
 
     own: View
     reference: View | None
-    finer: Callable[[], View] | None
+    finer: Callable[[], View | None] | None
     checked: bool = True
 
 
@@ -89,13 +89,17 @@ def evaluated(
     if best is not dtype or step is not None or scheme is not Scheme.FIVE_POINT:
         reference = view_of(*in_precision(problem, weights, best), selected=selected)
 
-    def finer() -> View:
-        if not refuses_complex(problem):  # no subtraction, so nothing drowns
-            return view_of(problem, weights, scheme=Scheme.COMPLEX, selected=selected)
-        few = _selected(seed, weights, FINER_PARAMETERS)
+    def finer() -> View | None:
+        for kind in (np.longdouble, best):
+            there = in_precision(problem, weights, kind)
+            if not refuses_complex(there[0]):  # no subtraction, so nothing drowns
+                return view_of(*there, scheme=Scheme.COMPLEX, selected=selected)
+        if best is np.longdouble:
+            return None
+        few = selected or _selected(seed, weights, FINER_PARAMETERS)
         return view_of(*in_precision(problem, weights, np.longdouble), selected=few)
 
-    return Checkable(own, reference, cache(finer) if dtype is np.float64 and reference is None else None)
+    return Checkable(own, reference, cache(finer))
 
 
 def _check_step(step: float, weights: list[Array]) -> None:

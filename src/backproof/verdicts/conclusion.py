@@ -88,7 +88,9 @@ def _drowned(q: Question) -> Conclusion:
         if (there.wrong & ~there.estimate.touched).any():
             causes = finer.explain().causes if q.explain else ()
             return Conclusion(Verdict.INCORRECT_GRADIENT, there, causes or (NOT_LOCATED,))
-        if not there.wrong.any() and there.resolution <= asked_of(q.target):
+        elsewhere = ~np.isin(q.here.estimate.index, there.estimate.index)
+        least = max(there.resolution, float(q.here.relative[elsewhere].max(initial=0)))
+        if not there.wrong.any() and least <= asked_of(q.target):
             return _right(q, there)
     estimate = q.here.estimate
     larger = "truncation" if estimate.truncation.sum() > (estimate.bound / 2).sum() else "round-off"

@@ -84,7 +84,7 @@ class NetworkTarget:
     rule: Rule
     view: View
     in_reference: View | None = None
-    by_finer: Callable[[], View] | None = None
+    by_finer: Callable[[], View | None] | None = None
     resolution: float = RESOLUTION
     rtol: float = 0.0
 
@@ -186,7 +186,7 @@ def judge_network(
     rule: Rule,
     own: View,
     reference: View | None = None,
-    finer: Callable[[], View] | None = None,
+    finer: Callable[[], View | None] | None = None,
     *,
     resolution: float = RESOLUTION,
     explain: bool = True,

@@ -7,7 +7,7 @@ import numpy as np
 from backproof.choices import choice
 from backproof.network.activations import sigmoid
 from backproof.network.activations.activation import Activation
-from backproof.network.arrays import Array, Interval, magnitude, positive_part
+from backproof.network.arrays import Array, Interval, log1p, magnitude, positive_part
 
 
 @choice
@@ -18,4 +18,4 @@ def softplus() -> Activation:
 
 def value(z: Array) -> Array:
     """log(1 + exp(z)) without overflow."""
-    return np.asarray(positive_part(z) + np.log1p(np.exp(-magnitude(z))))
+    return np.asarray(positive_part(z) + log1p(np.exp(-magnitude(z))))

@@ -6,7 +6,7 @@ import numpy as np
 
 from backproof.choices import choice
 from backproof.network.activations import sigmoid
-from backproof.network.arrays import Array, magnitude, positive_part
+from backproof.network.arrays import Array, log1p, magnitude, positive_part
 from backproof.network.clips import Clip, Eps
 from backproof.network.losses.loss import PROBABILITIES, Loss
 
@@ -28,7 +28,7 @@ def binary_cross_entropy_from_logits() -> Loss:
 
 def terms(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
     """softplus(y) − t·y, written so that neither half overflows."""
-    return np.asarray(positive_part(y) - t * y + np.log1p(np.exp(-magnitude(y))))
+    return np.asarray(positive_part(y) - t * y + log1p(np.exp(-magnitude(y))))
 
 
 def derivative(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
@@ -38,4 +38,4 @@ def derivative(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
 
 def intermediate(y: Array, t: Array) -> Array:
     """The two sides of max(y, 0) − t·y, which is exact for t of 0 or 1."""
-    return np.asarray(4 * np.abs(y) * t * (1 - t))
+    return np.asarray(np.abs(y) * np.minimum(4 * np.abs(t * (1 - t)), 1 + np.abs(t)))

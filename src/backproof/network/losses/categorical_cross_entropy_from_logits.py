@@ -41,7 +41,7 @@ def derivative(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
 
 def intermediate(y: Array, t: Array) -> Array:
     """The largest logit, weighed by t: log Σ exp(y) − y cancels."""
-    return np.asarray(t * np.abs(y).max(axis=-1, keepdims=True, initial=0))
+    return np.asarray(np.abs(t) * np.abs(y).max(axis=-1, keepdims=True, initial=0))
 
 
 def _log_sum_exp(y: Array) -> Array:
