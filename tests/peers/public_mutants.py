@@ -29,20 +29,22 @@ TRIES = 20
 """Edits that are tried for each mutant that is wanted; many change nothing, or are no gradients."""
 
 
+MEASURES = ("resolutions of the whole", "bounds of its own", "resolutions, by its effect")
+"""What the error of an entry that agrees is counted in; see `hidden`."""
+
+
 @dataclass
 class Mutants:
     """What was said of many wrong gradients.
 
     Attributes:
-        missed: that agree although some entry is off by more than the resolution of the whole.
-        missed_entries: that agree although some entry is off by more than its own bound.
+        missed: by the measures, those that agree although some entry is off by more than 1.
         other: that are called right but for rounding or truncation.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
     agreeing: list[str] = field(default_factory=list)
-    missed: list[str] = field(default_factory=list)
-    missed_entries: list[str] = field(default_factory=list)
+    missed: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in MEASURES})
     other: list[str] = field(default_factory=list)
 
     def add(self, case: Case, edit: Edited) -> None:
@@ -57,13 +59,12 @@ class Mutants:
         self.verdicts[found.verdict] += 1
         line = f"{case.name}: {what}: {found.verdict}"
         if found.verdict in AGREEING:
-            whole, own = hidden(found, np.abs(wrong - right).ravel())
-            said = f"{line} to {found.judgement.resolution:.1e}, off by {whole:.1e} of it"
-            self.agreeing.append(f"{said}, by {own:.3g} bounds of an entry")
-            if whole > 1:
-                self.missed.append(said)
-            if own > 1:
-                self.missed_entries.append(f"{said}, by {own:.3g} bounds of an entry")
+            ratios = dict(zip(MEASURES, hidden(found, case.point, right, wrong), strict=True))
+            words = ", ".join(f"{ratio:.2g} {name}" for name, ratio in ratios.items())
+            self.agreeing.append(f"{line} to {found.judgement.resolution:.1e}, off by {words}")
+            for name, ratio in ratios.items():
+                if ratio > 1:
+                    self.missed[name].append(self.agreeing[-1])
         elif found.verdict in (Verdict.ROUND_OFF, Verdict.TRUNCATION):
             self.other.append(line)
 
@@ -78,25 +79,35 @@ class Mutants:
         yield f"  that agree: {len(self.agreeing)}"
         if full:
             yield from (f"    {line}" for line in self.agreeing)
-        for name, found in (
-            ("beyond the resolution of the whole", self.missed),
-            ("beyond the bound of an entry", self.missed_entries),
-        ):
-            yield f"  of these, {name}: {len(found)}"
+        for name, found in self.missed.items():
+            yield f"  of these, off by more than 1 in {name}: {len(found)}"
             yield from (f"    {line}" for line in found)
         yield f"  called right but for rounding: {len(self.other)}"
         yield from (f"    {line}" for line in self.other)
         yield f"  verdicts: { {str(v): n for v, n in self.verdicts.most_common()} }"
 
 
-def hidden(found: backproof.Check, error: Array) -> tuple[float, float]:
-    """The largest error of an entry: in resolutions of the whole, and in bounds of its own."""
-    seen = found.judgement.seen
-    off = error[seen.estimate.index]
+def hidden(found: backproof.Check, point: Array, right: Array, wrong: Array) -> tuple[float, float, float]:
+    """The largest error of an entry that agrees.
+
+    In resolutions of the whole times the entry's scale, both as the result states them; in bounds of its own;
+    and in resolutions by what it does to the function, |error · x|, relative to what the entry does itself or
+    entries do typically. The last depends on no scale that the result chooses, and on no unit.
+    """
+    seen, resolution = found.judgement.seen, found.judgement.resolution
+    index = seen.estimate.index
+    x, g = point.ravel()[index].astype(float), right.ravel()[index].astype(float)
+    off = np.abs(wrong.ravel()[index].astype(float) - g)
+    effect = np.abs(g * x)
+    typical = np.sqrt(np.mean(effect**2))
     with np.errstate(all="ignore"):
-        whole = np.where(off > 0, off / (found.judgement.resolution * seen.scale), 0)
-        own = np.where(off > 0, off / seen.bound, 0)
-    return float(whole.max(initial=0)), float(own.max(initial=0))
+        ratios = (
+            off / (resolution * seen.scale),
+            off / seen.bound,
+            off * np.abs(x) / (resolution * np.maximum(effect, typical)),
+        )
+    whole, own, by_effect = (float(np.where(off > 0, ratio, 0).max(initial=0)) for ratio in ratios)
+    return whole, own, by_effect
 
 
 def changes(case: Case, edit: Edited) -> bool:

@@ -39,6 +39,7 @@ def draw(rng: np.random.Generator) -> Iterator[Case]:
         yield from _of_raw_predictions(rng, name)
         for _ in range(2):
             yield _of_a_linear_model(rng, name)
+        yield _of_a_linear_model(rng, name, np.float32)
     for _ in range(12):
         yield _huber(rng)
     yield from _of_stochastic_gradient_descent(rng)
@@ -89,7 +90,7 @@ def _of_raw_predictions(rng: np.random.Generator, name: str) -> Iterator[Case]:
     yield Case(f"_loss.{name}.hessian", slope, curvature, raw)
 
 
-def _of_a_linear_model(rng: np.random.Generator, name: str) -> Case:
+def _of_a_linear_model(rng: np.random.Generator, name: str, dtype: type = np.float64) -> Case:
     n, p = int(rng.integers(2, 40)), int(rng.integers(1, 12))
     X, scale = in_units(rng, n, p)
     y = _targets(rng, name, n)
@@ -103,6 +104,8 @@ def _of_a_linear_model(rng: np.random.Generator, name: str) -> Case:
         X, w = np.abs(X), np.abs(w) + 0.01 / np.append(scale, 1.0)[: len(w)]
     if model.base_loss.is_multiclass:
         w = np.asfortranarray(rng.normal(size=(MULTINOMIAL_CLASSES, len(w))) * w).ravel(order="F")
+    X, y, w = X.astype(dtype), y.astype(dtype), w.astype(dtype)
+    weights = None if weights is None else weights.astype(dtype)
     if rng.random() < 0.25:
         X = sparse.csr_matrix(X)
     more = {"X": X, "y": y, "sample_weight": weights, "l2_reg_strength": l2}
@@ -110,7 +113,8 @@ def _of_a_linear_model(rng: np.random.Generator, name: str) -> Case:
         LinearModelLoss.loss_gradient,
         lambda function: lambda w: np.asarray(function(model, w, **more)[1]),
     )
-    text = f"LinearModelLoss({name}) n={n} p={p} l2={l2:.0e} columns {scale.min():.0e} to {scale.max():.0e}"
+    units = f"columns {scale.min():.0e} to {scale.max():.0e}"
+    text = f"LinearModelLoss({name}) {dtype.__name__} n={n} p={p} l2={l2:.0e} {units}"
     return of_source(text, lambda w: float(model.loss(w, **more)), source, w)
 
 

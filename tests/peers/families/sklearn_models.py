@@ -11,12 +11,18 @@ from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessR
 from sklearn.gaussian_process import kernels as k
 from sklearn.gaussian_process._gpc import _BinaryGaussianProcessClassifierLaplace
 from sklearn.manifold import _t_sne
-from sklearn.neighbors import NeighborhoodComponentsAnalysis
+from sklearn.neighbors import NeighborhoodComponentsAnalysis, kneighbors_graph
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.neural_network._multilayer_perceptron import _pack
 
 NEWTON = 1e-5
 """The classifier's inner solver stops at a change of 1e-10 of the likelihood, so at a square root of that."""
+
+DIFFERENCES = 1e-4
+"""Kernels without a closed form have forward differences of step 1e-10 inside."""
+
+SINGLE = 1e-3
+"""The Barnes-Hut sums are taken in single precision."""
 
 MEAN_OVER_OUTPUTS = (
     "squared_loss is the mean over the outputs, and _backprop has its sum (scikit-learn 1.9.1)"
@@ -30,6 +36,8 @@ def draw(rng: np.random.Generator) -> Iterator[Case]:
     for kernel, kind in _kernels(rng):
         yield _of_a_kernel(rng, kernel, kind)
         yield _of_a_regressor(rng, kernel)
+    for kernel in (k.Matern(_length(rng), nu=2.2), k.PairwiseKernel(_length(rng) / 10, metric="rbf")):
+        yield _of_a_kernel(rng, kernel, type(kernel), DIFFERENCES)
     for kernel, _ in list(_kernels(rng))[:4]:
         yield _of_a_classifier(rng, kernel)
     for _ in range(12):
@@ -38,6 +46,8 @@ def draw(rng: np.random.Generator) -> Iterator[Case]:
         yield _of_components(rng)
     for _ in range(6):
         yield _of_an_embedding(rng)
+    for _ in range(2):
+        yield _of_a_tree_of_points(rng)
 
 
 def _length(rng, n=None):
@@ -68,7 +78,7 @@ def _remade(kernel: k.Kernel, kind: type, call) -> k.Kernel:
     return changed(**given)
 
 
-def _of_a_kernel(rng: np.random.Generator, kernel: k.Kernel, kind: type) -> Case:
+def _of_a_kernel(rng: np.random.Generator, kernel: k.Kernel, kind: type, rtol: float = 0.0) -> Case:
     X = rng.normal(size=(int(rng.integers(3, 9)), 3))
     c = rng.normal(size=(len(X), len(X)))
 
@@ -81,7 +91,8 @@ def _of_a_kernel(rng: np.random.Generator, kernel: k.Kernel, kind: type) -> Case
     def value(theta):
         return float(np.sum(c * kernel.clone_with_theta(theta)(X)))
 
-    return of_source(f"kernels.{kernel}", value, Source(kind.__call__, gradient), kernel.theta.copy())
+    source = Source(kind.__call__, gradient)
+    return of_source(f"kernels.{kernel}", value, source, kernel.theta.copy(), rtol)
 
 
 def _of_a_regressor(rng: np.random.Generator, kernel: k.Kernel) -> Case:
@@ -176,3 +187,19 @@ def _of_an_embedding(rng: np.random.Generator) -> Case:
     point = rng.normal(size=n * q) * scale
     wrong = DEGREES_OF_FREEDOM if more[1] > 1 else ""
     return of_source(text, lambda y: float(_t_sne._kl_divergence(y, *more)[0]), source, point, wrong=wrong)
+
+
+def _of_a_tree_of_points(rng: np.random.Generator) -> Case:
+    """The same divergence by Barnes and Hut's algorithm, which at an angle of 0 leaves nothing out."""
+    n, q = int(rng.integers(6, 20)), 2
+    points = rng.normal(size=(n, 4))
+    neighbours = kneighbors_graph(points, n - 1, mode="distance")
+    neighbours.data **= 2
+    P = _t_sne._joint_probabilities_nn(neighbours, 3.0, 0)
+    more = (P, 1, n, q, 0.0)
+    source = Source(
+        _t_sne._kl_divergence_bh, lambda function: lambda y: np.asarray(function(y, *more)[1], float)
+    )
+    text, point = f"_t_sne._kl_divergence_bh n={n}", rng.normal(size=n * q)
+    value = lambda y: float(_t_sne._kl_divergence_bh(y, *more)[0])  # noqa: E731
+    return of_source(text, value, source, point, rtol=SINGLE)
