@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from backproof.network.activations import Activation
@@ -15,11 +17,18 @@ INFERRED_ERROR = 1e-9
 """What is added to every tolerance where deltas are inferred from gradients, which amplifies rounding."""
 
 
-class BackwardPass:
-    """A backward pass beside the operations of the right one."""
+PARTS_APART = 4.0
+"""By how much more the errors of two passes that are taken apart may be: each is rounded by itself."""
 
-    def __init__(self, backward: Backward, view: View) -> None:
-        self.backward, self.view = backward, view
+
+class BackwardPass:
+    """A backward pass beside the operations of the right one.
+
+    `amplified` is what its errors were multiplied by before it came here.
+    """
+
+    def __init__(self, backward: Backward, view: View, amplified: float = 1.0) -> None:
+        self.backward, self.view, self.amplified = backward, view, amplified
         self.problem, self.forward, self.weights = view.problem, view.forward, view.weights
         self.last = len(self.weights) - 1
         self.u = unit_roundoff(view.forward.outputs.dtype)
@@ -33,6 +42,22 @@ class BackwardPass:
     def _sides(self, layer: int, z: Array) -> tuple[Array, Array]:
         sides = self.view.once(layer, lambda: np.stack(one_sided_derivatives(self.problem.activation, z)))
         return sides[0], sides[1]
+
+    @cached_property
+    def known_arrays(self) -> dict[str, Array]:
+        """Outputs, targets, pre-activations and inputs of all layers, by what they are."""
+        y, t = self.forward.outputs, self.problem.targets
+        known = {"y": y, "t": t, "y - t": y - t}
+        for layer, z in enumerate(self.forward.pre_activations, 1):
+            known[f"z of layer {layer}"] = z
+        for layer, inputs in enumerate(self.forward.inputs, 1):
+            known[f"the inputs of layer {layer}"] = inputs[:, :-1]
+        return known
+
+    def known_above(self, layer: int) -> dict[str, Array]:
+        """The same, and the deltas above a layer; its own and those that follow from it explain nothing."""
+        above = {f"the delta of layer {k + 1}": self.deltas[k] for k in range(layer + 1, len(self.deltas))}
+        return {**above, **self.known_arrays}
 
     def entries(self, moved: list[Array]) -> Array:
         """Arrays shaped like the weights, as the entries of the estimate."""
@@ -68,6 +93,28 @@ class BackwardPass:
                 low, high = self.derivatives[at - 1]
                 residual = (residual @ self.weights[at][:, :-1]) * ((low + high) / 2)
         return moved
+
+    def unmixed(self, share: float, top: int) -> BackwardPass:
+        """What is mixed into the right backward pass by a share, from the delta of layer `top` down.
+
+        Backpropagation is linear in its deltas, so that the right and the wrong one can be taken apart.
+        """
+        deltas = [*self.deltas]
+        gradients = [*self.backward.gradients]
+        right = (self.output_bounds.derivative * self.problem.scale).astype(self.forward.outputs.dtype)
+        for layer in range(self.last, -1, -1):
+            if layer < self.last:
+                low, high = self.derivatives[layer]
+                above = right if layer < top else self.deltas[layer + 1]
+                right = (above @ self.weights[layer + 1][:, :-1]) * ((low + high) / 2)
+            if layer > top:
+                right = self.deltas[layer]
+            penalty = self.problem.l2 * self.weights[layer]
+            penalty[:, -1] = 0
+            gradient = right.T @ self.forward.inputs[layer] + penalty
+            deltas[layer] = right + (self.deltas[layer] - right) / share
+            gradients[layer] = gradient + (gradients[layer] - gradient) / share
+        return BackwardPass(Backward(deltas, gradients), self.view, PARTS_APART * self.amplified / share)
 
     def derivative_of(self, activation: Activation, of: str, layer: int, z: Array) -> Array:
         """An activation's derivative at a function of a layer's pre-activations, computed once per view."""

@@ -20,6 +20,7 @@ from backproof.targets.layout import Index
 from backproof.targets.layout import Tensor as Part
 from backproof.verdicts.causes import Cause, Explanation
 from backproof.verdicts.comparison import Comparison, gradient_error
+from backproof.verdicts.fit import Known
 from backproof.verdicts.residuals import Tensor, shared_by_all, structure_of
 from backproof.verdicts.structures import NOT_IDENTIFIED
 from backproof.verdicts.tensors import TensorJudgement
@@ -82,9 +83,9 @@ class DirectionalEvidence:
                 if known is None:
                     room = MOST - self.differencer.function.evaluations
                     finding = Finding(part, tensor, along, *faults_within(self.differencer, along, room))
-                    known = NOT_IDENTIFIED, self._entries(finding)
+                    known = Known(NOT_IDENTIFIED, self._entries(finding))
                 share = float(np.square(along.gap).mean()) / total
-                causes.append(Cause(known[0], f"{part.name}: {known[1]}", (), 1.0, share))
+                causes.append(Cause(known.name, f"{part.name}: {known.detail}", (), 1.0, share))
             summaries.append(self._summary(finding))
         if not causes:  # the sum of what each tensor may hide
             causes = [Cause("not located", "wrong along all parameters, in no tensor alone")]

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backproof.estimates.record import Mask
 from backproof.network.arrays import Array
@@ -26,6 +28,9 @@ MOST_DIGITS = 8.0
 FIT = 1e-10
 """Relative deviation up to which a candidate's values are those of an operation: differences of functions, in
 extended precision, are good to about 1e-12."""
+
+PROBES = 12
+"""Entries by which a candidate is tried before all are."""
 
 MIXED_IN = 1e-9
 """The smallest share of a candidate that is looked for in a mixture with what is right."""
@@ -45,6 +50,7 @@ class Candidate:
         parameters: how many numbers were fitted to find it.
         amplified: what the right values, and with them their error, were multiplied by.
         tolerance: its own error, where that is not this multiple of the right values'.
+        share: of what is wrong in the values, where they are a mixture.
     """
 
     name: str
@@ -53,6 +59,19 @@ class Candidate:
     parameters: int = 0
     amplified: float = 1.0
     tolerance: Array | None = None
+    share: float = 1.0
+
+
+class Known(NamedTuple):
+    """What an error was found to be.
+
+    Attributes:
+        share: how much of it is mixed into what is right; 1 where it stands in its place.
+    """
+
+    name: str
+    detail: str
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -102,36 +121,57 @@ class Error:
         """The tolerance where the right value is sure, flat."""
         return np.asarray(self.tolerance[self.sure])
 
-    def explained(self, candidate: Candidate) -> bool:
-        """Whether the candidate is what was found, and found by more than chance."""
-        change, limit = self._change(candidate)
-        return self._meets(change, limit, candidate.parameters)
-
     def share_of(self, candidate: Candidate) -> float | None:
-        """The share of the candidate, the rest being what is right, that was found; None if no share fits."""
-        change, limit = self._change(candidate)
+        """The share of the candidate that was found, the rest being what is right; None if no share fits.
+
+        It is 1 where the candidate alone is what was found.
+        """
+        values = candidate.values[self.sure]
+        change = values - self.right[self.sure]
+        if not self._may_be_multiple(change, values, candidate):
+            return None
+        allowed = candidate.amplified * self.allowed
+        if candidate.tolerance is not None:
+            allowed = self.allowed + candidate.tolerance[self.sure]
+        limit = allowed + FIT * np.abs(values)
+        if self._meets(change, limit, candidate.parameters):
+            return 1.0
         share = self._multiple(change)
         if share is None or not MIXED_IN < share < 1 - FIT:
             return None
         limit = self.allowed + share * (limit - self.allowed)
         return share if self._meets(share * change, limit, candidate.parameters + 1) else None
 
+    @cached_property
+    def _probes(self) -> NDArray[np.intp]:
+        """The entries with the largest gaps in tolerances, the largest one first."""
+        size = np.abs(self.gap) / self.allowed
+        few = np.argpartition(size, -PROBES)[-PROBES:] if len(size) > PROBES else np.arange(len(size))
+        return few[np.argsort(-size[few])]
+
+    def _may_be_multiple(self, change: Array, values: Array, candidate: Candidate) -> bool:
+        """Whether the gap may be a multiple of a change, by a few entries: most candidates end here."""
+        at = self._probes
+        gap, change = self.gap[at], change[at]
+        if not len(at) or not change[0]:
+            return False
+        allowed = max(candidate.amplified, 1.0) * self.allowed[at] + FIT * np.abs(values[at])
+        if candidate.tolerance is not None:
+            allowed = allowed + candidate.tolerance[self.sure][at]
+        ratio = gap[0] / change[0]
+        slack = allowed + np.abs(change / change[0]) * allowed[0]
+        return bool((np.abs(gap - ratio * change) <= 2 * slack * max(1.0, abs(ratio))).all())
+
     def multiple_of(self, values: Array) -> float | None:
         """The multiple of some values that was added to what is right; None if none fits."""
         added = values[self.sure]
+        if not self._may_be_multiple(added, added, Candidate("", "", values)):
+            return None
         share = self._multiple(added)
         if share is None:
             return None
         change = share * added
         return share if self._meets(change, self.allowed + FIT * np.abs(change), 1) else None
-
-    def _change(self, candidate: Candidate) -> tuple[Array, Array]:
-        values = candidate.values[self.sure]
-        allowed = candidate.amplified * self.allowed
-        if candidate.tolerance is not None:
-            allowed = self.allowed + candidate.tolerance[self.sure]
-        limit = allowed + FIT * np.abs(values)
-        return values - self.right[self.sure], limit
 
     def _multiple(self, change: Array) -> float | None:
         """The multiple of a change that comes nearest to the gap, by weighted least squares."""
@@ -151,25 +191,30 @@ class Error:
         return bool(digits.sum() - parameters * digits.max(initial=0) >= ENOUGH)
 
 
-def first_fit(error: Error, candidates: Iterable[Candidate | Term]) -> tuple[str, str] | None:
+def first_fit(error: Error, candidates: Iterable[Candidate | Term]) -> Known | None:
     """The first candidate that explains the error: as it is, or else mixed with what is right.
 
     Candidates come in order of simplicity. Without one the operation is not identified.
     """
-    mixed: tuple[str, str] | None = None
+    mixed: Known | None = None
     for candidate in candidates:
         if isinstance(candidate, Term):
             multiple = error.multiple_of(candidate.values)
             if multiple is not None:
-                return candidate.name, candidate.words(multiple)
-        elif error.explained(candidate):
-            return candidate.name, candidate.detail
-        elif mixed is None:
-            share = error.share_of(candidate)
-            if share is not None:
-                words = f"mixed in by {100 * share:.3g} %"
-                mixed = candidate.name, f"{candidate.detail}, {words}" if candidate.detail else words
+                return Known(candidate.name, candidate.words(multiple))
+            continue
+        share = error.share_of(candidate)
+        if share == 1:
+            return Known(candidate.name, candidate.detail, candidate.share)
+        if share is not None and mixed is None:
+            mixed = Known(candidate.name, mixed_in(candidate.detail, share), share)
     return mixed
+
+
+def mixed_in(detail: str, share: float) -> str:
+    """A detail, with the share by which it is mixed into what is right."""
+    words = f"mixed in by {100 * share:.3g} %"
+    return f"{detail}, {words}" if detail else words
 
 
 def shown(factor: float) -> str:

@@ -13,8 +13,10 @@ from backproof.verdicts.fit import FIT, Candidate, Error, amount
 MOST_TERMS = 3
 
 
-def formulas(error: Error, quantities: Mapping[str, Array], factor: Array, name: str) -> Iterator[Candidate]:
-    """Sums of up to three quantities, each with a coefficient, that give what was found but for a factor.
+def formulas(
+    error: Error, quantities: Mapping[str, Array], factor: Array, name: str, place: str
+) -> Iterator[Candidate]:
+    """Sums of up to three quantities, each with a coefficient, in place of what is right, but for a factor.
 
     The fewest terms come first. Where all quantities together do not give it, no few of them do.
     """
@@ -37,8 +39,15 @@ def formulas(error: Error, quantities: Mapping[str, Array], factor: Array, name:
             shares = [_plain(float(c / size[k])) for c, k in zip(scaled, chosen, strict=True)]
             values = sum((s * quantities[names[k]] for s, k in zip(shares, chosen, strict=True)), 0 * factor)
             fitted = sum(s != round(s) for s in shares)
+            kept = dict(zip((names[k] for k in chosen), shares, strict=True)).get(place, 0.0)
             words = " ".join(_term(s, names[k]) for s, k in zip(shares, chosen, strict=True))
-            yield Candidate(name, f"{words.removeprefix('+ ')} in place of f'(z)", values * factor, fitted)
+            yield Candidate(
+                name,
+                f"{words.removeprefix('+ ')} in place of {place}",
+                values * factor,
+                fitted,
+                share=1 - kept if 0 < kept < 1 else 1.0,
+            )
 
 
 def _misses(matrix: Array, target: Array) -> bool:

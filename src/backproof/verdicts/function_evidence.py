@@ -16,7 +16,7 @@ from backproof.targets.function import Function
 from backproof.targets.layout import Index
 from backproof.verdicts.causes import Cause, Departure, Explanation, explained_by
 from backproof.verdicts.comparison import Comparison
-from backproof.verdicts.fit import Error, first_fit
+from backproof.verdicts.fit import Error, Known, first_fit
 from backproof.verdicts.residuals import Project, Tensor, multiples_of, shared_by_all, structure_of
 from backproof.verdicts.shape import where_wrong
 from backproof.verdicts.structures import NOT_IDENTIFIED
@@ -68,9 +68,10 @@ class FunctionEvidence:
             if known is None:
                 flat = np.zeros(part.size, bool)
                 flat[part.offset(estimate.index[there])] = True
-                known = NOT_IDENTIFIED, where_wrong(flat.reshape(part.shape)) + self._in_common(there)
+                words = where_wrong(flat.reshape(part.shape)) + self._in_common(there)
+                known = Known(NOT_IDENTIFIED, words)
             moved = np.where(there, here.analytic - estimate.value, 0)
-            yield Departure(known[0], f"{part.name}: {known[1]}", 0, moved)
+            yield Departure(known.name, f"{part.name}: {known.detail}", 0, moved)
 
     def _in_common(self, wrong: Mask) -> str:
         """What the wrong entries have in common with the right ones: a factor, zeros, a plateau."""
@@ -84,7 +85,7 @@ class FunctionEvidence:
             return "; there a kink is touched, and the value lies outside the one-sided derivatives"
         error = Error(a, n, 2 * estimate.bound[wrong], np.ones(a.shape, bool))
         known = first_fit(error, multiples_of(error))
-        return f"; there {known[1]}" if known else ""
+        return f"; there {known.detail}" if known else ""
 
     def _tensors(self) -> list[Tensor]:
         """What was measured of each tensor away from kinks."""

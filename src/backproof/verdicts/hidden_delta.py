@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Array
 from backproof.verdicts.backward_pass import BackwardPass
-from backproof.verdicts.fit import Candidate, Error, Term, first_fit
+from backproof.verdicts.fit import Candidate, Error, Known, Term, first_fit
 from backproof.verdicts.formulas import formulas
 from backproof.verdicts.shape import shape_of
 from backproof.verdicts.structures import (
@@ -20,6 +21,7 @@ from backproof.verdicts.structures import (
     full_name,
     in_lower_precision,
 )
+from backproof.verdicts.variants import Variant, candidates_of, operators, others, variants
 
 DERIVATIVE_ERROR = 1e-11
 """Relative error allowed to a derivative that is a difference of values in extended precision."""
@@ -36,7 +38,7 @@ def hidden_delta(at: BackwardPass, layer: int) -> Found | None:
     steep = np.maximum(np.abs(low), np.abs(high))
     tolerance = (8 + 2 * np.sqrt(len(w))) * at.u * size * steep + np.finfo(delta.dtype).tiny
     tolerance = tolerance + (DERIVATIVE_ERROR + at.inferred) * np.maximum(steep, 1) * size
-    tolerance = tolerance + at.inferred * np.abs(delta).max(initial=0)
+    tolerance = at.amplified * (tolerance + at.inferred * np.abs(delta).max(initial=0))
     ends = np.stack([incoming * low, incoming * high])
     right = np.clip(delta, ends.min(axis=0), ends.max(axis=0))  # NaN where delta is
     right = np.where(np.isfinite(right), right, incoming * (low + high) / 2)
@@ -49,51 +51,127 @@ def hidden_delta(at: BackwardPass, layer: int) -> Found | None:
     if not (departs & ~kinked).any():
         return Found("derivative: at a kink", f"{departs.sum()} entries, where z is on one", residual)
     known = in_lower_precision(error) or first_fit(error, _candidates(at, layer, incoming, error))
-    if known is None:
-        known = NOT_IDENTIFIED, shape_of(residual, tolerance, ("sample", "unit"))
-    return Found(full_name("hidden delta", known[0]), known[1], residual)
+    known = known or Known(NOT_IDENTIFIED, shape_of(residual, tolerance, ("sample", "unit")))
+    return Found(full_name("hidden delta", known.name), known.detail, residual, share=known.share)
+
+
+@dataclass(frozen=True)
+class _Operands:
+    """What the delta of a hidden layer is made of: (above @ w) · derivative.
+
+    Attributes:
+        known: other arrays of the layer and of the pass, by what they are.
+    """
+
+    at: BackwardPass
+    layer: int
+    above: Array
+    w: Array
+    derivative: Array
+    z: Array
+    a: Array
+    incoming: Array
+    known: dict[str, Array]
+
+
+def _operands(at: BackwardPass, layer: int, incoming: Array) -> _Operands:
+    low, high = at.derivatives[layer]
+    derivative, z = (low + high) / 2, at.forward.pre_activations[layer]
+    a = at.forward.inputs[layer + 1][:, :-1]
+    known = {
+        "z": z,
+        "f(z)": a,
+        "f'(z)": derivative,
+        "the gradient that arrives": incoming,
+        **at.known_above(layer),
+    }
+    above, w = at.deltas[layer + 1], at.weights[layer + 1][:, :-1]
+    return _Operands(at, layer, above, w, derivative, z, a, incoming, known)
 
 
 def _candidates(at: BackwardPass, layer: int, incoming: Array, error: Error) -> Iterator[Candidate | Term]:
-    activation, z = at.problem.activation, at.forward.pre_activations[layer]
-    above, w = at.deltas[layer + 1], at.weights[layer + 1][:, :-1]
-    low, high = at.derivatives[layer]
-    derivative = (low + high) / 2
+    operands = _operands(at, layer, incoming)
     yield from constants(error, error.right, *at.forward.outputs.shape)
-    yield Candidate("derivative: missing", "without f'(z)", incoming)
-    yield Candidate("derivative: squared", "f'(z)² in place of f'(z)", incoming * derivative**2)
-    at_value = at.derivative_of(activation, "f(z)", layer, activation.value(z))
-    yield Candidate("derivative: of the value", "f'(f(z)) in place of f'(z)", incoming * at_value)
-    yield Candidate(
-        "derivative: of -z",
-        "f'(−z) in place of f'(z)",
-        incoming * at.derivative_of(activation, "-z", layer, -z),
+    yield from _of_derivative(operands)
+    yield from _of_whole(operands, error)
+    # The columns of W are the units of what arrives, and its rows are those of the delta above.
+    yield from _of_arriving(operands)
+    yield from _of_weights(operands)
+    yield from common_structures(error)
+    yield from formulas(error, _quantities(operands), incoming, "derivative: another function of z", "f'(z)")
+
+
+def _of_whole(o: _Operands, error: Error) -> Iterator[Candidate]:
+    changed = (
+        *variants(error.right, "samples", "units"),
+        *operators(o.incoming, o.derivative, ("the gradient that arrives", "f'(z)")),
+        *others(o.known, error.right.shape),
     )
+    yield from candidates_of("hidden delta", f"the delta of layer {o.layer + 1}", changed, lambda x: x)
+
+
+def _of_derivative(o: _Operands) -> Iterator[Candidate]:
+    at, layer, z, activation = o.at, o.layer, o.z, o.at.problem.activation
+
+    def instead(name: str, detail: str, derivative: Array) -> Candidate:
+        return Candidate(f"derivative: {name}", detail, o.incoming * derivative)
+
+    yield Candidate("derivative: missing", "without f'(z)", o.incoming)
+    yield instead("squared", "f'(z)² in place of f'(z)", o.derivative**2)
+    at_value = at.derivative_of(activation, "f(z)", layer, activation.value(z))
+    yield instead("of the value", "f'(f(z)) in place of f'(z)", at_value)
+    yield instead("of -z", "f'(−z) in place of f'(z)", at.derivative_of(activation, "-z", layer, -z))
     for other, (left, far) in enumerate(at.derivatives):
-        if other != layer and left.shape == derivative.shape:
-            yield Candidate(
-                "derivative: another layer's", f"of layer {other + 1}", incoming * (left + far) / 2
-            )
+        if other != layer and left.shape == z.shape:
+            yield instead("another layer's", f"of layer {other + 1}", (left + far) / 2)
     for other_activation in ACTIVATIONS.records():
-        values = incoming * at.derivative_of(other_activation, "z", layer, z)
-        yield Candidate("derivative: another activation's", other_activation.name, values)
+        values = at.derivative_of(other_activation, "z", layer, z)
+        yield instead("another activation's", other_activation.name, values)
+    changed = (*variants(o.derivative, "samples", "units"), *others(o.known, z.shape))
+    yield from candidates_of("derivative", "f'(z)", changed, lambda x: o.incoming * x)
+    for x in variants(z, "samples", "units"):
+        detail = f"f' of z, {x.structure}{', ' if x.words else ''}{x.words}"
+        yield instead("of another argument", detail, activation.derivative(np.ascontiguousarray(x.values)))
+
+
+def _of_weights(o: _Operands) -> Iterator[Candidate | Term]:
+    at, layer, w = o.at, o.layer, o.w
     gradient = at.backward.gradients[layer + 1][:, :-1]
-    change = (above @ gradient) * derivative
+    change = (o.above @ gradient) * o.derivative
     yield Term("carried weights: updated", change, lambda share: f"W {share:+.3g} · its gradient")
-    if w.shape[0] == w.shape[1]:
-        yield Candidate("carried weights: transposed", "", (above @ w.T) * derivative)
-    cut = {"positive": np.maximum(incoming, 0), "negative": np.minimum(incoming, 0)}
-    for sign, values in cut.items():
-        detail = f"right only where it is {sign}, else 0"
-        yield Candidate("derivative: depends on the gradient", detail, values * derivative)
     for other, weights in enumerate(at.weights):
         if other != layer + 1 and weights[:, :-1].shape == w.shape:
-            values = (above @ weights[:, :-1]) * derivative
+            values = (o.above @ weights[:, :-1]) * o.derivative
             yield Candidate("carried weights: another layer's", f"of layer {other + 1}", values)
-    yield from common_structures(error)
-    a = activation.value(z)
-    quantities = {
-        "1": np.ones_like(z), "z": z, "z²": z * z, "f(z)": a, "f(z)²": a * a, "f'(z)": derivative,
-        "z f'(z)": z * derivative, "z f(z)": z * a,
+    with_bias = at.weights[layer + 1]
+    changed = (
+        *variants(w, "units", "inputs"),
+        Variant("with the bias", "its column in place of the first", with_bias[:, 1:]),
+    )
+    yield from candidates_of("carried weights", "W", changed, lambda x: (o.above @ x) * o.derivative)
+
+
+def _of_arriving(o: _Operands) -> Iterator[Candidate]:
+    changed = (*variants(o.incoming, "samples", "units"), *others(o.known, o.incoming.shape))
+    yield from candidates_of("arriving gradient", "it", changed, lambda x: x * o.derivative)
+    changed = (*variants(o.above, "samples", "units"), *others(o.known, o.above.shape))
+    for candidate in candidates_of("arriving gradient", "it", changed, lambda x: (x @ o.w) * o.derivative):
+        yield replace(candidate, detail=f"the delta above it, {candidate.detail}".removesuffix(", "))
+
+
+def _quantities(o: _Operands) -> dict[str, Array]:
+    """What a formula for f'(z) may be made of."""
+    z, a, sigma = o.z, o.a, 1 / (1 + np.exp(-o.z))
+    found = {
+        "1": np.ones_like(z), "z": z, "z²": z * z, "f(z)": a, "f(z)²": a * a, "f'(z)": o.derivative,
+        "z f'(z)": z * o.derivative, "z f(z)": z * a, "σ(z)": sigma, "σ(z)²": sigma * sigma,
+        "z σ(z)": z * sigma, "z σ(z)²": z * sigma * sigma,
     }  # fmt: skip
-    yield from formulas(error, quantities, incoming, "derivative: another function of z")
+    if o.at.problem.activation.kinks:
+        right = (z > 0).astype(z.dtype)
+        found |= {
+            "[z > 0]": right,
+            "z [z > 0]": z * right,
+            "exp(z) [z ≤ 0]": np.exp(np.minimum(z, 0)) * (1 - right),
+        }
+    return found

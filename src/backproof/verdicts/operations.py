@@ -14,16 +14,19 @@ fault was planted; what fits no structure is reported as `other`, with its locat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from backproof.network.rules import Backward
 from backproof.verdicts.backward_pass import BackwardPass
 from backproof.verdicts.causes import Departure
+from backproof.verdicts.fit import mixed_in
 from backproof.verdicts.hidden_delta import hidden_delta
 from backproof.verdicts.output_delta import output_delta
 from backproof.verdicts.parameter_gradient import parameter_gradients
+from backproof.verdicts.structures import NOT_IDENTIFIED, Found
 from backproof.verdicts.view import View
 
 
@@ -33,16 +36,45 @@ def localise(backward: Backward, view: View) -> list[Departure]:
     A backward pass without deltas will do: they are inferred from its gradients as far as these allow.
     """
     with np.errstate(all="ignore"):
-        return list(_departures(BackwardPass(backward, view)))
+        at = BackwardPass(backward, view)
+        found = list(_found(at))
+        share, top = next(((each.share, layer) for layer, each, _ in found if each.share < 1), (1.0, 0))
+        if share == 1 or not any(_unknown(each) for _, each, _ in found):
+            return list(_departures(at, found))
+        # What is mixed in by a share reaches the layers below mixed as well: taken apart it has a name there.
+        pure = at.unmixed(share, top)
+        unmixed = list(_found(pure))
+        if not unmixed or any(_unknown(each) for _, each, _ in unmixed):
+            return list(_departures(at, found))
+        return [
+            replace(each, detail=mixed_in(each.detail, share), moved=share * each.moved)
+            for each in _departures(pure, unmixed)
+        ]
 
 
-def _departures(at: BackwardPass) -> Iterator[Departure]:
+Place = tuple[int, Found, bool]
+"""A layer, what departs there, and whether that is its delta."""
+
+
+def _unknown(found: Found) -> bool:
+    return found.name.endswith(NOT_IDENTIFIED)
+
+
+def _found(at: BackwardPass) -> Iterator[Place]:
     for layer in range(at.last, -1, -1):
-        found = output_delta(at) if layer == at.last else hidden_delta(at, layer)
-        if found is not None:
-            moved = at.entries(at.carried_down(layer, found.residual))
-            yield Departure(found.name, found.detail, layer + 1, moved, found.at_clip)
+        delta = output_delta(at) if layer == at.last else hidden_delta(at, layer)
+        if delta is not None:
+            yield layer, delta, True
         for part in parameter_gradients(at, layer):
-            only = [np.zeros_like(g) for g in at.backward.gradients]
-            only[layer] = part.residual
-            yield Departure(part.name, part.detail, layer + 1, at.entries(only))
+            yield layer, part, False
+
+
+def _departures(at: BackwardPass, found: Iterable[Place]) -> Iterator[Departure]:
+    """What was found, with what each of it adds to the gradient."""
+    for layer, each, of_delta in found:
+        moved = [np.zeros_like(g) for g in at.backward.gradients]
+        if of_delta:
+            moved = at.carried_down(layer, each.residual)
+        else:
+            moved[layer] = each.residual
+        yield Departure(each.name, each.detail, layer + 1, at.entries(moved), each.at_clip)

@@ -15,8 +15,9 @@ from backproof.network.clips.none import none as no_clip
 from backproof.network.losses import LOSSES, Loss
 from backproof.network.outputs import Softmax
 from backproof.verdicts.backward_pass import BackwardPass
-from backproof.verdicts.fit import Candidate, Error, first_fit
+from backproof.verdicts.fit import Candidate, Error, Known, first_fit
 from backproof.verdicts.local_derivatives import derivative_by_columns
+from backproof.verdicts.output_operands import OutputOperands
 from backproof.verdicts.shape import shape_of
 from backproof.verdicts.structures import (
     NOT_IDENTIFIED,
@@ -39,7 +40,7 @@ def output_delta(at: BackwardPass) -> Found | None:
     right = (bounds.derivative * scale).astype(delta.dtype)
     measured = (bounds.derivative_error + bounds.backward) * scale
     tolerance = measured + 64 * at.u * np.abs(right) + np.finfo(delta.dtype).tiny
-    tolerance = tolerance + at.inferred * np.abs(right).max(initial=0)
+    tolerance = at.amplified * (tolerance + at.inferred * np.abs(right).max(initial=0))
     error = Error(delta, right, tolerance, np.isfinite(tolerance))
     departs = error.departs
     if not departs.any():
@@ -55,8 +56,8 @@ def output_delta(at: BackwardPass) -> Found | None:
     ):
         return Found("output delta: at a kink", "only where the output lies on one", residual)
     known = in_lower_precision(error, scale) or first_fit(error, _candidates(at, error))
-    name, detail = known or (NOT_IDENTIFIED, shape_of(delta - right, tolerance, ("sample", "unit")))
-    return Found(full_name("output delta", name), detail, residual)
+    known = known or Known(NOT_IDENTIFIED, shape_of(delta - right, tolerance, ("sample", "unit")))
+    return Found(full_name("output delta", known.name), known.detail, residual, share=known.share)
 
 
 def _clip_active(at: BackwardPass) -> Mask:
@@ -88,6 +89,7 @@ def _candidates(at: BackwardPass, error: Error) -> Iterator[Candidate]:
         values = _through_output(at, _derivative_of_loss(at, loss, problem.clip))
         yield Candidate("of another loss", loss.name, values)
     yield from common_structures(error)
+    yield from OutputOperands(at).candidates(error)
 
 
 def _of_activation(at: BackwardPass) -> Iterator[Candidate]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from backproof.network.arrays import Array
 from backproof.verdicts.causes import Cause, Explanation
-from backproof.verdicts.fit import Candidate, Error, Term, amount, first_fit, shown
+from backproof.verdicts.fit import Candidate, Error, Known, Term, amount, first_fit, shown
 from backproof.verdicts.low_precision import precision_of
 from backproof.verdicts.structures import LOWER_PRECISION, NOT_IDENTIFIED, factors_of
 
@@ -45,18 +45,18 @@ class Tensor:
         return Error(self.project(self.analytic), self.numerical, 2 * self.bound, sure)
 
 
-def structure_of(tensor: Tensor, others: Sequence[Tensor]) -> tuple[str, str] | None:
+def structure_of(tensor: Tensor, others: Sequence[Tensor]) -> Known | None:
     """The name of what was made of the gradient, and its details; None if it is nothing known."""
     a = tensor.analytic
     if not len(tensor.numerical) or not np.isfinite(a).all():
         return None
     if not a.any():
-        return "missing", "the gradient is zero"
+        return Known("missing", "the gradient is zero")
     if (np.abs(tensor.numerical) <= tensor.bound).all():
-        return "no effect", "the loss does not depend on it here, and the gradient is not zero"
+        return Known("no effect", "the loss does not depend on it here, and the gradient is not zero")
     kind = precision_of(a, tensor.numerical, tensor.error.departs) if tensor.complete else None
     if kind:
-        return LOWER_PRECISION, f"its entries are numbers of {kind}"
+        return Known(LOWER_PRECISION, f"its entries are numbers of {kind}")
     if tensor.complete:
         return first_fit(tensor.error, _of_the_right_one(tensor, others))
     return first_fit(tensor.error, _undone(tensor, others))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproof.network.arrays import Array
-from backproof.verdicts.fit import FIT, Candidate, Error, shown
+from backproof.verdicts.fit import FIT, Candidate, Error, Known, shown
 from backproof.verdicts.low_precision import precision_of
 
 LOWER_PRECISION = "lower precision"
@@ -28,12 +28,14 @@ class Found:
         detail: what is specific to the case.
         residual: what it gave less what is right, 0 where it does not depart.
         at_clip: whether it departs only where the clip flattens the loss.
+        share: how much of what is wrong is mixed into what is right.
     """
 
     name: str
     detail: str
     residual: Array
     at_clip: bool = False
+    share: float = 1.0
 
 
 def full_name(operation: str, structure: str) -> str:
@@ -111,7 +113,7 @@ def factors_of(error: Error, axis: int, called: str) -> Iterator[Candidate]:
         yield Candidate(f"factors of {called}", f"{where}, × {some}", values, fitted, amplified)
 
 
-def in_lower_precision(error: Error, scale: float = 1.0) -> tuple[str, str] | None:
+def in_lower_precision(error: Error, scale: float = 1.0) -> Known | None:
     """A lower precision, where all that was found is as if rounded to it.
 
     `scale` is what the array may have been multiplied by since.
@@ -119,4 +121,4 @@ def in_lower_precision(error: Error, scale: float = 1.0) -> tuple[str, str] | No
     kind = precision_of(error.found, error.right, error.departs)
     if kind is None and scale != 1:
         kind = precision_of(error.found / scale, error.right / scale, error.departs)
-    return (LOWER_PRECISION, kind) if kind else None
+    return Known(LOWER_PRECISION, kind) if kind else None

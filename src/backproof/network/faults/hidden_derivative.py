@@ -102,7 +102,7 @@ def mask_of_other_layer(derivative: Array, here: Here) -> Array:
     return derivative
 
 
-@at_arriving_gradient(cause="derivative: depends on the gradient", matters=some_hidden_layer)
+@at_arriving_gradient(cause="hidden delta: positive part", matters=some_hidden_layer)
 def positive_only(arriving: Array, _here: Here) -> Array:
     """negative gradients cut off on the way down"""
     return np.maximum(arriving, 0)
