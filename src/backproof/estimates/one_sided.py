@@ -36,8 +36,8 @@ TINY = 2.0**-6
 ASIDE = 2.0**-5
 """By how much a way from the kinks is disturbed."""
 
-STRAIGHT = 2.0**-6
-"""Between three points that are TINY apart f may bend by this share of its slope."""
+STRAIGHT = 2.0**-10
+"""Between three points that are TINY apart f may bend by this share of its slope without a second look."""
 
 Value = Callable[[Array], float | np.longdouble]
 
@@ -126,26 +126,45 @@ class Kinked:
         return np.array([self.derivative(v)[0] for v in np.eye(len(self.entries))])
 
     @cached_property
-    def pieces(self) -> Array:
-        """Gradients of f at random points around the kinks, (pieces, n)."""
+    def around(self) -> tuple[Array, Array]:
+        """Random points around the kinks and the gradients of f there; both (points, n)."""
         n, draw = len(self.entries), np.random.default_rng(self.seed)
         points = [*draw.standard_normal((AROUND, n)), *draw.choice([-1.0, 1.0], (AROUND, n))]
-        return np.array([g for p in points if (g := self.piece(p, draw)) is not None]).reshape(-1, n)
+        found = [(p, g) for p in points if (g := self.piece(p, draw)) is not None]
+        places, pieces = (
+            (np.array(part).reshape(-1, n) for part in zip(*found, strict=True))
+            if found
+            else (np.empty((0, n)), np.empty((0, n)))
+        )
+        return places, pieces
 
     def piece(self, toward: Array, draw: np.random.Generator) -> Array | None:
         """The gradient of f a little way from the point, (n), in steps; None if another kink is too near.
 
-        Limits of such gradients span Clarke's subdifferential (Optimization and Nonsmooth Analysis, 1983,
-        2.5.1). The way is disturbed, so that it does not run along a kink.
+        The way is disturbed, so that it does not run along a kink.
         """
         n = len(self.entries)
         way = toward / (np.abs(toward).max() or 1.0) + ASIDE * draw.standard_normal(n)
-        middle = self.at(way)
-        ends = np.array([[self.at(way + side * TINY * e) for side in (1, -1)] for e in np.eye(n)])
-        bend, slope = np.abs(ends.sum(axis=1) - 2 * middle), ends[:, 0] - ends[:, 1]
-        rounding = self._rounding(middle, np.abs(ends - middle).max() / TINY)
-        straight = bend <= rounding + STRAIGHT * np.abs(slope).max()
-        return slope / (2 * TINY) if straight.all() else None
+        middle, every = self.at(way), np.arange(n)
+        slope, bend = self.differences(way, middle, every, TINY)
+        rounding = self._rounding(middle, np.abs(slope).max() / (2 * TINY))
+        crooked = every[bend > rounding + STRAIGHT * np.abs(slope).max()]
+        if len(crooked):
+            # At a quarter of the distance a sixteenth is left of curvature, of a kink much more or nothing.
+            finer, closer = self.differences(way, middle, crooked, TINY / 4)
+            if (closer > rounding + bend[crooked] / 8).any():
+                return None
+            slope[crooked] = 4 * finer
+        return slope / (2 * TINY)
+
+    def differences(self, way: Array, middle: float, entries: Index, size: float) -> tuple[Array, Array]:
+        """First and second differences of f about a point, (entries), of moves by `size` steps."""
+        sides = np.zeros((2, len(entries)))
+        for k, i in enumerate(entries):
+            move = np.zeros(len(way))
+            move[i] = size
+            sides[:, k] = self.at(way + move), self.at(way - move)
+        return sides[0] - sides[1], np.abs(sides.sum(axis=0) - 2 * middle)
 
     def _rounding(self, base: float, slope: float) -> float:
         """By how much a value near the point may be off: f's rounding, and that of the entries."""
@@ -155,7 +174,7 @@ class Kinked:
 
 @dataclass(frozen=True)
 class Directions:
-    """Derivatives along directions; the second half of them are the negatives of the first.
+    """Derivatives along directions.
 
     Attributes:
         vs: in steps of the entries, (directions, n).
@@ -166,43 +185,26 @@ class Directions:
     derivatives: Array
     errors: Array
 
-    @cached_property
-    def curvature(self) -> int:
+    def curvature(self, pieces: Array, close: float) -> int:
         """1 if f looks convex at the point, −1 if concave, 0 if neither; 1 where it is smooth.
 
-        f'(v) is positively homogeneous, so it is convex if f'(v + w) ≤ f'(v) + f'(w): tried on v and −v, and
-        on every v that is made of single entries which were moved alone.
-        """
-        excess, slack = self._subadditivity()
-        if (excess <= slack).all():
-            return 1
-        return -1 if (excess >= -slack).all() else 0
+        Of a convex f the derivative along v is the largest product of v with gradients near the point, of a
+        concave one the least; so none may be found beyond it.
 
-    def _subadditivity(self) -> tuple[Array, Array]:
-        """f'(Σ v) − Σ f'(v) of directions whose sum is another, and by how much it may be off."""
-        half, d, e = len(self.vs) // 2, self.derivatives, self.errors
-        excess, slack = [*-(d[:half] + d[half:])], [*(e[:half] + e[half:])]
-        single = np.flatnonzero(np.count_nonzero(self.vs, axis=1) == 1)
-        alone = {_entry(self.vs[k]): k for k in single}
-        for k, v in enumerate(self.vs):
-            entries = [(int(i), float(np.sign(v[i]))) for i in np.flatnonzero(v)]
-            if len(entries) > 1 and all(entry in alone for entry in entries):
-                parts, sizes = [alone[entry] for entry in entries], np.abs(v[v != 0])
-                excess.append(d[k] - sizes @ d[parts])
-                slack.append(e[k] + sizes @ e[parts])
-        return np.array(excess), np.array(slack)
+        Args:
+            pieces: gradients near the point, (pieces, n), off by the share `close` of the largest.
+        """
+        products = pieces @ self.vs.T
+        slack = self.errors + close * np.abs(self.vs) @ np.abs(pieces).max(axis=0, initial=0)
+        if (products <= self.derivatives + slack).all():
+            return 1
+        return -1 if (products >= self.derivatives - slack).all() else 0
 
     def with_more(self, vs: Sequence[Array], found: Sequence[tuple[float, float]]) -> Directions:
-        """The same with more directions; only its derivatives are of use then."""
+        """The same with more directions."""
         more = np.array(found).reshape(-1, 2)
         return Directions(
             np.concatenate([self.vs, np.array(vs).reshape(-1, self.vs.shape[1])]),
             np.concatenate([self.derivatives, more[:, 0]]),
             np.concatenate([self.errors, more[:, 1]]),
         )
-
-
-def _entry(v: Array) -> tuple[int, float]:
-    """The one entry that a direction moves, and which way."""
-    i = int(np.flatnonzero(v)[0])
-    return i, float(np.sign(v[i]))

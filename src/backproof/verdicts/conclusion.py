@@ -54,6 +54,9 @@ class Question:
 def conclude(q: Question) -> Conclusion:
     """The verdict and its causes: faults before kinks, kinks before rounding."""
     here, joint = q.here, q.joint
+    undecided = joint is not None and joint.standing is Standing.UNDECIDED
+    if joint is not None and undecided and not (here.wrong & ~here.estimate.touched).any():
+        return _at_joint_kinks(here, joint)
     if here.wrong.any():
         return _at_fault(q.best, here, q.explain)
     if (here.open & ~here.estimate.crossed).any():

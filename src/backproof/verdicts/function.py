@@ -9,6 +9,7 @@ import numpy as np
 
 from backproof.estimates.coordinate import CoordinateDifferencer, Mapper, estimate_coordinates
 from backproof.estimates.directional import DIRECTIONS, probability_of_a_miss
+from backproof.estimates.joint_kinks import with_joint_kinks
 from backproof.estimates.noise import gradient_rounding_error
 from backproof.network.arrays import Array
 from backproof.targets.container import FunctionError
@@ -169,6 +170,7 @@ class FunctionTarget:
         estimate = estimate_coordinates(
             differencer, self.analytic, round_off, selected, blocks=self.sampling.blocks
         )
+        estimate = with_joint_kinks(estimate, self.function.value, self.function.start, self.sampling.seed)
         comparison = Comparison(estimate.selected(self.analytic), estimate, self.sampling.rtol)
         return FunctionEvidence(self.function, self.analytic, comparison)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backproof.estimates.kink_steps import balanced_steps, lengthened_steps
 from backproof.estimates.one_sided import Kinked
 from backproof.estimates.record import EntryStatus, Mask
-from backproof.estimates.step_sequence import RATIO
 from backproof.estimates.steps import wide
 from backproof.network.arrays import Array
 from backproof.targets.function import Function
@@ -20,7 +20,7 @@ from backproof.verdicts.fit import Error, Known, first_fit
 from backproof.verdicts.residuals import Project, Tensor, multiples_of, shared_by_all, structure_of
 from backproof.verdicts.shape import where_wrong
 from backproof.verdicts.structures import NOT_IDENTIFIED
-from backproof.verdicts.subgradients import Joint, balanced_steps, joint_standing
+from backproof.verdicts.subgradients import Joint, joint_standing
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class FunctionEvidence:
         touched = np.flatnonzero(estimate.touched)
         if len(touched) < 2:
             return None
-        # The kink is also seen at the two longer steps of a sequence, which rounding blurs less.
-        value, start, steps = self.function.value, self.function.start, RATIO**2 * balanced_steps(estimate)
+        value, start = self.function.value, self.function.start
+        steps = balanced_steps(estimate, start, touched, lengthened_steps(estimate, value, start, touched))
         return joint_standing(self.comparison, Kinked(value, start, estimate.index[touched], steps))
 
     def doubt(self) -> Cause:

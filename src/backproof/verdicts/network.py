@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from backproof.estimates.kink_steps import balanced_steps
 from backproof.network.arrays import Array
 from backproof.network.rules import Backward
 from backproof.targets.layout import flattened
@@ -19,7 +20,7 @@ from backproof.verdicts.details import NetworkDetails
 from backproof.verdicts.evidence import evidence_of
 from backproof.verdicts.judgement import Judgement, judge
 from backproof.verdicts.operations import localise
-from backproof.verdicts.subgradients import Joint, balanced_steps, joint_standing
+from backproof.verdicts.subgradients import Joint, joint_standing
 from backproof.verdicts.verdict import Verdict
 from backproof.verdicts.view import View
 
@@ -59,7 +60,8 @@ class NetworkEvidence:
         touched = np.flatnonzero(estimate.touched)
         if len(touched) < 2:
             return None
-        kinked = self.view.kinked(estimate.index[touched], balanced_steps(estimate))
+        steps = balanced_steps(estimate, flattened(self.view.weights), touched, estimate.step[touched])
+        kinked = self.view.kinked(estimate.index[touched], steps)
         return joint_standing(self.comparison, kinked)
 
     def doubt(self) -> Cause:

@@ -4,48 +4,33 @@ g belongs to Clarke's subdifferential if and only if g·v ≤ f°(v) for all v, 
 derivatives along v at points that approach this one. Intervals of single entries are necessary, and not
 enough: for max(x, y) at x = y, (1, 1) lies within them, and along (1, 1) the derivative is 1 and g·v is 2.
 
-Where f is convex in the entries that touch kinks, f° is the one-sided derivative at the point itself, and one
-direction decides; where −f is, likewise with the signs turned. Elsewhere points around the kinks are tried,
-and what exceeds all of them is left undetermined.
+A mixture of gradients near the kinks is a subgradient. Where f is convex in the entries that touch kinks, f°
+is the one-sided derivative at the point itself, and one direction decides; where −f is, likewise with the
+signs turned. Elsewhere many points around the kinks are tried, and whether they were enough is asked of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, auto
+from functools import cached_property
 
 import numpy as np
 
 from backproof.estimates.one_sided import Directions, Kinked
-from backproof.estimates.record import Estimate
 from backproof.network.arrays import Array
 from backproof.targets.layout import Index
 from backproof.verdicts.comparison import Comparison
+from backproof.verdicts.mixtures import CLOSE, Mixtures
 
 WORST = 6
 """Directions at fault, and entries outside their intervals, that are looked at."""
 
-NEARBY = 6
-"""Points on the side of the kinks on which the gradient may be that of f."""
-
-ROUNDS = 16
-"""How often the hull of gradients near the kinks is made to grow."""
-
-CLOSE = 1e-3
-"""A gradient that is so near to the hull, relative to its own length or the hull's, is in it."""
-
-VANISHES = 1e-7
-"""An entry whose derivatives change the loss by less than this share of the most is moved as it is."""
-
-SHORTEST = 1e-4
-"""The smallest share of its step that an entry is moved by."""
-
-HEAVY = 1e3
-"""The weight of Σ λ = 1 beside the pieces in the least squares for a mixture."""
-
-
 ROUNDINGS = 8.0
 """Units of round-off by which a product of the gradient and a direction may be off, relative to its terms."""
+
+SIMPLER = 0.5
+"""A direction that is easily said is shown even if the gradient is off by this share of the most only."""
 
 
 class Standing(IntEnum):
@@ -58,20 +43,24 @@ class Standing(IntEnum):
 
 @dataclass(frozen=True)
 class Joint:
-    """What directions through several kinks say of a gradient, and the one that says most.
+    """What several kinks together say of a gradient, and the direction that says most.
 
     Attributes:
         derivative, product: f's derivative along that direction, and g·v.
         words: the direction; of a subgradient, how it was decided.
+        nearby: whether the derivative is the largest at points near the kinks, and not that at the point.
     """
 
     standing: Standing
     derivative: float = 0.0
     product: float = 0.0
     words: str = ""
+    nearby: int = 0
 
     def __str__(self) -> str:
-        return f"{self.words} the derivative is {self.derivative:.6g}, and the gradient's {self.product:.6g}"
+        known = f"is at most {self.derivative:.6g} at {self.nearby} points around the kinks"
+        known = known if self.nearby else f"is {self.derivative:.6g}"
+        return f"{self.words} the derivative {known}, and the gradient's {self.product:.6g}"
 
 
 def joint_standing(comparison: Comparison, kinked: Kinked) -> Joint:
@@ -80,150 +69,119 @@ def joint_standing(comparison: Comparison, kinked: Kinked) -> Joint:
     Args:
         comparison: its touched entries are those of `kinked`.
     """
-    touched = np.flatnonzero(comparison.estimate.touched)
-    g = comparison.analytic[touched].astype(float) * kinked.steps
-    slack = comparison.estimate.round_off[touched].astype(float) * kinked.steps
-    slack += ROUNDINGS * np.finfo(float).eps * np.abs(g)
-    curvature = kinked.measured.curvature
-    every = _with_own(kinked, comparison, touched)
-    off = _beyond(every, g, slack, curvature)
-    if not (curvature and len(off)):
-        hull = _Hull(kinked, g, _side_of(g, kinked, comparison, touched))
-        if hull.holds():
-            return Joint(
-                Standing.SUBGRADIENT, words="together a mixture of the loss's derivatives around the kinks"
-            )
-        every = every.with_more(hull.ways, [kinked.derivative(v) for v in hull.ways])
-        off = _beyond(every, g, slack, curvature)
-        if not len(off):
-            return Joint(Standing.SUBGRADIENT, words="together, as far as directions tell")
+    return _OnKinks(comparison, kinked).standing()
+
+
+@dataclass(frozen=True)
+class _OnKinks:
+    """A gradient at a point on kinks."""
+
+    comparison: Comparison
+    kinked: Kinked
+
+    @cached_property
+    def touched(self) -> Index:
+        """The entries that touch a kink, among those of the comparison, (n)."""
+        return np.flatnonzero(self.comparison.estimate.touched)
+
+    @cached_property
+    def g(self) -> Array:
+        """The gradient in steps of the entries, (n)."""
+        return self.comparison.analytic[self.touched].astype(float) * self.kinked.steps
+
+    def standing(self) -> Joint:
+        """Is it a mixture? If not, what do convexity, or else directions and many points say?"""
+        mixtures = Mixtures(self.kinked, self.g, *self._sides())
+        if mixtures.holds():
+            return _mixture()
+        every = self._with_more(self._own_directions() + mixtures.ways)
+        curvature = every.curvature(mixtures.pieces, CLOSE)
         if not curvature:
-            return _described(hull.standing(slack), every, len(every.vs) - 1, g, comparison, touched, kinked)
-    return _described(Standing.NONE, every, int(off[0]), g, comparison, touched, kinked)
+            return self._where_neither(mixtures)
+        off = self._beyond(every, curvature)
+        if len(off):
+            return self._described(Standing.NONE, every.vs[off[0]], float(every.derivatives[off[0]]))
+        shape = "convex" if curvature > 0 else "concave"
+        words = f"together, the loss being {shape} there, and none of {len(every.vs)} directions at fault"
+        return Joint(Standing.SUBGRADIENT, words=words)
+
+    def _where_neither(self, mixtures: Mixtures) -> Joint:
+        """Where f is neither convex nor concave: many more points, then directions."""
+        known = mixtures.found_with_more(self.kinked.measured)
+        if known:
+            return _mixture()
+        every = self._with_more(self._own_directions() + mixtures.ways)
+        if not len(self._beyond(every, 1)) or not len(self._beyond(every, -1)):
+            words = f"together, as far as {len(every.vs)} directions tell; the loss is not convex there"
+            return Joint(Standing.SUBGRADIENT, words=words)
+        v = mixtures.lacking
+        most, count = float((mixtures.pieces @ v).max(initial=-np.inf)), len(mixtures.pieces)
+        return self._described(Standing.UNDECIDED if known is None else Standing.NONE, v, most, count)
+
+    def _with_more(self, vs: list[Array]) -> Directions:
+        return self.kinked.measured.with_more(vs, [self.kinked.derivative(v) for v in vs])
+
+    def _own_directions(self) -> list[Array]:
+        """Those in which this gradient is off most.
+
+        They are that from the middle of the intervals to the gradient, and single entries outside theirs.
+        """
+        estimate = self.comparison.estimate
+        middle = np.nan_to_num((estimate.low + estimate.high)[self.touched] / 2)
+        v = (self.comparison.analytic[self.touched] - middle).astype(float) * self.kinked.steps
+        outside = np.flatnonzero(self.comparison.wrong[self.touched])
+        outside = outside[np.argsort(-np.abs(v[outside]), kind="stable")][:WORST]
+        vs = [*np.eye(len(v))[outside]]
+        size = float(np.linalg.norm(v))
+        if 0 < size < np.inf:
+            vs.append(v / size)
+        return [sign * v for v in vs for sign in (1, -1)]
+
+    def _beyond(self, every: Directions, curvature: int) -> Index:
+        """The directions along which g·v exceeds the derivative of f, those that say most first."""
+        slack = self.comparison.estimate.round_off[self.touched].astype(float) * self.kinked.steps
+        slack += ROUNDINGS * np.finfo(float).eps * np.abs(self.g)
+        # Of a concave f the inequality is that of −f.
+        excess = curvature * (every.vs @ self.g - every.derivatives)
+        off = np.flatnonzero(excess > every.errors + np.abs(every.vs) @ slack)
+        hard = np.array([_words_of(v, [""] * len(v)) is None for v in every.vs[off]], bool)
+        return off[np.argsort(-excess[off] * np.where(hard, SIMPLER, 1), kind="stable")]
+
+    def _sides(self) -> tuple[Array, Array]:
+        """Two signs for each entry.
+
+        To which side of its kinks its one-sided derivative is the gradient's; and −1 where f is concave as it
+        moves alone.
+        """
+        estimate = self.comparison.estimate
+        both = (estimate.low + estimate.high)[self.touched].astype(float) * self.kinked.steps
+        right = self.kinked.to_the_right
+        left = np.where(np.isfinite(both), both - right, right)
+        side = np.where(np.abs(self.g - right) <= np.abs(self.g - left), 1.0, -1.0)
+        return side, np.where(right < left, -1.0, 1.0)
+
+    def _described(self, standing: Standing, v: Array, derivative: float, nearby: int = 0) -> Joint:
+        """The direction in words; both derivatives for a move of its largest entry by 1."""
+        estimate, moved = self.comparison.estimate, v * self.kinked.steps
+        largest = float(np.abs(moved).max())
+        names = [estimate.layout.location(int(estimate.index[i])) for i in self.touched]
+        words = _words_of(v, names) or (
+            f"a direction through {np.count_nonzero(v)} entries that touch a kink"
+        )
+        return Joint(standing, derivative / largest, float(v @ self.g) / largest, f"along {words}", nearby)
 
 
-def balanced_steps(estimate: Estimate) -> Array:
-    """Steps of the entries that touch a kink, with which all of them change the loss by about as much, (n).
-
-    Only then do random points lie on either side of each kink. No step is made longer, since other kinks may
-    lie beyond it, nor so short that it is lost in rounding.
-    """
-    touched = np.flatnonzero(estimate.touched)
-    steps = estimate.step[touched].astype(float)
-    effect = np.maximum(np.abs(estimate.low), np.abs(estimate.high))[touched].astype(float) * steps
-    effect[~np.isfinite(effect)] = 0
-    # What vanishes beside the others says nothing of its unit.
-    effect[effect < VANISHES * effect.max(initial=0)] = 0
-    known = effect[effect > 0]
-    if not len(known):
-        return steps
-    return np.asarray(steps * np.clip(known.min() / np.where(effect > 0, effect, known.min()), SHORTEST, 1))
+def _mixture() -> Joint:
+    return Joint(Standing.SUBGRADIENT, words="together a mixture of the loss's derivatives around the kinks")
 
 
-def _beyond(every: Directions, g: Array, slack: Array, curvature: int) -> Index:
-    """The directions along which g·v exceeds the derivative of f, the farthest first."""
-    # Of a concave f the inequality is that of −f.
-    excess = (curvature or 1) * (every.vs @ g - every.derivatives) - every.errors - np.abs(every.vs) @ slack
-    off = np.flatnonzero(excess > 0)
-    return off[np.argsort(-excess[off], kind="stable")]
-
-
-class _Hull:
-    """The hull of gradients of f near the kinks, which grows towards a gradient until it holds it.
-
-    Attributes:
-        ways: directions from the hull to the gradient, along which it may exceed f's derivative.
-    """
-
-    def __init__(self, kinked: Kinked, g: Array, toward: Array) -> None:
-        self.kinked, self.g, self.draw = kinked, g, np.random.default_rng(kinked.seed)
-        self.pieces, self.ways = kinked.pieces, list[Array]()
-        for factors in np.exp(self.draw.standard_normal((NEARBY, len(g))) * np.arange(NEARBY)[:, None] / 2):
-            self._add(toward * factors)
-
-    def _add(self, toward: Array) -> None:
-        found = self.kinked.piece(toward, self.draw)
-        if found is not None:
-            self.pieces = np.concatenate([self.pieces, found[None]])
-
-    def holds(self) -> bool:
-        """Whether the gradient is a mixture of gradients of f near the kinks."""
-        for _ in range(ROUNDS):
-            left = self._left()
-            if np.abs(left).max() <= CLOSE:
-                return True
-            v = left / self._sizes
-            self.ways += [-v / np.linalg.norm(v), v / np.linalg.norm(v)]
-            self._add(v)
-            self._add(-v)
-        return False
-
-    @property
-    def _sizes(self) -> Array:
-        """The largest derivative of each entry, so that entries of all units count alike, (n)."""
-        sizes = np.maximum(np.abs(self.pieces).max(axis=0, initial=0), np.abs(self.g))
-        return np.where(sizes > 0, sizes, 1.0)
-
-    def _left(self) -> Array:
-        """What the mixture nearest to the gradient lacks of it: min ‖Σ λ piece − g‖, λ ≥ 0, Σ λ = 1."""
-        from scipy.optimize import nnls  # slow to import, and seldom needed
-
-        sizes = self._sizes
-        if not len(self.pieces):
-            return self.g / sizes
-        rows = np.vstack([self.pieces.T / sizes[:, None], np.full(len(self.pieces), HEAVY)])
-        shares, _ = nnls(rows, np.append(self.g / sizes, HEAVY))
-        return np.asarray((self.g - shares @ self.pieces / shares.sum()) / sizes)
-
-    def standing(self, slack: Array) -> Standing:
-        """What derivatives near the kinks say along the last way; where all are the same, that decides."""
-        v = self.ways[-1]
-        along, limit = self.pieces @ v, np.abs(v) @ slack + CLOSE * np.abs(self.pieces).max(initial=0)
-        return Standing.NONE if len(along) and np.ptp(along) <= limit else Standing.UNDECIDED
-
-
-def _with_own(kinked: Kinked, comparison: Comparison, touched: Index) -> Directions:
-    """The directions, and those in which this gradient is off most.
-
-    They are that from the middle of the intervals to the gradient, and single entries outside theirs.
-    """
-    estimate = comparison.estimate
-    middle = (estimate.low + estimate.high)[touched] / 2
-    v = (comparison.analytic[touched] - middle).astype(float) * kinked.steps
-    outside = np.flatnonzero(comparison.wrong[touched])
-    outside = outside[np.argsort(-np.abs(v[outside]), kind="stable")][:WORST]
-    vs = [*np.eye(len(v))[outside]]
-    size = float(np.linalg.norm(v))
-    if 0 < size < np.inf:
-        vs.append(v / size)
-    both = [sign * v for v in vs for sign in (1, -1)]
-    return kinked.measured.with_more(both, [kinked.derivative(v) for v in both])
-
-
-def _side_of(g: Array, kinked: Kinked, comparison: Comparison, touched: Index) -> Array:
-    """To which side of its kinks each entry must go for its one-sided derivative to be the gradient's."""
-    estimate = comparison.estimate
-    both = (estimate.low + estimate.high)[touched].astype(float) * kinked.steps
-    right = kinked.to_the_right
-    return np.where(np.abs(g - right) <= np.abs(g - (both - right)), 1.0, -1.0)
-
-
-def _described(
-    standing: Standing, every: Directions, k: int, g: Array, comparison: Comparison, touched: Index,
-    kinked: Kinked,
-) -> Joint:  # fmt: skip
-    """The direction in words; both derivatives for a move of its largest entry by 1."""
-    v, estimate = every.vs[k], comparison.estimate
-    moved = v * kinked.steps
-    largest = float(np.abs(moved).max())
+def _words_of(v: Array, names: list[str]) -> str | None:
+    """A direction of one or two entries or of all alike; None of any other."""
     used = np.flatnonzero(v)
-    if len(used) <= 2:
-        names = [estimate.layout.location(int(estimate.index[touched[i]])) for i in used]
+    if len(used) <= 2 and (np.abs(v[used]) == np.abs(v[used[0]])).all():
         signs = ["−" if v[i] < 0 else "+" for i in used]
-        words = " ".join(f"{s} {n}" for s, n in zip(signs, names, strict=True)).removeprefix("+ ")
-        words = f"along {words}"
-    elif (v == v[0]).all():
-        words = f"along {'−' if v[0] < 0 else ''}1 in all {len(v)} entries that touch a kink"
-    else:
-        words = f"along a direction through {len(used)} entries that touch a kink"
-    return Joint(standing, float(every.derivatives[k]) / largest, float(v @ g) / largest, words)
+        words = " ".join(f"{s} {names[i]}" for s, i in zip(signs, used, strict=True))
+        return words.removeprefix("+ ")
+    if (v == v[0]).all():
+        return f"{'−' if v[0] < 0 else ''}1 in all {len(v)} entries that touch a kink"
+    return None
