@@ -30,7 +30,7 @@ CLEAR = 0.05
 
 @dataclass(frozen=True)
 class Point:
-    """A function at a point on kinks: loss · block(mix · (unit ∘ w − at)), and something smooth in all entries.
+    """A function at a point on kinks: loss · block(mix · (unit ∘ w − at)) and a smooth part.
 
     Attributes:
         at: the point, (n + others).

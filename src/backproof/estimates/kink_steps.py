@@ -21,6 +21,9 @@ ALIKE = 0.05
 CLEAR = 1e-3
 """The share of an entry's derivatives by which those to either side differ where they tell its unit."""
 
+VANISHES = 1e-7
+"""An entry at whose kinks the loss changes by less than this share of the most is moved as it is."""
+
 LONGER = 4.0
 """From one step to the next longer one."""
 
@@ -74,8 +77,9 @@ def balanced_steps(estimate: Estimate, theta: Array, chosen: Index, longest: Arr
     largest = np.fmax(np.maximum(np.abs(part.low), np.abs(part.high)), np.abs(part.value)).astype(float)
     jump = np.nan_to_num((part.high - part.low).astype(float), nan=0.0)
     effect = np.where(jump > CLEAR * largest, jump, largest) * longest
-    # What vanishes in noise says nothing of its unit.
-    known = np.isfinite(effect) & (effect > noise)
+    # What vanishes in noise or beside the others says nothing of its unit.
+    effect[~np.isfinite(effect)] = 0
+    known = effect > max(noise, VANISHES * float(effect.max(initial=0)))
     if not known.any():
         return longest
     level = max(float(effect[known].min()), AUDIBLE * noise)

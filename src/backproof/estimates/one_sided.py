@@ -30,6 +30,9 @@ RANDOM = 8
 AROUND = 12
 """Points around the kinks of either kind, at which the gradient of f is taken."""
 
+BLURS = 5
+"""Points at which the gradient is taken once more, nearer, to see what curvature makes of it."""
+
 TINY = 2.0**-6
 """The step of differences there, relative to the way from the kinks."""
 
@@ -130,32 +133,33 @@ class Kinked:
         """Random points around the kinks and the gradients of f there; both (points, n)."""
         n, draw = len(self.entries), np.random.default_rng(self.seed)
         points = [*draw.standard_normal((AROUND, n)), *draw.choice([-1.0, 1.0], (AROUND, n))]
-        found = [(p, g) for p in points if (g := self.piece(p, draw)) is not None]
-        places, pieces = (
-            (np.array(part).reshape(-1, n) for part in zip(*found, strict=True))
-            if found
-            else (np.empty((0, n)), np.empty((0, n)))
-        )
-        return places, pieces
+        ways = [aside(p, draw) for p in points]
+        found = [(way, g) for way in ways if (g := self.piece(way)) is not None]
+        return np.array([w for w, _ in found]).reshape(-1, n), np.array([g for _, g in found]).reshape(-1, n)
 
-    def piece(self, toward: Array, draw: np.random.Generator) -> Array | None:
-        """The gradient of f a little way from the point, (n), in steps; None if another kink is too near.
+    @cached_property
+    def blur(self) -> Array:
+        """By how much curvature changes the gradients near the kinks on the way from the point, (n)."""
+        changes = [np.zeros(len(self.entries))]
+        for way, far in zip(*(part[:BLURS] for part in self.around), strict=True):
+            near = self.piece(way, 1 / SHRINK)
+            changes += [] if near is None else [np.abs(far - near) * SHRINK / (SHRINK - 1)]
+        return np.asarray(np.median(changes[1:] or changes, axis=0))
 
-        The way is disturbed, so that it does not run along a kink.
-        """
-        n = len(self.entries)
-        way = toward / (np.abs(toward).max() or 1.0) + ASIDE * draw.standard_normal(n)
-        middle, every = self.at(way), np.arange(n)
-        slope, bend = self.differences(way, middle, every, TINY)
-        rounding = self._rounding(middle, np.abs(slope).max() / (2 * TINY))
+    def piece(self, way: Array, reach: float = 1.0) -> Array | None:
+        """The gradient of f a little way from the point, (n), in steps; None if another kink is too near."""
+        way, size, every = reach * way, reach * TINY, np.arange(len(way))
+        middle = self.at(way)
+        slope, bend = self.differences(way, middle, every, size)
+        rounding = self._rounding(middle, np.abs(slope).max() / (2 * size))
         crooked = every[bend > rounding + STRAIGHT * np.abs(slope).max()]
         if len(crooked):
             # At a quarter of the distance a sixteenth is left of curvature, of a kink much more or nothing.
-            finer, closer = self.differences(way, middle, crooked, TINY / 4)
+            finer, closer = self.differences(way, middle, crooked, size / 4)
             if (closer > rounding + bend[crooked] / 8).any():
                 return None
             slope[crooked] = 4 * finer
-        return slope / (2 * TINY)
+        return slope / (2 * size)
 
     def differences(self, way: Array, middle: float, entries: Index, size: float) -> tuple[Array, Array]:
         """First and second differences of f about a point, (entries), of moves by `size` steps."""
@@ -172,6 +176,11 @@ class Kinked:
         return ROUNDINGS * unit_roundoff(self.start.dtype) * size
 
 
+def aside(toward: Array, draw: np.random.Generator) -> Array:
+    """A way from the point of about unit length, disturbed so that it does not run along a kink, (n)."""
+    return np.asarray(toward / (np.abs(toward).max() or 1.0) + ASIDE * draw.standard_normal(len(toward)))
+
+
 @dataclass(frozen=True)
 class Directions:
     """Derivatives along directions.
@@ -185,17 +194,18 @@ class Directions:
     derivatives: Array
     errors: Array
 
-    def curvature(self, pieces: Array, close: float) -> int:
+    def curvature(self, pieces: Array, error: Array) -> int:
         """1 if f looks convex at the point, −1 if concave, 0 if neither; 1 where it is smooth.
 
         Of a convex f the derivative along v is the largest product of v with gradients near the point, of a
         concave one the least; so none may be found beyond it.
 
         Args:
-            pieces: gradients near the point, (pieces, n), off by the share `close` of the largest.
+            pieces: gradients near the point, (pieces, n).
+            error: by how much they may be off, (n).
         """
         products = pieces @ self.vs.T
-        slack = self.errors + close * np.abs(self.vs) @ np.abs(pieces).max(axis=0, initial=0)
+        slack = self.errors + np.abs(self.vs) @ error
         if (products <= self.derivatives + slack).all():
             return 1
         return -1 if (products >= self.derivatives - slack).all() else 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproof.estimates.one_sided import Directions, Kinked
+from backproof.estimates.one_sided import Directions, Kinked, aside
 from backproof.network.arrays import Array
 from backproof.targets.layout import Index
 
@@ -61,10 +61,11 @@ class Mixtures:
         if not self.room:
             return None
         self.room -= 1
-        found = self.kinked.piece(toward, self.draw)
+        way = aside(toward, self.draw)
+        found = self.kinked.piece(way)
         if found is not None:
             self.pieces = np.vstack([self.pieces, found])
-            self.places = np.vstack([self.places, toward])
+            self.places = np.vstack([self.places, way])
         return found
 
     @property
@@ -115,7 +116,7 @@ class Mixtures:
     def _unexplained(self, measured: Directions) -> Index:
         """The directions along which f's derivative is that of no gradient near the kinks."""
         products = self.pieces @ measured.vs.T
-        slack = CLOSE * np.abs(measured.vs) @ np.abs(self.pieces).max(axis=0, initial=0)
+        slack = np.abs(measured.vs) @ self.error
         known = (np.abs(products - measured.derivatives) <= measured.errors + slack).any(axis=0)
         return np.flatnonzero(~known)
 
@@ -131,9 +132,19 @@ class Mixtures:
         return np.asarray(noise * np.exp(self.draw.standard_normal(len(noise))) / unit)
 
     @property
+    def error(self) -> Array:
+        """By how much gradients near the kinks may be off, (n)."""
+        return np.asarray(
+            np.maximum(CLOSE * np.abs(self.pieces).max(axis=0, initial=0), 2 * self.kinked.blur)
+        )
+
+    @property
     def _sizes(self) -> Array:
-        """The largest derivative of each entry, so that entries of all units count alike, (n)."""
-        sizes = np.maximum(np.abs(self.pieces).max(axis=0, initial=0), np.abs(self.g))
+        """The largest derivative of each entry, so that entries of all units count alike, (n).
+
+        At least so much that errors of the gradients near the kinks are close to nothing.
+        """
+        sizes = np.maximum(self.error / CLOSE, np.abs(self.g))
         return np.where(sizes > 0, sizes, 1.0)
 
     def _left(self) -> Array:

@@ -21,7 +21,7 @@ from backproof.estimates.one_sided import Directions, Kinked
 from backproof.network.arrays import Array
 from backproof.targets.layout import Index
 from backproof.verdicts.comparison import Comparison
-from backproof.verdicts.mixtures import CLOSE, Mixtures
+from backproof.verdicts.mixtures import Mixtures
 
 WORST = 6
 """Directions at fault, and entries outside their intervals, that are looked at."""
@@ -95,7 +95,7 @@ class _OnKinks:
         if mixtures.holds():
             return _mixture()
         every = self._with_more(self._own_directions() + mixtures.ways)
-        curvature = every.curvature(mixtures.pieces, CLOSE)
+        curvature = every.curvature(mixtures.pieces, mixtures.error)
         if not curvature:
             return self._where_neither(mixtures)
         off = self._beyond(every, curvature)
