@@ -1,9 +1,9 @@
 """Whether a candidate explains an error, entry by entry, and by more digits than its parameters cost.
 
 A candidate with fitted parameters explains some entries of any error, and an error of few entries altogether.
-So every entry counts by the digits to which the candidate meets it, and every parameter costs those of the
-entry that is met best. What is left must be worth more than chance: a name that fits by chance to `ENOUGH`
-digits is one in 10^ENOUGH.
+So every entry counts by the digits to which the candidate meets it; every parameter costs those of the entry
+that is met best, and one of ten candidates costs one digit. What is left must be worth more than chance: a
+name that fits by chance to `ENOUGH` digits is one in 10^ENOUGH.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from backproof.estimates.record import Mask
 from backproof.network.arrays import Array
 
-ENOUGH = 6.0
-"""Digits that a candidate must explain beyond what its parameters cost."""
+ENOUGH = 5.0
+"""Digits that a candidate must explain beyond what its parameters, and those tried before it, cost."""
 
 MOST_DIGITS = 8.0
 """Digits that a single entry counts for at most."""
@@ -51,6 +51,7 @@ class Candidate:
         amplified: what the right values, and with them their error, were multiplied by.
         tolerance: its own error, where that is not this multiple of the right values'.
         share: of what is wrong in the values, where they are a mixture.
+        tried: how many were compared to find it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Candidate:
     amplified: float = 1.0
     tolerance: Array | None = None
     share: float = 1.0
+    tried: int = 1
 
 
 class Known(NamedTuple):
@@ -121,10 +123,10 @@ class Error:
         """The tolerance where the right value is sure, flat."""
         return np.asarray(self.tolerance[self.sure])
 
-    def share_of(self, candidate: Candidate) -> float | None:
+    def share_of(self, candidate: Candidate, tried: int = 1) -> float | None:
         """The share of the candidate that was found, the rest being what is right; None if no share fits.
 
-        It is 1 where the candidate alone is what was found.
+        It is 1 where the candidate alone is what was found. `tried` is how many were before it.
         """
         values = candidate.values[self.sure]
         change = values - self.right[self.sure]
@@ -134,13 +136,14 @@ class Error:
         if candidate.tolerance is not None:
             allowed = self.allowed + candidate.tolerance[self.sure]
         limit = allowed + FIT * np.abs(values)
-        if self._meets(change, limit, candidate.parameters):
+        cost = float(np.log10(tried + candidate.tried))
+        if self._meets(change, limit, candidate.parameters, cost):
             return 1.0
         share = self._multiple(change)
         if share is None or not MIXED_IN < share < 1 - FIT:
             return None
         limit = self.allowed + share * (limit - self.allowed)
-        return share if self._meets(share * change, limit, candidate.parameters + 1) else None
+        return share if self._meets(share * change, limit, candidate.parameters + 1, cost) else None
 
     @cached_property
     def _probes(self) -> NDArray[np.intp]:
@@ -162,7 +165,7 @@ class Error:
         slack = allowed + np.abs(change / change[0]) * allowed[0]
         return bool((np.abs(gap - ratio * change) <= 2 * slack * max(1.0, abs(ratio))).all())
 
-    def multiple_of(self, values: Array) -> float | None:
+    def multiple_of(self, values: Array, tried: int = 1) -> float | None:
         """The multiple of some values that was added to what is right; None if none fits."""
         added = values[self.sure]
         if not self._may_be_multiple(added, added, Candidate("", "", values)):
@@ -171,7 +174,8 @@ class Error:
         if share is None:
             return None
         change = share * added
-        return share if self._meets(change, self.allowed + FIT * np.abs(change), 1) else None
+        limit = self.allowed + FIT * np.abs(change)
+        return share if self._meets(change, limit, 1, float(np.log10(tried))) else None
 
     def _multiple(self, change: Array) -> float | None:
         """The multiple of a change that comes nearest to the gap, by weighted least squares."""
@@ -183,12 +187,12 @@ class Error:
         found = float((weighted * (self.gap / self.allowed)).sum() / (weighted * weighted).sum() / size)
         return found if np.isfinite(found) and found else None
 
-    def _meets(self, change: Array, limit: Array, parameters: int) -> bool:
+    def _meets(self, change: Array, limit: Array, parameters: int, cost: float) -> bool:
         if not (np.abs(self.gap - change) <= limit).all():
             return False
         digits = np.log10(np.maximum(np.abs(self.gap), np.abs(change)) / limit)
         digits = np.clip(np.nan_to_num(digits, nan=0, neginf=0), 0, MOST_DIGITS)
-        return bool(digits.sum() - parameters * digits.max(initial=0) >= ENOUGH)
+        return bool(digits.sum() - parameters * digits.max(initial=0) >= ENOUGH + cost)
 
 
 def first_fit(error: Error, candidates: Iterable[Candidate | Term]) -> Known | None:
@@ -197,13 +201,13 @@ def first_fit(error: Error, candidates: Iterable[Candidate | Term]) -> Known | N
     Candidates come in order of simplicity. Without one the operation is not identified.
     """
     mixed: Known | None = None
-    for candidate in candidates:
+    for tried, candidate in enumerate(candidates, 1):
         if isinstance(candidate, Term):
-            multiple = error.multiple_of(candidate.values)
+            multiple = error.multiple_of(candidate.values, tried)
             if multiple is not None:
                 return Known(candidate.name, candidate.words(multiple))
             continue
-        share = error.share_of(candidate)
+        share = error.share_of(candidate, tried)
         if share == 1:
             return Known(candidate.name, candidate.detail, candidate.share)
         if share is not None and mixed is None:

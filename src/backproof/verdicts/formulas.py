@@ -12,6 +12,12 @@ from backproof.verdicts.fit import FIT, Candidate, Error, amount
 
 MOST_TERMS = 3
 
+NEAR = 1e-7
+"""What pairs of terms may leave of an error, by normal equations, relative to its square."""
+
+MOST_PAIRS = 20
+"""So many pairs are solved again."""
+
 
 def formulas(
     error: Error, quantities: Mapping[str, Array], factor: Array, name: str, place: str
@@ -20,18 +26,24 @@ def formulas(
 
     The fewest terms come first. Where all quantities together do not give it, no few of them do.
     """
-    names, columns = list(quantities), [(q * factor)[error.sure] for q in quantities.values()]
+    usable = {name: (q * factor)[error.sure] for name, q in quantities.items()}
+    usable = {name: column for name, column in usable.items() if np.isfinite(column).all()}
+    names, columns = list(usable), list(usable.values())
+    if not names:
+        return
     weights = 1 / error.allowed
     matrix = np.stack([column * weights for column in columns], axis=1).astype(float)
     target = (error.found[error.sure] * weights).astype(float)
-    if len(target) <= len(names) or not np.isfinite(matrix).all() or not np.isfinite(target).all():
+    if not len(target) or not np.isfinite(matrix).all() or not np.isfinite(target).all():
         return
     size = np.linalg.norm(matrix, axis=0)
     matrix = matrix / np.where(size > 0, size, 1)
-    if _misses(matrix, target):
+    if len(target) > len(names) and _misses(matrix, target):
         return
-    for count in range(1, MOST_TERMS + 1):
+    tried = 0
+    for count in range(1, min(MOST_TERMS, len(target) - 1) + 1):
         for chosen in combinations(range(len(names)), count):
+            tried += 1
             few = matrix[:, list(chosen)]
             if _misses(few, target):
                 continue
@@ -48,6 +60,33 @@ def formulas(
                 fitted,
                 share=1 - kept if 0 < kept < 1 else 1.0,
             )
+
+
+def pair_of_terms(error: Error, quantities: Mapping[str, Array], name: str) -> Iterator[Candidate]:
+    """Two quantities, each with a coefficient, that were added to what is right.
+
+    All pairs are tried at once by their normal equations, which are good to half of the digits; the pairs
+    that come that near are solved again.
+    """
+    usable = {k: q for k, q in quantities.items() if np.isfinite(q).all() and q.any()}
+    if len(usable) < 2 or len(error.gap) < 3:
+        return
+    names, weights = list(usable), 1 / error.allowed
+    matrix = np.stack([usable[k][error.sure] * weights for k in names], axis=1).astype(float)
+    matrix = matrix / np.linalg.norm(matrix, axis=0)
+    target = (error.gap * weights).astype(float)
+    target = target / np.linalg.norm(target)
+    gram, moment = matrix.T @ matrix, matrix.T @ target
+    rest = 1 - gram**2
+    fitted = (moment[:, None] ** 2 + moment**2 - 2 * gram * np.multiply.outer(moment, moment)) / rest
+    near = (np.abs(1 - fitted) < NEAR) & (rest > NEAR)
+    for i, j in np.argwhere(np.triu(near, 1))[:MOST_PAIRS]:
+        chosen = np.stack([usable[names[k]][error.sure] * weights for k in (i, j)], axis=1).astype(float)
+        shares, *_ = np.linalg.lstsq(chosen, (error.gap * weights).astype(float), rcond=None)
+        pair = [(_plain(float(share)), names[k]) for share, k in zip(shares, (i, j), strict=True)]
+        values = error.right + sum(share * usable[k] for share, k in pair)
+        words = " ".join(_term(share, k) for share, k in pair).removeprefix("+ ")
+        yield Candidate(name, f"{words} too much", values, 2, tried=len(names) ** 2 // 2)
 
 
 def _misses(matrix: Array, target: Array) -> bool:

@@ -17,8 +17,9 @@ from backproof.targets.layout import Index
 from backproof.verdicts.causes import Cause, Departure, Explanation, explained_by
 from backproof.verdicts.comparison import Comparison
 from backproof.verdicts.fit import Error, Known, first_fit
+from backproof.verdicts.known_terms import arrays_of
 from backproof.verdicts.residuals import Project, Tensor, multiples_of, shared_by_all, structure_of
-from backproof.verdicts.shape import where_wrong
+from backproof.verdicts.shape import shape_of, where_wrong
 from backproof.verdicts.structures import NOT_IDENTIFIED
 from backproof.verdicts.subgradients import Joint, joint_standing
 
@@ -68,10 +69,20 @@ class FunctionEvidence:
             if known is None:
                 flat = np.zeros(part.size, bool)
                 flat[part.offset(estimate.index[there])] = True
-                words = where_wrong(flat.reshape(part.shape)) + self._in_common(there)
+                words = self._shape(part.shape, flat, there) + self._in_common(there)
                 known = Known(NOT_IDENTIFIED, words)
             moved = np.where(there, here.analytic - estimate.value, 0)
             yield Departure(known.name, f"{part.name}: {known.detail}", 0, moved)
+
+    def _shape(self, shape: tuple[int, ...], wrong: Mask, there: Mask) -> str:
+        """Where the wrong entries of a tensor lie, and what shape their error has."""
+        if len(shape) != 2:
+            return where_wrong(wrong.reshape(shape))
+        here, estimate = self.comparison, self.comparison.estimate
+        gap, tolerance = np.zeros(wrong.size), np.zeros(wrong.size)
+        gap[wrong] = (here.analytic - estimate.value)[there]
+        tolerance[wrong] = estimate.bound[there]
+        return shape_of(gap.reshape(shape), tolerance.reshape(shape))
 
     def _in_common(self, wrong: Mask) -> str:
         """What the wrong entries have in common with the right ones: a factor, zeros, a plateau."""
@@ -91,13 +102,14 @@ class FunctionEvidence:
         """What was measured of each tensor away from kinks."""
         estimate, kind = self.comparison.estimate, wide(self.function.dtype)
         analytic, theta = self.analytic.astype(kind), self.function.start.astype(kind)
+        data = arrays_of([self.function.loss, self.function.derivative], self.function.args)
         usable, found = ~estimate.has(EntryStatus.OPEN | EntryStatus.TOUCHED), []
         for part, members in zip(estimate.layout.tensors, estimate.members, strict=True):
             mine = members[usable[members]]
             offsets = part.offset(estimate.index[mine])
             found.append(Tensor(
                 part.name, part.shape, analytic[part.block], theta[part.block],
-                estimate.value[mine], estimate.bound[mine], _taking(offsets), len(mine) == part.size,
+                estimate.value[mine], estimate.bound[mine], _taking(offsets), len(mine) == part.size, data,
             ))  # fmt: skip
         return found
 
