@@ -3,6 +3,7 @@
 Some were found to be wrong in their library; they are marked where they are made, and counted apart.
 
     python tests/peers/public_gradients.py --seed 1 --seeds 1 [--share 0.3] [--only sklearn] [--list]
+    python tests/peers/public_gradients.py --changed units|scaled|offset|single
 
 Needs what the `test` extra installs; with statsmodels (`pip install statsmodels`) there are more cases.
 """
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from cases import Case, Gradient, available, cases
+from changes import CHANGES, changed
 from threadpoolctl import threadpool_limits
 
 import backproof
@@ -118,16 +120,21 @@ def sampled(found: Iterable[Case], share: float, seed: int) -> Iterator[Case]:
 
 
 def tally_of(
-    seeds: range, *, families: list[str] | None = None, share: float = 1.0, seconds: float = np.inf
+    seeds: range,
+    *,
+    families: list[str] | None = None,
+    share: float = 1.0,
+    change: str = "",
+    seconds: float = np.inf,
 ) -> Tally:
-    """Check the cases of some seeds."""
+    """Check the cases of some seeds, or the same with a change."""
     tally, begun = Tally(), time.monotonic()
     with quietly():
         for seed in seeds:
             for case in sampled(cases(seed, families), share, seed):
                 if time.monotonic() - begun > seconds:
                     return tally
-                tally.add(case)
+                tally.add(changed(case, change, seed))
     return tally
 
 
@@ -140,6 +147,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=1, help="how many")
     parser.add_argument("--share", type=float, default=1.0, help="of the cases, drawn at random")
     parser.add_argument("--only", default="", help="families whose names contain this")
+    parser.add_argument("--changed", default="", choices=["", *CHANGES], help="what of every case")
     parser.add_argument("--list", action="store_true", help="also list what is unresolved or undetermined")
     return parser
 
@@ -148,7 +156,12 @@ def main() -> None:
     asked = arguments(__doc__).parse_args()
     families = [name for name in available() if asked.only in name]
     begun = time.monotonic()
-    tally = tally_of(range(asked.seed, asked.seed + asked.seeds), families=families, share=asked.share)
+    tally = tally_of(
+        range(asked.seed, asked.seed + asked.seeds),
+        families=families,
+        share=asked.share,
+        change=asked.changed,
+    )
     print(f"seeds {asked.seed} to {asked.seed + asked.seeds - 1}, {', '.join(families)}")
     print(*tally.lines(full=asked.list), sep="\n")
     each = tally.evaluations / max(1, tally.count)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from cases import Array, Case, available, cases
+from changes import changed
 from edits import Edited, edited
 from public_gradients import arguments, checked, finite, quietly, sampled
 
@@ -142,13 +143,15 @@ def tally_of(
     families: list[str] | None = None,
     share: float = 1.0,
     mutants: int = 3,
+    change: str = "",
     seconds: float = np.inf,
 ) -> Mutants:
     """Check so many mutants of each case of some seeds."""
     tally, begun = Mutants(), time.monotonic()
     with quietly():
         for seed in seeds:
-            for number, case in enumerate(sampled(cases(seed, families), share, seed)):
+            for number, plain in enumerate(sampled(cases(seed, families), share, seed)):
+                case = changed(plain, change, seed)
                 if time.monotonic() - begun > seconds:
                     return tally
                 for edit in mutants_of(case, mutants, np.random.default_rng([seed, number])):
@@ -163,7 +166,7 @@ def main() -> None:
     families = [name for name in available() if asked.only in name]
     begun = time.monotonic()
     seeds = range(asked.seed, asked.seed + asked.seeds)
-    tally = tally_of(seeds, families=families, share=asked.share, mutants=asked.mutants)
+    tally = tally_of(seeds, families=families, share=asked.share, mutants=asked.mutants, change=asked.changed)
     print(f"seeds {asked.seed} to {seeds[-1]}, {', '.join(families)}")
     print(*tally.lines(full=asked.list), sep="\n")
     print(f"{time.monotonic() - begun:.0f} s")

@@ -7,6 +7,9 @@ from public_gradients import Tally, tally_of
 
 SEED = 1001
 
+FAMILY = ["scipy_distributions"]
+"""Whose functions are defined everywhere, and fast."""
+
 SHORTFALL = {"sklearn_losses": 1}
 """A loss in single precision inside a function of W in double precision: its plateaus are not seen."""
 
@@ -37,3 +40,11 @@ def test_a_tally_names_a_gradient_that_is_called_wrong():
     tally.add(Case("sine", lambda x: float(np.sin(x).sum()), lambda x: 1.001 * np.cos(x), x))
     assert len(tally.accused) == tally.count == 1
     assert tally.accused[0].startswith("sine (2 entries): incorrect gradient")
+
+
+@pytest.mark.parametrize(("change", "accused"), [("units", 14), ("scaled", 0), ("offset", 0), ("single", 3)])
+def test_what_changes_no_gradient_changes_no_verdict(change, accused):
+    """The counts are what is known to be amiss: steps are not chosen for entries of other units."""
+    found = tally_of(range(SEED, SEED + 1), families=FAMILY, share=0.25, change=change, seconds=6)
+    assert found.count > 4
+    assert len(found.accused) <= accused, found.accused
