@@ -1,33 +1,25 @@
 """Differences of a function of which nothing is known but its values, one coordinate at a time.
 
-The noise of f is measured at θ, the step of each tensor is found on a few of its parameters, and every
-parameter is moved once up and once down. Where the analytic gradient is not what comes out, a sequence of
-shorter steps distinguishes truncation, kinks and rounding from a gradient that is incorrect.
+The noise of f is measured around θ, and every parameter is moved once up and once down. That settles it where
+the derivative stands clear of the noise, is the same on both sides, and is the analytic one: truncation that
+makes up for just the error of the gradient under test is no accident to be feared. All other parameters are
+looked at a second time, each with steps of its own, found by how f responds to them (see `refinement`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 import numpy as np
 
-from backproof.estimates.noise import noise_of, sizes_of
+from backproof.estimates.differencer import CoordinateDifferencer, Mapper, move
 from backproof.estimates.record import EntryStatus, Estimate
-from backproof.estimates.step_sequence import RATIO, Entry, StepSequence
-from backproof.estimates.steps import best_step, wide
+from backproof.estimates.refinement import Refinement
+from backproof.estimates.step_sequence import Entry
 from backproof.network.arrays import Array
-from backproof.targets.function import Function
 from backproof.targets.layout import Index
 
-NOISE_SAFETY = 4.0
-"""From the standard deviation that is measured to the largest error that is allowed."""
-
-
-EXPONENTS = np.arange(5, -7, -1)
-"""The sequence from which a tensor's step is chosen, as powers of RATIO times the precision's best step."""
-
-SAMPLED = 3
-"""Parameters of each tensor on which the step is chosen."""
+CLEAR, AIM = 1 / 4, 1 / 10
+"""The noise, relative to the derivative, up to which one look is enough, and the error at which a second one
+ends; in units of the relative error that must not go unseen."""
 
 ROUGH = 0.9
 """The quantile of a tensor's bends taken for what kinks do to its derivatives."""
@@ -35,144 +27,60 @@ ROUGH = 0.9
 SMALL = 2000
 """Up to so many parameters every doubtful one is looked at twice; of more, one in eighty and a few."""
 
-SMALLER = 64.0
-"""A parameter so many times smaller than is typical of its tensor gets a step sequence of its own, if the
-tensor's leaves its derivative vague or meets a kink."""
-
 BENT, SHORT = 12, 16.0
 """Where kinks bend more derivatives than there is room to look at, one parameter in so many is measured once
 more, with a step so many times shorter."""
 
-SHORTER = 5
-"""Steps in the sequence of a doubtful parameter."""
-
 MARGIN = 4.0
 """Among kinks, what exceeds its bound by up to this factor may be the work of several of them."""
 
-Central = tuple[Array, Array]
-"""f(θ + h) and f(θ − h) for single parameters."""
+NOISIER = 2.0
+"""An entry that is noisier than its tensor by this factor has noise of its own."""
 
-Task = tuple[Function, Index, Array]
-Mapper = Callable[[Callable[..., Central], Iterable[Task]], Iterable[Central]]
-
-
-def move(function: Function, indices: Index, steps: Array) -> Central:
-    """f(θ + h) and f(θ − h) for single parameters; arrays (indices)."""
-    kind = wide(function.dtype)
-    up, down = np.empty(len(indices), kind), np.empty(len(indices), kind)
-    function.reset()
-    start = function.start
-    h = steps.astype(start.dtype)
-    ends = zip(indices.tolist(), start[indices] + h, start[indices] - h, strict=True)
-    with np.errstate(all="ignore"):
-        for k, (i, above, below) in enumerate(ends):
-            up[k] = function.value_with(i, above)
-            down[k] = function.value_with(i, below)
-    return up, down
-
-
-def spans(function: Function, indices: Index, steps: Array) -> tuple[Array, Array]:
-    """The steps up and down that θ's precision really makes."""
-    kind, theta = wide(function.dtype), function.start[indices]
-    h = steps.astype(theta.dtype)
-    return (theta + h).astype(kind) - theta.astype(kind), theta.astype(kind) - (theta - h).astype(kind)
-
-
-class CoordinateDifferencer:
-    """Takes the differences of one function at its starting point, one parameter at a time."""
-
-    def __init__(
-        self, function: Function, value: float | np.longdouble, generator: np.random.Generator
-    ) -> None:
-        self.function, self.kind = function, wide(function.dtype)
-        self.value = self.kind(value)
-        self.sizes = sizes_of(function)
-        self.generator = generator
-        signs = generator.choice([-1.0, 1.0], function.layout.size)
-        parts = (_only(signs, tensor.block) for tensor in function.layout.tensors if tensor.size)
-        self.noise = NOISE_SAFETY * max(noise_of(function, signs), *(noise_of(function, p) for p in parts))
-
-    def central(self, indices: Index, steps: Array, ends: Central) -> tuple[Array, Array, Array]:
-        """Central derivative, and the derivatives to the right and to the left; arrays (indices)."""
-        up, down = spans(self.function, indices, steps)
-        above, below = ends
-        return (above - below) / (up + down), (above - self.value) / up, (self.value - below) / down
-
-    def at(self, indices: Index, steps: Array) -> tuple[Array, Array, Array]:
-        """The same, evaluated for it."""
-        return self.central(indices, steps, move(self.function, indices, steps))
-
-    def step_of(self, block: slice) -> tuple[float, float]:
-        """A tensor's step, relative to its parameters' sizes, and the truncation that goes with it."""
-        where = np.arange(block.start, block.stop)
-        chosen = np.sort(self.generator.choice(where, min(SAMPLED, len(where)), replace=False))
-        steps = best_step(self.function.dtype) * RATIO**EXPONENTS
-        derivatives = np.array([self.at(chosen, step * self.sizes[chosen])[0] for step in steps])
-        change = np.abs(np.diff(derivatives, axis=0))  # of each step to the next
-        rounding = self.noise / np.multiply.outer(steps[1:], self.sizes[chosen])
-        error = np.median(change + rounding, axis=1)
-        error[~np.isfinite(error)] = np.inf
-        best = int(np.argmin(error))
-        return float(steps[best + 1]), float(np.where(np.isfinite(change[best]), change[best], 0).max())
-
-    def by_steps(self, index: int, longest: float, first: tuple[float, float, float] | None = None) -> Entry:
-        """What shorter and shorter steps find of one parameter.
-
-        `first` are the derivatives at the longest step, where they are known: central, right and left.
-        """
-        where = np.array([index])
-        steps = longest / RATIO ** np.arange(SHORTER)
-        rows = [self.at(where, h) for h in (steps[1:, None] if first else steps[:, None])]
-        columns = zip(*([first] if first else []), *[[part[0] for part in row] for row in rows], strict=True)
-        central, right, left = (np.array(column) for column in columns)
-        sequence = StepSequence(steps, central, right, left, self.noise / steps)
-        entry = sequence.smooth_entry()
-        return sequence.entry_on_kink(entry.status) or entry
-
-
-def _only(direction: Array, block: slice) -> Array:
-    part = np.zeros_like(direction)
-    part[block] = direction[block]
-    return part
+ASKED = 64
+"""Entries of a tensor whose own noise is measured, where that of one is larger than the tensor's."""
 
 
 class _Measurement:
     """The estimate of the selected parameters while it is refined; its arrays are written in place."""
 
-    def __init__(self, differencer: CoordinateDifferencer, analytic: Array, selected: Index) -> None:
+    def __init__(
+        self, differencer: CoordinateDifferencer, analytic: Array, selected: Index, resolution: float
+    ) -> None:
         self.differencer, self.function, self.selected = differencer, differencer.function, selected
+        # In low precision the root of its rounding error is what differences reach.
+        self.asked = max(resolution, float(np.sqrt(differencer.digits)) / AIM)
         self.analytic = analytic[selected].astype(differencer.kind)
         self.owned = [np.flatnonzero(t.owns(selected)) for t in self.function.layout.tensors]
 
     def first_pass(self, round_off: Array, blocks: Mapper | None) -> None:
-        """Two evaluations of every parameter, with its tensor's step."""
+        """Two evaluations of every parameter."""
         differencer, function, selected = self.differencer, self.function, self.selected
-        size = function.layout.size
-        relative, truncation = np.empty(size, differencer.kind), np.empty(size, differencer.kind)
-        for tensor, mine in zip(function.layout.tensors, self.owned, strict=True):
-            if len(mine):
-                relative[tensor.block], truncation[tensor.block] = differencer.step_of(tensor.block)
-        pieces = np.array_split(selected, min(len(selected), max(1, len(selected) // 256)))
-        tasks = [(function, piece, relative[piece] * differencer.sizes[piece]) for piece in pieces]
+        steps = differencer.first_steps()[selected]
+        cuts = min(len(selected), max(1, len(selected) // 256))
+        parts = zip(np.array_split(selected, cuts), np.array_split(steps, cuts), strict=True)
+        tasks = [(function, piece, part) for piece, part in parts]
         ends = list(blocks(move, tasks)) if blocks else [move(*task) for task in tasks]
         function.reset()
         both = np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
-        steps = relative[selected] * differencer.sizes[selected]
         value, self.right, self.left = differencer.central(selected, steps, both)
         nothing = np.full(len(selected), np.nan, differencer.kind)
-        status = np.where((self.right == 0) & (self.left == 0), EntryStatus.FLAT, EntryStatus.SMOOTH).astype(
-            np.uint8
-        )
+        flat = (self.right == 0) & (self.left == 0)
+        status = np.where(flat, EntryStatus.FLAT, EntryStatus.SMOOTH).astype(np.uint8)
+        apart = np.abs(self.right - self.left)
+        noise = differencer.rounding(steps, differencer.noise[selected], self.right, self.left)
+        self.size = np.maximum(np.abs(value), np.abs(self.analytic))
+        # By dimension: f‴ is about f″² / f′, and the sides differ by h f″.
+        truncation = np.where(self.size > 0, np.maximum(apart - noise, 0) ** 2 / (6 * self.size), 0)
         self.found = Estimate(
-            function.layout, selected, value, truncation[selected], differencer.noise / steps,
-            round_off[selected], np.zeros_like(value), steps,
-            differencer.sizes[selected], nothing, nothing.copy(), status,
+            function.layout, selected, value, truncation, noise, round_off[selected], np.zeros_like(value),
+            steps, differencer.sizes[selected], nothing, nothing.copy(), status,
         )  # fmt: skip
         self.first = value.copy()
         self.first_gap = np.abs(self.analytic - value)
-        self.first_bound = self.bound()
+        self.first_bound = noise + round_off[selected]
         # A kink within the step bends the derivative by half the distance of the one-sided ones.
-        self.bend = np.abs(self.right - self.left) / 2
+        self.bend = apart / 2
 
     def bound(self) -> Array:
         """The present bounds; those of the estimate are computed once, when it is complete."""
@@ -180,30 +88,77 @@ class _Measurement:
         return np.asarray(f.truncation + f.noise + f.round_off + f.kink)
 
     def second_look(self, room: int) -> None:
-        """A sequence of steps for as many doubtful parameters as there is room for."""
-        gap, bound = self.first_gap, self.first_bound
-        doubtful = np.flatnonzero(~(gap <= bound))
-        bent = doubtful[gap[doubtful] <= (bound + 2 * self.bend)[doubtful]]
+        """Steps of their own for as many doubtful parameters as there is room for."""
+        gap, bound, f = self.first_gap, self.first_bound, self.found
+        off = ~(gap <= bound)
+        clear = np.maximum(CLEAR * self.asked * self.size, np.finfo(float).eps * self._floors())
+        vague = (f.noise > clear) | ~(2 * self.bend <= np.maximum(clear, 4 * f.noise))
+        vague |= (self.size == 0) & (f.noise > 0)
+        doubtful, bent = np.flatnonzero(off), np.flatnonzero(off & (gap <= bound + 2 * self.bend))
         if len(bent) > room:
             looked = bent[:: max(1, len(bent) * BENT // len(self.selected))]
             self._shorten(looked)
-            off = np.abs(self.analytic - self.found.value)[looked]
-            doubtful = np.setdiff1d(doubtful, looked[off <= self.bound()[looked]])
+            still = np.abs(self.analytic - f.value)[looked]
+            doubtful = np.setdiff1d(doubtful, looked[still <= self.bound()[looked]])
         order = self._in_turns(doubtful)
-        for k in order[:room]:
-            self._write(k, self._by_steps(k))
-        self._leave_open(np.array(order[:room], int), np.array(order[room:], int))
+        looked_at = order[:room] + self._in_turns(np.flatnonzero(vague & ~off))[: max(0, room - len(order))]
+        floors = self._floors()
+        for k in looked_at:
+            self._write(k, self._refined(k, floors[k], self.differencer.noise[self.selected[k]]))
+        self._ask_for_noise(np.array(looked_at, int), floors)
+        left_over = self._still_off(np.array(looked_at, int), np.array(order[room:], int))
+        self._leave_open(np.array(order[:room], int), left_over)
 
-    def _by_steps(self, k: int) -> Entry:
-        """What steps find of one entry, with its tensor's first step or one that suits its own size."""
-        differencer, index, step = self.differencer, int(self.selected[k]), float(self.found.step[k])
-        entry = differencer.by_steps(index, step, (self.first[k], self.right[k], self.left[k]))
-        own, size = float(np.abs(self.function.start[index])), differencer.sizes[index]
-        if 0 < own < size / SMALLER and entry.vague:
-            # The step that suits its tensor may be far too long for a parameter that is so much smaller.
-            alone = differencer.by_steps(index, float(step / size) * own)
-            entry = min(entry, alone, key=lambda one: one.error / (abs(one.value) or 1.0))
-        return entry
+    def _still_off(self, looked: Index, left_over: Index) -> Index:
+        """What is left over and does not agree by the truncation that its tensor's other entries were found
+        to have.
+        """
+        f, unit = self.found, self.found.unit
+        for members in self.owned:
+            alike = np.intersect1d(looked, members)
+            alike = alike[(f.status[alike] & ~np.uint8(EntryStatus.FLAT)) == 0]
+            effect = (np.abs(self.first - f.value) * unit)[alike].max(initial=0)
+            mine = np.intersect1d(left_over, members)
+            f.truncation[mine] = np.maximum(f.truncation[mine], MARGIN * effect / unit[mine])
+        return left_over[~(self.first_gap[left_over] <= self.bound()[left_over])]
+
+    def _floors(self) -> Array:
+        """What is typical of an entry's tensor, in its unit, by either gradient; (entries)."""
+        unit, floors = self.found.unit, np.zeros_like(self.found.value)
+        for members in self.owned:
+            effects = [np.abs(g[members] * unit[members]) for g in (self.found.value, self.analytic)]
+            typical = [np.median(e[np.isfinite(e) & (e > 0)]) for e in effects if (e > 0).any()]
+            floors[members] = min(typical, default=0.0) / unit[members]
+        return floors
+
+    def _refined(self, k: int, floor: float, noise: float) -> Entry:
+        """What steps of its own find of an entry."""
+        index, step = self.selected[k : k + 1], float(self.found.step[k])
+
+        def measure(h: float) -> tuple[float, float, float]:
+            central, right, left = self.differencer.at(index, np.array([h]))
+            return central[0], right[0], left[0]
+
+        return Refinement(
+            measure, noise, self.differencer.digits, self.analytic[k], self.found.round_off[k],
+            AIM * self.asked, floor, step,
+            {step: (self.first[k], self.right[k], self.left[k])},
+        ).entry()  # fmt: skip
+
+    def _ask_for_noise(self, looked: Index, floors: Array) -> None:
+        """Before entries are said to be wrong: are they noisier than their tensor?"""
+        f = self.found
+        excused = np.uint8(EntryStatus.TOUCHED | EntryStatus.JUMPS)
+        off = ~(np.abs(self.analytic - f.value) <= self.bound()) & ((f.status & excused) == 0)
+        for members in self.owned:
+            mine = np.intersect1d(looked[off[looked]], members)
+            gap = np.abs(self.analytic - f.value)[mine] / self.bound()[mine]
+            for k in mine[np.argsort(gap, kind="stable")][:ASKED]:
+                index = int(self.selected[k])
+                own = self.differencer.own_noise(index)
+                if not own > NOISIER * self.differencer.noise[index]:
+                    break
+                self._write(k, self._refined(k, floors[k], own))
 
     def _write(self, k: int, entry: Entry) -> None:
         f = self.found
@@ -216,7 +171,7 @@ class _Measurement:
         f, differencer = self.found, self.differencer
         steps = f.step[at] / SHORT
         value, _, _ = differencer.at(self.selected[at], steps)
-        noise = differencer.noise / steps
+        noise = differencer.noise[self.selected[at]] / steps
         agrees = np.abs(self.analytic[at] - value) <= self.bound()[at] - f.noise[at] + noise
         kept = at[agrees]
         f.value[kept], f.noise[kept], f.step[kept] = value[agrees], noise[agrees], steps[agrees]
@@ -272,6 +227,7 @@ def estimate_coordinates(
     round_off: Array,
     selected: Index,
     *,
+    resolution: float,
     blocks: Mapper | None = None,
     room: int | None = None,
 ) -> Estimate:
@@ -280,11 +236,12 @@ def estimate_coordinates(
     Args:
         analytic: the gradient under test, of all parameters; it decides only where to look twice.
         round_off: by how much its own rounding may move it.
+        resolution: the relative error that must not go unseen.
         blocks: evaluates blocks of parameters elsewhere, as `map` does; by default here.
         room: parameters that are looked at twice.
     """
     few = len(selected) if len(selected) <= SMALL else 24 + len(selected) // 80
-    measurement = _Measurement(differencer, analytic, selected)
+    measurement = _Measurement(differencer, analytic, selected, resolution)
     measurement.first_pass(round_off, blocks)
     measurement.second_look(few if room is None else room)
     measurement.allow_for_several_kinks()

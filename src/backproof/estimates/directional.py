@@ -1,8 +1,9 @@
 """Random directions: a gradient of very many parameters, checked in a few evaluations.
 
-With every entry of v at +1 or −1, the derivative of f along v less a·v is r = Σ ±(∂f/∂θ_i − a_i). A single
-wrong entry shows in every direction, by its full size. Several may cancel in one, but seldom in many: for any
-errors e, E r² = ‖e‖² and E r⁴ ≤ 3 ‖e‖⁴, so that by Paley and Zygmund's inequality
+With every entry of v at plus or minus its parameter's size s_i, the derivative of f along v less a·v is
+r = Σ ±s_i (∂f/∂θ_i − a_i). A single wrong entry shows in every direction, by its full size. Several may
+cancel in one, but seldom in many: for any errors e_i, in these units, E r² = ‖e‖² and E r⁴ ≤ 3 ‖e‖⁴, so that
+by Paley and Zygmund's inequality
 
     P(|r| ≤ b) ≤ 1 − (1 − (b/‖e‖)²)² / 3    for ‖e‖ > b,
 
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.estimates.coordinate import CoordinateDifferencer
+from backproof.estimates.differencer import CoordinateDifferencer
 from backproof.estimates.record import EntryStatus, Estimate, Mask
 from backproof.estimates.step_sequence import RATIO
 from backproof.estimates.steps import best_step
@@ -52,6 +53,7 @@ class Along:
 
     Attributes:
         signs: of each direction, over the subset.
+        sizes: what the entries of the subset are moved by, for a step of 1.
         analytic: a·v, (directions).
         estimate: of the derivative of f; its entries are the directions. One is `OPEN` where kinks may
             explain what exceeds its bound.
@@ -59,6 +61,7 @@ class Along:
 
     subset: Index
     signs: list[Signs]
+    sizes: Array
     analytic: Array
     estimate: Estimate
 
@@ -98,13 +101,13 @@ class DirectionalDifferencer:
         signs = self._draw(len(subset))
         steps = best_step(self.function.dtype) * RATIO**EXPONENTS
         derivatives = np.array([self._derivative(subset, signs, step)[0] for step in steps])
-        change = np.abs(np.diff(derivatives)) + self.coordinate.noise / (steps[1:] * self._unit(subset))
+        change = np.abs(np.diff(derivatives)) + self._noise(subset) / steps[1:]
         change[~np.isfinite(change)] = np.inf
         self.step = float(steps[int(np.argmin(change)) + 1])
 
-    def _unit(self, subset: Index) -> float:
-        """What all entries of a subset are moved by, for a step of 1."""
-        return float(np.sqrt(np.mean(self.coordinate.sizes[subset] ** 2)))
+    def _noise(self, subset: Index) -> float:
+        """The largest error of a value of f as a subset moves."""
+        return float(self.coordinate.noise[subset].max(initial=0))
 
     def _draw(self, size: int) -> Signs:
         return (2 * self.coordinate.generator.integers(0, 2, size, dtype=np.int8) - 1).astype(np.int8)
@@ -112,35 +115,35 @@ class DirectionalDifferencer:
     def _derivative(self, subset: Index, signs: Signs, step: float) -> tuple[Any, Any]:
         """The central derivative along a direction, and by how much the one-sided ones differ."""
         function, kind = self.function, self.kind
-        h = (step * self._unit(subset) * signs).astype(function.dtype)
+        h = (step * self.coordinate.sizes[subset] * signs).astype(function.dtype)
         theta = function.start.copy()
         base = theta[subset]
         theta[subset] = base + h
-        above = kind(function.value(theta))
+        above = kind(function.value_near(theta))
         theta[subset] = base - h
-        below = kind(function.value(theta))
-        moved, value = kind(step) * kind(self._unit(subset)), self.coordinate.value
-        return (above - below) / (2 * moved), abs((above - value) - (value - below)) / moved
+        below = kind(function.value_near(theta))
+        value = self.coordinate.value
+        return (above - below) / (2 * kind(step)), abs((above - value) - (value - below)) / kind(step)
 
     def along(self, subset: Index, count: int = 1, signs: list[Signs] | None = None) -> Along:
         """Derivatives along directions through a subset: four evaluations each."""
         drawn = signs or [self._draw(len(subset)) for _ in range(count)]
-        kind, step, a = self.kind, self.step, self.analytic[subset]
+        kind, step, sizes = self.kind, self.step, self.coordinate.sizes[subset]
+        a = self.analytic[subset] * sizes
         value, truncation, bend = (np.empty(len(drawn), kind) for _ in range(3))
-        moved = step * self._unit(subset)
-        noise = self.coordinate.noise / moved
+        noise = self._noise(subset) / step
         for k, v in enumerate(drawn):
             (long, apart), (short, closer) = (self._derivative(subset, v, h) for h in (RATIO * step, step))
             value[k], truncation[k] = short, abs(long - short)
             bend[k] = max(closer - max(apart / RATIO, 4 * noise), 0) / 2
         # The entries move by what θ's precision makes of the step; that errs at random from each other.
         u = 2 * unit_roundoff(self.function.dtype)
-        typical = float(np.abs(self.function.start[subset]).astype(float).max(initial=0))
-        round_off = u * typical / moved * float(np.linalg.norm(a))
-        round_off += float(np.linalg.norm(self.round_off[subset]))
+        theta = np.abs(self.function.start[subset]).astype(float)
+        round_off = u / step * float(np.linalg.norm(theta * self.analytic[subset]))
+        round_off += float(np.linalg.norm(self.round_off[subset] * sizes))
         analytic = np.array([v @ a for v in drawn], kind)
         estimate = self._estimate(analytic, value, truncation, noise, round_off, bend)
-        return Along(subset, drawn, analytic, estimate)
+        return Along(subset, drawn, sizes, analytic, estimate)
 
     def _estimate(
         self, analytic: Array, value: Array, truncation: Array, noise: float, round_off: float, bend: Array

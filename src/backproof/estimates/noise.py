@@ -14,31 +14,116 @@ POINTS = 9
 """Values of f from which its noise is read."""
 
 SPACING = 8.0
-"""The distance between them, in units of round-off of the parameters' size."""
+"""The distance between them, in units of round-off of the parameters' sizes."""
 
 COARSER = 16.0
-"""By how much they are moved apart while f does not change at all."""
+"""By how much they are moved apart while most of them are equal."""
+
+FEW = 2
+"""Neighbours among the values that may be equal."""
+
+BISECTIONS = 6
+"""Halvings of a distance between two values, to tell a jump from a slope."""
+
+COARSEST = 2.0**-5
+"""The largest distance between them, relative to the parameters' sizes."""
+
+SAFETY = 4.0
+"""From the standard deviation that is measured to the largest error that is allowed."""
+
+ROUNDING = 16.0
+"""The noise where no values around the point can be had, in units of round-off of f."""
 
 
-def noise_of(function: Function, direction: Array) -> float:
-    """The standard deviation of f's rounding errors along a direction, from a table of differences.
+def noise_along(function: Function, moves: Array) -> float:
+    """The largest error of f's values that is allowed, by their scatter along a direction.
 
     Moré and Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011): differences of order k of
     values so near to each other that a smooth f contributes nothing have variance ε² (2k)!/(k!)².
+
+    The points lie to one side of θ, so that a kink or a jump at θ itself is no noise. Where a function rounds
+    to lower precision somewhere inside, most moves change nothing: the points are moved apart until most
+    values differ, so that they are spread over the plateaus as those of longer steps are. Such values may
+    happen to lie on a line; the height of a single plateau's edge is never less than their error.
+
+    Args:
+        moves: the direction, in the parameters' sizes; (parameters).
     """
-    theta, u = function.start, unit_roundoff(function.dtype)
-    kind, relative = wide(function.dtype), SPACING * u
-    along = sizes_of(function) * direction
+    u = unit_roundoff(function.dtype)
+    value = abs(float(function.value(function.start)))
+    for side in (1.0, -1.0):
+        table, edge = _spread_out(function, side * moves, SPACING * u)
+        if np.isfinite(table).all():
+            floor = _precision(table) * float(np.abs(table).max())
+            return max(SAFETY * floor, SAFETY * _scatter(table), edge)
+    return ROUNDING * unit_roundoff(np.dtype(wide(function.dtype))) * value
+
+
+def _spread_out(function: Function, moves: Array, relative: float) -> tuple[Array, float]:
+    """Values at equal distances, most of which differ, unless f is constant as far as COARSEST.
+
+    And the largest edge of a plateau that was met, 0 if none was.
+    """
+    edge, equal = 0.0, None
     while True:
-        spacing = (relative * along).astype(theta.dtype)
-        table = np.array([function.value(theta + (k - POINTS // 2) * spacing) for k in range(POINTS)], kind)
-        if not np.isfinite(table).all():
-            return float("nan")
-        # A function that computes in a lower precision internally does not see so small a move.
-        if np.ptp(table) > 0 or relative > u**0.25:
-            break
+        line = _Line(function, (relative * moves).astype(function.start.dtype))
+        ends = line.at([1, POINTS])
+        last = relative * COARSER > COARSEST
+        # Nearer than this, values that err by their last rounding alone are equal in places.
+        if not abs(ends[1] - ends[0]) < POINTS * np.spacing(abs(ends[0])) or last:
+            table = np.array([ends[0], *line.at(list(range(2, POINTS))), ends[1]], ends.dtype)
+            rises = np.abs(np.diff(table))
+            if rises.any() and (equal is not None or (rises == 0).any()):
+                jump = line.jump(table, int(np.argmax(rises)))
+                if not jump:  # f bends here, and is smooth and flat where the points were nearer
+                    return table if equal is None else np.full_like(table, equal), edge
+                edge = max(edge, jump)
+            if np.count_nonzero(rises == 0) <= FEW or last:
+                return table, edge
+        if ends[0] == ends[1]:
+            equal = ends[0]
         relative *= COARSER
-    found = unit_roundoff(np.dtype(kind)) * float(np.abs(table).max())
+
+
+class _Line:
+    """f along a line through the starting point, in steps of equal length."""
+
+    def __init__(self, function: Function, step: Array) -> None:
+        self.function, self.step, self.kind = function, step, wide(function.dtype)
+
+    def at(self, places: list[int] | list[float]) -> Array:
+        """f at some numbers of steps from the starting point."""
+        start, step = self.function.start, self.step
+        points = [start + step.dtype.type(k) * step for k in places]
+        return np.array([self.function.value_near(point) for point in points], self.kind)
+
+    def jump(self, table: Array, k: int) -> float:
+        """By how much f jumps between the k-th of the points 1, 2, … and the next; 0 if it rises steadily.
+
+        Bisected until one half holds all of the rise.
+        """
+        left, right, below, above = k + 1.0, k + 2.0, table[k], table[k + 1]
+        for _ in range(BISECTIONS):
+            middle = (left + right) / 2
+            value = self.at([middle])[0]
+            if value in (below, above):
+                return float(abs(above - below))
+            if abs(value - below) > abs(above - value):
+                right, above = middle, value
+            else:
+                left, below = middle, value
+        return 0.0
+
+
+def _precision(table: Array) -> float:
+    """The unit round-off of f's values: float32's where every one of them is such a number."""
+    single = bool((table.astype(np.float32) == table).all())
+    return unit_roundoff(np.dtype(np.float32 if single else table.dtype))
+
+
+def _scatter(table: Array) -> float:
+    """The standard deviation of the errors of values at equal distances."""
+    found = 0.0
     for order in range(1, 6):
         table = np.diff(table)
         if order >= 3:
@@ -47,18 +132,13 @@ def noise_of(function: Function, direction: Array) -> float:
     return found
 
 
-def sizes_of(function: Function) -> Array:
-    """What a step is relative to: a parameter's size, at least its tensor's, or 1 where that is nothing."""
-    sizes = np.empty(function.layout.size, wide(function.dtype))
-    for tensor in function.layout.tensors:
-        part = np.abs(function.start[tensor.block].astype(sizes.dtype))
-        typical = np.sqrt(np.mean(part**2)) if part.size else 0.0
-        sizes[tensor.block] = np.maximum(part, typical if typical > 0 else 1.0)
-    return sizes
+def gradient_rounding_error(
+    function: Function, analytic: Array, sizes: Array, generator: np.random.Generator
+) -> Array:
+    """By how much a gradient's own rounding may move it: what it does when W moves by its last digits.
 
-
-def gradient_rounding_error(function: Function, analytic: Array, generator: np.random.Generator) -> Array:
-    """By how much a gradient's own rounding may move it: what it does when W moves by its last digits."""
+    Entries of different units are compared by what they do to the loss, value · size.
+    """
     u = unit_roundoff(function.dtype)
     theta, kind = function.start, wide(function.dtype)
     largest = np.zeros(len(theta), kind)
@@ -69,6 +149,7 @@ def gradient_rounding_error(function: Function, analytic: Array, generator: np.r
     own = unit_roundoff(analytic.dtype) if analytic.dtype != theta.dtype else u
     typical = np.zeros(len(theta), kind)
     for tensor in function.layout.tensors:
-        part = np.abs(analytic[tensor.block]).astype(kind)
-        typical[tensor.block] = np.median(part[part > 0]) if (part > 0).any() else 0
+        effect = np.abs(analytic[tensor.block]).astype(kind) * sizes[tensor.block]
+        middle = np.median(effect[effect > 0]) if (effect > 0).any() else 0
+        typical[tensor.block] = middle / sizes[tensor.block]
     return np.asarray(4 * largest + 16 * max(u, own) * (np.abs(analytic).astype(kind) + typical))

@@ -9,11 +9,11 @@ import numpy as np
 from backproof.estimates.record import EntryStatus
 from backproof.network.arrays import Array
 
-VAGUE = 1e-3
-"""The relative error above which a derivative is vague."""
-
 RATIO = 4.0
 """From one step of a sequence to the next shorter one."""
+
+STAYS = 0.7
+"""The share of f's change that a step RATIO times as short leaves, from which on f jumps."""
 
 
 @dataclass
@@ -35,15 +35,17 @@ class Entry:
         return self.truncation + self.noise + self.kink
 
     @property
-    def vague(self) -> bool:
-        """Whether another sequence of steps may find more."""
-        certain = self.error <= VAGUE * abs(self.value)
-        return bool(self.status & (EntryStatus.TOUCHED | EntryStatus.AVOIDED)) or not certain
+    def odd(self) -> bool:
+        """Whether the function has a kink or a jump at the point."""
+        return bool(self.status & (EntryStatus.TOUCHED | EntryStatus.JUMPS))
 
 
 @dataclass(frozen=True)
 class StepSequence:
-    """The derivatives of one parameter at shorter and shorter steps, and their rounding; arrays (steps)."""
+    """The derivatives of one parameter at shorter and shorter steps, and their noise; arrays (steps).
+
+    A derivative is NaN where f is not finite at the end of the step.
+    """
 
     steps: Array
     central: Array
@@ -54,6 +56,17 @@ class StepSequence:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "apart", np.abs(self.right - self.left))
+
+    @property
+    def straight(self) -> bool:
+        """Whether the one-sided derivatives close up as they do where f is smooth."""
+        return bool(self.apart[-1] <= max(4 * self.rounding[-1], 2 / RATIO * self.apart[-2]))
+
+    def entry(self) -> Entry:
+        """What the steps find: a kink or a jump at the point, the edge of f's domain, or a derivative."""
+        smooth = self.smooth_entry()
+        found = self.entry_on_jump() or self.entry_on_kink(smooth.status) or self.entry_on_edge()
+        return found or smooth
 
     def smooth_entry(self) -> Entry:
         """The value at the best step.
@@ -84,10 +97,12 @@ class StepSequence:
     def _bend(self) -> Array:
         """By how much kinks may bend central derivatives: half the distance of the one-sided ones.
 
-        What of that distance falls with the step is curvature, which a central difference does not see.
+        What of that distance falls with the step is curvature, which a central difference does not see; it is
+        at most what some step leaves room for, noise included.
         """
-        smooth = np.min(self.apart / self.steps)
-        return np.asarray((self.apart - smooth * self.steps) / 2)
+        rooms = (self.apart + 4 * self.rounding) / self.steps
+        smooth = np.min(rooms, where=np.isfinite(rooms), initial=np.inf)
+        return np.asarray(np.maximum(self.apart - smooth * self.steps, 0) / 2)
 
     def entry_on_kink(self, known: EntryStatus) -> Entry | None:
         """The one-sided derivatives where a jump keeps them apart; where f is smooth they close up with h."""
@@ -108,3 +123,34 @@ class StepSequence:
             self.central[last], 0.0, 4 * rounding[last], spread, self.steps[last], min(sides) - slack,
             max(sides) + slack, (known & ~EntryStatus.AVOIDED) | EntryStatus.TOUCHED,
         )  # fmt: skip
+
+    def entry_on_jump(self) -> Entry | None:
+        """Where f jumps at the point, so that how far it moves does not shrink with the step."""
+        if len(self.steps) < 3:
+            return None
+        for side in (self.right, self.left):
+            moved, noise = np.abs(side * self.steps)[-3:], (self.rounding * self.steps)[-3:]
+            if (moved[1:] > STAYS * moved[:-1]).all() and (moved > 8 * noise).all():
+                apart = float(self.apart[-1])
+                status = EntryStatus.JUMPS
+                return Entry(self.central[-1], 0.0, self.rounding[-1], apart, self.steps[-1], status=status)
+        return None
+
+    def entry_on_edge(self) -> Entry | None:
+        """The derivative to the side on which f is finite, where it is not on the other.
+
+        By (4 D(h/4) − D(h)) / 3 of one-sided derivatives, each error the change to the one before.
+        """
+        lost = [~np.isfinite(side) for side in (self.right, self.left)]
+        if lost[0].all() == lost[1].all():
+            return None
+        side, used = (self.left, ~lost[1]) if lost[0].all() else (self.right, ~lost[0])
+        side, steps, rounding = side[used], self.steps[used], self.rounding[used]
+        if len(side) < 3:
+            return None
+        better = (RATIO * side[1:] - side[:-1]) / (RATIO - 1)
+        change, noise = np.abs(np.diff(better)), 2 * rounding[2:]
+        best = int(np.argmin(change + noise))
+        return Entry(
+            better[best + 1], change[best], noise[best], 0.0, steps[best + 2], status=EntryStatus.ONE_SIDED
+        )

@@ -79,11 +79,20 @@ class Function:
         self._work[:] = theta
         return self._value()
 
+    def value_near(self, theta: Array) -> float | np.longdouble:
+        """f(θ) at a point that a check has chosen; NaN where f raises, since that is outside its domain."""
+        try:
+            return self.value(theta)
+        except FunctionError:
+            return float("nan")
+
     def value_with(self, index: int, value: Any) -> float | np.longdouble:
-        """f at the starting point with one parameter changed; `reset` first, if anything else came before."""
+        """The same with one parameter changed; `reset` first, if anything else came before."""
         self._work[index] = value
         try:
             return self._value()
+        except FunctionError:
+            return float("nan")
         finally:
             self._work[index] = self.start[index]
 

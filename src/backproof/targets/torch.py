@@ -22,7 +22,7 @@ def torch_function(f: Any, w: ArrayTree, args: Sequence[Any]) -> Function:
         FunctionError: if PyTorch is not installed, or W is no container of floating tensors.
     """
     torch = library("torch")
-    given = tuple(torch.as_tensor(a) if isinstance(a, np.ndarray) else a for a in args)
+    given = tuple(_data(torch, a) for a in args)
     loss: UserFunction = f
     if isinstance(f, torch.nn.Module):
         loss = _of_module(torch, f)
@@ -31,12 +31,12 @@ def torch_function(f: Any, w: ArrayTree, args: Sequence[Any]) -> Function:
     @shown_as(loss)
     def value(values: ArrayTree, *more: Any) -> Any:
         with torch.no_grad():
-            return _plain(torch, loss(converted(values, torch.tensor), *more))
+            return _plain(torch, loss(converted(values, torch.tensor), *_tensors(torch, more)))
 
     @shown_as(loss)
     def gradient(values: ArrayTree, *more: Any) -> Any:
         leaves = converted(values, lambda a: torch.tensor(a, requires_grad=True))
-        found = loss(leaves, *more)
+        found = loss(leaves, *_tensors(torch, more))
         if not isinstance(found, torch.Tensor) or not found.requires_grad:
             return converted(values, np.zeros_like)  # the loss does not depend on W
         found.backward()
@@ -74,6 +74,18 @@ def _gradient_of(leaf: Any) -> Any:
 
 def _array(torch: Any, part: Any) -> Any:
     return part.detach().cpu().numpy().copy() if isinstance(part, torch.Tensor) else part
+
+
+def _data(torch: Any, argument: Any) -> Any:
+    """An argument as NumPy's array where it is data: then its precision can be changed together with W's."""
+    plain = (
+        isinstance(argument, torch.Tensor) and not argument.requires_grad and argument.device.type == "cpu"
+    )
+    return argument.numpy() if plain and argument.layout == torch.strided else argument
+
+
+def _tensors(torch: Any, arguments: Sequence[Any]) -> list[Any]:
+    return [torch.as_tensor(a) if isinstance(a, np.ndarray) else a for a in arguments]
 
 
 def _plain(torch: Any, found: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backproof.estimates.coordinate import CoordinateDifferencer
+from backproof.estimates.differencer import CoordinateDifferencer
 from backproof.estimates.directional import (
     DIRECTIONS,
     PER_TENSOR,
@@ -97,7 +97,7 @@ class DirectionalEvidence:
         kind, function = self.differencer.kind, self.differencer.function
 
         def project(x: Array) -> Array:
-            return np.array([signs @ x for signs in along.signs], kind)
+            return np.array([signs @ (along.sizes * x) for signs in along.signs], kind)
 
         theta = function.start[part.block].astype(kind)
         value, bound = along.estimate.value, along.estimate.bound
@@ -108,18 +108,18 @@ class DirectionalEvidence:
     def _summary(self, finding: Finding) -> TensorJudgement:
         """The judgement of one tensor: its worst single entry, or else its worst direction."""
         along, worst = finding.along, int(np.argmax(finding.along.excess))
-        shown, at, sign = along, worst, 1
+        shown, at, moved = along, worst, 1.0
         where = f"{finding.part.name}, along a direction"
         single = max(finding.faults, key=lambda f: float(f.gap[0]), default=None)
         if single is not None:
-            shown, at, sign = single, 0, int(single.signs[0][0])
+            shown, at, moved = single, 0, float(single.signs[0][0] * single.sizes[0])
             where = self.differencer.function.layout.location(int(single.subset[0]))
         return TensorJudgement(
             name=finding.part.name, size=finding.part.size,
             gradient_error=gradient_error(along.analytic, along.estimate.value),
             excess=float(along.excess[worst]), disagreeing=len(finding.faults), worst=where,
-            analytic=float(sign * shown.analytic[at]), numerical=float(sign * shown.estimate.value[at]),
-            bound=float(shown.estimate.bound[at]), low=np.nan, high=np.nan, touched=0, crossed=0,
+            analytic=float(shown.analytic[at]) / moved, numerical=float(shown.estimate.value[at]) / moved,
+            bound=float(shown.estimate.bound[at]) / abs(moved), low=np.nan, high=np.nan, touched=0, crossed=0,
             verdict=Verdict.INCORRECT_GRADIENT if along.wrong else Verdict.AGREES,
         )  # fmt: skip
 
@@ -127,8 +127,8 @@ class DirectionalEvidence:
         """The entries at fault in words, and the range of those that were not separated."""
         location, words = self.differencer.function.layout.location, []
         for fault in finding.faults:
-            sign = int(fault.signs[0][0])
-            analytic, value = sign * fault.analytic[0], sign * fault.estimate.value[0]
+            moved = fault.signs[0][0] * fault.sizes[0]
+            analytic, value = fault.analytic[0] / moved, fault.estimate.value[0] / moved
             words.append(f"{location(int(fault.subset[0]))} is {analytic:.6g}, numerical {value:.6g}")
         if finding.undivided:
             first = min(int(r[0]) for r in finding.undivided)

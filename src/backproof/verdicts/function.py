@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from backproof.estimates.coordinate import CoordinateDifferencer, Mapper, estimate_coordinates
+from backproof.estimates.coordinate import estimate_coordinates
+from backproof.estimates.differencer import CoordinateDifferencer, Mapper
 from backproof.estimates.directional import DIRECTIONS, probability_of_a_miss
 from backproof.estimates.joint_kinks import with_joint_kinks
 from backproof.estimates.noise import gradient_rounding_error
@@ -149,10 +150,7 @@ class FunctionTarget:
         if len(lost):
             self._not_finite = Cause("analytic gradient not finite", f"first at {location(int(lost[0]))}")
             return None
-        differencer = CoordinateDifferencer(self.function, self.loss, self.generator)
-        if not np.isfinite(differencer.noise):
-            self._not_finite = Cause("loss not finite", "near the point")
-            return None
+        differencer = CoordinateDifferencer(self.function, self.loss, self.analytic, self.generator)
         found = self._measured(differencer)
         estimate = found.comparison.estimate
         lost = np.flatnonzero(~np.isfinite(estimate.value))
@@ -163,12 +161,17 @@ class FunctionTarget:
 
     def _measured(self, differencer: CoordinateDifferencer) -> Evidence:
         """What evaluations find, along directions or of every coordinate that is checked."""
-        round_off = gradient_rounding_error(self.function, self.analytic, self.generator)
+        round_off = gradient_rounding_error(self.function, self.analytic, differencer.sizes, self.generator)
         if self.sampling.along_directions(self.size):
             return directional_evidence(differencer, self.analytic, round_off, self.sampling.rtol)
         selected = self.sampling.drawn(self.size, self.generator)
         estimate = estimate_coordinates(
-            differencer, self.analytic, round_off, selected, blocks=self.sampling.blocks
+            differencer,
+            self.analytic,
+            round_off,
+            selected,
+            resolution=self.sampling.resolution,
+            blocks=self.sampling.blocks,
         )
         estimate = with_joint_kinks(estimate, self.function.value, self.function.start, self.sampling.seed)
         comparison = Comparison(estimate.selected(self.analytic), estimate, self.sampling.rtol)

@@ -1,0 +1,175 @@
+"""The steps that suit one parameter of a function, found by how the function responds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from backproof.estimates.step_sequence import RATIO, Entry, StepSequence
+
+CERTAIN = 0.1
+"""The relative error from which on a sequence of other steps than the first is believed."""
+
+NEAR = RATIO**5
+"""By how much steps may exceed the first for what they take for a kink to lie at the point."""
+
+SHORTER = 5
+"""Steps in a sequence."""
+
+SEQUENCES = 4
+"""Sequences of one parameter."""
+
+JUMP = RATIO**10
+"""From one sequence to one of longer steps, at most."""
+
+LEAP, LEAPS = RATIO**10, 3
+"""From one step to the next longer one while f does not move at all, and how often that is tried."""
+
+BACK = RATIO**2
+"""From one step to the next shorter one while f is not finite there, and how often that is tried."""
+TRIES = 6
+
+Sides = tuple[float, float, float]
+"""Derivatives at one step: central, to the right and to the left."""
+
+
+@dataclass
+class Refinement:
+    """One parameter while its steps are looked for.
+
+    Attributes:
+        measure: the derivatives at a step.
+        noise: the largest error of a value of f.
+        digits: the relative rounding error of such a value.
+        analytic: the derivative under test, which decides only when to stop and where to look.
+        allowed: by how much its own rounding may move it.
+        aim: the error, relative to the derivative, at which it is known well enough.
+        floor: the size of derivative below which nothing is asked of its error.
+        first: the first step and its derivatives.
+    """
+
+    measure: Callable[[float], Sides]
+    noise: float
+    digits: float
+    analytic: float
+    allowed: float
+    aim: float
+    floor: float
+    first: float
+    known: dict[float, Sides] = field(default_factory=dict)
+
+    def entry(self) -> Entry:
+        """What is found with the first step and shorter ones, or, where these tell little, with others."""
+        found = dict[float, Entry]()
+        longest: float | None = self._start()
+        for _ in range(SEQUENCES):
+            if longest is None or longest in found:
+                break
+            sequence = self._sequence(longest)
+            entry = found[longest] = sequence.entry()
+            if self._settled(entry) and self._believed(entry):
+                return entry
+            longest = self._elsewhere(sequence, entry)
+        if self.first not in found:
+            found[self.first] = self._sequence(self.first).entry()
+        believed = [found[self.first], *(entry for entry in found.values() if self._believed(entry))]
+        return min(believed, key=lambda e: 0 if e.odd else np.nan_to_num(e.error, nan=np.inf))
+
+    def _believed(self, entry: Entry) -> bool:
+        """Whether a sequence found something, and nothing that the first step contradicts."""
+        central, right, left = self._at(self.first)
+        apart = abs(right - left) + 2 * self._rounding(self.first, right, left) + entry.error
+        contradicted = entry.step > self.first and abs(entry.value - central) > apart
+        if entry.odd:
+            return not contradicted and entry.step <= NEAR * self.first
+        # Far away f may saturate; then a derivative is small, and so is its error, but that is truncation.
+        certain = entry.error <= CERTAIN * abs(entry.value) or entry.noise >= entry.truncation + entry.kink
+        return bool(certain and not contradicted)
+
+    def _size(self, value: float, error: float) -> float:
+        """What the derivative is at least, by all that is known."""
+        seen = abs(value) if abs(value) > 2 * error else 0.0
+        size = max(seen, abs(self.analytic))
+        return size if size > np.finfo(float).eps * self.floor else self.floor
+
+    def _long_enough(self, value: float, error: float) -> float:
+        """The step at which noise no longer matters."""
+        size = self._size(value, error)
+        return self.noise / (self.aim * size) if size else 0.0
+
+    def _start(self) -> float:
+        """The first step, unless noise hides the derivative there."""
+        central, right, left = self._at(self.first)
+        noise = self._rounding(self.first, right, left)
+        if abs(self.analytic) <= np.finfo(float).eps * self.floor and abs(central) <= noise:
+            return self._first_that_moves()
+        wanted = RATIO * self._long_enough(central, noise)
+        hidden = np.isfinite(central) and noise > self.aim * self._size(central, noise)
+        return min(wanted, JUMP * self.first) if hidden and wanted > RATIO * self.first else self.first
+
+    def _first_that_moves(self) -> float:
+        """Of longer and longer steps the first that moves f by more than noise; if none does, the shortest.
+
+        Where the gradient says 0 and nothing moves, the parameter may count in a far larger unit.
+        """
+        step = self.first
+        for _ in range(LEAPS):
+            step *= LEAP
+            central, right, left = self._at(step)
+            if not abs(central) <= 4 * self._rounding(step, right, left):
+                return step
+        return self.first
+
+    def _at(self, step: float) -> Sides:
+        if step not in self.known:
+            self.known[step] = self.measure(step)
+        return self.known[step]
+
+    def _rounding(self, step: float, right: float, left: float) -> float:
+        """The noise of a derivative; f's last digits are coarser where a step makes f larger."""
+        grown = np.nanmax([abs(right), abs(left), 0.0])
+        return float(self.noise / step + 4 * self.digits * grown)
+
+    def _sequence(self, longest: float) -> StepSequence:
+        """Shorter and shorter steps, until they show what there is to see."""
+        step = longest
+        for _ in range(TRIES):
+            if np.isfinite(self._at(step)[0]):
+                break
+            step /= BACK
+        if not np.isfinite(self._at(step)[0]):
+            step = longest
+        # Long steps must be seen to converge; that two agree may be chance.
+        enough = 2 if step <= self.first else 3
+        steps = [step]
+        while True:
+            sequence = self._made_of(steps)
+            if len(steps) == SHORTER:
+                return sequence
+            if len(steps) >= enough and sequence.straight and self._settled(sequence.smooth_entry()):
+                return sequence
+            steps.append(steps[-1] / RATIO)
+
+    def _made_of(self, steps: list[float]) -> StepSequence:
+        central, right, left = (np.array(part) for part in zip(*map(self._at, steps), strict=True))
+        rounding = [self._rounding(h, *sides) for h, *sides in zip(steps, right, left, strict=True)]
+        return StepSequence(np.array(steps), central, right, left, np.array(rounding))
+
+    def _settled(self, entry: Entry) -> bool:
+        """Whether the derivative is known well enough, and the one under test clearly is it or is not."""
+        if entry.odd:
+            return True
+        gap = abs(self.analytic - entry.value)
+        clear = gap <= entry.error + self.allowed or gap > 4 * (entry.error + self.allowed)
+        return bool(clear and entry.error <= self.aim * self._size(entry.value, entry.error))
+
+    def _elsewhere(self, sequence: StepSequence, entry: Entry) -> float | None:
+        """Where to begin another sequence; None if no other would show more."""
+        longest, shortest = float(sequence.steps[0]), float(sequence.steps[-1])
+        if entry.noise >= entry.truncation + entry.kink:
+            wanted = RATIO * self._long_enough(entry.value, entry.error)
+            return min(wanted, JUMP * longest) if wanted > longest else None
+        shorter = shortest / RATIO
+        return shortest if self.noise / shorter < entry.error or not np.isfinite(entry.error) else None

@@ -1,0 +1,44 @@
+"""How long the first step of each parameter of a function from outside should be."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backproof.estimates.steps import wide
+from backproof.network.arrays import Array
+from backproof.targets.function import Function
+
+SMALLER = 64.0
+"""A parameter so many times smaller than is typical of its tensor is counted in a unit of its own."""
+
+
+def sizes_of(function: Function, value: float | np.longdouble, analytic: Array) -> Array:
+    """What a first step is relative to, (parameters).
+
+    A parameter's size, but at least its tensor's, unless it is so much smaller that its unit must be another.
+    A parameter that is 0 has no size; where its tensor has none either, all others' is taken, or else 1. And
+    the gradient under test tells how far it can at most be moved: by |f| / |∂f/∂θ|. That the gradient may be
+    wrong does no harm, since steps that do not suit are changed.
+    """
+    kind = wide(function.dtype)
+    sizes = np.empty(function.layout.size, kind)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        reach = np.abs(kind(value)) / np.abs(analytic.astype(kind))
+    reach[~np.isfinite(reach) | (reach == 0)] = np.inf
+    theta = np.abs(function.start.astype(kind))
+    usual = root_mean_square(theta[theta > 0]) or 1.0
+    for tensor in function.layout.tensors:
+        part = theta[tensor.block]
+        typical = root_mean_square(part) or usual
+        zero = np.minimum(typical, reach[tensor.block])
+        own = np.where(SMALLER * part < typical, part, np.maximum(part, typical))
+        sizes[tensor.block] = np.where(part == 0, zero, own)
+    return sizes
+
+
+def root_mean_square(x: Array) -> float:
+    """Of numbers that are not negative, none of whose squares over- or underflows; 0 of nothing."""
+    largest = x.max(initial=0)
+    if not 0 < largest < np.inf:
+        return float(largest)
+    return float(largest * np.sqrt(np.mean((x / largest) ** 2)))
