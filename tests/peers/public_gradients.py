@@ -71,9 +71,9 @@ class Tally:
             return
         try:
             found = checked(case)
-        except backproof.FunctionError as error:
+        except Exception as error:  # of the function's or the checker's: a right gradient ends in none
             self.verdicts["error"] += 1
-            self.accused.append(f"{case.name}: error: {error}")
+            self.accused.append(f"{case.name}: {type(error).__name__}: {error}")
             return
         if case.wrong:
             self.wrong[f"{found.verdict}: {case.wrong}"] += 1

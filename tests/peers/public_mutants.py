@@ -41,12 +41,14 @@ class Mutants:
     Attributes:
         missed: by the measures, those that agree although some entry is off by more than 1.
         other: that are called right but for rounding or truncation.
+        crashes: that end in an error of the checker's.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
     agreeing: list[str] = field(default_factory=list)
     missed: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in MEASURES})
     other: list[str] = field(default_factory=list)
+    crashes: list[str] = field(default_factory=list)
 
     def add(self, case: Case, edit: Edited) -> None:
         """Check one wrong gradient."""
@@ -56,6 +58,9 @@ class Mutants:
             found = checked(case, df)
         except backproof.FunctionError:
             self.verdicts["error"] += 1
+            return
+        except Exception as error:  # whatever it is, a check must not end in it
+            self.crashes.append(f"{case.name}: {what}: {type(error).__name__}: {error}")
             return
         self.verdicts[found.verdict] += 1
         line = f"{case.name}: {what}: {found.verdict}"
@@ -85,6 +90,8 @@ class Mutants:
             yield from (f"    {line}" for line in found)
         yield f"  called right but for rounding: {len(self.other)}"
         yield from (f"    {line}" for line in self.other)
+        yield f"  that end in an error of the checker's: {len(self.crashes)}"
+        yield from (f"    {line}" for line in self.crashes)
         yield f"  verdicts: { {str(v): n for v, n in self.verdicts.most_common()} }"
 
 

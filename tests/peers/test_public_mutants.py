@@ -23,6 +23,7 @@ def test_no_wrong_gradient_agrees_beyond_the_resolution_said(family):
     assert found.count > 20
     *others, by_effect = _missed(found)
     assert others == [0, 0]
+    assert found.crashes == []
     assert by_effect <= SHORTFALL.get(family, 0)
 
 
@@ -32,6 +33,7 @@ def test_no_wrong_score_of_statsmodels_agrees_beyond_the_resolution_said():
     assert found.count > 50
     *others, by_effect = _missed(found)
     assert others == [0, 0]
+    assert found.crashes == []
     assert by_effect <= SHORTFALL["statsmodels_likelihoods"]
 
 
