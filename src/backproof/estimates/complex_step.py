@@ -15,7 +15,7 @@ from backproof.estimates.moves import BLOCK, cut
 from backproof.estimates.output_rounding import backward_error_at_output, derivative_size
 from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.record import EntryStatus, Mask
-from backproof.estimates.stencils import COMPLEX_STEP, COMPLEX_TYPES
+from backproof.estimates.stencils import COMPLEX_STEPS, COMPLEX_TYPES
 from backproof.estimates.steps import wide
 from backproof.network.arrays import Array, unit_roundoff
 
@@ -88,16 +88,17 @@ def _moved(loss: PerturbedLoss, number: int) -> tuple[Array, Array, Mask, Mask]:
     z = loss.forward.pre_activations[number]
     shape, evaluated = z.shape, loss.on_complex_numbers()
     ways = np.array([1j, -1j]).astype(COMPLEX_TYPES[z.dtype.type])
+    step = z.dtype.type(COMPLEX_STEPS[z.dtype.type])
     sides = np.zeros((2, z.size), wide(z.dtype))
     strays, on_kink = np.zeros(z.size, bool), np.zeros(z.size, bool)
     samples, units = (index.ravel() for index in np.indices(shape))
     for block in cut(z.size, BLOCK // (4 * loss.width(number))):
         i, j = samples[block], units[block]
-        distance = np.broadcast_to(ways * ways.real.dtype.type(COMPLEX_STEP), (len(i), 2))
+        distance = np.broadcast_to(ways * step, (len(i), 2))
         moved = evaluated.moved(number, i, j, distance)
         # Complex numbers are compared by their imaginary parts where the real ones are equal, so at a
         # kink +ih takes the derivative to the right and −ih the one to the left.
-        parts = moved.terms.imag.sum(axis=2, dtype=sides.dtype) / (COMPLEX_STEP * ways.imag)
+        parts = moved.terms.imag.sum(axis=2, dtype=sides.dtype) / (step * ways.imag)
         sides[:, block] = moved.of_all(parts).T
         rest = loss.base_terms(number, i[moved.rows], j[moved.rows])
         strayed = ~np.isclose(moved.terms[:, 1].real, rest, rtol=1e-6, atol=1e-6).all(axis=1)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from backproof.estimates.perturbed import PerturbedLoss
-from backproof.estimates.stencils import COMPLEX_STEP, COMPLEX_TYPES, takes_complex
+from backproof.estimates.stencils import COMPLEX_STEPS, COMPLEX_TYPES, takes_complex
 from backproof.estimates.steps import best_step
 from backproof.network.arrays import Array, DType, FloatType, unit_roundoff
 from backproof.network.problem import Problem
@@ -82,8 +82,8 @@ def derivative_size(value: Callable[[Array], Array], z: Array, kind: FloatType) 
     """
     wide_z = z.astype(kind)
     if takes_complex(value, kind):
-        imaginary = COMPLEX_TYPES[kind](1j * COMPLEX_STEP)
-        return np.asarray(np.abs(value(wide_z + imaginary).imag) / kind(COMPLEX_STEP))
+        h = kind(COMPLEX_STEPS[kind])
+        return np.asarray(np.abs(value(wide_z + h * COMPLEX_TYPES[kind](1j)).imag) / h)
     step = best_step(np.dtype(kind)) * np.maximum(np.abs(wide_z), 1)
     return np.asarray(np.abs(value(wide_z + step) - value(wide_z - step)) / (2 * step))
 

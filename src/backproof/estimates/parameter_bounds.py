@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backproof.estimates.error_bounds import ErrorBounds
 from backproof.estimates.output_rounding import ROUNDINGS
-from backproof.estimates.stencils import COMPLEX_STEP, Scheme
+from backproof.estimates.stencils import COMPLEX_STEPS, Scheme
 from backproof.estimates.steps import power_of_two_below
 from backproof.network.arrays import Array, unit_roundoff
 
@@ -107,7 +107,7 @@ def parts_of(
     # Products below the smallest number of the precision are rounded to a multiple of it.
     lost = np.finfo(inputs.dtype).smallest_subnormal * (1 + len(a) + a.sum(axis=0))
     if scheme is Scheme.COMPLEX:  # `by_complex_steps` knows more
-        lost = lost / COMPLEX_STEP  # of imaginary parts that underflow
+        lost = lost / COMPLEX_STEPS[inputs.dtype.type]  # of imaginary parts that underflow
         truncation = noise = np.zeros_like(h)
     elif scheme is Scheme.FIVE_POINT:
         truncation, noise = bounds.derivative_truncation.T @ a, bounds.derivative_noise.T @ a + analytic

@@ -11,9 +11,6 @@ import numpy as np
 from backproof.network.arrays import Array, DType, FloatType, unit_roundoff
 from backproof.network.problem import Problem
 
-COMPLEX_STEP = 2.0**-60
-"""Im f(θ + ih)/h errs by h²/6·f''' and subtracts nothing, so any h works whose square is lost beside 1."""
-
 
 class Scheme(StrEnum):
     """A derivative as Σ weight · (f(θ + high·h) − f(θ + low·h)) / ((high − low)·h).
@@ -67,6 +64,16 @@ COMPLEX_TYPES: dict[FloatType, type[np.complexfloating[Any, Any]]] = {
 }
 """The complex numbers of each precision; float16 has none."""
 
+COMPLEX_STEPS: dict[FloatType, float] = {
+    np.float32: 2.0**-60,
+    np.float64: 2.0**-200,
+    np.longdouble: 2.0**-1000,
+}
+"""Im f(θ + ih)/h errs by h²/6·f''' and subtracts nothing: the shorter h the better, until numbers underflow.
+
+A logarithm bends within the distance of its pole, which a clip's eps may make very short.
+"""
+
 
 def takes_complex(function: Callable[[Array], Array], dtype: FloatType) -> bool:
     """Whether a function is defined on complex numbers of this precision and analytic there.
@@ -80,10 +87,11 @@ def takes_complex(function: Callable[[Array], Array], dtype: FloatType) -> bool:
     h = dtype(np.cbrt(unit_roundoff(dtype)))
     try:
         with np.errstate(all="ignore"):
-            there = function(z + z.dtype.type(COMPLEX_STEP) * COMPLEX_TYPES[dtype](1j))
+            step = dtype(COMPLEX_STEPS[dtype])
+            there = function(z + step * COMPLEX_TYPES[dtype](1j))
             if not np.iscomplexobj(there) or np.finfo(there.dtype).eps > np.finfo(dtype).eps:
                 return False
-            found = there.imag / COMPLEX_STEP
+            found = there.imag / step
             right = (function(z + h) - function(z - h)) / (2 * h)
     except Exception:  # a user's function may raise anything when given complex numbers
         return False

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backproof.errors import ConfigurationError
-from backproof.estimates.stencils import COMPLEX_STEP, COMPLEX_TYPES, takes_complex
+from backproof.estimates.stencils import COMPLEX_STEPS, COMPLEX_TYPES, takes_complex
 from backproof.network.activations import Activation, Kink
 from backproof.network.arrays import Array, Interval
 from backproof.network.formula import Formula
@@ -121,8 +121,8 @@ class ComplexDerivative:
         kind = COMPLEX_TYPES.get(z.dtype.type)
         if kind is None:  # float16 has no complex numbers
             return np.asarray(self(z.astype(np.float32)).astype(z.dtype))
-        moved = z + kind(1j) * z.dtype.type(COMPLEX_STEP)
-        return np.asarray((self.value(moved).imag / z.dtype.type(COMPLEX_STEP)).astype(z.dtype))
+        step = z.dtype.type(COMPLEX_STEPS[z.dtype.type])
+        return np.asarray((self.value(z + kind(1j) * step).imag / step).astype(z.dtype))
 
 
 def _derivative_of(value: Callable[[Array], Array]) -> ComplexDerivative:

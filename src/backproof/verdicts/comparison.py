@@ -43,12 +43,14 @@ class Comparison:
             solver's tolerance.
         excused: whether the entries on kinks are known to be those of one subgradient, also where they lie
             outside the one-sided derivatives of single entries.
+        at_kinks: the smallest relative error that would have been seen in these entries.
     """
 
     analytic: Array
     estimate: Estimate
     rtol: float = 0.0
     excused: bool = False
+    at_kinks: float = 0.0
 
     @cached_property
     def gap(self) -> Array:
@@ -102,7 +104,8 @@ class Comparison:
         still = (self.size == 0) & (self.estimate.has(EntryStatus.FLAT) | (self.estimate.step == 0))
         still |= (self.bound == 0) | self.estimate.touched
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return np.where(still, 0, self.bound / scale)
+            smooth = np.where(still, 0, self.bound / scale)
+        return np.where(self.estimate.touched, self.at_kinks, smooth) if self.at_kinks else smooth
 
     @cached_property
     def resolution(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -63,13 +63,17 @@ def conclude(q: Question) -> Conclusion:
         return Conclusion(Verdict.UNDETERMINED, here, (q.best.doubt(),))
     if here.jumps.any():
         return Conclusion(Verdict.UNDETERMINED, here, (_jumps(here),))
-    if (here.beyond & here.estimate.crossed & ~here.inside).any():
-        return Conclusion(Verdict.KINK_CROSSED, here, _causes_at_kinks(here))
     if joint is not None and joint.standing is not Standing.SUBGRADIENT:
         return _at_joint_kinks(here, joint)
-    if here.resolution > asked_of(q.target):
-        return _drowned(q)
-    return _right(q, here)
+    crossed = (here.beyond & here.estimate.crossed & ~here.inside).any()
+    if not crossed and here.resolution <= asked_of(q.target):
+        return _right(q, here)
+    finer = _by_finer(q)
+    if finer is not None:
+        return finer
+    if crossed:
+        return Conclusion(Verdict.KINK_CROSSED, here, _causes_at_kinks(here))
+    return _drowned(q)
 
 
 def _at_joint_kinks(here: Comparison, joint: Joint) -> Conclusion:
@@ -82,19 +86,27 @@ def _at_joint_kinks(here: Comparison, joint: Joint) -> Conclusion:
     return Conclusion(verdict, here, (cause,))
 
 
-def _drowned(q: Question) -> Conclusion:
-    """All is within the bounds, but these are wide: does a finer difference show more?"""
+def _by_finer(q: Question) -> Conclusion | None:
+    """What finer differences show where a kink is too near for these, or rounding hides too much."""
     finer = q.target.finer()
-    if finer is not None and finer.comparison.finite:
-        there = finer.comparison
-        # Where an output is rounded onto the edge of a clip, rounding decides on which side it is.
-        if (there.wrong & ~there.estimate.touched).any():
-            causes = finer.explain().causes if q.explain else ()
-            return Conclusion(Verdict.INCORRECT_GRADIENT, there, causes or (NOT_LOCATED,))
-        elsewhere = ~np.isin(q.here.estimate.index, there.estimate.index)
-        least = max(there.resolution, float(q.here.relative[elsewhere].max(initial=0)))
-        if not there.wrong.any() and least <= asked_of(q.target):
-            return _right(q, there)
+    if finer is None or not finer.comparison.finite:
+        return None
+    there, joint = finer.comparison, finer.joint()
+    if joint is not None and joint.standing is Standing.SUBGRADIENT:
+        there = replace(there, excused=True, at_kinks=joint.resolution)
+    # Where an output is rounded onto the edge of a clip, rounding decides on which side it is.
+    if (there.wrong & ~there.estimate.touched).any():
+        causes = finer.explain().causes if q.explain else ()
+        return Conclusion(Verdict.INCORRECT_GRADIENT, there, causes or (NOT_LOCATED,))
+    elsewhere = ~np.isin(q.here.estimate.index, there.estimate.index)
+    left = q.here.relative[elsewhere].max(initial=0), q.here.estimate.crossed[elsewhere].any()
+    if there.wrong.any() or max(there.resolution, *left) > asked_of(q.target):
+        return None
+    return _right(q, there)
+
+
+def _drowned(q: Question) -> Conclusion:
+    """All is within the bounds, but these are wide."""
     estimate = q.here.estimate
     larger = "truncation" if estimate.truncation.sum() > (estimate.bound / 2).sum() else "round-off"
     words = f"{q.best.precision} cannot resolve it" if larger == "round-off" else ""
@@ -107,15 +119,17 @@ def _right(q: Question, finest: Comparison) -> Conclusion:
     if (finest.beyond & finest.inside).any():
         how = q.joint.words if q.joint else ""
         return Conclusion(Verdict.VALID_SUBGRADIENT, finest, _causes_at_kinks(finest, how))
-    if not mine.beyond.any():
-        if mine.resolution <= asked:
-            return Conclusion(Verdict.AGREES, mine)
-        # The case's own differences are too coarse to tell; its numbers may still be held against the finest.
-        here = mine.at(finest.estimate.index)
-        numbers = finest.of(here.analytic, here.estimate.round_off)
-        enough = max(asked, ROUNDINGS * unit_roundoff(np.dtype(q.own.precision)))
-        if not numbers.beyond.any() and max(mine.error or 0, numbers.error or 0) <= enough:
-            return Conclusion(Verdict.AGREES, finest)
+    if not mine.beyond.any() and mine.resolution <= asked:
+        return Conclusion(Verdict.AGREES, mine)
+    # The case's own differences are too coarse to tell; its numbers may still be held against the finest.
+    here = mine.at(finest.estimate.index)
+    numbers = finest.of(here.analytic, here.estimate.round_off)
+    enough = max(asked, ROUNDINGS * unit_roundoff(np.dtype(q.own.precision)))
+    if not q.target.differences_chosen:  # then a kink within its steps is no fault of the case
+        kinked = mine.estimate.touched | mine.estimate.crossed
+        mine = mine.at(mine.estimate.index[~kinked])
+    if not any(each.beyond.any() or (each.error or 0) > enough for each in (mine, numbers)):
+        return Conclusion(Verdict.AGREES, finest)
     verdict, causes = _numbers_off(mine, q.target.clipped())
     return Conclusion(verdict, finest, causes)
 
@@ -142,7 +156,7 @@ def _numbers_off(mine: Comparison, clipped: bool) -> tuple[Verdict, tuple[Cause,
     kinds: dict[str, tuple[Verdict, Mask]] = {
         "kink touched": (Verdict.VALID_SUBGRADIENT, at_kink),
         "kink crossed": (Verdict.KINK_CROSSED, estimate.crossed & ~mine.inside),
-        "clip active": (Verdict.CLIP_ACTIVE, at_clip),
+        "clip active": (Verdict.ROUND_OFF, at_clip),
         "truncation": (Verdict.TRUNCATION, rest & longer),
         "round-off": (Verdict.ROUND_OFF, rest & ~longer),
     }

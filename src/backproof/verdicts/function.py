@@ -80,6 +80,7 @@ class FunctionTarget:
         self._not_finite = Cause("loss not finite", f"it is {self.loss}")
 
     details: ClassVar[None] = None
+    differences_chosen: ClassVar[bool] = True
 
     @property
     def size(self) -> int:

@@ -81,7 +81,7 @@ def judge(target: Target, *, explain: bool = True) -> Judgement:
         best = reference if reference and reference.comparison.finite else own
         here, joint = best.comparison, best.joint()
         if joint is not None and joint.standing is Standing.SUBGRADIENT:
-            here = replace(here, excused=True)
+            here = replace(here, excused=True, at_kinks=joint.resolution)
         mine = here if best is own else own.comparison
         conclusion = conclude(Question(target, own, best, mine, here, joint, explain))
         if not explain:

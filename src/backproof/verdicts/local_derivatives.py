@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from backproof.estimates.stencils import COMPLEX_STEP, takes_complex
+from backproof.estimates.stencils import COMPLEX_STEPS, takes_complex
 from backproof.network.activations import Activation
 from backproof.network.arrays import Array
 
@@ -19,10 +19,9 @@ def one_sided_derivatives(activation: Activation, z: Array) -> tuple[Array, Arra
     to rounding even where it saturates; else in extended precision, with an error of about 1e-13.
     """
     if z.dtype == np.float64 and _takes_complex(activation):
+        length = COMPLEX_STEPS[np.float64]
         with np.errstate(all="ignore"):
-            ends = [
-                activation.value(z + way * COMPLEX_STEP).imag / (COMPLEX_STEP * way.imag) for way in (1j, -1j)
-            ]
+            ends = [activation.value(z + way * length).imag / (length * way.imag) for way in (1j, -1j)]
         return np.minimum(*ends), np.maximum(*ends)
     x = z.astype(np.longdouble)
     room = np.full(z.shape, np.inf)

@@ -20,9 +20,12 @@ from backproof.verdicts.details import NetworkDetails
 from backproof.verdicts.evidence import evidence_of
 from backproof.verdicts.judgement import Judgement, judge
 from backproof.verdicts.operations import localise
-from backproof.verdicts.subgradients import Joint, joint_standing
+from backproof.verdicts.subgradients import Joint, Standing, joint_standing
 from backproof.verdicts.verdict import Verdict
 from backproof.verdicts.view import View
+
+USUAL_WEIGHTS = (0.0, 0.5, 1.0)
+"""Weights of the right-hand derivative at kinks that are tried on any rule."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,33 @@ class NetworkEvidence:
         """What its kinks say together; the derivatives along directions serve all rules of the view."""
         estimate = self.comparison.estimate
         touched = np.flatnonzero(estimate.touched)
+        if not len(touched):
+            return None
+        weighted = self._weighted()
+        if weighted is not None:
+            return weighted
         if len(touched) < 2:
             return None
         steps = balanced_steps(estimate, flattened(self.view.weights), touched, estimate.step[touched])
         kinked = self.view.kinked(estimate.index[touched], steps)
         return joint_standing(self.comparison, kinked)
+
+    def _weighted(self) -> Joint | None:
+        """Whether it is the chain rule's gradient with one weight at all kinks, which is a subgradient."""
+        touched = self.comparison.estimate.touched
+        own = getattr(self.rule, "relu_at_zero", None)
+        given = [float(own)] if isinstance(own, float | int) and 0 <= own <= 1 else []
+        for weight in dict.fromkeys([*given, *USUAL_WEIGHTS]):
+            estimate = self.view.at_kinks(weight)
+            if estimate is None:
+                return None
+            there = Comparison(self.comparison.analytic, estimate, self.rtol)
+            if not there.beyond[touched].any():
+                words = f"together the derivative with {weight:g} at kinks"
+                return Joint(
+                    Standing.SUBGRADIENT, words=words, resolution=float(there.relative[touched].max())
+                )
+        return None
 
     def doubt(self) -> Cause:
         """Every parameter of a network is resolved; the kernel knows its kinks."""
@@ -109,6 +134,11 @@ class NetworkTarget:
     def precision(self) -> str:
         """The precision of the forward pass."""
         return str(self.view.forward.outputs.dtype)
+
+    @property
+    def differences_chosen(self) -> bool:
+        """Whether a step or a scheme was asked for."""
+        return self.view.chosen
 
     @property
     def parameters(self) -> Array:

@@ -46,6 +46,10 @@ class Target(Protocol):
     def rtol(self) -> float:
         """The relative error that the gradient is known to have by its nature."""
 
+    @property
+    def differences_chosen(self) -> bool:
+        """Whether the case asks for certain differences, which then must agree with the gradient as well."""
+
     def difference_between_calls(self, *, gradient: bool) -> str:
         """What differs between two evaluations at one point; empty if nothing does.
 

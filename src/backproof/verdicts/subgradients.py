@@ -21,7 +21,7 @@ from backproof.estimates.one_sided import Directions, Kinked
 from backproof.network.arrays import Array
 from backproof.targets.layout import Index
 from backproof.verdicts.comparison import Comparison
-from backproof.verdicts.mixtures import Mixtures
+from backproof.verdicts.mixtures import CLOSE, Mixtures
 
 WORST = 6
 """Directions at fault, and entries outside their intervals, that are looked at."""
@@ -48,6 +48,8 @@ class Joint:
     Attributes:
         derivative, product: f's derivative along that direction, and g·v.
         words: the direction; of a subgradient, how it was decided.
+        resolution: the smallest relative error of a touched entry that would have been seen, unless it led to
+            another subgradient.
         nearby: whether the derivative is the largest at points near the kinks, and not that at the point.
     """
 
@@ -56,6 +58,7 @@ class Joint:
     product: float = 0.0
     words: str = ""
     nearby: int = 0
+    resolution: float = 0.0
 
     def __str__(self) -> str:
         known = f"is at most {self.derivative:.6g} at {self.nearby} points around the kinks"
@@ -172,7 +175,8 @@ class _OnKinks:
 
 
 def _mixture() -> Joint:
-    return Joint(Standing.SUBGRADIENT, words="together a mixture of the loss's derivatives around the kinks")
+    words = "together a mixture of the loss's derivatives around the kinks"
+    return Joint(Standing.SUBGRADIENT, words=words, resolution=CLOSE)
 
 
 def _words_of(v: Array, names: list[str]) -> str | None:

@@ -11,7 +11,9 @@ import numpy as np
 
 from backproof.estimates.incremental import NetworkEstimate, numerical_gradient
 from backproof.estimates.one_sided import Kinked
+from backproof.estimates.stencils import Scheme, refuses_complex
 from backproof.network.arrays import Array, Weights, cut_like
+from backproof.network.at_kinks import with_derivative_at_kinks
 from backproof.network.problem import Forward, Problem
 from backproof.targets.layout import Index, flattened
 from backproof.targets.network import Outputs, look_at_outputs
@@ -24,6 +26,7 @@ class View:
     Attributes:
         estimate: None where the loss is not finite, and where nothing was asked for.
         deterministic: whether a second forward pass gave the same bits.
+        chosen: whether the estimate's step or scheme was asked for, rather than left to the error bounds.
         known: what was computed at this point and any rule's causes may need, by name.
     """
 
@@ -32,8 +35,10 @@ class View:
     forward: Forward
     estimate: NetworkEstimate | None
     deterministic: bool = True
+    chosen: bool = False
     known: dict[Hashable, Array] = field(default_factory=dict, compare=False, repr=False)
     shared: dict[str, Kinked] = field(default_factory=dict, compare=False, repr=False)
+    weighted: dict[float, NetworkEstimate | None] = field(default_factory=dict, compare=False, repr=False)
 
     def loss_of(self, flat: Array) -> float:
         """The loss at other weights, (parameters)."""
@@ -46,6 +51,20 @@ class View:
                 self.loss_of, flattened(self.weights), entries, steps.astype(float)
             )
         return self.shared["kinked"]
+
+    def at_kinks(self, weight: float) -> NetworkEstimate | None:
+        """The gradient with a weight of the right-hand derivative at kinks; None where that cannot be found.
+
+        It is that of one problem, so it serves all rules; see `with_derivative_at_kinks`.
+        """
+        if weight not in self.weighted:
+            assert self.estimate is not None
+            chosen = np.isin(np.arange(sum(w.size for w in self.weights)), self.estimate.index)
+            problem = with_derivative_at_kinks(self.problem, weight)
+            self.weighted[weight] = None if refuses_complex(problem) else numerical_gradient(
+                problem, self.weights, scheme=Scheme.COMPLEX, selected=cut_like(chosen, self.weights)
+            )  # fmt: skip
+        return self.weighted[weight]
 
     @cached_property
     def outputs(self) -> Outputs:
@@ -64,4 +83,6 @@ def view_of(problem: Problem, weights: Weights, **how: Any) -> View:
     forward = problem.forward(weights)
     again = problem.forward(weights)
     same = np.array_equal(forward.terms, again.terms, equal_nan=True)
-    return View(problem, weights, forward, numerical_gradient(problem, weights, forward, **how), same)
+    estimate = numerical_gradient(problem, weights, forward, **how)
+    chosen = how.get("step") is not None or how.get("scheme", Scheme.FIVE_POINT) is not Scheme.FIVE_POINT
+    return View(problem, weights, forward, estimate, same, chosen)
