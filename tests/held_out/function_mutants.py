@@ -229,6 +229,10 @@ def outcome(mutant: Mutant, df: Any, cause: Any, flat: bool) -> str:
 def _true(cause: Any, wrong: np.ndarray, right: np.ndarray, theta: np.ndarray) -> bool:
     """Whether a name is true of two gradients, where they decide it."""
     at = np.abs(wrong - right) > 1e-9 * np.abs(right).max()
+    part = re.search(r"entries (\d+) to (\d+): ", cause.detail)
+    if part:
+        positions = np.arange(right.size)
+        at &= (positions >= int(part[1])) & (positions <= int(part[2]))
     size = np.abs(right).max()
     if cause.name == "sign" and "in " not in cause.detail:
         return bool(np.allclose(wrong[at], -right[at], rtol=1e-6))

@@ -14,11 +14,12 @@ from backproof.estimates.steps import wide
 from backproof.network.arrays import Array
 from backproof.targets.function import Function
 from backproof.targets.layout import Index
+from backproof.targets.layout import Tensor as Part
 from backproof.verdicts.causes import Cause, Departure, Explanation, explained_by
 from backproof.verdicts.comparison import Comparison
 from backproof.verdicts.fit import Error, Known, first_fit
 from backproof.verdicts.known_terms import arrays_of
-from backproof.verdicts.residuals import Project, Tensor, multiples_of, shared_by_all, structure_of
+from backproof.verdicts.residuals import Project, Tensor, multiples_of, parts_of, shared_by_all
 from backproof.verdicts.shape import shape_of, where_wrong
 from backproof.verdicts.structures import NOT_IDENTIFIED
 from backproof.verdicts.subgradients import Joint, joint_standing
@@ -65,14 +66,24 @@ class FunctionEvidence:
             there[members] = here.wrong[members]
             if not there.any():
                 continue
-            known = structure_of(tensor, tensors)
-            if known is None:
-                flat = np.zeros(part.size, bool)
-                flat[part.offset(estimate.index[there])] = True
-                words = self._shape(part.shape, flat, there) + self._in_common(there)
-                known = Known(NOT_IDENTIFIED, words)
-            moved = np.where(there, here.analytic - estimate.value, 0)
-            yield Departure(known.name, f"{part.name}: {known.detail}", 0, moved)
+            parts = parts_of(tensor, tensors)
+            for known, mask in parts:
+                mine = there.copy()
+                if len(parts) > 1:  # then every entry was measured
+                    mine[members[~mask]] = False
+                if mine.any():
+                    yield self._departure(part, known, mine)
+
+    def _departure(self, part: Part, known: Known | None, there: Mask) -> Departure:
+        """Some wrong entries of a tensor, with their name, or else with their place and shape."""
+        here, estimate = self.comparison, self.comparison.estimate
+        if known is None:
+            flat = np.zeros(part.size, bool)
+            flat[part.offset(estimate.index[there])] = True
+            words = self._shape(part.shape, flat, there) + self._in_common(there)
+            known = Known(NOT_IDENTIFIED, words)
+        moved = np.where(there, here.analytic - estimate.value, 0)
+        return Departure(known.name, f"{part.name}: {known.detail}", 0, moved)
 
     def _shape(self, shape: tuple[int, ...], wrong: Mask, there: Mask) -> str:
         """Where the wrong entries of a tensor lie, and what shape their error has."""

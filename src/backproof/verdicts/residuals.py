@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import chain
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from backproof.verdicts.causes import Cause, Explanation
 from backproof.verdicts.fit import Candidate, Error, Known, Term, amount, first_fit, shown
 from backproof.verdicts.formulas import formulas, pair_of_terms
 from backproof.verdicts.known_terms import of_data, of_parameters
+from backproof.verdicts.linear_model import LinearModel
 from backproof.verdicts.low_precision import precision_of
+from backproof.verdicts.model_search import Given, hidden_model, linear_model
 from backproof.verdicts.rearranged import moved, turned, turns
 from backproof.verdicts.shape import where_wrong
 from backproof.verdicts.structures import LOWER_PRECISION, NOT_IDENTIFIED, factors_of
@@ -26,8 +29,14 @@ Project = Callable[[Array], Array]
 PENALTIES = ("the parameter", "the parameter's sign")
 """Terms of which penalties are mostly made."""
 
+MOST_OF_MODEL = 1 << 14
+"""Larger gradients are not looked at as Xᵀ r."""
+
 MOST_QUANTITIES = 12
 """So many quantities are tried three at a time."""
+
+SHORTEST = 4
+"""A vector of fewer entries has no parts."""
 
 PLAIN = 1000
 """Factors up to this size are recognised as whole numbers, or one over them."""
@@ -93,7 +102,85 @@ def structure_of(tensor: Tensor, others: Sequence[Tensor]) -> Known | None:
     known = first_fit(tensor.error, _of_the_right_one(tensor, others, terms)) or _of_wrong_entries(
         tensor, terms
     )
+    known = known or _of_model(tensor, others)
     return known or first_fit(tensor.error, _formulas(tensor, terms))
+
+
+Part = tuple[Known | None, Mask]
+"""What some of the measured entries of a tensor are, and which they are."""
+
+
+def parts_of(tensor: Tensor, others: Sequence[Tensor]) -> list[Part]:
+    """What a tensor's gradient is: as a whole, or where nothing explains that, a vector's two parts.
+
+    Flat vectors hold parameters of several kinds, as coefficients and then the logarithm of a scale.
+    """
+    known, size = structure_of(tensor, others), len(tensor.numerical)
+    if known or len(tensor.shape) != 1 or not tensor.complete or size < SHORTEST:
+        return [(known, np.ones(size, bool))]
+    for cut in (size - 1, 1):
+        pieces = _piece(tensor, slice(None, cut)), _piece(tensor, slice(cut, None))
+        found = [structure_of(p, others) if p.error.departs.any() else None for p in pieces]
+        if any(found):
+            masks = np.arange(size) < cut, np.arange(size) >= cut
+            ends = ((0, cut - 1), (cut, size - 1))
+            return [
+                (k and k._replace(detail=f"entries {first} to {last}: {k.detail}"), mask)
+                for k, mask, (first, last) in zip(found, masks, ends, strict=True)
+            ]
+    return [(None, np.ones(size, bool))]
+
+
+def _piece(tensor: Tensor, cut: slice) -> Tensor:
+    """Some of a vector's entries, as a tensor of their own."""
+    theta = tensor.theta[cut]
+    return Tensor(
+        tensor.name, theta.shape, tensor.analytic[cut], theta, tensor.numerical[cut], tensor.bound[cut],
+        lambda flat: flat, True, tensor.data,
+    )  # fmt: skip
+
+
+def _of_model(tensor: Tensor, others: Sequence[Tensor]) -> Known | None:
+    """What was made of Xᵀ r, where the right gradient is that: in all entries, or in the wrong ones alone."""
+    error, model = tensor.error, _model(tensor, others)
+    if model is None:
+        return None
+    everywhere, wrong = np.ones(error.right.shape, bool), error.departs
+    known = first_fit(error, chain(model.candidates(error, everywhere), model.formulas(error)))
+    if known or wrong.all():
+        return known
+    return first_fit(error, model.candidates(error, wrong))
+
+
+def _model(tensor: Tensor, others: Sequence[Tensor]) -> LinearModel | None:
+    """The form of the right gradient: its own, that of a layer below another's, or that of a bias."""
+    own = _given(tensor, others)
+    if own is None:
+        return None
+    found = linear_model(own)
+    for other in others:
+        theirs = _given(other, [*others, tensor]) if found is None and other.name != tensor.name else None
+        above = linear_model(theirs) if theirs is not None else None
+        if above is None:
+            continue
+        if np.array_equal(above.offset, tensor.theta):
+            return above.of_offset
+        if above.theta.ndim == 2 and own.theta.ndim == 2:
+            found = hidden_model(own, above, above.theta)
+        for third in others if own.theta.ndim == 1 else ():
+            below = _given(third, [*others, tensor]) if third is not other else None
+            hidden = hidden_model(below, above, above.theta) if below is not None else None
+            if hidden is not None and np.array_equal(hidden.offset, tensor.theta):
+                return hidden.of_offset
+    return found
+
+
+def _given(tensor: Tensor, others: Sequence[Tensor]) -> Given | None:
+    """A tensor's right gradient, and what it may be made of."""
+    if not tensor.complete or tensor.numerical.size > MOST_OF_MODEL:
+        return None
+    parameters = {t.name: t.theta.reshape(t.shape).astype(float) for t in others if t.name != tensor.name}
+    return Given(tensor.error, tensor.theta.reshape(tensor.shape).astype(float), tensor.data, parameters)
 
 
 def _of_wrong_entries(tensor: Tensor, terms: Mapping[str, Array]) -> Known | None:

@@ -73,6 +73,7 @@ def _along(x: Array, axis: int, called: str) -> Iterator[Variant]:
         without = x.copy()
         np.moveaxis(without, axis, 0)[at] = 0
         yield Variant("left out", f"the {which} of the {called}", without)
+        yield Variant("one alone", f"the {which} of the {called}", x - without)
     mean = x.mean(axis=axis, keepdims=True)
     yield Variant("one for all", f"the mean of the {called}", np.broadcast_to(mean, x.shape))
     yield Variant("mean taken off", f"over the {called}", x - mean)
