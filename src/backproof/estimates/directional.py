@@ -35,6 +35,10 @@ PER_TENSOR = 4
 EXPONENTS = np.arange(4, -5, -1)
 """The sequence from which the step along a direction is chosen."""
 
+SHORTER, ENOUGH, AIM = 4, 16.0, 1e-5
+"""How often the step along a direction is shortened, while its truncation exceeds the noise so many times and
+this share of the derivative."""
+
 FEW = 6
 """Subsets at fault at once up to which single entries are looked for."""
 
@@ -96,6 +100,12 @@ class DirectionalDifferencer:
         self.round_off = round_off
         self.step = best_step(self.function.dtype)
 
+    def against(self, analytic: Array, round_off: Array) -> DirectionalDifferencer:
+        """The same for another gradient."""
+        other = DirectionalDifferencer(self.coordinate, analytic, round_off)
+        other.step = self.step
+        return other
+
     def choose_step(self, subset: Index) -> None:
         """Find the step at which the derivative along one direction changes least from step to step."""
         signs = self._draw(len(subset))
@@ -128,38 +138,42 @@ class DirectionalDifferencer:
     def along(self, subset: Index, count: int = 1, signs: list[Signs] | None = None) -> Along:
         """Derivatives along directions through a subset: four evaluations each."""
         drawn = signs or [self._draw(len(subset)) for _ in range(count)]
-        kind, step, sizes = self.kind, self.step, self.coordinate.sizes[subset]
+        kind, sizes = self.kind, self.coordinate.sizes[subset]
         a = self.analytic[subset] * sizes
-        value, truncation, bend = (np.empty(len(drawn), kind) for _ in range(3))
-        noise = self._noise(subset) / step
-        for k, v in enumerate(drawn):
-            (long, apart), (short, closer) = (self._derivative(subset, v, h) for h in (RATIO * step, step))
-            value[k], truncation[k] = short, abs(long - short)
-            bend[k] = max(closer - max(apart / RATIO, 4 * noise), 0) / 2
+        measured = [self._measured(subset, v) for v in drawn]
+        value, truncation, bend, steps = (np.array(part, kind) for part in zip(*measured, strict=True))
         # The entries move by what θ's precision makes of the step; that errs at random from each other.
         u = 2 * unit_roundoff(self.function.dtype)
         theta = np.abs(self.function.start[subset]).astype(float)
-        round_off = u / step * float(np.linalg.norm(theta * self.analytic[subset]))
+        round_off = u / steps * float(np.linalg.norm(theta * self.analytic[subset]))
         round_off += float(np.linalg.norm(self.round_off[subset] * sizes))
-        analytic = np.array([v @ a for v in drawn], kind)
-        estimate = self._estimate(analytic, value, truncation, noise, round_off, bend)
+        analytic, nothing = np.array([v @ a for v in drawn], kind), np.full(len(drawn), np.nan, kind)
+        estimate = Estimate(
+            in_sequence(["directions"], [(len(drawn),)]), np.arange(len(drawn)), value, truncation,
+            self._noise(subset) / steps, round_off, np.zeros_like(value), steps, np.ones_like(value),
+            nothing, nothing, np.zeros(len(drawn), np.uint8),
+        )  # fmt: skip
+        gap = np.abs(analytic - value)
+        explained: Mask = (gap > estimate.bound) & (gap <= KINKED * (estimate.bound + bend.max(initial=0)))
+        if (bend > 0).any():
+            estimate.status[explained] = EntryStatus.OPEN
         return Along(subset, drawn, sizes, analytic, estimate)
 
-    def _estimate(
-        self, analytic: Array, value: Array, truncation: Array, noise: float, round_off: float, bend: Array
-    ) -> Estimate:
-        """The record of some directions; `bend` is what kinks do to each derivative."""
-        count, kind = len(value), self.kind
-        bound, gap = truncation + noise + round_off, np.abs(analytic - value)
-        kinked = bool((bend > 0).any())
-        explained: Mask = kinked & (gap > bound) & (gap <= KINKED * (bound + bend.max(initial=0)))
-        status = np.where(explained, EntryStatus.OPEN, EntryStatus.SMOOTH).astype(np.uint8)
-        nothing = np.full(count, np.nan, kind)
-        return Estimate(
-            in_sequence(["directions"], [(count,)]), np.arange(count), value, truncation,
-            np.full(count, noise, kind), np.full(count, round_off, kind), np.zeros(count, kind),
-            np.full(count, self.step, kind), np.ones(count, kind), nothing, nothing, status,
-        )  # fmt: skip
+    def _measured(self, subset: Index, signs: Signs) -> tuple[Any, Any, Any, float]:
+        """The derivative along one direction, its truncation, what kinks do to it, and its step.
+
+        Two steps, and shorter ones where these differ by more than noise: kinks lie elsewhere along each
+        direction.
+        """
+        step, noise = self.step, self._noise(subset)
+        (long, apart), (short, closer) = (self._derivative(subset, signs, h) for h in (RATIO * step, step))
+        for _ in range(SHORTER):
+            if not abs(long - short) > max(ENOUGH * noise / step, AIM * abs(short)):
+                break
+            long, apart, step = short, closer, step / RATIO
+            short, closer = self._derivative(subset, signs, step)
+        bend = max(closer - max(apart / RATIO, 4 * noise / step), 0) / 2
+        return short, abs(long - short), bend, step
 
 
 def faults_within(

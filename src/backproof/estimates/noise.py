@@ -13,7 +13,7 @@ from backproof.targets.function import Function
 POINTS = 9
 """Values of f from which its noise is read."""
 
-SPACING = 8.0
+SPACING = 64.0
 """The distance between them, in units of round-off of the parameters' sizes."""
 
 COARSER = 16.0

@@ -87,8 +87,9 @@ class Comparison:
 
     @cached_property
     def relative(self) -> Array:
-        """The smallest error of each entry that would have been seen, relative to its scale.
+        """The smallest error of each entry that is sure to be seen, relative to its scale.
 
+        The bound is allowed between the two gradients, and by the estimate's the numerical one may be off.
         0 where the loss does not change at all and the gradient says so, and at a kink, where an interval of
         derivatives decides instead of a bound.
         """
@@ -104,7 +105,7 @@ class Comparison:
         still = (self.size == 0) & (self.estimate.has(EntryStatus.FLAT) | (self.estimate.step == 0))
         still |= (self.bound == 0) | self.estimate.touched
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            smooth = np.where(still, 0, self.bound / scale)
+            smooth = np.where(still, 0, (self.bound + self.estimate.bound) / scale)
         return np.where(self.estimate.touched, self.at_kinks, smooth) if self.at_kinks else smooth
 
     @cached_property

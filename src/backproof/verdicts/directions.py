@@ -57,6 +57,14 @@ class DirectionalEvidence:
     whole: Along
     comparison: Comparison
 
+    def of(self, _function: object, analytic: Array, round_off: Array) -> DirectionalEvidence:
+        """A gradient in lower precision along the same directions; `round_off` is what that may do to it."""
+        differencer = self.differencer.against(analytic, self.differencer.round_off + round_off)
+        whole = differencer.along(self.whole.subset, signs=self.whole.signs)
+        return DirectionalEvidence(
+            differencer, whole, Comparison(whole.analytic, whole.estimate, self.comparison.rtol)
+        )
+
     @property
     def precision(self) -> str:
         """The precision of the parameters."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from backproof.estimates.differencer import CoordinateDifferencer, Mapper
 from backproof.estimates.directional import DIRECTIONS, probability_of_a_miss
 from backproof.estimates.joint_kinks import with_joint_kinks
 from backproof.estimates.noise import gradient_rounding_error
+from backproof.estimates.sizes import sizes_of
 from backproof.network.arrays import Array
 from backproof.targets.container import FunctionError
 from backproof.targets.function import Function
@@ -78,6 +80,7 @@ class FunctionTarget:
         self.loss = function.value(function.start)
         self.analytic = function.gradient()
         self._not_finite = Cause("loss not finite", f"it is {self.loss}")
+        self._elsewhere: Function | None = None
 
     details: ClassVar[None] = None
     differences_chosen: ClassVar[bool] = True
@@ -110,7 +113,7 @@ class FunctionTarget:
     @property
     def evaluations(self) -> int:
         """How often the loss was evaluated."""
-        return self.function.evaluations
+        return self.function.evaluations + (self._elsewhere.evaluations if self._elsewhere else 0)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -151,8 +154,12 @@ class FunctionTarget:
         if len(lost):
             self._not_finite = Cause("analytic gradient not finite", f"first at {location(int(lost[0]))}")
             return None
-        differencer = CoordinateDifferencer(self.function, self.loss, self.analytic, self.generator)
-        found = self._measured(differencer)
+        wider = self._in_double
+        if wider is not None:
+            sizes = sizes_of(self.function, self.loss, self.analytic)
+            round_off = gradient_rounding_error(self.function, self.analytic, sizes, self.generator)
+            return wider.of(self.function, self.analytic, round_off)
+        found = self._measured()
         estimate = found.comparison.estimate
         lost = np.flatnonzero(~np.isfinite(estimate.value))
         if len(lost):
@@ -160,39 +167,51 @@ class FunctionTarget:
             self._not_finite = Cause("numerical gradient not finite", f"within a step of {first}")
         return found
 
-    def _measured(self, differencer: CoordinateDifferencer) -> Evidence:
+    def _measured(self) -> FunctionEvidence | DirectionalEvidence:
         """What evaluations find, along directions or of every coordinate that is checked."""
-        round_off = gradient_rounding_error(self.function, self.analytic, differencer.sizes, self.generator)
-        if self.sampling.along_directions(self.size):
-            return directional_evidence(differencer, self.analytic, round_off, self.sampling.rtol)
-        selected = self.sampling.drawn(self.size, self.generator)
+        function, sampling = self.function, self.sampling
+        differencer = CoordinateDifferencer(function, self.loss, self.analytic, self.generator)
+        round_off = gradient_rounding_error(function, self.analytic, differencer.sizes, self.generator)
+        if sampling.along_directions(self.size):
+            return directional_evidence(differencer, self.analytic, round_off, sampling.rtol)
+        selected = sampling.drawn(self.size, self.generator)
         estimate = estimate_coordinates(
-            differencer,
-            self.analytic,
-            round_off,
-            selected,
-            resolution=self.sampling.resolution,
-            blocks=self.sampling.blocks,
-        )
-        estimate = with_joint_kinks(estimate, self.function.value, self.function.start, self.sampling.seed)
-        comparison = Comparison(estimate.selected(self.analytic), estimate, self.sampling.rtol)
-        return FunctionEvidence(self.function, self.analytic, comparison)
+            differencer, self.analytic, round_off, selected,
+            resolution=sampling.resolution, blocks=sampling.blocks,
+        )  # fmt: skip
+        estimate = with_joint_kinks(estimate, function.value, function.start, sampling.seed)
+        comparison = Comparison(estimate.selected(self.analytic), estimate, sampling.rtol)
+        return FunctionEvidence(function, self.analytic, comparison)
 
-    def reference(self, own: Evidence) -> Evidence | None:
-        """In low precision, the same in double precision, where that is needed and the function takes it."""
-        here = own.comparison
-        settled = here.resolution <= self.resolution and not here.beyond.any()
-        low = np.finfo(self.function.dtype).eps > np.finfo(np.float64).eps
-        if settled or not low or isinstance(own, DirectionalEvidence):
+    @cached_property
+    def _in_double(self) -> FunctionEvidence | DirectionalEvidence | None:
+        """In low precision, what is found in double precision at the same point, where f computes in that."""
+        if np.finfo(self.function.dtype).eps <= np.finfo(np.float64).eps:
             return None
+        wider: FunctionTarget | None = None
         try:
             wider = FunctionTarget(self.function.in_precision(np.float64), self.sampling)
-            found = wider.own()
+            if wider.function.notes or wider.rounds_to_single() or not np.isfinite(wider.analytic).all():
+                return None
+            found = wider._measured()
         except FunctionError:
             return None
-        self.function.evaluations += wider.function.evaluations
-        same = found is not None and found.comparison.analytic.shape == here.analytic.shape
-        return found if same and not wider.function.notes else None
+        finally:
+            self._elsewhere = wider.function if wider else None
+        return found if found.comparison.finite else None
+
+    def rounds_to_single(self) -> bool:
+        """Whether f's values are float32's, although its parameters are not."""
+        start, draw = self.function.start, np.random.default_rng(self.sampling.seed)
+        moves = draw.uniform(-1, 1, (2, len(start))) * np.sqrt(np.finfo(np.float64).eps) * start
+        values = np.array([self.loss, *(self.function.value_near(start + move) for move in moves)])
+        return bool((values.astype(np.float32) == values).all())
+
+    def reference(self, own: Evidence) -> Evidence | None:
+        """In low precision, the gradient in double precision, where that is needed and f computes in that."""
+        here = own.comparison
+        settled = here.resolution <= self.resolution and not here.beyond.any()
+        return None if settled else self._in_double
 
     def finer(self) -> None:
         """Nothing is finer than the differences of a function of which nothing is known."""

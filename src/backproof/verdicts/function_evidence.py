@@ -33,6 +33,12 @@ class FunctionEvidence:
     analytic: Array
     comparison: Comparison
 
+    def of(self, function: Function, analytic: Array, round_off: Array) -> FunctionEvidence:
+        """A gradient in lower precision compared with the same estimate; `round_off` is what that may do."""
+        selected = self.comparison.estimate.index
+        comparison = self.comparison.of(analytic[selected], round_off[selected])
+        return FunctionEvidence(function, analytic, comparison)
+
     @property
     def precision(self) -> str:
         """The precision of the parameters."""
