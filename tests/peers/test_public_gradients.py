@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from cases import FAMILIES, Case
+from changes import CHANGES
 from public_gradients import Tally, tally_of
 
 SEED = 1001
@@ -10,15 +11,12 @@ SEED = 1001
 FAMILY = ["scipy_distributions"]
 """Whose functions are defined everywhere, and fast."""
 
-SHORTFALL = {"sklearn_losses": 1}
-"""A loss in single precision inside a function of W in double precision: its plateaus are not seen."""
-
 
 @pytest.mark.parametrize("family", [name for name, library in FAMILIES.items() if library != "statsmodels"])
 def test_no_right_gradient_is_called_wrong(family):
     found = tally_of(range(SEED, SEED + 1), families=[family], share=0.4)
     assert found.count > 8
-    assert len(found.accused) <= SHORTFALL.get(family, 0), found.accused
+    assert found.accused == []
 
 
 def test_no_right_score_of_statsmodels_is_called_wrong():
@@ -42,9 +40,8 @@ def test_a_tally_names_a_gradient_that_is_called_wrong():
     assert tally.accused[0].startswith("sine (2 entries): incorrect gradient")
 
 
-@pytest.mark.parametrize(("change", "accused"), [("units", 14), ("scaled", 0), ("offset", 0), ("single", 3)])
-def test_what_changes_no_gradient_changes_no_verdict(change, accused):
-    """The counts are what is known to be amiss: steps are not chosen for entries of other units."""
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changes_no_gradient_leads_to_no_accusation(change):
     found = tally_of(range(SEED, SEED + 1), families=FAMILY, share=0.25, change=change, seconds=6)
     assert found.count > 4
-    assert len(found.accused) <= accused, found.accused
+    assert found.accused == []

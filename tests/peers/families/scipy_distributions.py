@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import types
 from collections.abc import Iterator
 
@@ -14,6 +15,12 @@ from scipy.stats._distr_params import distcont
 
 SLOW_OR_SAMPLED = {"levy_stable", "studentized_range", "kstwo", "ksone", "gausshyper", "genexpon", "vonmises"}
 """Too slow, not a continuous function of the quantile in double precision, or not on one period."""
+
+QUADRATURE = 1e-7
+"""The relative error of distribution functions that are computed by `quad`: its default is 1.5e-8."""
+
+TRUNCATED = {"kstwobign": 1e-7}
+"""Densities whose series is cut: Kolmogorov's is off by up to 3e-8 from 0.82 on, against 40 digits."""
 
 KINDS = ("cdf", "sf", "logcdf", "logsf")
 
@@ -56,4 +63,6 @@ def _case(
         return float(c @ function(x, *shapes, loc=location, scale=scale))
 
     text = f"stats.{name}.{kind} scale={scale:.0e}"
-    return of_source(text, f, Source(type(distribution)._pdf, gradient), x)
+    integrated = "quad(" in inspect.getsource(type(distribution)._cdf)
+    rtol = TRUNCATED.get(name, QUADRATURE if integrated else 0.0)
+    return of_source(text, f, Source(type(distribution)._pdf, gradient), x, rtol)

@@ -132,32 +132,47 @@ def _of_a_perceptron(rng: np.random.Generator) -> Case:
     """A network that was fitted for one step, for its shapes, and is then evaluated at drawn weights."""
     n, p, classes = int(rng.integers(4, 25)), int(rng.integers(1, 6)), int(rng.integers(1, 4))
     X = rng.normal(size=(n, p)) * 10 ** rng.uniform(-1, 1)
-    activation = str(rng.choice(["identity", "logistic", "tanh", "relu"]))
-    hidden = tuple(int(h) for h in rng.integers(1, 6, rng.integers(1, 3)))
-    options = {"activation": activation, "alpha": 10 ** rng.uniform(-4, 0), "solver": "lbfgs", "max_iter": 1}
     loss = str(rng.choice(["log_loss", "squared_error", "poisson"]))
-    if loss == "log_loss":
-        kind, y = MLPClassifier, np.arange(n) % (classes + 1)
-    else:
-        kind, options["loss"] = MLPRegressor, loss
-        y = rng.poisson(2, (n, classes)) * 1.0 if loss == "poisson" else rng.normal(size=(n, classes))
-    model = kind(hidden_layer_sizes=hidden, **options).fit(X, y if classes > 1 or y.ndim == 1 else y.ravel())
-    targets = model._label_binarizer.transform(y).astype(float) if loss == "log_loss" else y
+    model, targets = _perceptron(rng, loss, X, classes)
     weights = rng.exponential(size=n) if rng.random() < 0.5 else None
-    point = rng.normal(size=len(_pack(model.coefs_, model.intercepts_)))
+    kind = type(model)
+    sizes = [a.shape for a in model.coefs_]
 
     def both(theta, backprop):
         model._unpack(theta)
-        sizes = [a.shape for a in model.coefs_]
         outputs = [X] + [np.empty((n, s[1])) for s in sizes]
         deltas = [np.empty_like(a) for a in outputs[1:]]
         coefs, intercepts = [np.empty(s) for s in sizes], [np.empty(s[1]) for s in sizes]
         return backprop(model, X, targets, weights, outputs, deltas, coefs, intercepts)
 
+    def clipped(theta):
+        """Whether an output is clipped, and the gradient not that of the clip."""
+        model._unpack(theta)
+        outputs = model._forward_pass_fast(X, check_input=False)
+        return loss == "log_loss" and bool((np.minimum(outputs, np.abs(1 - outputs)) < 1e-14).any())
+
+    point = rng.normal(size=len(_pack(model.coefs_, model.intercepts_))) * 10 ** rng.uniform(-1, 1)
+    while clipped(point):
+        point = point / 2
     source = Source(kind._backprop, lambda function: lambda theta: _pack(*both(theta, function)[1:]))
-    text = f"{kind.__name__}._backprop {loss} {activation} {p}-{hidden}-{targets.shape[1]} n={n}"
+    text = f"{kind.__name__}._backprop {loss} {model.activation} {sizes} n={n} scale={point.std():.1g}"
     wrong = MEAN_OVER_OUTPUTS if loss == "squared_error" and classes > 1 else ""
     return of_source(text, lambda theta: float(both(theta, kind._backprop)[0]), source, point, wrong=wrong)
+
+
+def _perceptron(rng: np.random.Generator, loss: str, X: np.ndarray, classes: int):
+    """A network of random shape, and the targets as its backward pass takes them."""
+    n = len(X)
+    hidden = tuple(int(h) for h in rng.integers(1, 6, rng.integers(1, 3)))
+    options = {"alpha": 10 ** rng.uniform(-4, 0), "solver": "lbfgs", "max_iter": 1}
+    options["activation"] = str(rng.choice(["identity", "logistic", "tanh", "relu"]))
+    if loss == "log_loss":
+        y = np.arange(n) % (classes + 1)
+        classifier = MLPClassifier(hidden_layer_sizes=hidden, **options).fit(X, y)
+        return classifier, classifier._label_binarizer.transform(y).astype(float)
+    y = rng.poisson(2, (n, classes)) * 1.0 if loss == "poisson" else rng.normal(size=(n, classes))
+    given = y if classes > 1 else y.ravel()
+    return MLPRegressor(hidden_layer_sizes=hidden, loss=loss, **options).fit(X, given), y
 
 
 def _of_components(rng: np.random.Generator) -> Case:
@@ -180,7 +195,8 @@ def _of_an_embedding(rng: np.random.Generator) -> Case:
     n, q = int(rng.integers(5, 25)), int(rng.integers(1, 4))
     distances = squareform(pdist(rng.normal(size=(n, 4)), "sqeuclidean"))
     P = _t_sne._joint_probabilities(distances.astype(np.float32), 3.0, 0)
-    scale = float(10 ** rng.uniform(-4, 1))
+    # Two degrees of freedom are told from one only where distances are not small beside 1.
+    scale = float(10 ** rng.uniform(-4 if q < 3 else -1, 1))
     more = (P, int(max(q - 1, 1)), n, q)
     source = Source(_t_sne._kl_divergence, lambda function: lambda y: np.asarray(function(y, *more)[1]))
     text = f"_t_sne._kl_divergence n={n} q={q} scale={scale:.0e}"
