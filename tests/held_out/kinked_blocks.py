@@ -18,6 +18,10 @@ POINTS = 4000
 """Random points at which the pieces of a piecewise linear function are looked for."""
 
 
+NEAR = 1e-3
+"""How far from the point they are."""
+
+
 @dataclass(frozen=True)
 class Hull:
     """The hull of points, (points, n)."""
@@ -79,13 +83,16 @@ class Block:
 
 
 def piecewise(name, n, f, draw):
-    """A positively homogeneous, piecewise linear function; its pieces are found at random points."""
+    """A function that is piecewise linear near 0; its pieces are found at random points."""
     points = draw.standard_normal((POINTS, n))
-    points *= np.exp(draw.standard_normal((POINTS, n)))  # entries of other sizes: narrow pieces as well
-    step = 1e-5
+    points *= NEAR * np.exp(
+        draw.standard_normal((POINTS, n))
+    )  # entries of other sizes: narrow pieces as well
+    step = 1e-5 * NEAR
     ends = points[:, None] + step * np.array([1, -1])[:, None, None, None] * np.eye(n)
     slopes = (f(ends[0]) - f(ends[1])) / (2 * step)
-    inside = np.abs(f(ends).sum(axis=0) - 2 * f(points)[:, None]).max(axis=1) < 1e-12  # not across a kink
+    # Not across a kink.
+    inside = np.abs(f(ends).sum(axis=0) - 2 * f(points)[:, None]).max(axis=1) < 1e-6 * step
     return Block(name, n, f, Hull(np.unique(np.round(slopes[inside], 9), axis=0)))
 
 

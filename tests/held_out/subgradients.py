@@ -55,7 +55,8 @@ def point(draw: np.random.Generator, maker: Callable) -> Point:
     at = draw.integers(-8, 9, n) / 4 if draw.random() < 0.7 else np.zeros(n)
     loss, offset = 10.0 ** draw.integers(-3, 4), float(draw.choice([0, 0, 1, 30]))
     size = n + others
-    slope, bend = draw.standard_normal((2, size)) * draw.choice([0, 1])
+    largest = float(np.abs(block.subdifferential.box()).max())
+    slope, bend = draw.standard_normal((2, size)) * draw.choice([0, largest])
     rest = draw.standard_normal(others)
     scale = np.concatenate([unit, np.ones(others)])
     start = np.concatenate([at, rest])

@@ -42,6 +42,9 @@ ASIDE = 2.0**-5
 STRAIGHT = 2.0**-10
 """Between three points that are TINY apart f may bend by this share of its slope without a second look."""
 
+MINOR = 64.0
+"""An entry that changes f by less than one in so many of what another does is taken to change it by that."""
+
 Value = Callable[[Array], float | np.longdouble]
 
 
@@ -152,11 +155,16 @@ class Kinked:
         middle = self.at(way)
         slope, bend = self.differences(way, middle, every, size)
         rounding = self._rounding(middle, np.abs(slope).max() / (2 * size))
-        crooked = every[bend > rounding + STRAIGHT * np.abs(slope).max()]
+        changes = np.maximum(np.abs(slope), np.abs(slope).max() / MINOR)
+        straight = rounding + STRAIGHT * changes
+        crooked = every[bend > straight]
         if len(crooked):
-            # At a quarter of the distance a sixteenth is left of curvature, of a kink much more or nothing.
+            # At a quarter of the distance there is no kink any more; or it is curvature, of which a sixteenth
+            # is left and the slope as it was.
             finer, closer = self.differences(way, middle, crooked, size / 4)
-            if (closer > rounding + bend[crooked] / 8).any():
+            smooth = closer <= rounding + bend[crooked] / 8
+            smooth &= np.abs(4 * finer - slope[crooked]) <= 4 * rounding + bend[crooked] / 4
+            if not (smooth | (closer <= straight[crooked] / 4)).all():
                 return None
             slope[crooked] = 4 * finer
         return slope / (2 * size)
@@ -169,6 +177,10 @@ class Kinked:
             move[i] = size
             sides[:, k] = self.at(way + move), self.at(way - move)
         return sides[0] - sides[1], np.abs(sides.sum(axis=0) - 2 * middle)
+
+    def rounding_near(self, change: float) -> float:
+        """By how much such a change of f near the point may be off."""
+        return 2 * self._rounding(self.rest, abs(change))
 
     def _rounding(self, base: float, slope: float) -> float:
         """By how much a value near the point may be off: f's rounding, and that of the entries."""

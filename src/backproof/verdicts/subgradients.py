@@ -98,7 +98,7 @@ class _OnKinks:
         if mixtures.holds():
             return _mixture()
         every = self._with_more(self._own_directions() + mixtures.ways)
-        curvature = every.curvature(mixtures.pieces, mixtures.error)
+        curvature = every.curvature(mixtures.near.gradients, mixtures.near.error)
         if not curvature:
             return self._where_neither(mixtures)
         off = self._beyond(every, curvature)
@@ -118,8 +118,8 @@ class _OnKinks:
             words = f"together, as far as {len(every.vs)} directions tell; the loss is not convex there"
             return Joint(Standing.SUBGRADIENT, words=words)
         v = mixtures.lacking
-        most, count = float((mixtures.pieces @ v).max(initial=-np.inf)), len(mixtures.pieces)
-        return self._described(Standing.UNDECIDED if known is None else Standing.NONE, v, most, count)
+        standing, count = Standing.UNDECIDED if known is None else Standing.NONE, len(mixtures.near.places)
+        return self._described(standing, v, mixtures.reached, count)
 
     def _with_more(self, vs: list[Array]) -> Directions:
         return self.kinked.measured.with_more(vs, [self.kinked.derivative(v) for v in vs])

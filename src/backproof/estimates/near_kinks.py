@@ -1,0 +1,132 @@
+"""The gradients that a function has near a point on kinks, found one by one.
+
+Near such a point a function is, to first order, piecewise linear and homogeneous: it has a gradient in each
+of a number of cones. Two cones that touch meet where their linear functions are equal; if the function is not
+that there, another cone lies between them.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+from backproof.estimates.one_sided import Directions, Kinked, aside
+from backproof.network.arrays import Array
+from backproof.targets.layout import Index
+
+ROOM = 12_000
+"""Evaluations that are spent on points near the kinks."""
+
+CLOSE = 1e-3
+"""The share of the largest derivative by which gradients near the kinks may be off."""
+
+LOCAL = 0.2
+"""The share of random points that are drawn near a given one."""
+
+WIDTH = 12
+"""Gradients between any two of which others are looked for."""
+
+
+class NearKinks:
+    """Gradients of f near its kinks.
+
+    Attributes:
+        places: where they are, (gradients, n), in steps of the entries.
+        gradients: (gradients, n), for moves by a step.
+        room: evaluations that are left.
+    """
+
+    def __init__(self, kinked: Kinked) -> None:
+        self.kinked, self.draw = kinked, np.random.default_rng(kinked.seed)
+        self.places, self.gradients = kinked.around
+        self.room = ROOM
+        self._tried = set[tuple[int, int]]()
+
+    def add(self, toward: Array) -> Array | None:
+        """One more gradient, about there; None if other kinks are too near."""
+        return self._add(aside(toward, self.draw))
+
+    def _add(self, way: Array) -> Array | None:
+        if self.room <= 0:
+            return None
+        self.room -= 2 * len(way) + 1
+        found = self.kinked.piece(way)
+        if found is not None:
+            self.gradients = np.vstack([self.gradients, found])
+            self.places = np.vstack([self.places, way])
+        return found
+
+    @property
+    def error(self) -> Array:
+        """By how much the gradients may be off, (n)."""
+        size = np.abs(self.gradients).max(axis=0, initial=0)
+        return np.asarray(np.maximum(CLOSE * size, 2 * self.kinked.blur))
+
+    def unexplained(self, measured: Directions) -> Index:
+        """The directions along which f's derivative is the product with none of the gradients."""
+        products = self.gradients @ measured.vs.T
+        slack = measured.errors + np.abs(measured.vs) @ self.error
+        return np.flatnonzero(~(np.abs(products - measured.derivatives) <= slack).any(axis=0))
+
+    def at_random(self, v: Array) -> Array | None:
+        """A gradient at a random point where f is as none of them says; None where one does."""
+        way = aside(self._random_place(v), self.draw)
+        value, slack = self._value(way)
+        known = np.abs(self.gradients @ way - value) <= slack
+        return None if known.any() else self._add(way)
+
+    def _random_place(self, v: Array) -> Array:
+        """Entries of random signs and sizes, now and then near the place that reaches farthest along v."""
+        noise = self.draw.standard_normal(len(v))
+        if self.draw.random() < LOCAL and len(self.places):
+            best = self.places[int(np.argmax(self.gradients @ v))]
+            return np.asarray(best / (np.abs(best).max() or 1.0) + noise / 2)
+        # An entry at whose kinks the derivative jumps by more is moved by less.
+        jumps = np.ptp(self.gradients, axis=0) if len(self.gradients) else np.zeros(len(noise))
+        unit = np.where(jumps > CLOSE * jumps.max(), jumps, jumps.max() or 1.0)
+        return np.asarray(noise * np.exp(self.draw.standard_normal(len(noise))) / unit)
+
+    def _value(self, way: Array) -> tuple[float, float]:
+        """By how much f differs from that at the point, and by how much a product with `way` may be off."""
+        self.room -= 1
+        value = self.kinked.at(way) - self.kinked.rest
+        return value, float(self.error @ np.abs(way)) + self.kinked.rounding_near(value)
+
+    def between(self, v: Array) -> Array | None:
+        """A gradient between two that reach far along v, where f is not as they say; None without one."""
+        error = self.error
+        for i, j in combinations(self._farthest(v, error), 2):
+            if (i, j) in self._tried or self.room <= 0:
+                continue
+            self._tried.add((i, j))
+            way = self._meeting(i, j)
+            value, slack = self._value(way)
+            if abs(value - self.gradients[i] @ way) > slack:
+                found = self._add(way)
+                if found is not None and self._is_new(found, error):
+                    return found
+        return None
+
+    def _farthest(self, v: Array, error: Array) -> list[int]:
+        """Some different gradients, those that reach farthest along v first."""
+        chosen = list[int]()
+        for k in np.argsort(-(self.gradients @ v), kind="stable"):
+            apart = np.abs(self.gradients[chosen] - self.gradients[k]) > 2 * error
+            if apart.any(axis=1).all():
+                chosen.append(int(k))
+            if len(chosen) == WIDTH:
+                break
+        return sorted(chosen)
+
+    def _is_new(self, found: Array, error: Array) -> bool:
+        """Whether the last gradient is none of those before it."""
+        return bool((np.abs(self.gradients[:-1] - found) > 2 * error).any(axis=1).all())
+
+    def _meeting(self, i: int, j: int) -> Array:
+        """Where the linear functions of two gradients are equal, on the way from one place to the other."""
+        start, end = (self.places[k] / np.abs(self.places[k]).max() for k in (i, j))
+        before, after = (float((self.gradients[i] - self.gradients[j]) @ way) for way in (start, end))
+        share = before / (before - after) if before * after < 0 else 0.5
+        way = start + share * (end - start)
+        return np.asarray(way / (np.abs(way).max() or 1.0))
