@@ -21,6 +21,9 @@ ALIKE = 0.05
 CLEAR = 1e-3
 """The share of an entry's derivatives by which those to either side differ where they tell its unit."""
 
+WIDER = 4.0
+"""By how many times errors may make the interval of one-sided derivatives wider than it is."""
+
 VANISHES = 1e-7
 """An entry at whose kinks the loss changes by less than this share of the most is moved as it is."""
 
@@ -53,12 +56,15 @@ def lengthened_steps(estimate: Estimate, value: Value, theta: Array, chosen: Ind
 
     for k in map(int, np.flatnonzero(part.touched)):
         low, high = float(part.low[k]), float(part.high[k])
-        while steps[k] * (high - low) < AUDIBLE * noise:
-            longer = LONGER * steps[k]
-            sides = sorted((change(k, longer), change(k, -longer)))
-            if not max(abs(sides[0] - low), abs(sides[1] - high)) <= ALIKE * (high - low) + noise / longer:
+        apart = high - low > CLEAR * max(abs(low), abs(high))
+        while apart and steps[k] * (high - low) < AUDIBLE * noise:
+            longer, slack = LONGER * steps[k], ALIKE * (high - low)
+            left, right = sorted((change(k, longer), change(k, -longer)))
+            slack += noise / longer
+            # The interval holds the errors of a shorter step, and so may be wider.
+            if left < low - slack or right > high + slack or right - left < (high - low) / WIDER:
                 break
-            steps[k] = longer
+            steps[k], low, high = longer, left, right
     return steps
 
 

@@ -71,7 +71,8 @@ class NearKinks:
 
     def at_random(self, v: Array) -> Array | None:
         """A gradient at a random point where f is as none of them says; None where one does."""
-        way = aside(self._random_place(v), self.draw)
+        way = self._random_place(v)
+        way /= np.abs(way).max()
         value, slack = self._value(way)
         known = np.abs(self.gradients @ way - value) <= slack
         return None if known.any() else self._add(way)
@@ -82,10 +83,7 @@ class NearKinks:
         if self.draw.random() < LOCAL and len(self.places):
             best = self.places[int(np.argmax(self.gradients @ v))]
             return np.asarray(best / (np.abs(best).max() or 1.0) + noise / 2)
-        # An entry at whose kinks the derivative jumps by more is moved by less.
-        jumps = np.ptp(self.gradients, axis=0) if len(self.gradients) else np.zeros(len(noise))
-        unit = np.where(jumps > CLOSE * jumps.max(), jumps, jumps.max() or 1.0)
-        return np.asarray(noise * np.exp(self.draw.standard_normal(len(noise))) / unit)
+        return np.asarray(noise * np.exp(self.draw.standard_normal(len(noise))))
 
     def _value(self, way: Array) -> tuple[float, float]:
         """By how much f differs from that at the point, and by how much a product with `way` may be off."""

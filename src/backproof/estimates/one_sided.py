@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 
@@ -41,6 +41,12 @@ ASIDE = 2.0**-5
 
 STRAIGHT = 2.0**-10
 """Between three points that are TINY apart f may bend by this share of its slope without a second look."""
+
+UNKNOWN = 1e-4
+"""An entry whose derivative varies by less than this share of the most has no kink of a known size."""
+
+ALIKE = 4.0
+"""Up to so many times the least, jumps are of about one size."""
 
 MINOR = 64.0
 """An entry that changes f by less than one in so many of what another does is taken to change it by that."""
@@ -139,6 +145,19 @@ class Kinked:
         ways = [aside(p, draw) for p in points]
         found = [(way, g) for way in ways if (g := self.piece(way)) is not None]
         return np.array([w for w, _ in found]).reshape(-1, n), np.array([g for _, g in found]).reshape(-1, n)
+
+    @cached_property
+    def balanced(self) -> Kinked:
+        """The same with shorter steps of entries whose derivatives jump by more than those of others.
+
+        Then random points lie on either side of every kink.
+        """
+        _, gradients = self.around
+        jumps = np.ptp(gradients, axis=0) if len(gradients) else np.zeros(len(self.entries))
+        known = jumps > max(UNKNOWN * jumps.max(initial=0), self.rounding_near(0) / TINY / UNKNOWN)
+        least = jumps[known].min(initial=np.inf)
+        factor = np.where(known, least / np.where(known, jumps, 1), 1.0)
+        return replace(self, steps=self.steps * factor) if factor.min(initial=1) < 1 / ALIKE else self
 
     @cached_property
     def blur(self) -> Array:

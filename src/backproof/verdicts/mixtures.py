@@ -21,7 +21,7 @@ ROUNDS = 24
 """How often the hull of gradients near the kinks is made to grow."""
 
 MANY = 500
-"""Random points that reach no farther towards the gradient, before it is said that none does."""
+"""Random points in a row at which the loss is as known gradients say, before these are taken for all."""
 
 FARTHER = 0.05
 """The share of what is lacking by which a point must reach farther to count."""
@@ -80,17 +80,15 @@ class Mixtures:
             self.near.add(measured.vs[k])
         if self.holds():
             return True
-        fruitless = 0
-        while fruitless < MANY and self.near.room > 0:
+        in_vain = 0
+        while in_vain < MANY and self.near.room > 0:
             before, found = self.reached, self.near.between(self.lacking)
             if found is None:
-                fruitless += 1
                 found = self.near.at_random(self.lacking)
-            if self._beyond(before, found):
-                fruitless = 0
-                if self.holds():
-                    return True
-        return False if fruitless >= MANY and not len(self.near.unexplained(measured)) else None
+            in_vain = in_vain + 1 if found is None else 0
+            if self._beyond(before, found) and self.holds():
+                return True
+        return False if in_vain >= MANY and not len(self.near.unexplained(measured)) else None
 
     def _farthest(self, v: Array) -> float:
         return float((self.near.gradients @ v).max(initial=-np.inf))

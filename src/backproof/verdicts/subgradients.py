@@ -17,11 +17,12 @@ from functools import cached_property
 
 import numpy as np
 
+from backproof.estimates.near_kinks import CLOSE
 from backproof.estimates.one_sided import Directions, Kinked
 from backproof.network.arrays import Array
 from backproof.targets.layout import Index
 from backproof.verdicts.comparison import Comparison
-from backproof.verdicts.mixtures import CLOSE, Mixtures
+from backproof.verdicts.mixtures import Mixtures
 
 WORST = 6
 """Directions at fault, and entries outside their intervals, that are looked at."""
@@ -72,7 +73,7 @@ def joint_standing(comparison: Comparison, kinked: Kinked) -> Joint:
     Args:
         comparison: its touched entries are those of `kinked`.
     """
-    return _OnKinks(comparison, kinked).standing()
+    return _OnKinks(comparison, kinked.balanced).standing()
 
 
 @dataclass(frozen=True)
