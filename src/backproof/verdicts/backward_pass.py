@@ -36,6 +36,7 @@ class BackwardPass:
         self.derivatives = [self._sides(layer, z) for layer, z in enumerate(z_hidden)]
         assert view.estimate is not None
         self.estimate, self.output_bounds = view.estimate, view.estimate.bounds[-1]
+        self.guessed: set[int] = set()  # layers whose delta their gradient does not determine
         self.deltas = backward.deltas or self._inferred()
         self.inferred = 0.0 if backward.deltas else INFERRED_ERROR
 
@@ -78,6 +79,8 @@ class BackwardPass:
             found = _solved(inputs, gradient - self.problem.l2 * w)
             if found is None and self.problem.l2:  # the penalty may have been left out
                 found = _solved(inputs, gradient)
+            if found is None:
+                self.guessed.add(layer)
             deltas.append(right if found is None else found)
             if layer:
                 low, high = self.derivatives[layer - 1]

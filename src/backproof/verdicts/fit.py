@@ -198,9 +198,11 @@ class Error:
 def first_fit(error: Error, candidates: Iterable[Candidate | Term]) -> Known | None:
     """The first candidate that explains the error: as it is, or else mixed with what is right.
 
-    Candidates come in order of simplicity. Without one the operation is not identified.
+    Candidates come in order of simplicity; a mixture of one before counts as simpler than one that takes more
+    fitted numbers. Without one the operation is not identified.
     """
     mixed: Known | None = None
+    cost = 0
     for tried, candidate in enumerate(candidates, 1):
         if isinstance(candidate, Term):
             multiple = error.multiple_of(candidate.values, tried)
@@ -209,16 +211,50 @@ def first_fit(error: Error, candidates: Iterable[Candidate | Term]) -> Known | N
             continue
         share = error.share_of(candidate, tried)
         if share == 1:
+            if mixed is not None and candidate.parameters > cost:
+                return mixed
             return Known(candidate.name, candidate.detail, candidate.share)
         if share is not None and mixed is None:
             mixed = Known(candidate.name, mixed_in(candidate.detail, share), share)
+            cost = candidate.parameters + 1
     return mixed
+
+
+def in_part(error: Error, candidates: Callable[[Error], Iterable[Candidate | Term]]) -> Known | None:
+    """What explains the rows, or the columns, that depart, where others are right."""
+    for axis, called in enumerate(("samples", "units")):
+        lines = error.departs.any(axis=1 - axis)
+        if not lines.any() or lines.all():
+            continue
+        mine = np.expand_dims(lines, 1 - axis)
+        part = Error(error.found, error.right, error.tolerance, error.sure & mine)
+        known = first_fit(part, candidates(part))
+        if known is not None:
+            listed = ", ".join(map(str, np.flatnonzero(lines)[:5])) + (", …" if lines.sum() > 5 else "")
+            detail = f"{known.detail}, " if known.detail else ""
+            return known._replace(detail=f"{detail}in {called} {listed} alone")
+    return None
 
 
 def mixed_in(detail: str, share: float) -> str:
     """A detail, with the share by which it is mixed into what is right."""
     words = f"mixed in by {100 * share:.3g} %"
     return f"{detail}, {words}" if detail else words
+
+
+PLAIN = 1000
+"""Factors up to this size are recognised as whole numbers, or one over them."""
+
+
+def plain_numbers(factor: float) -> list[float]:
+    """The whole number, and the one over a whole number, that are nearest; neither 0 nor 1."""
+    near = [float(np.round(factor))] if abs(factor) <= PLAIN else []
+    near += [1 / float(np.round(1 / factor))] if 1 / PLAIN <= abs(factor) <= 1 else []
+    return [
+        each
+        for each in dict.fromkeys(near)
+        if each not in (0.0, 1.0) and abs(factor - each) < 1e-3 * abs(each)
+    ]
 
 
 def shown(factor: float) -> str:

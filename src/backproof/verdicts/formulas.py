@@ -27,7 +27,7 @@ def formulas(
     The fewest terms come first. Where all quantities together do not give it, no few of them do.
     """
     usable = {name: (q * factor)[error.sure] for name, q in quantities.items()}
-    usable = {name: column for name, column in usable.items() if np.isfinite(column).all()}
+    usable = {name: column for name, column in usable.items() if np.isfinite(column).all() and column.any()}
     names, columns = list(usable), list(usable.values())
     if not names:
         return
@@ -50,7 +50,7 @@ def formulas(
             scaled, *_ = np.linalg.lstsq(few, target, rcond=None)
             shares = [_plain(float(c / size[k])) for c, k in zip(scaled, chosen, strict=True)]
             values = sum((s * quantities[names[k]] for s, k in zip(shares, chosen, strict=True)), 0 * factor)
-            fitted = sum(s != round(s) for s in shares)
+            fitted = sum(s != np.round(s) for s in shares)
             kept = dict(zip((names[k] for k in chosen), shares, strict=True)).get(place, 0.0)
             words = " ".join(_term(s, names[k]) for s, k in zip(shares, chosen, strict=True))
             yield Candidate(
@@ -98,7 +98,8 @@ def _misses(matrix: Array, target: Array) -> bool:
 
 def _plain(share: float) -> float:
     """The nearest whole number, if it is as near as differences can tell."""
-    return float(round(share)) if abs(share - round(share)) < 1e-7 and round(share) else share
+    whole = float(np.round(share))
+    return whole if abs(share - whole) < 1e-7 and whole else share
 
 
 def _term(share: float, name: str) -> str:

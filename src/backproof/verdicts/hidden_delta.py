@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from backproof.estimates.record import Mask
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Array
 from backproof.verdicts.backward_pass import BackwardPass
-from backproof.verdicts.fit import Candidate, Error, Known, Term, first_fit
+from backproof.verdicts.fit import Candidate, Error, Known, Term, amount, first_fit, in_part
 from backproof.verdicts.formulas import formulas
+from backproof.verdicts.implied import Implied, another_matrix, factors_of_rows, solved
 from backproof.verdicts.shape import shape_of
 from backproof.verdicts.structures import (
     NOT_IDENTIFIED,
@@ -21,7 +24,13 @@ from backproof.verdicts.structures import (
     full_name,
     in_lower_precision,
 )
-from backproof.verdicts.variants import Variant, candidates_of, operators, others, variants
+from backproof.verdicts.variants import Variant, candidates_of, operators, others, times, variants
+
+SOLVABLE = 1e-3
+"""An operand is solved for where what it is multiplied by is not much smaller than this."""
+
+STEPS = 12
+"""Gauss-Newton steps for the argument of a derivative."""
 
 DERIVATIVE_ERROR = 1e-11
 """Relative error allowed to a derivative that is a difference of values in extended precision."""
@@ -51,6 +60,8 @@ def hidden_delta(at: BackwardPass, layer: int) -> Found | None:
     if not (departs & ~kinked).any():
         return Found("derivative: at a kink", f"{departs.sum()} entries, where z is on one", residual)
     known = in_lower_precision(error) or first_fit(error, _candidates(at, layer, incoming, error))
+    if known is None:
+        known = in_part(error, lambda part: _candidates(at, layer, incoming, part))
     known = known or Known(NOT_IDENTIFIED, shape_of(residual, tolerance, ("sample", "unit")))
     return Found(full_name("hidden delta", known.name), known.detail, residual, share=known.share)
 
@@ -98,6 +109,7 @@ def _candidates(at: BackwardPass, layer: int, incoming: Array, error: Error) -> 
     yield from _of_arriving(operands)
     yield from _of_weights(operands)
     yield from common_structures(error)
+    yield from _of_implied(operands, error)
     yield from formulas(error, _quantities(operands), incoming, "derivative: another function of z", "f'(z)")
 
 
@@ -129,7 +141,8 @@ def _of_derivative(o: _Operands) -> Iterator[Candidate]:
         yield instead("another activation's", other_activation.name, values)
     changed = (*variants(o.derivative, "samples", "units"), *others(o.known, z.shape))
     yield from candidates_of("derivative", "f'(z)", changed, lambda x: o.incoming * x)
-    for x in variants(z, "samples", "units"):
+    bias = at.weights[layer][:, -1]
+    for x in (*variants(z, "samples", "units"), Variant("its bias taken off", "", z - bias)):
         detail = f"f' of z, {x.structure}{', ' if x.words else ''}{x.words}"
         yield instead("of another argument", detail, activation.derivative(np.ascontiguousarray(x.values)))
 
@@ -151,12 +164,86 @@ def _of_weights(o: _Operands) -> Iterator[Candidate | Term]:
     yield from candidates_of("carried weights", "W", changed, lambda x: (o.above @ x) * o.derivative)
 
 
-def _of_arriving(o: _Operands) -> Iterator[Candidate]:
+def _of_arriving(o: _Operands) -> Iterator[Candidate | Term]:
     changed = (*variants(o.incoming, "samples", "units"), *others(o.known, o.incoming.shape))
     yield from candidates_of("arriving gradient", "it", changed, lambda x: x * o.derivative)
+    for other in (Variant("", "1", np.ones_like(o.incoming)), *others(o.known, o.incoming.shape)):
+        yield Term(
+            "arriving gradient: a term added", other.values * o.derivative, partial(times, other.words)
+        )
     changed = (*variants(o.above, "samples", "units"), *others(o.known, o.above.shape))
     for candidate in candidates_of("arriving gradient", "it", changed, lambda x: (x @ o.w) * o.derivative):
         yield replace(candidate, detail=f"the delta above it, {candidate.detail}".removesuffix(", "))
+
+
+def _of_implied(o: _Operands, error: Error) -> Iterator[Candidate]:
+    """Structures of an operand that is solved for, all others being right."""
+    found, axes = o.at.deltas[o.layer], ("samples", "units")
+    known = error.sure & np.isfinite(found)
+    steep, arrives = (
+        known & (np.abs(o.derivative) > SOLVABLE),
+        known & (np.abs(o.incoming) > SOLVABLE * np.abs(o.incoming).max()),
+    )
+    derivative = np.where(arrives, found / np.where(arrives, o.incoming, 1), o.derivative)
+    arriving = np.where(steep, found / np.where(steep, o.derivative, 1), o.incoming)
+    yield from Implied("hidden delta", found, error.right, known, lambda x: x, axes).candidates()
+    yield from Implied(
+        "derivative", derivative, o.derivative, arrives, lambda x: o.incoming * x, axes
+    ).candidates()
+    yield from Implied(
+        "arriving gradient", arriving, o.incoming, steep, lambda x: x * o.derivative, axes
+    ).candidates()
+    yield from _of_argument(o, derivative, arrives)
+    yield from _of_solved_weights(o, error, arriving, steep)
+
+
+def _of_solved_weights(o: _Operands, error: Error, arriving: Array, steep: Mask) -> Iterator[Candidate]:
+    """The weights that carry the delta down, solved for where there are more samples than units above."""
+
+    def apply(w: Array) -> Array:
+        return np.asarray((o.above @ w) * o.derivative)
+
+    parts = np.einsum("su,ui,si->usi", o.above, o.w, o.derivative)
+    yield from factors_of_rows("carried weights", parts, error, "units above")
+    known = solved(o.above, o.w, arriving, steep)
+    if known is not None:
+        weights, unknowns = known
+        everywhere = np.ones(o.w.shape, bool)
+        yield from Implied(
+            "carried weights", weights, o.w, everywhere, apply, ("units", "inputs")
+        ).candidates()
+        yield from another_matrix("carried weights", weights, o.w, unknowns, apply)
+
+
+def _of_argument(o: _Operands, implied: Array, known: Mask) -> Iterator[Candidate]:
+    """f' at k z, or at z + c, for the k or c that comes nearest."""
+    derivative, z = o.at.problem.activation.derivative, o.z
+    changes: dict[str, Callable[[float], Array]] = {"z times": lambda k: k * z, "z plus": lambda c: z + c}
+    for words, change in changes.items():
+        start = (0.25, 0.5, 2.0, 4.0) if words == "z times" else (-1.0, -0.25, 0.25, 1.0)
+
+        def gap(x: float, change: Callable[[float], Array] = change) -> Array:
+            return np.asarray((derivative(change(x)) - implied)[known])
+
+        found = _nearest(gap, start)
+        if found is not None:
+            detail = f"f' of {words} {amount(found)}"
+            yield Candidate(
+                "derivative: of another argument", detail, o.incoming * derivative(change(found)), 1
+            )
+
+
+def _nearest(gap: Callable[[float], Array], starts: tuple[float, ...]) -> float | None:
+    """The number that makes a gap smallest, by Gauss-Newton steps from the best start; None without one."""
+    x = min(starts, key=lambda start: float(np.abs(gap(start)).sum()))
+    for _ in range(STEPS):
+        here, h = gap(x), 1e-6 * max(1, abs(x))
+        slope = (gap(x + h) - gap(x - h)) / (2 * h)
+        size = float((slope * slope).sum())
+        if not size or not np.isfinite(size):
+            return None
+        x -= float((slope * here).sum()) / size
+    return x if np.isfinite(x) else None
 
 
 def _quantities(o: _Operands) -> dict[str, Array]:
@@ -167,10 +254,11 @@ def _quantities(o: _Operands) -> dict[str, Array]:
         "z f'(z)": z * o.derivative, "z f(z)": z * a, "σ(z)": sigma, "σ(z)²": sigma * sigma,
         "z σ(z)": z * sigma, "z σ(z)²": z * sigma * sigma,
     }  # fmt: skip
+    right = (z > 0).astype(z.dtype)
+    found |= {"f'(z) [z > 0]": o.derivative * right, "f'(z) [z ≤ 0]": o.derivative * (1 - right)}
+    found |= {"[z > 0]": right, "[z ≤ 0]": 1 - right}
     if o.at.problem.activation.kinks:
-        right = (z > 0).astype(z.dtype)
         found |= {
-            "[z > 0]": right,
             "z [z > 0]": z * right,
             "exp(z) [z ≤ 0]": np.exp(np.minimum(z, 0)) * (1 - right),
         }

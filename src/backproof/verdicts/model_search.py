@@ -243,7 +243,7 @@ def _shares(right: Error, entries: Index, columns: Array, tried: int) -> list[fl
 
 def _simplest(number: float) -> float:
     """A number with an error of its own as a whole one, one over a whole one, or a short one."""
-    parts = round(1 / number) if abs(number) > 1e-6 else 0
+    parts = round(1 / number) if 1e-6 < abs(number) < np.inf else 0
     if parts and abs(number * parts - 1) < 1e-6:
         return 1 / parts
     return float(f"{number:.6g}")

@@ -66,7 +66,13 @@ def _found(at: BackwardPass) -> Iterator[Place]:
         if delta is not None:
             yield layer, delta, True
         for part in parameter_gradients(at, layer):
-            yield layer, part, False
+            yield layer, _of_either(part) if layer in at.guessed else part, False
+
+
+def _of_either(part: Found) -> Found:
+    """The same where the delta is not known, so that it may be the delta that departs."""
+    structure = part.name.partition(": ")[2]
+    return replace(part, name=f"delta or gradient: {structure}") if "gradient: " in part.name else part
 
 
 def _departures(at: BackwardPass, found: Iterable[Place]) -> Iterator[Departure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from backproof.network.arrays import Array
 from backproof.verdicts.backward_pass import BackwardPass
 from backproof.verdicts.fit import Candidate, Error
 from backproof.verdicts.formulas import formulas
+from backproof.verdicts.implied import Implied
 from backproof.verdicts.structures import LOWER_PRECISION
 from backproof.verdicts.variants import Variant, candidates_of, operators, others, variants
 
@@ -53,7 +55,13 @@ class OutputOperands:
     def of_whole(self, error: Error) -> Iterator[Candidate]:
         """The delta itself changed, or another array in its place."""
         scale = self.problem.scale
-        yield from candidates_of("output delta", "it", variants(error.right, "samples", "units"), lambda x: x)
+        axes = "samples", "units"
+        for times in dict.fromkeys((1.0, scale)):
+            unscaled = error.right / times
+            whole = partial(np.multiply, times)
+            yield from candidates_of("output delta", "it", variants(unscaled, *axes), whole)
+        sure = error.sure & np.isfinite(error.found)
+        yield from Implied("output delta", error.found, error.right, sure, lambda x: x, axes).candidates()
         known = {**self.at.known_arrays, "∂L/∂y": self.g}
         for variant in others(known, self.y.shape):
             for times in {1.0, scale}:

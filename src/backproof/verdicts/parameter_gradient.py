@@ -11,6 +11,7 @@ import numpy as np
 from backproof.network.arrays import Array
 from backproof.verdicts.backward_pass import BackwardPass
 from backproof.verdicts.fit import Candidate, Error, Known, Term, first_fit
+from backproof.verdicts.implied import Implied
 from backproof.verdicts.sample_factors import sample_factors
 from backproof.verdicts.shape import shape_of
 from backproof.verdicts.structures import (
@@ -74,7 +75,7 @@ def _of_both(at: BackwardPass, layer: int, error: Error) -> Iterator[Candidate |
     yield from _other_deltas(at, layer, inputs, penalty)
     yield from sample_factors(error, at.deltas[layer], inputs, penalty)
     yield from common_structures(error, ("units", "inputs"))
-    yield from _of_whole("weight gradient", error)
+    yield from _of_whole("weight gradient", error, penalty)
 
 
 def _scaled(at: BackwardPass, error: Error, penalty: Array) -> Iterator[Candidate]:
@@ -114,9 +115,18 @@ def _of_operand(candidate: Candidate, operand: str) -> Candidate:
     return replace(candidate, name=f"another {operand}", detail=detail)
 
 
-def _of_whole(operation: str, error: Error) -> Iterator[Candidate]:
-    """The gradient itself changed."""
-    yield from candidates_of(operation, "it", variants(error.right, "units", "inputs"), lambda x: x)
+def _of_whole(operation: str, error: Error, penalty: Array) -> Iterator[Candidate]:
+    """The gradient itself changed, with the penalty or without it."""
+    axes = "units", "inputs"
+    for kept in (np.zeros_like(error.right), penalty) if penalty.any() else (penalty,):
+        loss_part = error.right - kept
+
+        def whole(x: Array, kept: Array = kept) -> Array:
+            return np.asarray(x + kept)
+
+        yield from candidates_of(operation, "it", variants(loss_part, *axes), whole)
+        known = np.isfinite(error.found)
+        yield from Implied(operation, error.found - kept, loss_part, known, whole, axes).candidates()
 
 
 def _of_weights(at: BackwardPass, layer: int, error: Error) -> Iterator[Candidate | Term]:
@@ -140,7 +150,7 @@ def _of_weights(at: BackwardPass, layer: int, error: Error) -> Iterator[Candidat
     yield from _other_deltas(at, layer, inputs, penalty)
     yield from sample_factors(error, delta, inputs, penalty)
     yield from common_structures(error, ("units", "inputs"))
-    yield from _of_whole("weight gradient", error)
+    yield from _of_whole("weight gradient", error, penalty)
 
 
 def _penalties(
@@ -183,7 +193,9 @@ def _of_biases(at: BackwardPass, layer: int, error: Error) -> Iterator[Candidate
         yield Candidate("of one sample", f"sample {sample}", delta[sample][:, None])
     if delta.shape[0] == delta.shape[1]:
         yield Candidate("summed over units", "in place of samples", delta.sum(axis=1, keepdims=True))
+    for words, reduced in (("largest", delta.max(axis=0)), ("smallest", delta.min(axis=0))):
+        yield Candidate("of one sample", f"the {words} of each unit", reduced[:, None])
     ones = np.ones((len(delta), 1), delta.dtype)
     yield from _other_deltas(at, layer, ones, np.zeros_like(bias))
     yield from common_structures(error, ("units", "inputs"))
-    yield from _of_whole("bias gradient", error)
+    yield from _of_whole("bias gradient", error, np.zeros_like(bias))

@@ -12,7 +12,7 @@ import numpy as np
 from backproof.estimates.record import Mask
 from backproof.network.arrays import Array
 from backproof.verdicts.causes import Cause, Explanation
-from backproof.verdicts.fit import Candidate, Error, Known, Term, amount, first_fit, shown
+from backproof.verdicts.fit import Candidate, Error, Known, Term, amount, first_fit, plain_numbers, shown
 from backproof.verdicts.formulas import formulas, pair_of_terms
 from backproof.verdicts.known_terms import of_data, of_parameters
 from backproof.verdicts.linear_model import LinearModel
@@ -37,9 +37,6 @@ MOST_QUANTITIES = 12
 
 SHORTEST = 4
 """A vector of fewer entries has no parts."""
-
-PLAIN = 1000
-"""Factors up to this size are recognised as whole numbers, or one over them."""
 
 
 @dataclass(frozen=True)
@@ -249,13 +246,9 @@ def multiples_of(error: Error) -> Iterator[Candidate]:
     if not np.isfinite(factor) or not factor:
         return
     yield Candidate("sign", "the gradient is the negative of the right one", -right)
-    whole, parts = float(round(factor)), float(round(1 / factor))
-    plain = [whole] if abs(whole) <= PLAIN else []
-    plain += [1 / parts] if 0 < abs(parts) <= PLAIN else []
-    for each in (*plain, factor):
-        if each not in (0.0, 1.0) and abs(factor - each) < 1e-3 * abs(each):
-            words = f"the gradient is {shown(each)} times the right one"
-            yield Candidate("scale", words, each * right, int(each == factor), max(1.0, abs(each)))
+    for each in (*plain_numbers(factor), factor):
+        words = f"the gradient is {shown(each)} times the right one"
+        yield Candidate("scale", words, each * right, int(each == factor), max(1.0, abs(each)))
 
 
 def _exchanged(tensor: Tensor, others: Sequence[Tensor]) -> Iterator[Candidate]:

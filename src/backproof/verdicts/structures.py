@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproof.network.arrays import Array
-from backproof.verdicts.fit import FIT, Candidate, Error, Known, shown
+from backproof.verdicts.fit import FIT, Candidate, Error, Known, plain_numbers, shown
 from backproof.verdicts.low_precision import precision_of
 
 LOWER_PRECISION = "lower precision"
@@ -52,11 +52,9 @@ def constants(error: Error, right: Array, samples: int, outputs: int) -> Iterato
     amplified = max(1.0, abs(factor))
     yield Candidate("sign", "× −1", -right)
     yield Candidate("zero", "", np.zeros_like(right))
-    nearest = [float(round(factor)), 1 / round(1 / factor) if factor and round(1 / factor) else 0.0]
-    for plain in nearest:  # no parameter is fitted where the factor is a whole number or one over one
-        if plain not in (0.0, 1.0) and abs(factor - plain) < 1e-6 * abs(plain):
-            words = f"× {_in_words(plain, samples, outputs)}"
-            yield Candidate("scale", words, plain * right, amplified=amplified)
+    for plain in plain_numbers(factor):  # these take no fitted number
+        words = f"× {_in_words(plain, samples, outputs)}"
+        yield Candidate("scale", words, plain * right, amplified=amplified)
     if abs(factor) > FIT:
         words = f"× {_in_words(factor, samples, outputs)}"
         yield Candidate("scale", words, factor * right, 1, amplified)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproof.network.arrays import Array
-from backproof.verdicts.fit import Candidate
+from backproof.verdicts.fit import Candidate, amount
 from backproof.verdicts.low_precision import LOWER, UNIT, rounded
 from backproof.verdicts.structures import LOWER_PRECISION
 
@@ -92,6 +92,7 @@ ELEMENTWISE: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     ("sign only", "", np.sign),
     ("square root", "", lambda x: np.sqrt(np.abs(x))),
     ("reciprocal", "", lambda x: 1 / x),
+    ("tanh", "of it", np.tanh),
     ("one minus", "", lambda x: 1 - x),
     ("one added", "", lambda x: 1 + x),
     ("one taken off", "", lambda x: x - 1),
@@ -104,6 +105,11 @@ def others(known: Mapping[str, Array], shape: tuple[int, ...]) -> Iterator[Varia
     for name, values in known.items():
         if values.shape == shape:
             yield Variant("another array", name, values)
+
+
+def times(words: str, share: float) -> str:
+    """A multiple of something, in words."""
+    return f"{amount(share)} times {words}"
 
 
 def operators(a: Array, b: Array, names: tuple[str, str]) -> Iterator[Variant]:
