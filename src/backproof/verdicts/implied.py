@@ -83,6 +83,9 @@ class Implied:
         if high - low < 2 * SAME or not (is_low | is_high)[usable].all():
             return
         low, high = _whole(low), _whole(high)
+        for factor, entries in ((low, is_low), (high, is_high)):
+            if factor not in (0, 1) and np.count_nonzero(entries & usable) < 2:
+                return  # a factor of its own explains any entry
         count = np.count_nonzero(is_low & usable)
         more = "" if high == 1 else f", the others × {shown(high)}"
         left_out = "entries left out" if low == 0 else "factors of entries"
