@@ -25,6 +25,9 @@ OPERATORS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
     ast.Div: (ast.Mult,),
 }
 
+UNCHECKED = {"loss_gradient", "gradient"}
+"""Compiled functions that do not check the shapes they are given: their arguments are left alone."""
+
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.Gt,
     ast.Gt: ast.Lt,
@@ -56,7 +59,7 @@ def _source_edited(case: Case, rng: np.random.Generator) -> Edited:
     names = sorted(
         {n.id for n in ast.walk(definition) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     )
-    sites = [(node, found) for node in ast.walk(definition) if (found := list(_alternatives(node, names)))]
+    sites = [(node, found) for node in _safe(definition) if (found := list(_alternatives(node, names)))]
     node, alternatives = sites[rng.integers(len(sites))]
     new = alternatives[rng.integers(len(alternatives))]
     before, after = ast.unparse(node), ast.unparse(new) if not isinstance(new, ast.Pass) else "nothing"
@@ -71,6 +74,15 @@ def _source_edited(case: Case, rng: np.random.Generator) -> Edited:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) < 70 else line[:66] + " ..."
+
+
+def _safe(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that may be edited."""
+    yield node
+    call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    if not (call and node.func.attr in UNCHECKED):
+        for child in ast.iter_child_nodes(node):
+            yield from _safe(child)
 
 
 class _Replacement(ast.NodeTransformer):

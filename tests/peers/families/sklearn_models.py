@@ -213,9 +213,9 @@ def _of_a_tree_of_points(rng: np.random.Generator) -> Case:
     neighbours.data **= 2
     P = _t_sne._joint_probabilities_nn(neighbours, 3.0, 0)
     more = (P, 1, n, q, 0.0)
-    source = Source(
-        _t_sne._kl_divergence_bh, lambda function: lambda y: np.asarray(function(y, *more)[1], float)
-    )
+
+    def both(y):
+        return _t_sne._kl_divergence_bh(y, *more)
+
     text, point = f"_t_sne._kl_divergence_bh n={n}", rng.normal(size=n * q)
-    value = lambda y: float(_t_sne._kl_divergence_bh(y, *more)[0])  # noqa: E731
-    return of_source(text, value, source, point, rtol=SINGLE)
+    return Case(text, lambda y: float(both(y)[0]), lambda y: np.asarray(both(y)[1], float), point, SINGLE)
