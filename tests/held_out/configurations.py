@@ -116,10 +116,16 @@ class Tally:
     accused: list[str] = field(default_factory=list)
     agreed: list[str] = field(default_factory=list)
     left_open: list[str] = field(default_factory=list)
-    wrong_left_open: int = 0
+    crashed: list[str] = field(default_factory=list)
 
     def add(self, case: Configuration, wrong: int) -> None:
         """Judge the right rule of a configuration, and some wrong ones."""
+        try:
+            self._add(case, wrong)
+        except Exception as error:
+            self.crashed.append(f"{case.seed}: {type(error).__name__}: {error} | {case.text}")
+
+    def _add(self, case: Configuration, wrong: int) -> None:
         at = evaluated(case.problem, case.weights, parameters=case.parameters, seed=case.seed)
         found = judged(case.rule, at)
         self.right[str(found.verdict)] += 1
@@ -149,6 +155,8 @@ class Tally:
         yield from (f"    {line}" for line in self.agreed)
         yield f"right gradients accused: {len(self.accused)} of {self.right.total()}"
         yield from (f"    {line}" for line in self.accused)
+        yield f"crashes: {len(self.crashed)}"
+        yield from (f"    {line}" for line in self.crashed)
         yield f"right gradients unresolved: {self.right[Verdict.UNRESOLVED]}"
         undetermined = self.right[Verdict.UNDETERMINED] + self.right[Verdict.KINK_CROSSED]
         yield f"right gradients undetermined, or kinks crossed: {undetermined}"

@@ -171,11 +171,20 @@ class PerturbedLoss:
         fan_out = self.weights[layer + 1].take(unit, axis=1)
         base = self.pre_activations[layer + 1].take(sample, axis=1)
         layout = _layout(change.shape[1])
-        z = layout.spread(fan_out, base, change)
-        for w in self.weights[layer + 2 :]:
+        z = self._on_the_spot(layout.spread(fan_out, base, change), layer + 1, sample)
+        for number, w in enumerate(self.weights[layer + 2 :], layer + 2):
             if sides is not None:
                 self._note_sides(z, self.problem.activation.kinks, sides)
-            z = layout.through(w, self.problem.activation.value(z))
+            z = self._on_the_spot(layout.through(w, self.problem.activation.value(z)), number, sample)
+        return z
+
+    def _on_the_spot(self, z: Array, layer: int, sample: Index) -> Array:
+        """Of imaginary moves the pre-activations themselves: what they add to real parts is h² and rounding.
+
+        Either would decide on which side of a kink a pre-activation lies that is on it.
+        """
+        if np.iscomplexobj(z):
+            z.real = self.forward.pre_activations[layer][sample][:, None]
         return z
 
     def empty(self, change: Array) -> Array:

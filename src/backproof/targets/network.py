@@ -46,7 +46,7 @@ def in_precision(problem: Problem, weights: Weights, dtype: FloatType) -> tuple[
     return wider, [w.astype(dtype) for w in weights]
 
 
-def first_in_forward(forward: Forward) -> str:
+def first_in_forward(forward: Forward, weights: Weights = ()) -> str:
     """Where the forward pass first leaves the finite numbers, in words; empty if it does not."""
     last = len(forward.pre_activations) - 1
     steps: list[tuple[str, Array]] = [("input", forward.inputs[0])]
@@ -61,8 +61,34 @@ def first_in_forward(forward: Forward) -> str:
             sample, unit = at
             which = "output" if name in ("output", "loss term") else "unit"
             of = f" (y = {float(forward.outputs[at]):.6g})" if name == "loss term" else ""
+            of += _weight_at_fault(weights)
             return f"{name}, sample {sample}, {which} {unit} is {float(array[at]):g}{of}"
-    return "" if np.isfinite(forward.loss) else "the sum of the loss terms overflows"
+    return "" if np.isfinite(forward.loss) else _overflowing_sum(forward, weights)
+
+
+def _weight_at_fault(weights: Weights) -> str:
+    """The first weight that is not finite; empty if all are."""
+    for layer, w in enumerate(weights, 1):
+        at = _first(w)
+        if at:
+            return f" (W{layer}[{at[0]},{at[1]}] is {float(w[at]):g})"
+    return ""
+
+
+def _overflowing_sum(forward: Forward, weights: Weights) -> str:
+    """Which of the terms or the weights are so large that their sum, or that of their squares, overflows."""
+    with np.errstate(all="ignore"):
+        if not weights or not np.isfinite(forward.terms.sum(dtype=forward.terms.dtype)):
+            i, k = _largest(forward.terms)
+            return f"the sum of the loss terms overflows; the largest is that of sample {i}, output {k}"
+    layer = int(np.argmax([np.abs(w[:, :-1]).max(initial=0) for w in weights]))
+    j, p = _largest(weights[layer][:, :-1])
+    return f"the penalty overflows; the largest weight is W{layer + 1}[{j},{p}]"
+
+
+def _largest(array: Array) -> tuple[int, int]:
+    i, k = np.unravel_index(int(np.argmax(np.abs(array))), array.shape)
+    return int(i), int(k)
 
 
 def first_in_backward(backward: Backward) -> str:

@@ -16,6 +16,9 @@ from backproof.verdicts.verdict import Verdict
 
 NOT_LOCATED = Cause("not located", "no operation departs by more than its rounding", (), 0.0, 1.0)
 
+DOUBTFUL = 1e3
+"""Entries that are off by fewer bounds are looked at with finer differences before they are called wrong."""
+
 ROUNDINGS = 16
 """A gradient in low precision whose error is that of so many roundings is as good as the precision allows."""
 
@@ -58,7 +61,7 @@ def conclude(q: Question) -> Conclusion:
     if joint is not None and undecided and not (here.wrong & ~here.estimate.touched).any():
         return _at_joint_kinks(here, joint)
     if here.wrong.any():
-        return _at_fault(q.best, here, q.explain)
+        return _cleared(q) or _at_fault(q.best, here, q.explain)
     if (here.open & ~here.estimate.crossed).any():
         return Conclusion(Verdict.UNDETERMINED, here, (q.best.doubt(),))
     if here.jumps.any():
@@ -84,6 +87,25 @@ def _at_joint_kinks(here: Comparison, joint: Joint) -> Conclusion:
     cause = Cause(name, str(joint), here.layers(mask), here.share(mask), 1.0)
     verdict = Verdict.INCORRECT_GRADIENT if decided else Verdict.UNDETERMINED
     return Conclusion(verdict, here, (cause,))
+
+
+def _cleared(q: Question) -> Conclusion | None:
+    """What finer differences say of entries that are off by few bounds, if not that they are wrong.
+
+    Truncation is extrapolated from differences as long as the steps, which a loss that bends within them can
+    deceive.
+    """
+    wrong = q.here.wrong
+    finer = q.target.finer() if q.here.excess[wrong].max() < DOUBTFUL else None
+    if finer is None or not finer.comparison.finite:
+        return None
+    there, index = finer.comparison, q.here.estimate.index[wrong]
+    if not np.isin(index, there.estimate.index).all():
+        return None
+    found = _by_finer(q)
+    if found is not None:
+        return None if found.verdict is Verdict.INCORRECT_GRADIENT else found
+    return None if there.wrong.any() else _drowned(q)
 
 
 def _by_finer(q: Question) -> Conclusion | None:
@@ -125,9 +147,9 @@ def _right(q: Question, finest: Comparison) -> Conclusion:
     here = mine.at(finest.estimate.index)
     numbers = finest.of(here.analytic, here.estimate.round_off)
     enough = max(asked, ROUNDINGS * unit_roundoff(np.dtype(q.own.precision)))
-    if not q.target.differences_chosen:  # then a kink within its steps is no fault of the case
-        kinked = mine.estimate.touched | mine.estimate.crossed
-        mine = mine.at(mine.estimate.index[~kinked])
+    if not q.target.differences_chosen:  # then it is no fault of the case that these are off
+        off = mine.beyond | mine.estimate.touched | mine.estimate.crossed
+        mine = mine.at(mine.estimate.index[~off])
     if not any(each.beyond.any() or (each.error or 0) > enough for each in (mine, numbers)):
         return Conclusion(Verdict.AGREES, finest)
     verdict, causes = _numbers_off(mine, q.target.clipped())

@@ -42,7 +42,7 @@ def formulas(
         return
     tried = 0
     for count in range(1, min(MOST_TERMS, len(target) - 1) + 1):
-        for chosen in combinations(range(len(names)), count):
+        for chosen in combinations(np.flatnonzero(size > 0).tolist(), count):
             tried += 1
             few = matrix[:, list(chosen)]
             if _misses(few, target):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from backproof.verdicts.causes import Cause
 from backproof.verdicts.comparison import Comparison, gradient_error
 from backproof.verdicts.conclusion import Conclusion, Question, conclude
-from backproof.verdicts.protocols import Target, asked_of
+from backproof.verdicts.protocols import Evidence, Target, asked_of
 from backproof.verdicts.subgradients import Standing
 from backproof.verdicts.tensors import TensorJudgement, judged_tensors, verdict_of_each
 from backproof.verdicts.verdict import Verdict
@@ -72,7 +72,7 @@ def judge(target: Target, *, explain: bool = True) -> Judgement:
         differs = target.difference_between_calls(gradient=explain)
         if differs:
             return Judgement(Verdict.NOT_DETERMINISTIC, (Cause("not deterministic", differs),), target.size)
-        own = target.own()
+        own = _finite(target, target.own())
         if own is None or not own.comparison.finite:
             verdict, causes = target.not_finite()
             count = len(own.comparison.analytic) if own else 0
@@ -87,6 +87,16 @@ def judge(target: Target, *, explain: bool = True) -> Judgement:
         if not explain:
             return Judgement(conclusion.verdict, (), 0, mine.error)
         return _put_together(target, conclusion, mine, here)
+
+
+def _finite(target: Target, own: Evidence | None) -> Evidence | None:
+    """The evidence to start from: where only its differences leave the finite numbers, others may not."""
+    if own is None or own.comparison.finite or not np.isfinite(own.comparison.analytic).all():
+        return own
+    for other in (target.reference(own), target.finer()):
+        if other is not None and other.comparison.finite:
+            return other
+    return own
 
 
 def _put_together(target: Target, conclusion: Conclusion, mine: Comparison, best: Comparison) -> Judgement:

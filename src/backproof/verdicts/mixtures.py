@@ -115,5 +115,10 @@ class Mixtures:
         if not len(pieces):
             return self.g / sizes
         rows = np.vstack([pieces.T / sizes[:, None], np.full(len(pieces), HEAVY)])
-        shares, _ = nnls(rows, np.append(self.g / sizes, HEAVY))
+        if not np.isfinite(rows).all():
+            return self.g / sizes
+        try:
+            shares, _ = nnls(rows, np.append(self.g / sizes, HEAVY))
+        except RuntimeError:  # so ill-conditioned that it goes round in circles
+            return self.g / sizes
         return np.asarray((self.g - shares @ pieces / shares.sum()) / sizes)

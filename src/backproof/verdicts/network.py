@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -55,7 +55,10 @@ class NetworkEvidence:
 
     def explain(self) -> Explanation:
         """The operations that depart from the chain rule."""
-        return explained_by(localise(self.backward, self.view), self.comparison)
+        try:
+            return explained_by(localise(self.backward, self.view), self.comparison)
+        except np.linalg.LinAlgError:  # numbers whose products overflow have no factors
+            return Explanation()
 
     def joint(self) -> Joint | None:
         """What its kinks say together; the derivatives along directions serve all rules of the view."""
@@ -70,7 +73,11 @@ class NetworkEvidence:
             return None
         steps = balanced_steps(estimate, flattened(self.view.weights), touched, estimate.step[touched])
         kinked = self.view.kinked(estimate.index[touched], steps)
-        return joint_standing(self.comparison, kinked)
+        joint = joint_standing(self.comparison, kinked)
+        # A mixture is near in units of an entry's largest derivative, which may exceed its scale.
+        largest = np.fmax(np.abs(estimate.low), np.abs(estimate.high))[touched]
+        ratio = float((largest / self.comparison.scale[touched]).max())
+        return replace(joint, resolution=joint.resolution * max(ratio, 1.0))
 
     def _weighted(self) -> Joint | None:
         """Whether it is the chain rule's gradient with one weight at all kinks, which is a subgradient."""
@@ -198,7 +205,7 @@ class NetworkTarget:
     def not_finite(self) -> tuple[Verdict, list[Cause]]:
         """The first operation that is not finite, and what the outputs have to do with it."""
         causes, outputs = [], self.view.outputs
-        where = first_in_forward(self.view.forward)
+        where = first_in_forward(self.view.forward, self.view.weights)
         if where:
             causes.append(Cause("loss not finite", where))
         else:
@@ -207,7 +214,9 @@ class NetworkTarget:
                 causes.append(Cause("analytic gradient not finite", where))
             estimate = self.view.estimate
             if estimate is not None and not np.isfinite(estimate.value).all():
-                causes.append(Cause("numerical gradient not finite", "the loss is not finite within a step"))
+                first = int(estimate.index[np.flatnonzero(~np.isfinite(estimate.value))[0]])
+                detail = f"the loss is not finite within a step of {estimate.layout.location(first)}"
+                causes.append(Cause("numerical gradient not finite", detail))
         if outputs.saturated:
             causes.append(Cause("saturated outputs", f"{outputs.saturated:.1%} are exactly 0 or 1"))
         outside = self.view.estimate is None and outputs.outside_domain > 0

@@ -167,7 +167,7 @@ class _OnKinks:
     def _described(self, standing: Standing, v: Array, derivative: float, nearby: int = 0) -> Joint:
         """The direction in words; both derivatives for a move of its largest entry by 1."""
         estimate, moved = self.comparison.estimate, v * self.kinked.steps
-        largest = float(np.abs(moved).max())
+        largest = float(np.abs(moved).max()) or 1.0  # numbers near the end of the precision may underflow
         names = [estimate.layout.location(int(estimate.index[i])) for i in self.touched]
         words = _words_of(v, names) or (
             f"a direction through {np.count_nonzero(v)} entries that touch a kink"
@@ -183,7 +183,7 @@ def _mixture() -> Joint:
 def _words_of(v: Array, names: list[str]) -> str | None:
     """A direction of one or two entries or of all alike; None of any other."""
     used = np.flatnonzero(v)
-    if len(used) <= 2 and (np.abs(v[used]) == np.abs(v[used[0]])).all():
+    if 0 < len(used) <= 2 and (np.abs(v[used]) == np.abs(v[used[0]])).all():
         signs = ["−" if v[i] < 0 else "+" for i in used]
         words = " ".join(f"{s} {names[i]}" for s, i in zip(signs, used, strict=True))
         return words.removeprefix("+ ")

@@ -47,6 +47,8 @@ def variants(x: Array, rows: str, columns: str) -> Iterator[Variant]:
 
     `rows` and `columns` say what these are, as samples and units.
     """
+    if not x.size:
+        return
     if len(x) == x.shape[1] > 1:
         yield Variant("transposed", "", x.T)
     for axis, called in enumerate((rows, columns)):

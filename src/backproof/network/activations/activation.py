@@ -65,8 +65,8 @@ class Activation:
         for kink in self.kinks:
             touched = z == kink.at
             if touched.any():
-                chosen = kink.left + np.asarray(at_kink, z.dtype) * (kink.right - kink.left)
-                d = np.where(touched, np.asarray(chosen, z.dtype), d)
+                left, right = z.dtype.type(kink.left), z.dtype.type(kink.right)
+                d = np.where(touched, left + np.asarray(at_kink, z.dtype) * (right - left), d)
         return d
 
     def at_kink(self, z: Array) -> Array:
