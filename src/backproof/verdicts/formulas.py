@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
+from math import comb
 
 import numpy as np
 
@@ -12,8 +13,14 @@ from backproof.verdicts.fit import FIT, Candidate, Error, amount
 
 MOST_TERMS = 3
 
+MOST_ROWS = 200
+"""Entries on which sums of terms are tried; what fits these is held against all."""
+
 NEAR = 1e-7
 """What pairs of terms may leave of an error, by normal equations, relative to its square."""
+
+RIDGE = 1e-12
+"""Keeps normal equations of equal columns solvable."""
 
 MOST_PAIRS = 20
 """So many pairs are solved again."""
@@ -37,29 +44,45 @@ def formulas(
     if not len(target) or not np.isfinite(matrix).all() or not np.isfinite(target).all():
         return
     size = np.linalg.norm(matrix, axis=0)
-    matrix = matrix / np.where(size > 0, size, 1)
-    if len(target) > len(names) and _misses(matrix, target):
+    kept = size > 0  # where tolerances are infinite nothing is left of a column
+    names = [name for name, keep in zip(names, kept, strict=True) if keep]
+    matrix, size = matrix[:, kept] / size[kept], size[kept]
+    few_rows = np.linspace(0, len(target) - 1, min(len(target), MOST_ROWS)).astype(int)
+    if len(target) > len(names) and _misses(matrix[few_rows], target[few_rows]):
         return
-    tried = 0
+    tried = sum(comb(len(names), count) for count in range(1, MOST_TERMS + 1))
     for count in range(1, min(MOST_TERMS, len(target) - 1) + 1):
-        for chosen in combinations(np.flatnonzero(size > 0).tolist(), count):
-            tried += 1
+        for chosen in _likely(matrix[few_rows], target[few_rows], count):
             few = matrix[:, list(chosen)]
-            if _misses(few, target):
+            if _misses(few[few_rows], target[few_rows]):
                 continue
             scaled, *_ = np.linalg.lstsq(few, target, rcond=None)
             shares = [_plain(float(c / size[k])) for c, k in zip(scaled, chosen, strict=True)]
             values = sum((s * quantities[names[k]] for s, k in zip(shares, chosen, strict=True)), 0 * factor)
             fitted = sum(s != np.round(s) for s in shares)
-            kept = dict(zip((names[k] for k in chosen), shares, strict=True)).get(place, 0.0)
+            own = dict(zip((names[k] for k in chosen), shares, strict=True)).get(place, 0.0)
             words = " ".join(_term(s, names[k]) for s, k in zip(shares, chosen, strict=True))
             yield Candidate(
                 name,
                 f"{words.removeprefix('+ ')} in place of {place}",
                 values * factor,
                 fitted,
-                share=1 - kept if 0 < kept < 1 else 1.0,
+                share=1 - own if 0 < own < 1 else 1.0,
+                tried=tried,
             )
+
+
+def _likely(matrix: Array, target: Array, count: int) -> list[tuple[int, ...]]:
+    """The choices of so many columns that come near the target by their normal equations, all at once."""
+    chosen = np.array(list(combinations(range(matrix.shape[1]), count)))
+    if not len(chosen):
+        return []
+    columns = matrix / np.maximum(np.linalg.norm(matrix, axis=0), np.finfo(float).tiny)
+    gram, moment = columns.T @ columns, columns.T @ (target / np.linalg.norm(target))
+    systems = gram[chosen[:, :, None], chosen[:, None, :]] + RIDGE * np.eye(count)
+    shares = np.linalg.solve(systems, moment[chosen][:, :, None])[:, :, 0]
+    near = 1 - (shares * moment[chosen]).sum(axis=1) < NEAR
+    return [tuple(map(int, each)) for each in chosen[near]]
 
 
 def pair_of_terms(error: Error, quantities: Mapping[str, Array], name: str) -> Iterator[Candidate]:

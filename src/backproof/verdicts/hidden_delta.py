@@ -29,6 +29,9 @@ from backproof.verdicts.variants import Variant, candidates_of, operators, other
 SOLVABLE = 1e-3
 """An operand is solved for where what it is multiplied by is not much smaller than this."""
 
+MOST_PARTS = 1 << 19
+"""Entries up to which the parts of a delta that come from each unit above are taken apart."""
+
 STEPS = 12
 """Gauss-Newton steps for the argument of a derivative."""
 
@@ -203,8 +206,9 @@ def _of_solved_weights(o: _Operands, error: Error, arriving: Array, steep: Mask)
     def apply(w: Array) -> Array:
         return np.asarray((o.above @ w) * o.derivative)
 
-    parts = np.einsum("su,ui,si->usi", o.above, o.w, o.derivative)
-    yield from factors_of_rows("carried weights", parts, error, "units above")
+    if o.w.size * len(o.above) <= MOST_PARTS:
+        parts = np.einsum("su,ui,si->usi", o.above, o.w, o.derivative)
+        yield from factors_of_rows("carried weights", parts, error, "units above")
     known = solved(o.above, o.w, arriving, steep)
     if known is not None:
         weights, unknowns = known
