@@ -36,17 +36,19 @@ def formulas(
     usable = {name: (q * factor)[error.sure] for name, q in quantities.items()}
     usable = {name: column for name, column in usable.items() if np.isfinite(column).all() and column.any()}
     names, columns = list(usable), list(usable.values())
-    if not names:
+    if not names or not len(error.allowed):
         return
     weights = 1 / error.allowed
     matrix = np.stack([column * weights for column in columns], axis=1).astype(float)
     target = (error.found[error.sure] * weights).astype(float)
-    if not len(target) or not np.isfinite(matrix).all() or not np.isfinite(target).all():
+    if not np.isfinite(matrix).all() or not np.isfinite(target).all():
         return
     size = np.linalg.norm(matrix, axis=0)
     kept = size > 0  # where tolerances are infinite nothing is left of a column
     names = [name for name, keep in zip(names, kept, strict=True) if keep]
     matrix, size = matrix[:, kept] / size[kept], size[kept]
+    if not names:
+        return
     few_rows = np.linspace(0, len(target) - 1, min(len(target), MOST_ROWS)).astype(int)
     if len(target) > len(names) and _misses(matrix[few_rows], target[few_rows]):
         return
