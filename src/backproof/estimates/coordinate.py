@@ -74,9 +74,9 @@ class _Measurement:
         truncation = np.where(self.size > 0, np.maximum(apart - noise, 0) ** 2 / (6 * self.size), 0)
         self.found = Estimate(
             function.layout, selected, value, truncation, noise, round_off[selected], np.zeros_like(value),
-            steps, differencer.sizes[selected], nothing, nothing.copy(), status,
+            steps.copy(), differencer.sizes[selected], nothing, nothing.copy(), status,
         )  # fmt: skip
-        self.first = value.copy()
+        self.first, self.steps = value.copy(), steps
         self.first_gap = np.abs(self.analytic - value)
         self.first_bound = noise + round_off[selected]
         # A kink within the step bends the derivative by half the distance of the one-sided ones.
@@ -133,7 +133,7 @@ class _Measurement:
 
     def _refined(self, k: int, floor: float, noise: float) -> Entry:
         """What steps of its own find of an entry."""
-        index, step = self.selected[k : k + 1], float(self.found.step[k])
+        index, step = self.selected[k : k + 1], float(self.steps[k])
 
         def measure(h: float) -> tuple[float, float, float]:
             central, right, left = self.differencer.at(index, np.array([h]))
@@ -146,19 +146,25 @@ class _Measurement:
         ).entry()  # fmt: skip
 
     def _ask_for_noise(self, looked: Index, floors: Array) -> None:
-        """Before entries are said to be wrong: are they noisier than their tensor?"""
-        f = self.found
-        excused = np.uint8(EntryStatus.TOUCHED | EntryStatus.JUMPS)
-        off = ~(np.abs(self.analytic - f.value) <= self.bound()) & ((f.status & excused) == 0)
+        """Before entries are said to be wrong or on a kink, or not to be what the first step found: are they
+        noisier than their tensor?
+        """
+        f, bound = self.found, self.bound()
+        gap = np.abs(self.analytic - f.value)
+        drift = np.abs(self.first - f.value) > self.first_bound + bound + 2 * self.bend
+        doubted = ~(gap <= bound) | f.has(EntryStatus.TOUCHED | EntryStatus.JUMPS) | drift
         for members in self.owned:
-            mine = np.intersect1d(looked[off[looked]], members)
-            gap = np.abs(self.analytic - f.value)[mine] / self.bound()[mine]
-            for k in mine[np.argsort(gap, kind="stable")][:ASKED]:
+            mine = np.intersect1d(looked[doubted[looked]], members)
+            quiet = 0
+            for k in mine[np.lexsort(((gap / bound)[mine], ~drift[mine]))][:ASKED]:
                 index = int(self.selected[k])
-                own = self.differencer.own_noise(index)
-                if not own > NOISIER * self.differencer.noise[index]:
+                own = self.differencer.own_noise(index, float(self.steps[k]))
+                if own > NOISIER * self.differencer.noise[index]:
+                    self._write(k, self._refined(k, floors[k], own))
+                    continue
+                quiet += not drift[k]
+                if quiet > len(mine) // 20:
                     break
-                self._write(k, self._refined(k, floors[k], own))
 
     def _write(self, k: int, entry: Entry) -> None:
         f = self.found

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from backproof.estimates.noise import noise_along
+from backproof.estimates.noise import noise_along, noise_farther_away
 from backproof.estimates.sizes import sizes_of
 from backproof.estimates.step_sequence import RATIO
 from backproof.estimates.steps import best_step, wide
@@ -16,6 +16,9 @@ from backproof.targets.layout import Index
 
 EXPONENTS = np.arange(5, -7, -1)
 """The sequence from which a large tensor's step is chosen, as powers of RATIO times the best step."""
+
+FARTHER = 4.0
+"""How many points of the noise of a single parameter lie within its first step."""
 
 SAMPLED = 3
 """Parameters of such a tensor on which it is chosen."""
@@ -90,11 +93,11 @@ class CoordinateDifferencer:
         """The relative rounding error of a value of f."""
         return unit_roundoff(self.function.dtype)
 
-    def own_noise(self, index: int) -> float:
-        """The largest error of a value of f as one parameter moves."""
-        moves = np.zeros_like(self.sizes)
-        moves[index] = self.sizes[index]
-        return noise_along(self.function, moves)
+    def own_noise(self, index: int, step: float) -> float:
+        """The largest error of a value of f as one parameter moves, nearby and as far as a step."""
+        moves, far = np.zeros_like(self.sizes), np.zeros_like(self.sizes)
+        moves[index], far[index] = self.sizes[index], step / FARTHER
+        return max(noise_along(self.function, moves), noise_farther_away(self.function, far))
 
     def central(self, indices: Index, steps: Array, ends: Central) -> tuple[Array, Array, Array]:
         """Central derivative, and the derivatives to the right and to the left; arrays (indices)."""

@@ -22,6 +22,9 @@ COARSER = 16.0
 FEW = 2
 """Neighbours among the values that may be equal."""
 
+ALIKE = 4.0
+"""The factor within which orders of differences of noise agree."""
+
 BISECTIONS = 6
 """Halvings of a distance between two values, to tell a jump from a slope."""
 
@@ -55,7 +58,7 @@ def noise_along(function: Function, moves: Array) -> float:
         table, edge = _spread_out(function, side * moves, SPACING * u)
         if np.isfinite(table).all():
             floor = _precision(table) * float(np.abs(table).max())
-            return max(SAFETY * floor, SAFETY * _scatter(table), edge)
+            return max(2 * floor, SAFETY * max(_scatter(table)), edge)
     return ROUNDING * unit_roundoff(np.dtype(wide(function.dtype))) * value
 
 
@@ -121,14 +124,27 @@ def _precision(table: Array) -> float:
     return unit_roundoff(np.dtype(np.float32 if single else table.dtype))
 
 
-def _scatter(table: Array) -> float:
-    """The standard deviation of the errors of values at equal distances."""
-    found = 0.0
+def noise_farther_away(function: Function, step: Array) -> float:
+    """The same from points so far apart as those of a difference, 0 where a smooth f explains their scatter.
+
+    Plateaus cannot be seen nearby where a small smooth part hides their edges, as a penalty in double
+    precision beside a loss in single. Differences of noise tell of the same noise at every order; those of a
+    smooth f change from order to order (Moré and Wild, 2011).
+    """
+    table = _Line(function, step.astype(function.start.dtype)).at(list(range(1, POINTS + 1)))
+    found = _scatter(table)
+    alike = np.isfinite(table).all() and max(found) <= ALIKE * min(found)
+    return SAFETY * max(found) if alike else 0.0
+
+
+def _scatter(table: Array) -> list[float]:
+    """The standard deviation of the errors of values at equal distances, by differences of several orders."""
+    found = []
     for order in range(1, 6):
         table = np.diff(table)
         if order >= 3:
             gamma = factorial(order) ** 2 / factorial(2 * order)
-            found = max(found, float(np.sqrt(gamma * np.mean(table**2))))
+            found.append(float(np.sqrt(gamma * np.mean(table**2))))
     return found
 
 
