@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.estimates.differencer import CoordinateDifferencer, Mapper, move
+from backproof.estimates.noise import rounding_of
 from backproof.estimates.record import EntryStatus, Estimate
 from backproof.estimates.refinement import Refinement
 from backproof.estimates.step_sequence import Entry
@@ -50,6 +51,7 @@ class _Measurement:
         self.differencer, self.function, self.selected = differencer, differencer.function, selected
         # In low precision the root of its rounding error is what differences reach.
         self.asked = max(resolution, float(np.sqrt(differencer.digits)) / AIM)
+        self.everything = analytic
         self.analytic = analytic[selected].astype(differencer.kind)
         self.owned = [np.flatnonzero(t.owns(selected)) for t in self.function.layout.tensors]
 
@@ -73,8 +75,8 @@ class _Measurement:
         # By dimension: f‴ is about f″² / f′, and the sides differ by h f″.
         truncation = np.where(self.size > 0, np.maximum(apart - noise, 0) ** 2 / (6 * self.size), 0)
         self.found = Estimate(
-            function.layout, selected, value, truncation, noise, round_off[selected], np.zeros_like(value),
-            steps.copy(), differencer.sizes[selected], nothing, nothing.copy(), status,
+            function.layout, selected, value, truncation, noise, round_off[selected].copy(),
+            np.zeros_like(value), steps.copy(), differencer.sizes[selected], nothing, nothing.copy(), status,
         )  # fmt: skip
         self.first, self.steps = value.copy(), steps
         self.first_gap = np.abs(self.analytic - value)
@@ -160,11 +162,19 @@ class _Measurement:
                 index = int(self.selected[k])
                 own = self.differencer.own_noise(index, float(self.steps[k]))
                 if own > NOISIER * self.differencer.noise[index]:
+                    self._allow_for_arithmetic(k, own)
                     self._write(k, self._refined(k, floors[k], own))
                     continue
                 quiet += not drift[k]
                 if quiet > len(mine) // 20:
                     break
+
+    def _allow_for_arithmetic(self, k: int, noise: float) -> None:
+        """Widen the round-off of an entry by that of the arithmetic that its noise tells of."""
+        digits = self.differencer.arithmetic(np.array([noise]))
+        at = self.selected[k]
+        every = rounding_of(self.function, self.everything, self.differencer.sizes, digits)
+        self.found.round_off[k] = max(self.found.round_off[k], every[at])
 
     def _write(self, k: int, entry: Entry) -> None:
         f = self.found

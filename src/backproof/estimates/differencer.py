@@ -93,6 +93,15 @@ class CoordinateDifferencer:
         """The relative rounding error of a value of f."""
         return unit_roundoff(self.function.dtype)
 
+    def arithmetic(self, noise: Array) -> Array:
+        """The relative rounding error of the arithmetic in which f seems to be evaluated, by its noise.
+
+        Between the parameters' own and float32's; noise that is larger yet has other sources.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            seen = np.nan_to_num(noise / (ORDINARY * abs(self.value)), nan=0.0)
+        return np.clip(seen, self.digits, max(self.digits, unit_roundoff(np.dtype(np.float32))))
+
     def own_noise(self, index: int, step: float) -> float:
         """The largest error of a value of f as one parameter moves, nearby and as far as a step."""
         moves, far = np.zeros_like(self.sizes), np.zeros_like(self.sizes)

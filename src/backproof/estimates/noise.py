@@ -149,11 +149,15 @@ def _scatter(table: Array) -> list[float]:
 
 
 def gradient_rounding_error(
-    function: Function, analytic: Array, sizes: Array, generator: np.random.Generator
+    function: Function, analytic: Array, sizes: Array, digits: Array, generator: np.random.Generator
 ) -> Array:
     """By how much a gradient's own rounding may move it: what it does when W moves by its last digits.
 
-    Entries of different units are compared by what they do to the loss, value · size.
+    Args:
+        sizes: of the parameters; entries of different units are compared by what they do to the loss, value ·
+            size.
+        digits: the relative rounding error of the arithmetic in which f is evaluated, which the gradient
+            shares; (parameters).
     """
     u = unit_roundoff(function.dtype)
     theta, kind = function.start, wide(function.dtype)
@@ -163,9 +167,15 @@ def gradient_rounding_error(
         moved = np.abs(function.gradient(beside).astype(kind) - analytic.astype(kind))
         largest = np.fmax(largest, np.where(np.isfinite(moved), moved, 0))
     own = unit_roundoff(analytic.dtype) if analytic.dtype != theta.dtype else u
-    typical = np.zeros(len(theta), kind)
+    return 4 * largest + rounding_of(function, analytic, sizes, np.maximum(own, digits))
+
+
+def rounding_of(function: Function, analytic: Array, sizes: Array, digits: Array) -> Array:
+    """Some roundings of each entry, and of what is typical of its tensor, as of terms that cancel in it."""
+    size = np.abs(analytic.astype(wide(function.dtype)))
+    typical = np.zeros_like(size)
     for tensor in function.layout.tensors:
-        effect = np.abs(analytic[tensor.block]).astype(kind) * sizes[tensor.block]
+        effect = size[tensor.block] * sizes[tensor.block]
         middle = np.median(effect[effect > 0]) if (effect > 0).any() else 0
         typical[tensor.block] = middle / sizes[tensor.block]
-    return np.asarray(4 * largest + 16 * max(u, own) * (np.abs(analytic).astype(kind) + typical))
+    return np.asarray(ROUNDING * digits * (size + typical))

@@ -108,6 +108,8 @@ def pair_of_terms(error: Error, quantities: Mapping[str, Array], name: str) -> I
     for i, j in np.argwhere(np.triu(near, 1))[:MOST_PAIRS]:
         chosen = np.stack([usable[names[k]][error.sure] * weights for k in (i, j)], axis=1).astype(float)
         shares, *_ = np.linalg.lstsq(chosen, (error.gap * weights).astype(float), rcond=None)
+        if not np.isfinite(shares).all():
+            continue
         pair = [(_plain(float(share)), names[k]) for share, k in zip(shares, (i, j), strict=True)]
         values = error.right + sum(share * usable[k] for share, k in pair)
         words = " ".join(_term(share, k) for share, k in pair).removeprefix("+ ")

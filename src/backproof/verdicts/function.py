@@ -14,7 +14,7 @@ from backproof.estimates.directional import DIRECTIONS, probability_of_a_miss
 from backproof.estimates.joint_kinks import with_joint_kinks
 from backproof.estimates.noise import gradient_rounding_error
 from backproof.estimates.sizes import sizes_of
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, unit_roundoff
 from backproof.targets.container import FunctionError
 from backproof.targets.function import Function
 from backproof.targets.layout import Index
@@ -157,7 +157,8 @@ class FunctionTarget:
         wider = self._in_double
         if wider is not None:
             sizes = sizes_of(self.function, self.loss, self.analytic)
-            round_off = gradient_rounding_error(self.function, self.analytic, sizes, self.generator)
+            digits = np.full(self.size, unit_roundoff(self.function.dtype))
+            round_off = gradient_rounding_error(self.function, self.analytic, sizes, digits, self.generator)
             return wider.of(self.function, self.analytic, round_off)
         found = self._measured()
         estimate = found.comparison.estimate
@@ -171,7 +172,10 @@ class FunctionTarget:
         """What evaluations find, along directions or of every coordinate that is checked."""
         function, sampling = self.function, self.sampling
         differencer = CoordinateDifferencer(function, self.loss, self.analytic, self.generator)
-        round_off = gradient_rounding_error(function, self.analytic, differencer.sizes, self.generator)
+        digits = differencer.arithmetic(differencer.noise)
+        round_off = gradient_rounding_error(
+            function, self.analytic, differencer.sizes, digits, self.generator
+        )
         if sampling.along_directions(self.size):
             return directional_evidence(differencer, self.analytic, round_off, sampling.rtol)
         selected = sampling.drawn(self.size, self.generator)
