@@ -164,7 +164,7 @@ def gradient_rounding_error(
     largest = np.zeros(len(theta), kind)
     for _ in range(2):
         beside = theta + (2 * u * theta * generator.choice([-1, 1], len(theta))).astype(theta.dtype)
-        moved = np.abs(function.gradient(beside).astype(kind) - analytic.astype(kind))
+        moved = np.abs(function.gradient_near(beside).astype(kind) - analytic.astype(kind))
         largest = np.fmax(largest, np.where(np.isfinite(moved), moved, 0))
     own = unit_roundoff(analytic.dtype) if analytic.dtype != theta.dtype else u
     return 4 * largest + rounding_of(function, analytic, sizes, np.maximum(own, digits))

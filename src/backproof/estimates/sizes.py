@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.estimates.steps import wide
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, root_mean_square
 from backproof.targets.function import Function
 
 SMALLER = 64.0
@@ -34,11 +34,3 @@ def sizes_of(function: Function, value: float | np.longdouble, analytic: Array) 
         own = np.where(SMALLER * part < typical, part, np.maximum(part, typical))
         sizes[tensor.block] = np.where(part == 0, zero, own)
     return sizes
-
-
-def root_mean_square(x: Array) -> float:
-    """Of numbers that are not negative, none of whose squares over- or underflows; 0 of nothing."""
-    largest = x.max(initial=0)
-    if not 0 < largest < np.inf:
-        return float(largest)
-    return float(largest * np.sqrt(np.mean((x / largest) ** 2)))

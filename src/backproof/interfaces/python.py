@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backproof.targets.adapters import LIBRARIES, made_with
+from backproof.targets.bounds import bound
 from backproof.targets.container import ArrayTree, FunctionError
 from backproof.targets.function import Function
 from backproof.targets.source import UserFunction
+from backproof.targets.tangent import along
 from backproof.verdicts.check import Check
 from backproof.verdicts.comparison import RESOLUTION
 from backproof.verdicts.function import Sampling, check_function
@@ -37,6 +39,8 @@ def check(
     directions: bool | None = None,
     resolution: float = RESOLUTION,
     rtol: float = 0.0,
+    bounds: Any = None,
+    tangent: Any = None,
     jobs: int = 1,
 ) -> Check:
     """Is this gradient right, and if not, why?
@@ -56,6 +60,11 @@ def check(
         resolution: the relative error that must not go unseen; where it could, the verdict is `unresolved`.
         rtol: the relative error that the gradient is known to have by its nature, as from an inner solver or
             a numerical derivative inside it; as much is allowed beside the error bounds.
+        bounds: (low, high), numbers or arrays of W's shape, None for none, or SciPy's `Bounds`: f is asked
+            for no point outside of them, and on a bound the derivative to the inside is checked.
+        tangent: the directions in which W may move: "symmetric", "lower" or "upper" (triangular), "simplex",
+            "sphere", or an array (parameters, directions). Only the gradient's products with them are
+            checked.
         jobs: processes that share the evaluations.
 
     Raises:
@@ -70,7 +79,10 @@ def check(
     _check_number("resolution", resolution, above=0)
     _check_number("rtol", rtol, above=None)
     sampling = Sampling(seed, parameters, directions, blocks, resolution, rtol)
-    return check_function(_function(f, w, args, df, by), sampling)
+    function = _function(f, w, args, df, by)
+    if bounds is not None:
+        bound(function, bounds)
+    return check_function(function if tangent is None else along(function, tangent), sampling)
 
 
 def _check_number(name: str, value: float, above: float | None) -> None:

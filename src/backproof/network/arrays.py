@@ -177,3 +177,11 @@ def keep_memory() -> None:
     one is never written to. It made the differences of a network a quarter faster; elsewhere it does nothing.
     """
     np.empty(30 << 20, np.uint8)
+
+
+def root_mean_square(x: Array) -> float:
+    """Of numbers that are not negative, none of whose squares over- or underflows; 0 of nothing."""
+    largest = x.max(initial=0)
+    if not 0 < largest < np.inf:
+        return float(largest)
+    return float(largest * np.sqrt(np.mean((x / largest) ** 2)))

@@ -24,7 +24,8 @@ class Function:
     """A loss from outside as a function of a vector, and its gradient.
 
     The caller deals with NumPy's warnings. Give `f` and `df`, or `f_df` alone, which returns both.
-    `evaluations` and `gradients` count calls; `notes` are remarks on what is odd but can be lived with.
+    `evaluations` and `gradients` count calls; `notes` are remarks on what is odd but can be lived with; no
+    point outside of `low` and `high` is asked of f, where they are given.
     """
 
     def __init__(
@@ -40,6 +41,8 @@ class Function:
         self.args, self.f, self.df, self.f_df = tuple(args), f, df, f_df
         self.evaluations = self.gradients = 0
         self.notes: dict[str, None] = {}
+        self.low: Array | None = None
+        self.high: Array | None = None
         self._work = self.start.copy()
         self._w = self.container.filled(self._work)
 
@@ -81,6 +84,8 @@ class Function:
 
     def value_near(self, theta: Array) -> float | np.longdouble:
         """f(θ) at a point that a check has chosen; NaN where f raises, since that is outside its domain."""
+        if self._outside(theta, slice(None)):
+            return float("nan")
         try:
             return self.value(theta)
         except FunctionError:
@@ -88,6 +93,8 @@ class Function:
 
     def value_with(self, index: int, value: Any) -> float | np.longdouble:
         """The same with one parameter changed; `reset` first, if anything else came before."""
+        if self._outside(value, index):
+            return float("nan")
         self._work[index] = value
         try:
             return self._value()
@@ -95,6 +102,12 @@ class Function:
             return float("nan")
         finally:
             self._work[index] = self.start[index]
+
+    def _outside(self, values: Any, at: int | slice) -> bool:
+        """Whether some parameters are beyond their bounds."""
+        if self.low is None or self.high is None:
+            return False
+        return not bool(np.all((values >= self.low[at]) & (values <= self.high[at])))
 
     def reset(self) -> None:
         """Go back to the starting point."""
@@ -149,6 +162,14 @@ class Function:
         joined = np.concatenate(flat)
         return joined.astype(np.promote_types(joined.dtype, self.dtype), copy=True)
 
+    def gradient_near(self, theta: Array) -> Array:
+        """df at a point that a check has chosen, moved within the bounds; NaN where it raises."""
+        inside = theta if self.low is None else np.clip(theta, self.low, self.high).astype(theta.dtype)
+        try:
+            return self.gradient(inside)
+        except FunctionError:
+            return np.full(theta.shape, np.nan)
+
     def _part(self, part: Any, tensor: Tensor) -> Array:
         """One array of the gradient, flat."""
         array, where, label = np.asarray(part), defined_at(self.derivative), "d" + tensor.name
@@ -179,7 +200,9 @@ class Function:
             return array.astype(dtype) if same else array
 
         w = self.container.filled(self.start.astype(dtype))
-        return Function(w, [wider(a) for a in self.args], f=self.f, df=self.df, f_df=self.f_df)
+        other = Function(w, [wider(a) for a in self.args], f=self.f, df=self.df, f_df=self.f_df)
+        other.low, other.high = self.low, self.high
+        return other
 
     def check_arguments(self) -> None:
         """Evaluate once, and see that the function leaves W and the other arguments as they were.
