@@ -133,3 +133,13 @@ def test_directions_of_ones_own():
 def test_a_tangent_that_does_not_fit_is_refused(tangent, words):
     with pytest.raises(backproof.FunctionError, match=words):
         backproof.check(lambda w: (float(w @ w), 2 * w), np.ones(3), tangent=tangent)
+
+
+def test_a_gradient_that_is_right_only_to_some_digits_is_told_of_rtol():
+    w = np.random.default_rng(4).normal(size=6)
+    noise = 1 + 1e-6 * np.random.default_rng(5).normal(size=6)
+    found = backproof.check(lambda w: float(np.sin(w).sum()), w, df=lambda w: np.cos(w) * noise)
+    assert found.verdict == "incorrect gradient"
+    assert "rtol=1e-05 allows for it" in str(found.causes[-1])
+    allowed = backproof.check(lambda w: float(np.sin(w).sum()), w, df=lambda w: np.cos(w) * noise, rtol=1e-5)
+    assert allowed.agrees
