@@ -24,6 +24,9 @@ from backproof.verdicts.subgradients import Joint, Standing, joint_standing
 from backproof.verdicts.verdict import Verdict
 from backproof.verdicts.view import View
 
+LARGEST = 1e150
+"""Causes are found by products of gradients, which overflow beyond."""
+
 USUAL_WEIGHTS = (0.0, 0.5, 1.0)
 """Weights of the right-hand derivative at kinks that are tried on any rule."""
 
@@ -55,9 +58,11 @@ class NetworkEvidence:
 
     def explain(self) -> Explanation:
         """The operations that depart from the chain rule."""
+        if np.abs(self.comparison.size).max(initial=0) > LARGEST:
+            return Explanation()
         try:
             return explained_by(localise(self.backward, self.view), self.comparison)
-        except np.linalg.LinAlgError:  # numbers whose products overflow have no factors
+        except np.linalg.LinAlgError:
             return Explanation()
 
     def joint(self) -> Joint | None:
