@@ -96,9 +96,9 @@ def _of_matrices(rng: np.random.Generator) -> Iterator[Case]:
 
 def _densities(rng: np.random.Generator) -> Iterator[Case]:
     n = int(rng.integers(1, 7))
-    unit = 10.0 ** rng.uniform(-3, 3, n)
-    root = rng.normal(size=(n, n)) + 2 * np.eye(n)
-    covariance = (root @ root.T) * np.outer(unit, unit)
+    unit = 10.0 ** rng.uniform(-2, 2, n)
+    root = rng.normal(size=(n, n))
+    covariance = (root @ root.T + np.eye(n)) * np.outer(unit, unit)
     normal = stats.multivariate_normal(np.zeros(n), covariance)
     x = rng.normal(size=n) * unit
     solved = np.linalg.inv(covariance)

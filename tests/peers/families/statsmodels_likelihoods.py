@@ -103,7 +103,7 @@ def _discrete(rng: np.random.Generator) -> Iterator[Case]:
 def _inflated_and_truncated(rng: np.random.Generator) -> Iterator[Case]:
     X, w, eta, text = _design(rng)
     counts = rng.poisson(np.exp(eta)) * (rng.random(len(eta)) < 0.7)
-    counts[0] = 0
+    counts[0], counts[1:4] = 0, np.maximum(counts[1:4], 1)
     a, zero = _shape(rng), rng.normal(size=1)
     point = np.concatenate([zero, w])
     yield _of_model(inflated.ZeroInflatedPoisson(counts, X), text, point)
