@@ -4,7 +4,7 @@
 
 An edit that does not change any entry by more than 1e-9 of its size is not counted. A wrong gradient that
 agrees must be off by no more than the result says that it could see: by the resolution of the whole, relative
-to the scale of an entry, and by the bound of each entry.
+to the scale of an entry or to what it does to the function; by the resolution of each entry, of its size.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TRIES = 20
 """Edits that are tried for each mutant that is wanted; many change nothing, or are no gradients."""
 
 
-MEASURES = ("resolutions of the whole", "bounds of its own", "resolutions, by its effect")
+MEASURES = ("resolutions of the whole", "resolutions of its own", "resolutions, by its effect")
 """What the error of an entry that agrees is counted in; see `hidden`."""
 
 
@@ -98,9 +98,10 @@ class Mutants:
 def hidden(found: backproof.Check, point: Array, right: Array, wrong: Array) -> tuple[float, float, float]:
     """The largest error of an entry that agrees.
 
-    In resolutions of the whole times the entry's scale, both as the result states them; in bounds of its own;
-    and in resolutions by what it does to the function, |error · x|, relative to what the entry does itself or
-    entries do typically. The last depends on no scale that the result chooses, and on no unit.
+    In resolutions of the whole, relative to the entry's scale, and in those of the entry, relative
+    to its size: as the result states them. And in resolutions of the whole by what the error does to the
+    function, |error · x|, relative to what the entry does itself or entries do typically; this depends on no
+    scale that the result chooses, and on no unit.
     """
     seen, resolution = found.judgement.seen, found.judgement.resolution
     index = seen.estimate.index
@@ -111,7 +112,7 @@ def hidden(found: backproof.Check, point: Array, right: Array, wrong: Array) -> 
     with np.errstate(all="ignore"):
         ratios = (
             off / (resolution * seen.scale),
-            off / seen.bound,
+            off / (seen.own_relative * seen.size),
             off * np.abs(x) / (resolution * np.maximum(effect, typical)),
         )
     whole, own, by_effect = (float(np.where(off > 0, ratio, 0).max(initial=0)) for ratio in ratios)
