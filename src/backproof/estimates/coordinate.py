@@ -73,7 +73,8 @@ class _Measurement:
         noise = differencer.rounding(steps, differencer.noise[selected], self.right, self.left)
         self.size = np.maximum(np.abs(value), np.abs(self.analytic))
         # By dimension: f‴ is about f″² / f′, and the sides differ by h f″.
-        truncation = np.where(self.size > 0, np.maximum(apart - noise, 0) ** 2 / (6 * self.size), 0)
+        bend = np.maximum(apart - noise, 0)
+        truncation = np.where(self.size > 0, bend / 6 * (bend / self.size), 0)
         self.found = Estimate(
             function.layout, selected, value, truncation, noise, round_off[selected].copy(),
             np.zeros_like(value), steps.copy(), differencer.sizes[selected], nothing, nothing.copy(), status,

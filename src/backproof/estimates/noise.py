@@ -6,6 +6,7 @@ from math import factorial
 
 import numpy as np
 
+from backproof.estimates.sizes import root_mean_square
 from backproof.estimates.steps import wide
 from backproof.network.arrays import Array, unit_roundoff
 from backproof.targets.function import Function
@@ -144,7 +145,7 @@ def _scatter(table: Array) -> list[float]:
         table = np.diff(table)
         if order >= 3:
             gamma = factorial(order) ** 2 / factorial(2 * order)
-            found.append(float(np.sqrt(gamma * np.mean(table**2))))
+            found.append(float(np.sqrt(gamma) * root_mean_square(np.abs(table))))
     return found
 
 

@@ -173,6 +173,8 @@ class Kinked:
         way, size, every = reach * way, reach * TINY, np.arange(len(way))
         middle = self.at(way)
         slope, bend = self.differences(way, middle, every, size)
+        if not np.isfinite(bend).all():
+            return None
         rounding = self._rounding(middle, np.abs(slope).max() / (2 * size))
         changes = np.maximum(np.abs(slope), np.abs(slope).max() / MINOR)
         straight = rounding + STRAIGHT * changes

@@ -100,10 +100,22 @@ def _taken_apart(
     return "array", [name], (), [w]
 
 
+def array_of(part: Any, label: str) -> Array:
+    """What a user gave for an array.
+
+    Raises:
+        FunctionError: if its rows are of different lengths.
+    """
+    try:
+        return np.asarray(part)
+    except ValueError as error:
+        raise FunctionError(f"{label}: must be an array; its rows are of different lengths") from error
+
+
 def _floats(part: Any, label: str) -> Array:
-    array = np.asarray(part)
+    array = array_of(part, label)
     if array.dtype == object or array.dtype.kind in "USOc":
-        raise FunctionError(f"{label}: must be an array of real numbers; not {type(part).__name__}")
+        raise FunctionError(f"{label}: must be an array of real numbers; not {what_is_wrong(part, label)}")
     if array.dtype.kind in "iub":
         raise FunctionError(
             f"{label}: holds whole numbers ({array.dtype}), which have no derivative; use floats"
@@ -118,3 +130,16 @@ def what_it_is(found: Any) -> str:
         return "nothing (None)"
     shape = getattr(found, "shape", None)
     return type(found).__name__ + (f" of shape {tuple(shape)}" if shape is not None else "")
+
+
+def what_is_wrong(part: Any, label: str) -> str:
+    """What something is that is no array of real numbers: its first entry that is none, or its type."""
+    array = np.asarray(part)
+    if array.dtype == object and array.ndim:
+        for entry in np.ndindex(array.shape):
+            kind = np.asarray(array[entry]).dtype.kind
+            if kind not in "fiub" or np.ndim(array[entry]):
+                return f"{what_it_is(array[entry])} at {label}[{','.join(map(str, entry))}]"
+    if array.dtype.kind == "c" and array.ndim:
+        return f"{array.dtype}"
+    return what_it_is(part)

@@ -12,8 +12,16 @@ from typing import Any
 import numpy as np
 
 from backproof.network.arrays import Array, DType, FloatType
-from backproof.targets.container import ArrayTree, FunctionError, container_of, what_it_is
+from backproof.targets.container import (
+    ArrayTree,
+    FunctionError,
+    array_of,
+    container_of,
+    what_is_wrong,
+    what_it_is,
+)
 from backproof.targets.layout import Layout, Tensor
+from backproof.targets.order import order_hint
 from backproof.targets.source import UserFunction, defined_at, in_one_line, raised_at
 
 Loss = UserFunction
@@ -172,21 +180,26 @@ class Function:
 
     def _part(self, part: Any, tensor: Tensor) -> Array:
         """One array of the gradient, flat."""
-        array, where, label = np.asarray(part), defined_at(self.derivative), "d" + tensor.name
+        where, label = defined_at(self.derivative), "d" + tensor.name
+        array = array_of(part, f"{where}: {label}")
         if array.dtype == object or array.dtype.kind not in "fiub":
-            raise FunctionError(f"{where}: {label} must be real numbers; not {what_it_is(part)}")
+            raise FunctionError(f"{where}: {label} must be real numbers; not {what_is_wrong(part, label)}")
         if array.shape != tensor.shape:
-            hint = "; is it transposed?" if array.shape == tensor.shape[::-1] else ""
+            hint = "; is it transposed?" if array.shape == tensor.shape[::-1] else self._whose(array.shape)
             raise FunctionError(
                 f"{where}: {label} has shape {array.shape}, and {tensor.name} has {tensor.shape}{hint}"
             )
         if array.dtype.kind in "iub":
-            raise FunctionError(
-                f"{where}: {label} holds whole numbers ({array.dtype}); a gradient needs floats"
-            )
+            self.note(f"{where}: {label} holds {_kind_of(array)} ({array.dtype}), read as {self.dtype}")
+            return array.ravel().astype(self.dtype)
         if np.finfo(array.dtype).eps > np.finfo(self.dtype).eps:
             self.note(f"{where}: {label} is {array.dtype} although W is {self.dtype}")
         return array.ravel()
+
+    def _whose(self, shape: tuple[int, ...]) -> str:
+        """Which other argument a gradient of this shape may belong to."""
+        same = [i for i, a in enumerate(self.args, 2) if np.shape(a) == shape] if shape else []
+        return f"; that is the shape of argument number {same[0]}, and W comes first" if same else ""
 
     def note(self, remark: str) -> None:
         """Keep a remark, once."""
@@ -208,14 +221,18 @@ class Function:
         """Evaluate once, and see that the function leaves W and the other arguments as they were.
 
         Raises:
-            FunctionError: naming what it changed.
+            FunctionError: naming what it changed; or what it does that no loss or gradient does, with a hint
+                where it takes its arguments in another order.
         """
         before = [np.array(a, copy=True) if isinstance(a, np.ndarray) else a for a in self.args]
         for evaluate, function in (
             (lambda: self.value(self.start), self.loss),
             (self.gradient, self.derivative),
         ):
-            evaluate()
+            try:
+                evaluate()
+            except FunctionError as error:
+                raise FunctionError(f"{error}{self._hint(function)}") from error
             if not np.array_equal(self._work, self.start, equal_nan=True):
                 changed = self.layout.location(int(np.flatnonzero(self._work != self.start)[0]))
                 self.reset()
@@ -224,9 +241,23 @@ class Function:
                 )
             for i, (old, new) in enumerate(zip(before, self.args, strict=True), 2):
                 if isinstance(new, np.ndarray) and not np.array_equal(old, new, equal_nan=True):
+                    entry = list(map(int, np.argwhere(old != new)[0]))
                     raise FunctionError(
-                        f"{defined_at(function)}: changes its argument number {i}; copy it first"
+                        f"{defined_at(function)}: changes its argument number {i}, at {entry}; copy it first"
                     )
+
+    def _hint(self, function: UserFunction) -> str:
+        """In which other order of its arguments a function does what it should."""
+        self.reset()
+        both = self.f_df is not None
+        return order_hint(
+            function, self.container, self._w, self.args,
+            loss=both or function is self.f, gradient=both or function is self.df,
+        )  # fmt: skip
+
+
+def _kind_of(array: Array) -> str:
+    return "truth values" if array.dtype.kind == "b" else "whole numbers"
 
 
 def _why_no_loss(array: Array, found: Any) -> str:

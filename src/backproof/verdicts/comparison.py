@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from backproof.estimates.record import EntryStatus, Estimate, Mask
+from backproof.estimates.sizes import root_mean_square
 from backproof.network.arrays import Array
 from backproof.targets.layout import Index
 
@@ -27,11 +28,6 @@ def gradient_error(analytic: Array, numerical: Array) -> float | None:
         return 0.0
     a, n = analytic / size, numerical / size
     return float(np.linalg.norm(a - n) / (np.linalg.norm(a) + np.linalg.norm(n)))
-
-
-def _rms(x: Array) -> float:
-    """The root mean square; 0 of nothing."""
-    return float(np.sqrt(np.mean(np.square(x)))) if len(x) else 0.0
 
 
 @dataclass(frozen=True)
@@ -73,11 +69,11 @@ class Comparison:
         if not 0 < largest < np.inf:
             return self.size
         effect = self.estimate.value / largest * unit  # so that no square over- or underflows
-        typical = np.full(len(unit), _rms(effect))
+        typical = np.full(len(unit), root_mean_square(effect))
         seen = self.size > self.estimate.bound
         for members in self.estimate.members:
             if seen[members].any():
-                typical[members] = _rms(effect[members])
+                typical[members] = root_mean_square(effect[members])
         return np.asarray(np.maximum(self.size, typical / unit * largest))
 
     @cached_property

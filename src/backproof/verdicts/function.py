@@ -80,6 +80,8 @@ class FunctionTarget:
         self.loss = function.value(function.start)
         self.analytic = function.gradient()
         self._not_finite = Cause("loss not finite", f"it is {self.loss}")
+        if not np.isfinite(function.start).all():
+            self._not_finite = Cause("parameters not finite", self._first_of(function.start))
         self._elsewhere: Function | None = None
 
     details: ClassVar[None] = None
@@ -147,12 +149,10 @@ class FunctionTarget:
 
     def own(self) -> Evidence | None:
         """The gradient and what evaluations find, where both are finite at the point and near it."""
-        location = self.function.layout.location
         if not np.isfinite(self.loss):
             return None
-        lost = np.flatnonzero(~np.isfinite(self.analytic))
-        if len(lost):
-            self._not_finite = Cause("analytic gradient not finite", f"first at {location(int(lost[0]))}")
+        if not np.isfinite(self.analytic).all():
+            self._not_finite = Cause("analytic gradient not finite", self._first_of(self.analytic))
             return None
         wider = self._in_double
         if wider is not None:
@@ -167,6 +167,11 @@ class FunctionTarget:
             first = estimate.layout.location(int(estimate.index[lost[0]]))
             self._not_finite = Cause("numerical gradient not finite", f"within a step of {first}")
         return found
+
+    def _first_of(self, flat: Array) -> str:
+        """The first entry that is not finite, and what it is."""
+        first = int(np.flatnonzero(~np.isfinite(flat))[0])
+        return f"first at {self.function.layout.location(first)}, which is {flat[first]}"
 
     def _measured(self) -> FunctionEvidence | DirectionalEvidence:
         """What evaluations find, along directions or of every coordinate that is checked."""
@@ -183,7 +188,7 @@ class FunctionTarget:
             differencer, self.analytic, round_off, selected,
             resolution=sampling.resolution, blocks=sampling.blocks,
         )  # fmt: skip
-        estimate = with_joint_kinks(estimate, function.value, function.start, sampling.seed)
+        estimate = with_joint_kinks(estimate, function.value_near, function.start, sampling.seed)
         comparison = Comparison(estimate.selected(self.analytic), estimate, sampling.rtol)
         return FunctionEvidence(function, self.analytic, comparison)
 

@@ -50,7 +50,7 @@ class FunctionEvidence:
         touched = np.flatnonzero(estimate.touched)
         if len(touched) < 2:
             return None
-        value, start = self.function.value, self.function.start
+        value, start = self.function.value_near, self.function.start
         steps = balanced_steps(estimate, start, touched, lengthened_steps(estimate, value, start, touched))
         return joint_standing(self.comparison, Kinked(value, start, estimate.index[touched], steps))
 

@@ -319,6 +319,8 @@ def _two_terms(tensor: Tensor) -> Iterator[Candidate]:
     if len(theta) < 3:
         return
     terms = np.stack([error.right / error.tolerance, theta / error.tolerance], axis=1).astype(float)
+    if not np.isfinite(terms).all():
+        return
     (factor, share), *_ = np.linalg.lstsq(terms, (error.found / error.tolerance).astype(float), rcond=None)
     if np.isfinite(factor) and factor:
         words = f"the gradient is {shown(float(factor))} times the right one, but for a regulariser"
