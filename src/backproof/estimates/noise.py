@@ -6,9 +6,8 @@ from math import factorial
 
 import numpy as np
 
-from backproof.estimates.sizes import root_mean_square
 from backproof.estimates.steps import wide
-from backproof.network.arrays import Array, unit_roundoff
+from backproof.network.arrays import Array, root_mean_square, unit_roundoff
 from backproof.targets.function import Function
 
 POINTS = 9

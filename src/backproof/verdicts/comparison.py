@@ -8,8 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from backproof.estimates.record import EntryStatus, Estimate, Mask
-from backproof.estimates.sizes import root_mean_square
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, root_mean_square
 from backproof.targets.layout import Index
 
 RESOLUTION = 1e-3
@@ -69,11 +68,11 @@ class Comparison:
         if not 0 < largest < np.inf:
             return self.size
         effect = self.estimate.value / largest * unit  # so that no square over- or underflows
-        typical = np.full(len(unit), root_mean_square(effect))
+        typical = np.full(len(unit), root_mean_square(np.abs(effect)))
         seen = self.size > self.estimate.bound
         for members in self.estimate.members:
             if seen[members].any():
-                typical[members] = root_mean_square(effect[members])
+                typical[members] = root_mean_square(np.abs(effect[members]))
         return np.asarray(np.maximum(self.size, typical / unit * largest))
 
     @cached_property
