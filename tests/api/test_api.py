@@ -253,7 +253,10 @@ def test_noise_is_measured_not_presumed():
     def f(w):
         return float((w.astype(np.float32) ** 2).sum())
 
-    assert backproof.check(f, w, df=lambda w: 2 * w).agrees
+    found = backproof.check(f, w, df=lambda w: 2 * w)
+    assert found.agrees
+    assert "as float32's are" in found.target.notes[0]
+    assert not backproof.check(np.sin, 1.0, df=np.cos).target.notes
     assert not backproof.check(f, w, df=lambda w: 2.1 * w).agrees
     large = backproof.check(lambda w: (1e12 + np.sin(w).sum(), np.cos(w)), np.ones(5))
     assert large.verdict == "unresolved"

@@ -10,7 +10,7 @@ import numpy as np
 from backproof.estimates.step_sequence import RATIO, Entry, StepSequence
 
 CERTAIN = 0.1
-"""The relative error from which on a sequence of other steps than the first is believed."""
+"""The relative error up to which a sequence of other steps than the first is believed."""
 
 NEAR = RATIO**5
 """By how much steps may exceed the first for what they take for a kink to lie at the point."""
@@ -47,7 +47,8 @@ class Refinement:
         allowed: by how much its own rounding may move it.
         aim: the error, relative to the derivative, at which it is known well enough.
         floor: the size of derivative below which nothing is asked of its error.
-        first: the first step and its derivatives.
+        first: the first step.
+        known: derivatives by their steps.
     """
 
     measure: Callable[[float], Sides]

@@ -27,6 +27,9 @@ from backproof.verdicts.judgement import judge
 from backproof.verdicts.protocols import Evidence
 from backproof.verdicts.verdict import Verdict
 
+NOISY = 1e4
+"""The noise of a loss, in roundings of its precision, from which on there is a remark."""
+
 FULL = 10_000
 """Up to so many parameters every one is moved; beyond, the gradient is checked along random directions."""
 
@@ -177,6 +180,7 @@ class FunctionTarget:
         """What evaluations find, along directions or of every coordinate that is checked."""
         function, sampling = self.function, self.sampling
         differencer = CoordinateDifferencer(function, self.loss, self.analytic, self.generator)
+        self._note_noise(float(np.median(differencer.noise)))
         digits = differencer.arithmetic(differencer.noise)
         round_off = gradient_rounding_error(
             function, self.analytic, differencer.sizes, digits, self.generator
@@ -191,6 +195,17 @@ class FunctionTarget:
         estimate = with_joint_kinks(estimate, function.value_near, function.start, sampling.seed)
         comparison = Comparison(estimate.selected(self.analytic), estimate, sampling.rtol)
         return FunctionEvidence(function, self.analytic, comparison)
+
+    def _note_noise(self, noise: float) -> None:
+        """Remark on values that are coarser than the parameters' precision makes them."""
+        scatter, single = noise / (abs(float(self.loss)) or np.inf), np.finfo(np.float32).eps
+        if not scatter > NOISY * np.finfo(self.function.dtype).eps:
+            return
+        like = ", as float32's are" if single / NOISY**0.5 < scatter < single * NOISY**0.5 else ""
+        self.function.note(
+            f"values of the loss err by up to {scatter:.0e} of their size{like}: part of it is evaluated in "
+            "lower precision, is rounded or noisy, or cancels"
+        )
 
     @cached_property
     def _in_double(self) -> FunctionEvidence | DirectionalEvidence | None:
