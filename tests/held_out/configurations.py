@@ -89,7 +89,9 @@ def _finest(case: Configuration, rule: object, shift: np.random.Generator | None
     problem, weights = in_precision(case.problem, case.weights, kind)
     if shift is not None:
         for w in weights:
-            w[:, -1] += shift.choice([-1, 1], len(w)) * 10 ** shift.uniform(-12, -8)
+            # Single units, or all units of a layer: one side for a whole layer is seldom drawn else.
+            sides = shift.choice([-1, 1], len(w) if shift.random() < 0.5 else 1)
+            w[:, -1] += sides * 10 ** shift.uniform(-12, -8)
     with np.errstate(all="ignore"):
         return flattened(rule.backward(problem, problem.forward(weights), weights).gradients)
 
