@@ -21,6 +21,9 @@ ALIKE = 0.05
 CLEAR = 1e-3
 """The share of an entry's derivatives by which those to either side differ where they tell its unit."""
 
+FARTHEST = 2.0**16
+"""By how many times a step is made longer at most."""
+
 WIDER = 4.0
 """By how many times errors may make the interval of one-sided derivatives wider than it is."""
 
@@ -57,7 +60,8 @@ def lengthened_steps(estimate: Estimate, value: Value, theta: Array, chosen: Ind
     for k in map(int, np.flatnonzero(part.touched)):
         low, high = float(part.low[k]), float(part.high[k])
         apart = high - low > CLEAR * max(abs(low), abs(high))
-        while apart and steps[k] * (high - low) < AUDIBLE * noise:
+        farthest = FARTHEST * steps[k]
+        while apart and steps[k] < farthest and steps[k] * (high - low) < AUDIBLE * noise:
             longer, slack = LONGER * steps[k], ALIKE * (high - low)
             left, right = sorted((change(k, longer), change(k, -longer)))
             slack += noise / longer
