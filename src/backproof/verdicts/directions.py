@@ -21,7 +21,8 @@ from backproof.targets.layout import Tensor as Part
 from backproof.verdicts.causes import Cause, Explanation
 from backproof.verdicts.comparison import Comparison, gradient_error
 from backproof.verdicts.fit import Known
-from backproof.verdicts.residuals import Tensor, shared_by_all, structure_of
+from backproof.verdicts.gradient_candidates import Tensor
+from backproof.verdicts.residuals import shared_by_all, structure_of
 from backproof.verdicts.structures import NOT_IDENTIFIED
 from backproof.verdicts.tensors import TensorJudgement
 from backproof.verdicts.verdict import Verdict

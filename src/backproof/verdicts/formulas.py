@@ -98,8 +98,10 @@ def pair_of_terms(error: Error, quantities: Mapping[str, Array], name: str) -> I
         return
     names, weights = list(usable), 1 / error.allowed
     matrix = np.stack([usable[k][error.sure] * weights for k in names], axis=1).astype(float)
-    matrix = matrix / np.linalg.norm(matrix, axis=0)
     target = (error.gap * weights).astype(float)
+    if not np.isfinite(matrix).all() or not np.isfinite(target).all():
+        return
+    matrix = matrix / np.maximum(np.linalg.norm(matrix, axis=0), np.finfo(float).tiny)
     target = target / np.linalg.norm(target)
     gram, moment = matrix.T @ matrix, matrix.T @ target
     rest = 1 - gram**2

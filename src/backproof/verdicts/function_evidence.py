@@ -18,8 +18,9 @@ from backproof.targets.layout import Tensor as Part
 from backproof.verdicts.causes import Cause, Departure, Explanation, explained_by
 from backproof.verdicts.comparison import Comparison
 from backproof.verdicts.fit import Error, Known, first_fit
+from backproof.verdicts.gradient_candidates import Project, Tensor, multiples_of
 from backproof.verdicts.known_terms import arrays_of
-from backproof.verdicts.residuals import Project, Tensor, multiples_of, parts_of, shared_by_all
+from backproof.verdicts.residuals import parts_of, shared_by_all
 from backproof.verdicts.shape import shape_of, where_wrong
 from backproof.verdicts.structures import NOT_IDENTIFIED
 from backproof.verdicts.subgradients import Joint, joint_standing

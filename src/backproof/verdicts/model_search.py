@@ -229,6 +229,8 @@ def _shares(right: Error, entries: Index, columns: Array, tried: int) -> list[fl
     weighted = columns / tolerance[:, None]
     size = np.linalg.norm(weighted, axis=0)
     size = np.where(size > 0, size, 1)
+    if not np.isfinite(weighted).all() or not np.isfinite(value / tolerance).all():
+        return None
     scaled, *_ = np.linalg.lstsq(weighted / size, value / tolerance, rcond=1e-12)
     fitted = [float(share) for share in scaled / size]
     fit = Error(value, np.zeros_like(value), tolerance, np.ones(value.shape, bool))

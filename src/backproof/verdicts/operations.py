@@ -7,9 +7,9 @@ above is compared with what the chain rule makes of the same delta, with derivat
 of the activation's values and, at the output, differences of the loss. So every operation that
 departs is found, however many there are, and none is blamed for what reaches it from above.
 
-What an operation did instead is found by trying structures on it: a constant factor, a factor that is
-a known quantity, another array instead of the right one. None of that looks at which
-fault was planted; what fits no structure is reported as `other`, with its location.
+What an operation did instead is found by putting something else in the place of each of its operands, and
+comparing what that gives with what was found, entry by entry. None of that looks at which fault was planted;
+what nothing explains is `not identified`, with its place and the shape of the error.
 """
 
 from __future__ import annotations
