@@ -27,6 +27,9 @@ DIRECTIONS = 2
 IN_VAIN = 12
 """Points around the kinks at which no other entry's derivative differs, before the search ends."""
 
+UNSEEN = 4
+"""So many times as many where no single entry shows a kink."""
+
 DIFFERS = 1e-3
 """The share of a derivative by which another is a different one."""
 
@@ -91,7 +94,8 @@ class _Search:
         The unit of an entry that changes nothing alone is drawn; `reach` is how far it was moved.
         """
         found, vain = self.touched.copy(), 0
-        while vain < IN_VAIN and not found.all():
+        limit = IN_VAIN if found.any() else UNSEEN * IN_VAIN
+        while vain < limit and not found.all():
             units = np.where(self.silent, SMALLER ** self.draw.random(len(found)), 1)
             way, rest = units * self.draw.standard_normal(len(found)), np.flatnonzero(~found)
             far = self._differs(way, rest)
