@@ -26,6 +26,9 @@ MANY = 500
 FARTHER = 0.05
 """The share of what is lacking by which a point must reach farther to count."""
 
+OUTSIDE = 0.25
+"""How far outside, in what the known gradients differ by, is too far for one that was missed."""
+
 HEAVY = 1e3
 """The weight of Σ λ = 1 beside the pieces in the least squares for a mixture."""
 
@@ -88,9 +91,17 @@ class Mixtures:
             in_vain = in_vain + 1 if found is None else 0
             if self._beyond(before, found) and self.holds():
                 return True
-        # An entry on a kink whose derivative never varies was moved beyond the kinks of others.
-        met = (np.ptp(self.near.gradients, axis=0) > self.near.error).all()
-        return False if in_vain >= MANY and met and not len(self.near.unexplained(measured)) else None
+        certain = in_vain >= MANY and not len(self.near.unexplained(measured))
+        return False if certain and self._far_outside() else None
+
+    def _far_outside(self) -> bool:
+        """Whether a gradient that was missed would have to lie far from all that are known.
+
+        And every kink was met: an entry whose derivative never varies was moved beyond those of others.
+        """
+        along = self.near.gradients @ self.lacking
+        met = bool((np.ptp(self.near.gradients, axis=0) > self.near.error).all())
+        return met and float(self.g @ self.lacking) - along.max() > OUTSIDE * float(np.ptp(along))
 
     def _farthest(self, v: Array) -> float:
         return float((self.near.gradients @ v).max(initial=-np.inf))
