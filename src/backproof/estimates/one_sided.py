@@ -64,6 +64,7 @@ class Kinked:
         entries: the positions of those that touch a kink, (n).
         steps: by how much each may be moved so that f's kinks at the point are seen and no others, (n).
         seed: of random directions and points.
+        noise: the largest error of a value that was measured, where it is more than rounding.
     """
 
     value: Value
@@ -71,6 +72,7 @@ class Kinked:
     entries: Index
     steps: Array
     seed: int = 0
+    noise: float = 0.0
 
     @cached_property
     def rest(self) -> float:
@@ -206,7 +208,7 @@ class Kinked:
     def _rounding(self, base: float, slope: float) -> float:
         """By how much a value near the point may be off: f's rounding, and that of the entries."""
         size = max(abs(base), abs(self.rest)) + (1 + self._coarseness) * slope
-        return ROUNDINGS * unit_roundoff(self.start.dtype) * size
+        return max(self.noise, ROUNDINGS * unit_roundoff(self.start.dtype) * size)
 
 
 def aside(toward: Array, draw: np.random.Generator) -> Array:

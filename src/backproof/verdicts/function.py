@@ -180,7 +180,7 @@ class FunctionTarget:
         """What evaluations find, along directions or of every coordinate that is checked."""
         function, sampling = self.function, self.sampling
         differencer = CoordinateDifferencer(function, self.loss, self.analytic, self.generator)
-        self._note_noise(float(np.median(differencer.noise)))
+        noisy = self._is_noisy(float(np.median(differencer.noise)))
         digits = differencer.arithmetic(differencer.noise)
         round_off = gradient_rounding_error(
             function, self.analytic, differencer.sizes, digits, self.generator
@@ -192,20 +192,22 @@ class FunctionTarget:
             differencer, self.analytic, round_off, selected,
             resolution=sampling.resolution, blocks=sampling.blocks,
         )  # fmt: skip
-        estimate = with_joint_kinks(estimate, function.value_near, function.start, sampling.seed)
+        if not noisy:  # the edges of plateaus look like kinks that only several entries together meet
+            estimate = with_joint_kinks(estimate, function.value_near, function.start, sampling.seed)
         comparison = Comparison(estimate.selected(self.analytic), estimate, sampling.rtol)
         return FunctionEvidence(function, self.analytic, comparison)
 
-    def _note_noise(self, noise: float) -> None:
-        """Remark on values that are coarser than the parameters' precision makes them."""
+    def _is_noisy(self, noise: float) -> bool:
+        """Whether values are coarser than the parameters' precision makes them; then there is a remark."""
         scatter, single = noise / (abs(float(self.loss)) or np.inf), np.finfo(np.float32).eps
         if not scatter > NOISY * np.finfo(self.function.dtype).eps:
-            return
+            return False
         like = ", as float32's are" if single / NOISY**0.5 < scatter < single * NOISY**0.5 else ""
         self.function.note(
             f"values of the loss err by up to {scatter:.0e} of their size{like}: part of it is evaluated in "
             "lower precision, is rounded or noisy, or cancels"
         )
+        return True
 
     @cached_property
     def _in_double(self) -> FunctionEvidence | DirectionalEvidence | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backproof.estimates.kink_steps import balanced_steps, lengthened_steps
+from backproof.estimates.kink_steps import balanced_steps, lengthened_steps, noise_of_values
 from backproof.estimates.one_sided import Kinked
 from backproof.estimates.record import EntryStatus, Mask
 from backproof.estimates.steps import wide
@@ -53,7 +53,9 @@ class FunctionEvidence:
             return None
         value, start = self.function.value_near, self.function.start
         steps = balanced_steps(estimate, start, touched, lengthened_steps(estimate, value, start, touched))
-        return joint_standing(self.comparison, Kinked(value, start, estimate.index[touched], steps))
+        noise = noise_of_values(estimate)
+        kinked = Kinked(value, start, estimate.index[touched], steps, noise=noise)
+        return joint_standing(self.comparison, kinked)
 
     def doubt(self) -> Cause:
         """How many parameters lie among kinks that no step separates."""
