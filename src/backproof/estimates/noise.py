@@ -25,6 +25,10 @@ FEW = 2
 ALIKE = 4.0
 """The factor within which orders of differences of noise agree."""
 
+ONCE = 1.5
+"""Values that are rounded once err by half a plateau's edge at most, and by 1/√12 of it in the mean; a factor
+for what a few values tell of that."""
+
 BISECTIONS = 6
 """Halvings of a distance between two values, to tell a jump from a slope."""
 
@@ -58,7 +62,10 @@ def noise_along(function: Function, moves: Array) -> float:
         table, edge = _spread_out(function, side * moves, SPACING * u)
         if np.isfinite(table).all():
             floor = _precision(table) * float(np.abs(table).max())
-            return max(2 * floor, SAFETY * max(_scatter(table)), edge)
+            scatter = max(_scatter(table))
+            if scatter <= ONCE * edge / np.sqrt(12):
+                return max(floor, ONCE * edge / 2)
+            return max(2 * floor, SAFETY * scatter, edge)
     return ROUNDING * unit_roundoff(np.dtype(wide(function.dtype))) * value
 
 
