@@ -16,7 +16,6 @@ from backproof.targets.bounds import bound
 from backproof.targets.container import ArrayTree, FunctionError
 from backproof.targets.function import Function
 from backproof.targets.source import UserFunction
-from backproof.targets.tangent import along
 from backproof.verdicts.check import Check
 from backproof.verdicts.comparison import RESOLUTION
 from backproof.verdicts.function import Sampling, check_function
@@ -82,7 +81,11 @@ def check(
     function = _function(f, w, args, df, by)
     if bounds is not None:
         bound(function, bounds)
-    return check_function(function if tangent is None else along(function, tangent), sampling)
+    if tangent is not None:
+        from backproof.targets.tangent import along  # SciPy's sparse matrices take a while to load
+
+        function = along(function, tangent)
+    return check_function(function, sampling)
 
 
 def _check_number(name: str, value: float, above: float | None) -> None:

@@ -19,9 +19,6 @@ NOT_LOCATED = Cause("not located", "no operation departs by more than its roundi
 DOUBTFUL = 1e3
 """Entries that are off by fewer bounds are looked at with finer differences before they are called wrong."""
 
-SMALL = 1e-4
-"""The relative error up to which a gradient may be right by nature only to so many digits."""
-
 ROUNDINGS = 16
 """A gradient in low precision whose error is that of so many roundings is as good as the precision allows."""
 
@@ -174,19 +171,7 @@ def _at_fault(evidence: Evidence, here: Comparison, explain: bool) -> Conclusion
         return Conclusion(Verdict.INCORRECT_GRADIENT, here, (cause, *_causes_at_kinks(here)))
     verdict = Verdict.CLIP_ACTIVE if explanation.only_at_clip else Verdict.INCORRECT_GRADIENT
     causes = explanation.causes or (NOT_LOCATED,)
-    return Conclusion(verdict, here, (*causes, *_small(here), *_causes_at_kinks(here)), explanation)
-
-
-def _small(here: Comparison) -> tuple[Cause, ...]:
-    """Errors of few digits may lie in the nature of a gradient, and what to do then."""
-    largest = float((here.gap / here.scale)[here.wrong].max(initial=0))
-    if not largest <= SMALL:
-        return ()
-    words = (
-        f"no entry is off by more than {largest:.1e} of its size; if an inner solver, a numerical derivative "
-        f"or an approximation is why, rtol={10.0 ** np.ceil(np.log10(largest)):.0e} allows for it"
-    )
-    return (Cause("small errors", words),)
+    return Conclusion(verdict, here, (*causes, *_causes_at_kinks(here)), explanation)
 
 
 def _numbers_off(mine: Comparison, clipped: bool) -> tuple[Verdict, tuple[Cause, ...]]:

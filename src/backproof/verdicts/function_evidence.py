@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from backproof.verdicts.residuals import parts_of, shared_by_all
 from backproof.verdicts.shape import shape_of, where_wrong
 from backproof.verdicts.structures import NOT_IDENTIFIED
 from backproof.verdicts.subgradients import Joint, joint_standing
+
+SMALL = 1e-4
+"""The relative error up to which a gradient may be right by nature only to so many digits."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,10 @@ class FunctionEvidence:
     def explain(self) -> Explanation:
         """The structure of what is wrong in each tensor."""
         found = explained_by(list(self._departures()), self.comparison)
-        return shared_by_all(found, len(self.function.layout.tensors))
+        found = shared_by_all(found, len(self.function.layout.tensors))
+        if any("not identified" not in cause.name for cause in found.causes):
+            return found
+        return replace(found, causes=(*found.causes, *_small(self.comparison)))
 
     def _departures(self) -> Iterator[Departure]:
         here, estimate = self.comparison, self.comparison.estimate
@@ -137,3 +143,15 @@ class FunctionEvidence:
 def _taking(offsets: Index) -> Project:
     """From a tensor's gradient to the entries that were measured."""
     return lambda flat: np.asarray(flat[offsets])
+
+
+def _small(here: Comparison) -> tuple[Cause, ...]:
+    """Errors of few digits may lie in the nature of a gradient, and what to do then."""
+    largest = float((here.gap / here.scale)[here.wrong].max(initial=0))
+    if not largest <= SMALL:
+        return ()
+    words = (
+        f"no entry is off by more than {largest:.1e} of its size; if an inner solver, a numerical derivative "
+        f"or an approximation is why, rtol={10.0 ** np.ceil(np.log10(largest)):.0e} allows for it"
+    )
+    return (Cause("small errors", words),)
