@@ -26,8 +26,9 @@ MANY = 500
 FARTHER = 0.05
 """The share of what is lacking by which a point must reach farther to count."""
 
-OUTSIDE = 0.25
-"""How far outside, in what the known gradients differ by, is too far for one that was missed."""
+OUTSIDE, FAR = 0.25, 4.0
+"""How far outside, in what the known gradients differ by, is too far for one that was missed: where the known
+ones are taken for all, and where more may be found."""
 
 HEAVY = 1e3
 """The weight of Σ λ = 1 beside the pieces in the least squares for a mixture."""
@@ -91,17 +92,25 @@ class Mixtures:
             in_vain = in_vain + 1 if found is None else 0
             if self._beyond(before, found) and self.holds():
                 return True
-        certain = in_vain >= MANY and not len(self.near.unexplained(measured))
-        return False if certain and self._far_outside() else None
+        every = in_vain >= MANY and not len(self.near.unexplained(measured))
+        return False if self._outside_by(OUTSIDE if every else FAR) else None
 
-    def _far_outside(self) -> bool:
+    def _outside_by(self, share: float) -> bool:
         """Whether a gradient that was missed would have to lie far from all that are known.
 
-        And every kink was met: an entry whose derivative never varies was moved beyond those of others.
+        Args:
+            share: how far, in what the known ones differ by.
         """
-        along = self.near.gradients @ self.lacking
-        met = bool((np.ptp(self.near.gradients, axis=0) > self.near.error).all())
-        return met and float(self.g @ self.lacking) - along.max() > OUTSIDE * float(np.ptp(along))
+        # Of an entry whose kink no point met, nothing is known; it has no say.
+        met = np.ptp(self.near.gradients, axis=0) > self.near.error
+        v = np.where(met, self.lacking, 0)
+        along = self.near.gradients @ v
+        if v.any() and float(self.g @ v) - along.max() > share * float(np.ptp(along)):
+            return True
+        # Single entries are seen over all of their range by any points; combinations of many seldom are.
+        low, high = self.near.gradients.min(axis=0), self.near.gradients.max(axis=0)
+        beyond = np.maximum(self.g - high, low - self.g)
+        return bool((met & (beyond > FAR * (high - low))).any())
 
     def _farthest(self, v: Array) -> float:
         return float((self.near.gradients @ v).max(initial=-np.inf))
