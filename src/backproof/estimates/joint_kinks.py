@@ -52,7 +52,7 @@ def with_joint_kinks(estimate: Estimate, value: Value, theta: Array, seed: int =
     if len(every) > MOST or not movable.all():
         return estimate
     steps = balanced_steps(estimate, theta, every, lengthened_steps(estimate, value, theta, every))
-    kinked = Kinked(value, theta, estimate.index, steps, seed, noise_of_values(estimate))
+    kinked = Kinked(value, theta, estimate.index, steps, seed)
     search = _Search(estimate, kinked)
     if not estimate.touched.any() and search.adds_up():
         return estimate

@@ -92,25 +92,26 @@ class Mixtures:
             in_vain = in_vain + 1 if found is None else 0
             if self._beyond(before, found) and self.holds():
                 return True
-        every = in_vain >= MANY and not len(self.near.unexplained(measured))
-        return False if self._outside_by(OUTSIDE if every else FAR) else None
+        certain = in_vain >= MANY and not len(self.near.unexplained(measured))
+        return False if self._outside(certain=certain) else None
 
-    def _outside_by(self, share: float) -> bool:
-        """Whether a gradient that was missed would have to lie far from all that are known.
+    def _outside(self, *, certain: bool) -> bool:
+        """Whether a gradient that was missed would have to lie too far from all that are known.
 
         Args:
-            share: how far, in what the known ones differ by.
+            certain: whether the known ones are taken for all.
         """
-        # Of an entry whose kink no point met, nothing is known; it has no say.
-        met = np.ptp(self.near.gradients, axis=0) > self.near.error
+        ranges = np.ptp(self.near.gradients, axis=0)
+        met = ranges > self.near.error  # an entry that never varies was moved beyond the kinks of others
         v = np.where(met, self.lacking, 0)
         along = self.near.gradients @ v
+        share = OUTSIDE if certain and met.all() else FAR
         if v.any() and float(self.g @ v) - along.max() > share * float(np.ptp(along)):
             return True
         # Single entries are seen over all of their range by any points; combinations of many seldom are.
         low, high = self.near.gradients.min(axis=0), self.near.gradients.max(axis=0)
         beyond = np.maximum(self.g - high, low - self.g)
-        return bool((met & (beyond > FAR * (high - low))).any())
+        return bool((met & (beyond > FAR * ranges)).any())
 
     def _farthest(self, v: Array) -> float:
         return float((self.near.gradients @ v).max(initial=-np.inf))
