@@ -143,3 +143,20 @@ def test_a_gradient_that_is_right_only_to_some_digits_is_told_of_rtol():
     assert "rtol=1e-05 allows for it" in str(found.causes[-1])
     allowed = backproof.check(lambda w: float(np.sin(w).sum()), w, df=lambda w: np.cos(w) * noise, rtol=1e-5)
     assert allowed.agrees
+
+
+@pytest.mark.parametrize("stairs", [np.floor, np.round, np.trunc])
+def test_a_gradient_of_zero_on_stairs_is_not_called_wrong(stairs):
+    x, c = 8 * np.random.default_rng(6).normal(size=30), np.random.default_rng(7).normal(size=30)
+    found = backproof.check(lambda x: float(c @ stairs(x)), x, df=np.zeros_like)
+    assert found.verdict == "undetermined"
+    wrong = backproof.check(lambda x: float(c @ stairs(x)), x, df=lambda x: np.full(x.shape, 9.0))
+    assert wrong.verdict == "incorrect gradient"
+
+
+def test_a_loss_that_is_constant_around_the_point_has_a_gradient_of_zero():
+    x = np.array([3.0, -4, 2])
+    assert backproof.check(lambda x: float(np.clip(x, -1, 1).sum()), x, df=np.zeros_like).agrees
+    assert backproof.check(lambda x: float(np.clip(x, -1, 1).sum()), x, df=np.ones_like).verdict == (
+        "incorrect gradient"
+    )

@@ -145,6 +145,7 @@ def test_a_heatmap_can_be_read_as_a_table(thread, opened):
     page = opened(thread)
     page.click(f"[id='{FIRST}'] .reading summary")
     lines = page.locator(f"[id='{FIRST}'] .reading tbody tr")
+    lines.first.wait_for()  # the table is made once it is opened
     assert lines.count() == 36
     data = pd.read_csv(thread / "figures" / f"{FIRST}.csv")
     read = lines.all_inner_texts()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from backproof.estimates.record import EntryStatus
 from backproof.estimates.step_sequence import RATIO, Entry, StepSequence
 
 CERTAIN = 0.1
@@ -76,7 +77,10 @@ class Refinement:
         if self.first not in found:
             found[self.first] = self._sequence(self.first).entry()
         believed = [found[self.first], *(entry for entry in found.values() if self._believed(entry))]
-        return min(believed, key=lambda e: 0 if e.odd else np.nan_to_num(e.error, nan=np.inf))
+        best = min(believed, key=lambda e: 0 if e.odd else np.nan_to_num(e.error, nan=np.inf))
+        if best.value == 0 and not any(self._at(self.first)):
+            best.status = EntryStatus.FLAT  # whatever lies farther away
+        return best
 
     def _believed(self, entry: Entry) -> bool:
         """Whether a sequence found something, and nothing that the first step contradicts."""
