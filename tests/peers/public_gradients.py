@@ -21,16 +21,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from cases import Case, Gradient, available, cases
 from changes import CHANGES, changed
+from tally import Verdicts
 from threadpoolctl import threadpool_limits
 
 import backproof
-from backproof.verdicts.verdict import AGREEING, Verdict
-
-ACCUSED = frozenset({
-    Verdict.INCORRECT_GRADIENT, Verdict.CLIP_ACTIVE, Verdict.NOT_FINITE, Verdict.OUTSIDE_DOMAIN,
-    Verdict.NOT_DETERMINISTIC, Verdict.KINK_CROSSED,
-})  # fmt: skip
-"""Verdicts that are false of a right gradient of a function that is finite, deterministic and smooth."""
 
 
 def checked(case: Case, df: Gradient | None = None) -> backproof.Check:
@@ -53,13 +47,9 @@ def quietly() -> Iterator[None]:
 
 
 @dataclass
-class Tally:
+class Tally(Verdicts):
     """What was said of many right gradients."""
 
-    verdicts: Counter[str] = field(default_factory=Counter)
-    accused: list[str] = field(default_factory=list)
-    unresolved: list[str] = field(default_factory=list)
-    undetermined: list[str] = field(default_factory=list)
     wrong: Counter[str] = field(default_factory=Counter)
     left_out: int = 0
     evaluations: int = 0
@@ -71,46 +61,21 @@ class Tally:
             return
         try:
             found = checked(case)
-        except Exception as error:  # of the function's or the checker's: a right gradient ends in none
-            self.verdicts["error"] += 1
-            self.accused.append(f"{case.name}: {type(error).__name__}: {error}")
+        except Exception as error:  # of the function's or the checker's
+            self.ended(case.name, error)
             return
         if case.wrong:
             self.wrong[f"{found.verdict}: {case.wrong}"] += 1
             return
-        self.verdicts[found.verdict] += 1
         self.evaluations += found.target.evaluations
-        line = f"{case.name} ({len(case.point)} entries): {said(found)}"
-        if found.verdict in ACCUSED:
-            self.accused.append(line)
-        elif found.verdict is Verdict.UNRESOLVED:
-            self.unresolved.append(line)
-        elif found.verdict not in AGREEING:
-            self.undetermined.append(line)
-
-    @property
-    def count(self) -> int:
-        """How many were checked."""
-        return self.verdicts.total()
+        self.judged(f"{case.name} ({len(case.point)} entries)", found)
 
     def lines(self, *, full: bool) -> Iterator[str]:
         """The tally in words."""
         yield f"right gradients checked: {self.count} (left out, not finite at the point: {self.left_out})"
-        for name in ("accused", "unresolved", "undetermined"):
-            found = getattr(self, name)
-            yield f"  {'called wrong' if name == 'accused' else name}: {len(found)}"
-            if full or name == "accused":
-                yield from (f"    {line}" for line in found)
-        yield f"  verdicts: { {str(v): n for v, n in self.verdicts.most_common()} }"
+        yield from self.of_verdicts(full=full)
         yield f"gradients that are wrong in their library: {self.wrong.total()}"
         yield from (f"  {count} {line}" for line, count in sorted(self.wrong.items()))
-
-
-def said(found: backproof.Check) -> str:
-    j = found.judgement
-    causes = "; ".join(map(str, j.causes[:2]))
-    resolution = "" if j.resolution is None else f", resolution {j.resolution:.1e}, excess {j.excess:.3g}"
-    return f"{found.verdict}{resolution}, worst {j.worst_parameter}: {causes}"
 
 
 def sampled(found: Iterable[Case], share: float, seed: int) -> Iterator[Case]:

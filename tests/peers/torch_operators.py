@@ -19,14 +19,13 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from public_gradients import ACCUSED, said
+from tally import Verdicts
 from threadpoolctl import threadpool_limits
 from torch.testing._internal.common_device_type import toleranceOverride
 from torch.testing._internal.common_methods_invocations import op_db
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 import backproof
-from backproof.verdicts.verdict import AGREEING, Verdict
 
 MOST_ENTRIES = 60
 """Of more, so many are drawn."""
@@ -136,13 +135,9 @@ def _sample(op: object, given: object, number: int) -> Iterator[Sample]:
 
 
 @dataclass
-class Tally:
+class Tally(Verdicts):
     """What was said of the framework's gradients."""
 
-    verdicts: Counter[str] = field(default_factory=Counter)
-    accused: list[str] = field(default_factory=list)
-    unresolved: list[str] = field(default_factory=list)
-    undetermined: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     inexact: Counter[str] = field(default_factory=Counter)
 
@@ -158,37 +153,19 @@ class Tally:
             return
         try:
             found = backproof.check(sample.f, sample.arrays, df=sample.df, parameters=MOST_ENTRIES)
-        except Exception as error:  # of the function's or the checker's: a right gradient ends in none
-            self.verdicts["error"] += 1
-            self.accused.append(f"{sample.name}: {type(error).__name__}: {error}")
+        except Exception as error:  # of the function's or the checker's
+            self.ended(sample.name, error)
             return
         operator = sample.name.split(" ")[0]
         if operator in INEXACT:
             self.inexact[f"{found.verdict}: {operator}: {INEXACT[operator]}"] += 1
             return
-        self.verdicts[found.verdict] += 1
-        line = f"{sample.name} ({', '.join(str(a.shape) for a in sample.arrays)}): {said(found)}"
-        if found.verdict in ACCUSED:
-            self.accused.append(line)
-        elif found.verdict is Verdict.UNRESOLVED:
-            self.unresolved.append(line)
-        elif found.verdict not in AGREEING:
-            self.undetermined.append(line)
-
-    @property
-    def count(self) -> int:
-        """How many were checked."""
-        return self.verdicts.total()
+        self.judged(f"{sample.name} ({', '.join(str(a.shape) for a in sample.arrays)})", found)
 
     def lines(self, *, full: bool) -> Iterator[str]:
         """The tally in words."""
         yield f"gradients checked: {self.count} (left out: {dict(self.left_out)})"
-        for name in ("accused", "unresolved", "undetermined"):
-            found = getattr(self, name)
-            yield f"  {'called wrong' if name == 'accused' else name}: {len(found)}"
-            if full or name == "accused":
-                yield from (f"    {line}" for line in found)
-        yield f"  verdicts: { {str(v): n for v, n in self.verdicts.most_common()} }"
+        yield from self.of_verdicts(full=full)
         yield f"gradients that are inexact in PyTorch: {self.inexact.total()}"
         yield from (f"  {count} {line}" for line, count in sorted(self.inexact.items()))
 
