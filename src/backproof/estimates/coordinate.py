@@ -8,6 +8,8 @@ looked at a second time, each with steps of its own, found by how f responds to 
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from backproof.estimates.differencer import CoordinateDifferencer, Mapper, move
@@ -174,12 +176,16 @@ class _Measurement:
                 if quiet > len(mine) // 20:
                     break
 
+    @cached_property
+    def _size_of_rounding(self) -> Array:
+        """The rounding of every parameter's gradient, relative to that of the arithmetic; (parameters)."""
+        return rounding_of(self.function, self.everything, self.differencer.sizes, np.ones(1))
+
     def _allow_for_arithmetic(self, k: int, noise: float) -> None:
         """Widen the round-off of an entry by that of the arithmetic that its noise tells of."""
-        digits = self.differencer.arithmetic(np.array([noise]))
-        at = self.selected[k]
-        every = rounding_of(self.function, self.everything, self.differencer.sizes, digits)
-        self.found.round_off[k] = max(self.found.round_off[k], every[at])
+        digits = float(self.differencer.arithmetic(np.array([noise]))[0])
+        allowed = digits * self._size_of_rounding[self.selected[k]]
+        self.found.round_off[k] = max(self.found.round_off[k], allowed)
 
     def _write(self, k: int, entry: Entry) -> None:
         f = self.found

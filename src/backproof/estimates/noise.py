@@ -57,7 +57,6 @@ def noise_along(function: Function, moves: Array) -> float:
         moves: the direction, in the parameters' sizes; (parameters).
     """
     u = unit_roundoff(function.dtype)
-    value = abs(float(function.value(function.start)))
     for side in (1.0, -1.0):
         table, edge = _spread_out(function, side * moves, SPACING * u)
         if np.isfinite(table).all():
@@ -66,7 +65,8 @@ def noise_along(function: Function, moves: Array) -> float:
             if scatter <= ONCE * edge / np.sqrt(12):
                 return max(floor, ONCE * edge / 2)
             return max(2 * floor, SAFETY * scatter, edge)
-    return ROUNDING * unit_roundoff(np.dtype(wide(function.dtype))) * value
+    value = float(function.value(function.start))
+    return ROUNDING * unit_roundoff(np.dtype(wide(function.dtype))) * abs(value)
 
 
 def _spread_out(function: Function, moves: Array, relative: float) -> tuple[Array, float]:
