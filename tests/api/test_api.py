@@ -219,6 +219,18 @@ def test_a_clip_that_flattens_the_loss():
     assert "does not change at all" in found.causes[0]
 
 
+@pytest.mark.parametrize(("left", "verdict"), [(1e-17, "agrees"), (1e-7, "incorrect gradient")])
+def test_what_cancels_in_a_gradient_of_zero_leaves_rounding(left, verdict):
+    """The entry that f does not depend on is among small ones; terms of another tensor cancelled in it."""
+
+    def df(w):
+        return [np.append(2e-5 * w[0][:-1], left), 2 * w[1]]
+
+    w = [np.full(4, 0.3), np.linspace(1, 3, 5)]
+    found = backproof.check(lambda w: 1e-5 * (w[0][:-1] ** 2).sum() + (w[1] ** 2).sum(), w, df=df)
+    assert found.verdict == verdict
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
 def test_every_precision(dtype):
     w = np.linspace(-2, 2, 21).astype(dtype)

@@ -13,6 +13,7 @@ from backproof.estimates.incremental import numerical_gradient
 from backproof.estimates.stencils import COMPLEX_TYPES, Scheme, refuses_complex, takes_complex
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Precision
+from backproof.network.clips import CLIPS
 from backproof.network.outputs import OUTPUTS
 from backproof.network.rules import BackwardRule
 
@@ -174,3 +175,33 @@ def test_where_a_logarithm_ends_a_complex_step_says_nothing():
     weights[0][0, -1] = 45  # σ(45) is 1, and its slope e^-45
     layer = layers_of(numerical_gradient(problem, weights, scheme=Scheme.COMPLEX), weights)[0]
     assert np.isinf(layer.bound).all()
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "categorical_cross_entropy"])
+def test_beside_a_logarithm_s_pole_complex_steps_allow_for_the_rounding_of_the_output(loss, clip):
+    """There 1 − y + eps bends within eps, however close to 1 the output is."""
+    beyond = []
+    for seed in range(24):
+        draw = np.random.default_rng([seed, 5])
+        problem, weights = random_problem(
+            seed,
+            activation=str(draw.choice(["relu", "tanh", "sigmoid"])),
+            output="sigmoid" if loss.startswith("binary") else "softmax",
+            loss=loss,
+            clip=clip,
+            eps=float(10 ** draw.uniform(-12, -3)),
+            hidden=(6,),
+            outputs=3,
+            precision="longdouble",
+        )
+        weights[-1][:, -1] = draw.uniform(-42, 42, 3)
+        with np.errstate(all="ignore"):
+            numeric = numerical_gradient(problem, weights, scheme=Scheme.COMPLEX)
+            exact = BackwardRule().gradient(problem, problem.forward(weights), weights)
+        if numeric is not None:
+            ratios = [
+                smooth_ratios(layer, a) for layer, a in zip(layers_of(numeric, weights), exact, strict=True)
+            ]
+            beyond += [(seed, float(r.max())) for r in ratios if (r > 1).any()]
+    assert beyond == []

@@ -37,6 +37,9 @@ more, with a step so many times shorter."""
 MARGIN = 4.0
 """Among kinks, what exceeds its bound by up to this factor may be the work of several of them."""
 
+RESIDUE = 4.0
+"""Units of round-off of the largest entry that may be left where terms cancel."""
+
 STAIRS = (2.0**-14, 2.0**-18)
 """Lengths of stairs, relative to a parameter's size, that are f's own and not noise; the shorter one for
 points near an edge."""
@@ -233,6 +236,17 @@ class _Measurement:
                 left_open[mine] = self.first_gap[mine] <= limit
         f.status[left_open] |= np.uint8(EntryStatus.OPEN)
 
+    def allow_for_residues(self) -> None:
+        """Where f does not depend on an entry, what cancels in its gradient leaves the rounding of its terms.
+
+        Those may be as large as any other entry.
+        """
+        f = self.found
+        still = f.has(EntryStatus.FLAT) & (f.value == 0)
+        largest = np.abs(self.everything * self.differencer.sizes).max(initial=0)
+        residue = RESIDUE * self.differencer.digits * largest / f.unit
+        f.round_off[still] = np.maximum(f.round_off, residue)[still]
+
     def leave_stairs_open(self) -> None:
         """Where f is flat around the point, as a gradient of 0 says, and rises over many stairs.
 
@@ -286,6 +300,7 @@ def estimate_coordinates(
     measurement = _Measurement(differencer, analytic, selected, resolution)
     measurement.first_pass(round_off, blocks)
     measurement.second_look(few if room is None else room)
+    measurement.allow_for_residues()
     measurement.leave_stairs_open()
     measurement.allow_for_several_kinks()
     return measurement.found

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from backproof.estimates.perturbed import PerturbedLoss
-from backproof.estimates.stencils import COMPLEX_STEPS, COMPLEX_TYPES, takes_complex
+from backproof.estimates.stencils import COMPLEX_STEPS, COMPLEX_TYPES, loss_takes_complex, takes_complex
 from backproof.estimates.steps import best_step
 from backproof.network.arrays import Array, DType, FloatType, unit_roundoff
 from backproof.network.problem import Problem
@@ -34,9 +34,9 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
         for end in (problem.loss.domain.low, problem.loss.domain.high):
             distance = np.abs(outputs - end) / 4
             step = np.where(distance > 0, np.minimum(step, np.maximum(distance, ulp)), step)
-    derivative, curvature = _of_loss(problem, outputs, step)
+    derivative, change = _of_loss(problem, outputs, ulp, step)
     size = derivative if problem.loss.uses_clip else derivative + np.abs(targets)
-    error = curvature * ulp + ROUNDINGS * u * size
+    error = change + ROUNDINGS * u * size
     if problem.output.elementwise:
         # The derivative is computed at a rounded z, too, and where it passes through zero its parts cancel.
         bend = bend_size(problem.output.value, z)
@@ -48,31 +48,58 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
     return np.asarray(outputs * (error + (outputs * error).sum(axis=1, keepdims=True)))
 
 
-def _of_loss(problem: Problem, outputs: Array, step: Array) -> tuple[Array, Array]:
-    """|∂L/∂y| and |∂²L/∂y²| by differences; 0 where they are not finite on either side.
+def _of_loss(problem: Problem, outputs: Array, ulp: Array, step: Array) -> tuple[Array, Array]:
+    """|∂L/∂y|, and by how much it changes when y is rounded the other way; 0 where neither side is finite.
 
-    Central where the loss is finite on both sides, else to the side on which it is: at the edge of its domain
-    the derivative may be the largest of all.
+    By complex steps, which find the change whatever the distance in which the loss bends: beside a pole that
+    a clip has moved by eps it is that of eps. Of a loss that takes no complex numbers by differences. Central
+    where the loss is finite on both sides, else to the side on which it is: at the edge of its domain the
+    derivative may be the largest of all.
     """
+    loss, kind = problem.loss, outputs.dtype.type
     targets = problem.targets.astype(outputs.dtype)
-    derivative, curvature = np.zeros_like(outputs), np.zeros_like(outputs)
+
+    def terms(y: Array) -> Array:
+        found = loss.terms(y, targets, problem.clip, problem.eps)
+        return found if loss.elementwise else found.sum(axis=1, keepdims=True)
+
+    derivative, change = np.zeros_like(outputs), np.zeros_like(outputs)
+    by_complex_step = loss_takes_complex(problem, kind)
     # Outputs that have each a term of their own are moved all at once.
-    for k in [np.s_[:]] if problem.loss.elementwise else range(outputs.shape[1]):
+    for k in [np.s_[:]] if loss.elementwise else [np.s_[j : j + 1] for j in range(outputs.shape[1])]:
         moved = np.zeros_like(outputs)
-        moved[:, k] = step[:, k]
-        terms = [
-            problem.loss.terms(outputs + way * moved, targets, problem.clip, problem.eps)
-            for way in (-2, -1, 0, 1, 2)
-        ]
-        if not problem.loss.elementwise:
-            terms = [each.sum(axis=1) for each in terms]
-        found = np.zeros((2, *terms[0].shape), outputs.dtype)
-        for low, middle, high in (terms[:3], terms[2:], terms[1:4]):  # the last that is finite counts
-            rise, bend = np.abs(high - low) / 2, np.abs((high - middle) + (low - middle))
-            known = np.isfinite(rise) & np.isfinite(bend)
-            found = np.where(known, np.stack([rise, bend]), found)
-        derivative[:, k], curvature[:, k] = found[0] / step[:, k], found[1] / step[:, k] ** 2
-    return np.where(np.isfinite(derivative), derivative, 0), np.where(np.isfinite(curvature), curvature, 0)
+        moved[:, k] = 1
+        if by_complex_step:
+            sides = [_by_complex_step(terms, outputs + way * ulp * moved, moved) for way in (0, -1, 1)]
+            found = sides[0]
+            for side in sides[1:]:
+                found = np.where(np.isfinite(found), found, side)
+            changes = [np.abs(side - found) for side in sides]
+            derivative[:, k] = np.abs(found)
+            change[:, k] = np.max([np.where(np.isfinite(each), each, 0) for each in changes], axis=0)
+        else:
+            rise, bend = _by_differences([terms(outputs + way * step * moved) for way in (-2, -1, 0, 1, 2)])
+            derivative[:, k] = rise / step[:, k]
+            change[:, k] = bend / step[:, k] ** 2 * ulp[:, k]
+    return np.where(np.isfinite(derivative), derivative, 0), np.where(np.isfinite(change), change, 0)
+
+
+def _by_complex_step(terms: Callable[[Array], Array], y: Array, moved: Array) -> Array:
+    """The derivative of terms along a move by a complex step; NaN where there are none at y."""
+    kind = y.dtype.type
+    step = kind(COMPLEX_STEPS[kind])
+    found = terms(y + moved * (step * COMPLEX_TYPES[kind](1j))).imag / step
+    return np.where(np.isfinite(terms(y)), found, np.nan)  # a logarithm's imaginary part jumps at its pole
+
+
+def _by_differences(terms: list[Array]) -> tuple[Array, Array]:
+    """|rise| and |bend| over a step, of values at two steps down to two steps up."""
+    found = np.zeros((2, *terms[0].shape), terms[0].dtype)
+    for low, middle, high in (terms[:3], terms[2:], terms[1:4]):  # the last that is finite counts
+        rise, bend = np.abs(high - low) / 2, np.abs((high - middle) + (low - middle))
+        known = np.isfinite(rise) & np.isfinite(bend)
+        found = np.where(known, np.stack([rise, bend]), found)
+    return found[0], found[1]
 
 
 def derivative_size(value: Callable[[Array], Array], z: Array, kind: FloatType) -> Array:

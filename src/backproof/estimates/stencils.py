@@ -99,21 +99,21 @@ def takes_complex(function: Callable[[Array], Array], dtype: FloatType) -> bool:
     return bool(near.all())
 
 
-def refuses_complex(problem: Problem) -> str:
-    """Which of a problem's functions takes no complex numbers of its precision; empty if all do."""
-    dtype = problem.inputs.dtype.type
+def loss_takes_complex(problem: Problem, dtype: FloatType) -> bool:
+    """Whether the terms of a problem's loss take outputs that are complex numbers of this precision."""
     eps = np.asarray(problem.eps)
 
     def terms(y: Array) -> Array:
         zero, one = np.zeros(y.shape, dtype), np.ones(y.shape, dtype)
         return sum(problem.loss.terms(y, t, problem.clip, eps) for t in (zero, one))  # type: ignore[return-value]
 
-    functions = {
-        "activation": problem.activation.value,
-        "output": problem.output.value,
-        "loss": terms,
-    }
-    for name, function in functions.items():
-        if not takes_complex(function, dtype):
+    return takes_complex(terms, dtype)
+
+
+def refuses_complex(problem: Problem) -> str:
+    """Which of a problem's functions takes no complex numbers of its precision; empty if all do."""
+    dtype = problem.inputs.dtype.type
+    for name, choice in (("activation", problem.activation), ("output", problem.output)):
+        if not takes_complex(choice.value, dtype):
             return name
-    return ""
+    return "" if loss_takes_complex(problem, dtype) else "loss"
