@@ -167,17 +167,41 @@ class _Measurement:
         doubted = ~(gap <= bound) | f.has(EntryStatus.TOUCHED | EntryStatus.JUMPS) | drift
         for members in self.owned:
             mine = np.intersect1d(looked[doubted[looked]], members)
-            quiet = 0
+            loudest, quiet = 0.0, list[int]()
             for k in mine[np.lexsort(((gap / bound)[mine], ~drift[mine]))][:ASKED]:
-                index = int(self.selected[k])
-                own = self.differencer.own_noise(index, float(self.steps[k]))
-                if own > NOISIER * self.differencer.noise[index]:
+                enough = not drift[k] and np.count_nonzero(~drift[quiet]) > len(mine) // 20
+                own = self._own_noise(k, only_probed=bool(enough))
+                if own > NOISIER * self.differencer.noise[self.selected[k]]:
                     self._allow_for_arithmetic(k, own)
                     self._write(k, self._refined(k, floors[k], own))
-                    continue
-                quiet += not drift[k]
-                if quiet > len(mine) // 20:
-                    break
+                    loudest = max(loudest, own)
+                else:
+                    quiet.append(k)
+            self._allow_what_others_have(quiet, loudest, floors)
+
+    def _own_noise(self, k: int, *, only_probed: bool) -> float:
+        """An entry's own noise; also farther away, if a long step speaks for the gradient under test.
+
+        Where others of its tensor have none, it is `only_probed` whether a long step does.
+        """
+        differencer, index, step = self.differencer, int(self.selected[k]), float(self.steps[k])
+        own = 0.0 if only_probed else differencer.own_noise(index, step)
+        least, value = NOISIER * float(differencer.noise[index]), float(self.found.value[k])
+        if own <= least and differencer.speaks_for(index, float(self.analytic[k]), value):
+            return differencer.noise_farther_away(index, step, least)
+        return own
+
+    def _allow_what_others_have(self, quiet: list[int], noise: float, floors: Array) -> None:
+        """Of entries that seem to have no noise of their own, those that agree with that of another.
+
+        An entry that counts little beside others may lie on plateaus that none of its steps leaves.
+        """
+        for k in quiet:
+            off = not abs(self.analytic[k] - self.found.value[k]) <= self.bound()[k]
+            if off and noise > NOISIER * self.differencer.noise[self.selected[k]]:
+                entry = self._refined(k, floors[k], noise)
+                if abs(self.analytic[k] - entry.value) <= entry.error:
+                    self._write(k, entry)
 
     @cached_property
     def _size_of_rounding(self) -> Array:

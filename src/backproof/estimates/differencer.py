@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
-from backproof.estimates.noise import noise_along, noise_farther_away
+from backproof.estimates.noise import ROUNDING, USUAL, Line, noise_along
 from backproof.estimates.sizes import sizes_of
 from backproof.estimates.step_sequence import RATIO
 from backproof.estimates.steps import best_step, wide
@@ -23,8 +24,11 @@ FARTHER = 4.0
 SAMPLED = 3
 """Parameters of such a tensor on which it is chosen."""
 
-ORDINARY = 64.0
-"""The noise of a common function, in units of round-off of its value."""
+SHORTEST_WAY = 0.5
+"""The least share of its size by which a parameter is moved together with others."""
+
+LONG = 2.0**-7
+"""The step, relative to a parameter's size, over which f's plateaus are looked for that first steps miss."""
 
 LONGEST = 2.0**-3
 """The longest first step, relative to a parameter's size."""
@@ -80,13 +84,16 @@ class CoordinateDifferencer:
         self.value = self.kind(value)
         self.sizes = sizes_of(function, value, analytic)
         self.generator = generator
+        self._known = dict[tuple[int, float], float | np.longdouble]()
         self.noise = np.empty(function.layout.size, self.kind)
-        signs = generator.choice([-1.0, 1.0], function.layout.size)
+        # Of equal lengths, all steps might be whole numbers of plateaus.
+        ways = generator.choice([-1.0, 1.0], function.layout.size)
+        ways *= generator.uniform(SHORTEST_WAY, 1, function.layout.size)
         for tensor in function.layout.tensors:
             if tensor.size:
                 moves = np.zeros_like(self.sizes)
-                moves[tensor.block] = (signs * self.sizes)[tensor.block]
-                self.noise[tensor.block] = noise_along(function, moves)
+                moves[tensor.block] = (ways * self.sizes)[tensor.block]
+                self.noise[tensor.block] = self._noise_along(self._line(moves), best_step(function.dtype))
 
     @property
     def digits(self) -> float:
@@ -99,14 +106,68 @@ class CoordinateDifferencer:
         Between the parameters' own and float32's; noise that is larger yet has other sources.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
-            seen = np.nan_to_num(noise / (ORDINARY * abs(self.value)), nan=0.0)
+            seen = np.nan_to_num(noise / (USUAL * abs(self.value)), nan=0.0)
         return np.clip(seen, self.digits, max(self.digits, unit_roundoff(np.dtype(np.float32))))
 
     def own_noise(self, index: int, step: float) -> float:
         """The largest error of a value of f as one parameter moves, nearby and as far as a step."""
-        moves, far = np.zeros_like(self.sizes), np.zeros_like(self.sizes)
-        moves[index], far[index] = self.sizes[index], step / FARTHER
-        return max(noise_along(self.function, moves), noise_farther_away(self.function, far))
+        return self._noise_along(self._line_of(index), step)
+
+    def speaks_for(self, index: int, analytic: float, value: float) -> bool:
+        """Whether the difference over a long step is nearer to the analytic derivative than a value is."""
+        central, _, _ = self.at(np.array([index]), LONG * self.sizes[index : index + 1])
+        return bool(abs(analytic - central[0]) < abs(analytic - value) / 2)
+
+    def noise_farther_away(self, index: int, step: float, least: float) -> float:
+        """The noise as one parameter moves by longer steps than the first; 0 if it is at most `least`.
+
+        Plateaus longer than the first step are seen only over longer ones.
+        """
+        line, longer = self._line_of(index), LONG * float(self.sizes[index])
+        while longer >= step:
+            noise = self._noise_along(line, longer)
+            if noise > least:
+                return noise
+            longer /= RATIO
+        return 0.0
+
+    def _line_of(self, index: int) -> Line:
+        """The line along one parameter."""
+        start, kind = self.function.start[index], self.function.dtype.type
+
+        def value(distance: float) -> float | np.longdouble:
+            return self.value_with(index, start + kind(distance))
+
+        return Line(value, float(self.sizes[index]), self.function.dtype)
+
+    def _line(self, moves: Array) -> Line:
+        """The line along a direction, in units of its length."""
+        function = self.function
+
+        def value(distance: float) -> float | np.longdouble:
+            return function.value_near(function.start + (distance * moves).astype(function.dtype))
+
+        return Line(value, 1.0, function.dtype)
+
+    def _noise_along(self, line: Line, step: float) -> float:
+        """The noise of a line; that of f's rounding where no values along it can be had."""
+        noise = noise_along(line, step / FARTHER)
+        if noise is None:
+            return ROUNDING * unit_roundoff(np.dtype(self.kind)) * abs(float(self.value))
+        return noise
+
+    def value_with(self, index: int, value: Any) -> float | np.longdouble:
+        """f with one parameter changed, evaluated once."""
+        key = index, float(value)
+        if key not in self._known:
+            self.function.reset()
+            self._known[key] = self.function.value_with(index, value)
+        return self._known[key]
+
+    def remember(self, index: int, step: Any, above: Any, below: Any) -> None:
+        """Keep f at the ends of a step, which was evaluated in a block."""
+        start, h = self.function.start[index], self.function.dtype.type(step)
+        self._known[index, float(start + h)], self._known[index, float(start - h)] = above, below
 
     def central(self, indices: Index, steps: Array, ends: Central) -> tuple[Array, Array, Array]:
         """Central derivative, and the derivatives to the right and to the left; arrays (indices)."""
@@ -116,7 +177,11 @@ class CoordinateDifferencer:
 
     def at(self, indices: Index, steps: Array) -> tuple[Array, Array, Array]:
         """The same, evaluated for it."""
-        return self.central(indices, steps, move(self.function, indices, steps))
+        start, h = self.function.start[indices], steps.astype(self.function.dtype)
+        with np.errstate(all="ignore"):
+            above = [self.value_with(i, x) for i, x in zip(indices.tolist(), start + h, strict=True)]
+            below = [self.value_with(i, x) for i, x in zip(indices.tolist(), start - h, strict=True)]
+        return self.central(indices, steps, (np.array(above, self.kind), np.array(below, self.kind)))
 
     def rounding(self, steps: Array, noise: Array, right: Array, left: Array) -> Array:
         """The noise of derivatives; f's last digits are coarser where a step makes f larger."""
@@ -130,7 +195,7 @@ class CoordinateDifferencer:
         relative = np.full(len(self.sizes), usual, self.kind)
         if value > 0:
             # Noise beyond the precision's own asks for steps that are longer by its cube root.
-            relative *= np.clip(np.cbrt(self.noise / (ORDINARY * digits * value)), 1, LONGEST / usual)
+            relative *= np.clip(np.cbrt(self.noise / (USUAL * digits * value)), 1, LONGEST / usual)
         for tensor in function.layout.tensors:
             if tensor.size > MANY:
                 relative[tensor.block] *= self._longer(tensor.block, relative)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from math import factorial
 
 import numpy as np
 
 from backproof.estimates.steps import wide
-from backproof.network.arrays import Array, root_mean_square, unit_roundoff
+from backproof.network.arrays import Array, DType, root_mean_square, unit_roundoff
 from backproof.targets.function import Function
 
 POINTS = 9
 """Values of f from which its noise is read."""
 
+PLACES = np.array([1, 2.13, 2.91, 4, 5.29, 5.83, 7.17, 8.37, 9.0])
+"""Where such values lie so far away as those of a difference, at distances of their own: values that are
+rounded to a grid would often lie on a line at equal ones."""
+
 SPACING = 64.0
-"""The distance between them, in units of round-off of the parameters' sizes."""
+"""The distance between them nearby, in units of round-off of the parameters' sizes."""
 
 COARSER = 16.0
 """By how much they are moved apart while most of them are equal."""
@@ -25,12 +31,24 @@ FEW = 2
 ALIKE = 4.0
 """The factor within which orders of differences of noise agree."""
 
+USUAL = 64.0
+"""The noise of a common function, in units of round-off of its value."""
+
+NOISIER = 2.0
+"""By how much values far away must err more than nearby ones for these to hide something."""
+
+LOOKS, STAYS = 3, 0.28
+"""How often one looks at two of the distances between such values in their place, divided anew, and what is
+left from the first look to the last of noise: of a thousand kinks five leave more, and four of as many noisy
+functions less."""
+
 ONCE = 1.5
 """Values that are rounded once err by half a plateau's edge at most, and by 1/√12 of it in the mean; a factor
 for what a few values tell of that."""
 
-BISECTIONS = 6
-"""Halvings of a distance between two values, to tell a jump from a slope."""
+BISECTIONS, HELD = 8, 3
+"""Halvings of a distance between two values, to tell a jump from a slope, and of how many in turn one half
+must hold all of the rise."""
 
 COARSEST = 2.0**-5
 """The largest distance between them, relative to the parameters' sizes."""
@@ -42,49 +60,130 @@ ROUNDING = 16.0
 """The noise where no values around the point can be had, in units of round-off of f."""
 
 
-def noise_along(function: Function, moves: Array) -> float:
-    """The largest error of f's values that is allowed, by their scatter along a direction.
+@dataclass(frozen=True)
+class Line:
+    """f along a line through the starting point.
+
+    Attributes:
+        value: f at a signed distance from there.
+        unit: the distance by which the parameters move by their sizes.
+        dtype: of the parameters.
+    """
+
+    value: Callable[[float], float | np.longdouble]
+    unit: float
+    dtype: DType
+
+    def at(self, places: Iterable[float], step: float) -> Array:
+        """f at some numbers of steps from the starting point."""
+        return np.array([self.value(k * step) for k in places], wide(self.dtype))
+
+    def jump(self, table: Array, k: int, step: float) -> float:
+        """By how much f jumps between the k-th of the points 1, 2, … and the next; 0 if it rises steadily.
+
+        Bisected until one half holds all of the rise, and so do its own halves: else f is flat up to a kink.
+        """
+        left, right, below, above = k + 1.0, k + 2.0, table[k], table[k + 1]
+        held = 0
+        for _ in range(BISECTIONS):
+            middle = (left + right) / 2
+            value = self.at([middle], step)[0]
+            held = held + 1 if value in (below, above) else 0
+            if held == HELD:
+                return float(abs(above - below))
+            if abs(value - below) > abs(above - value):
+                right, above = middle, value
+            else:
+                left, below = middle, value
+        return 0.0
+
+
+def noise_along(line: Line, far: float) -> float | None:
+    """The largest error of f's values that is allowed, by their scatter along a line; None if it has none.
 
     Moré and Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011): differences of order k of
     values so near to each other that a smooth f contributes nothing have variance ε² (2k)!/(k!)².
 
-    The points lie to one side of θ, so that a kink or a jump at θ itself is no noise. Where a function rounds
-    to lower precision somewhere inside, most moves change nothing: the points are moved apart until most
-    values differ, so that they are spread over the plateaus as those of longer steps are. Such values may
-    happen to lie on a line; the height of a single plateau's edge is never less than their error.
+    The points lie to one side of θ, so that a kink or a jump at θ itself is no noise. They are first so far
+    apart as those of a difference: what errs there by no more than a common function's rounding has no other
+    noise. Else they are near to each other, where a smooth f contributes least; but plateaus cannot be seen
+    there where a small smooth part hides their edges, as a penalty in double precision beside a loss in
+    single. What errs more far away than nearby is noise if it does not fall with the distance.
 
     Args:
-        moves: the direction, in the parameters' sizes; (parameters).
+        far: the distance between the points of a difference.
     """
-    u = unit_roundoff(function.dtype)
     for side in (1.0, -1.0):
-        table, edge = _spread_out(function, side * moves, SPACING * u)
-        if np.isfinite(table).all():
-            floor = _precision(table) * float(np.abs(table).max())
-            scatter = max(_scatter(table))
-            if scatter <= ONCE * edge / np.sqrt(12):
-                return max(floor, ONCE * edge / 2)
-            return max(2 * floor, SAFETY * scatter, edge)
-    value = float(function.value(function.start))
-    return ROUNDING * unit_roundoff(np.dtype(wide(function.dtype))) * abs(value)
+        table = line.at(PLACES, side * far)
+        scatter = _scatter_about_polynomials(table)
+        alike = bool(np.isfinite(table).all() and max(scatter) <= ALIKE * min(scatter))
+        size, found = float(np.abs(table).max()), SAFETY * max(scatter)
+        floor = 2 * unit_roundoff(table.dtype) * size
+        plain = np.count_nonzero(np.diff(table) == 0) <= FEW and not _single(table)
+        if alike and plain and found <= USUAL * unit_roundoff(line.dtype) * size:
+            return max(floor, found)
+        near = _noise_nearby(line, side)
+        if near is not None:
+            hidden = alike and found > NOISIER * near and _stays(line, table, side * far)
+            return max(near, found) if hidden else near
+    return None
 
 
-def _spread_out(function: Function, moves: Array, relative: float) -> tuple[Array, float]:
+def _stays(line: Line, table: Array, step: float) -> bool:
+    """Whether values closer and closer to where they bend most scatter as much.
+
+    What a kink adds falls with the distance; what a jump of f or noise adds does not.
+
+    Args:
+        table: at PLACES, in units of a step.
+    """
+    places, found = PLACES, list[float]()
+    for _ in range(LOOKS):
+        before = int(np.argmax(np.abs(np.diff(np.diff(table) / np.diff(places)))))
+        first, last = places[before], places[before + 2]
+        # A little more than that, for a kink at an end of it to lie within.
+        spread = 1.2 * (last - first) / (PLACES[-1] - PLACES[0])
+        places = (first + last) / 2 + spread * (PLACES - PLACES[[0, -1]].mean())
+        table = line.at(places, step)
+        found.append(max(_scatter_about_polynomials(table)))
+    return found[-1] >= STAYS * found[0]
+
+
+def _noise_nearby(line: Line, side: float) -> float | None:
+    """The same from points near to each other; None if f is not finite there.
+
+    Where a function rounds to lower precision somewhere inside, most moves change nothing: the points are
+    moved apart until most values differ, so that they are spread over the plateaus as those of longer steps
+    are. Such values may happen to lie on a line; the height of a single plateau's edge is never less than
+    their error.
+    """
+    table, edge = _spread_out(line, side)
+    if not np.isfinite(table).all():
+        return None
+    precision = unit_roundoff(np.dtype(np.float32) if _single(table) else table.dtype)
+    floor = precision * float(np.abs(table).max())
+    scatter = max(_scatter(table))
+    if scatter <= ONCE * edge / np.sqrt(12):
+        return max(floor, ONCE * edge / 2)
+    return max(2 * floor, SAFETY * scatter, edge)
+
+
+def _spread_out(line: Line, side: float) -> tuple[Array, float]:
     """Values at equal distances, most of which differ, unless f is constant as far as COARSEST.
 
     And the largest edge of a plateau that was met, 0 if none was.
     """
-    edge, equal = 0.0, None
+    edge, equal, relative = 0.0, None, SPACING * unit_roundoff(line.dtype)
     while True:
-        line = _Line(function, (relative * moves).astype(function.start.dtype))
-        ends = line.at([1, POINTS])
+        step = side * relative * line.unit
+        ends = line.at([1, POINTS], step)
         last = relative * COARSER > COARSEST
         # Nearer than this, values that err by their last rounding alone are equal in places.
         if not abs(ends[1] - ends[0]) < POINTS * np.spacing(abs(ends[0])) or last:
-            table = np.array([ends[0], *line.at(list(range(2, POINTS))), ends[1]], ends.dtype)
+            table = np.array([ends[0], *line.at(range(2, POINTS), step), ends[1]], ends.dtype)
             rises = np.abs(np.diff(table))
             if rises.any() and (equal is not None or (rises == 0).any()):
-                jump = line.jump(table, int(np.argmax(rises)))
+                jump = line.jump(table, int(np.argmax(rises)), step)
                 if not jump:  # f bends here, and is smooth and flat where the points were nearer
                     return table if equal is None else np.full_like(table, equal), edge
                 edge = max(edge, jump)
@@ -95,53 +194,9 @@ def _spread_out(function: Function, moves: Array, relative: float) -> tuple[Arra
         relative *= COARSER
 
 
-class _Line:
-    """f along a line through the starting point, in steps of equal length."""
-
-    def __init__(self, function: Function, step: Array) -> None:
-        self.function, self.step, self.kind = function, step, wide(function.dtype)
-
-    def at(self, places: list[int] | list[float]) -> Array:
-        """f at some numbers of steps from the starting point."""
-        start, step = self.function.start, self.step
-        points = [start + step.dtype.type(k) * step for k in places]
-        return np.array([self.function.value_near(point) for point in points], self.kind)
-
-    def jump(self, table: Array, k: int) -> float:
-        """By how much f jumps between the k-th of the points 1, 2, … and the next; 0 if it rises steadily.
-
-        Bisected until one half holds all of the rise.
-        """
-        left, right, below, above = k + 1.0, k + 2.0, table[k], table[k + 1]
-        for _ in range(BISECTIONS):
-            middle = (left + right) / 2
-            value = self.at([middle])[0]
-            if value in (below, above):
-                return float(abs(above - below))
-            if abs(value - below) > abs(above - value):
-                right, above = middle, value
-            else:
-                left, below = middle, value
-        return 0.0
-
-
-def _precision(table: Array) -> float:
-    """The unit round-off of f's values: float32's where every one of them is such a number."""
-    single = bool((table.astype(np.float32) == table).all())
-    return unit_roundoff(np.dtype(np.float32 if single else table.dtype))
-
-
-def noise_farther_away(function: Function, step: Array) -> float:
-    """The same from points so far apart as those of a difference, 0 where a smooth f explains their scatter.
-
-    Plateaus cannot be seen nearby where a small smooth part hides their edges, as a penalty in double
-    precision beside a loss in single. Differences of noise tell of the same noise at every order; those of a
-    smooth f change from order to order (Moré and Wild, 2011).
-    """
-    table = _Line(function, step.astype(function.start.dtype)).at(list(range(1, POINTS + 1)))
-    found = _scatter(table)
-    alike = np.isfinite(table).all() and max(found) <= ALIKE * min(found)
-    return SAFETY * max(found) if alike else 0.0
+def _single(table: Array) -> bool:
+    """Whether f's values are float32's."""
+    return bool((table.astype(np.float32) == table).all())
 
 
 def _scatter(table: Array) -> list[float]:
@@ -152,6 +207,16 @@ def _scatter(table: Array) -> list[float]:
         if order >= 3:
             gamma = factorial(order) ** 2 / factorial(2 * order)
             found.append(float(np.sqrt(gamma) * root_mean_square(np.abs(table))))
+    return found
+
+
+def _scatter_about_polynomials(table: Array) -> list[float]:
+    """The same of values at PLACES, by what polynomials of several degrees leave."""
+    moved, found = table - table[POINTS // 2], []
+    for degree in (2, 3, 4):
+        basis, _ = np.linalg.qr(np.vander(PLACES - PLACES.mean(), degree + 1))
+        left = moved - basis @ (basis.T @ moved)
+        found.append(float(root_mean_square(np.abs(left)) * np.sqrt(POINTS / (POINTS - degree - 1))))
     return found
 
 
