@@ -192,6 +192,7 @@ EFFECTS = {
     "off_by_one": lambda *n: by_hand(*n, gradient=off_by_one),
     "pre_activation_as_input": lambda *n: by_hand(*n, inputs=z_as_input),
     "stale_cache": stale,
+    "mutant": lambda *n: by_hand(*n, derivative=lambda s, *_: np.ones_like(s)),
     "no_penalty": lambda *n: by_hand(*n, penalty=lambda p, _w: 0 * p),
     "penalty_on_biases": lambda *n: by_hand(*n, penalty=lambda _p, w: L2 * w),
 }

@@ -6,7 +6,7 @@ import pytest
 from reports.test_figures import drawn_as, mesh, texts
 
 from backproof.errors import ConfigurationError
-from backproof.reports.figures.confusion import confusion
+from backproof.reports.figures.confusion import confusion, confusion_of_mutants
 from backproof.reports.figures.detection import TESTS, detection
 from backproof.reports.specification import figure_specs
 
@@ -46,6 +46,77 @@ def test_each_planted_cause_is_a_row_whose_shares_add_up_to_one(planted):
 def test_a_cause_that_was_not_found_is_nothing(planted):
     planted.loc[planted["planted"] == "derivative: missing", "cause"] = None
     assert [k[0] for k in confusion(planted).columns][-1] == "nothing"
+
+
+MUTANTS = [
+    ("hidden derivative: 1 - a * a → 1 - a", "derivative: another function of z", "named"),
+    ("hidden derivative: 1 - a * a → 1", "derivative: missing", "named"),
+    ("hidden derivative: 1 - a * a → 1 - a.mT", "hidden delta: not identified", "located"),
+    ("hidden derivative: 1 - a * a → 1 + a * a", "hidden delta: scale", "named"),
+    ("penalty: l2 * w → l2", "weight gradient: scale", "misnamed"),
+    ("penalty: l2 * w → w", None, None),
+]
+
+
+@pytest.fixture
+def mutated(planted):
+    """The first six cells are mutants; there are six more of the list."""
+    for i, (edit, cause, identified) in enumerate(MUTANTS):
+        planted.loc[i, ["edit", "cause", "identified"]] = [edit, cause, identified]
+        planted.loc[i, "planted"] = f"mutant: {edit.partition(':')[0]}"
+    return planted
+
+
+def test_mutants_are_rows_by_line_and_true_names_columns_by_operation(mutated):
+    laid = confusion_of_mutants(mutated)
+    assert [k[0] for k in laid.rows] == ["penalty", "hidden derivative"]
+    columns = [k[0] for k in laid.columns]
+    assert columns == ["hidden delta", "derivative", "right location, no name", "false name", "nothing"]
+    none = np.nan
+    np.testing.assert_allclose(
+        laid["value"], [[none, none, none, 1 / 2, 1 / 2], [1 / 4, 2 / 4, 1 / 4, none, none]]
+    )
+
+
+def test_mutants_and_the_list_are_not_pooled(mutated):
+    listed, drawn = confusion(mutated), confusion_of_mutants(mutated)
+    assert not any("mutant" in key[0] for key in (*listed.rows, *listed.columns))
+    assert drawn["n"].sum() == len(MUTANTS)
+    assert listed["n"].sum() == (mutated["planted"].notna() & mutated["edit"].isna()).sum()
+
+
+def test_both_are_panels_of_one_figure_with_tiles_of_one_size(mutated, curves):
+    drawn = drawn_as({"value": "confusion", "title": "t"}, mutated, curves)
+    assert drawn.problem == ""
+    panels = [axes for axes in drawn.figure.axes if axes.get_title(loc="left")]
+    laid = [confusion(mutated), confusion_of_mutants(mutated)]
+    assert len(panels) == 2
+    drawn.figure.draw_without_rendering()
+    sizes = []
+    for axes, tiles in zip(panels, laid, strict=True):
+        shown = np.ma.filled(axes.collections[0].get_array().astype(float), np.nan)
+        np.testing.assert_allclose(shown.reshape(tiles.shape), tiles["value"])
+        assert [t.get_text() for t in axes.get_xticklabels()] == [k[0] for k in tiles.columns]
+        assert [t.get_text() for t in axes.get_yticklabels()] == [k[0] for k in tiles.rows]
+        box = axes.get_window_extent()
+        sizes.append((box.width / np.ptp(axes.get_xlim()), box.height / np.ptp(axes.get_ylim())))
+    np.testing.assert_allclose(*sizes, rtol=0.02)
+    assert "Of 6 random edits, 50% are named for what they are" in drawn.finding
+    assert "of 1 only the location is named, 1 have a false name, and 1 have none" in drawn.finding
+    assert len(drawn.data) == sum(tiles["value"].size for tiles in laid)
+
+
+def test_a_planted_cause_that_was_never_named_first_counts_as_none(planted, curves):
+    planted.loc[planted["planted"] == "derivative: missing", "cause"] = "output delta: scale"
+    drawn = drawn_as({"value": "confusion", "title": "t"}, planted, curves)
+    assert "named first in at least 0% of its own" in drawn.finding
+
+
+def test_mutants_alone_are_a_figure_too(mutated, curves):
+    only = mutated[mutated["edit"].notna()]
+    drawn = drawn_as({"value": "confusion", "title": "t"}, only, curves)
+    assert drawn.finding.startswith("Of 6 random edits")
+    assert len(drawn.data) == confusion_of_mutants(only)["value"].size
 
 
 def test_alarms_are_shares_by_the_size_of_the_error(planted):

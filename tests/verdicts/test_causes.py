@@ -11,11 +11,15 @@ from backproof.network.activations import ACTIVATIONS
 from backproof.network.activations.tanh import tanh
 from backproof.network.deltas.y_minus_t import y_minus_t
 from backproof.network.faults import FAULTS
+from backproof.network.faults.mutant import Mutant
 from backproof.network.rules import Backward, BackwardRule
 from backproof.verdicts.local_derivatives import one_sided_derivatives
 from backproof.verdicts.network import judge_network
 from backproof.verdicts.operations import localise
 from backproof.verdicts.view import view_of
+
+KNOWN = [fault for fault in FAULTS.records() if not isinstance(fault, Mutant)]
+"""The faults that have one right name each; of mutants, see `held_out/test_mutants.py`."""
 
 ACTIVATED = ("tanh", "sigmoid", "relu", "softplus", "leaky_relu", "elu")
 PAIRS = [
@@ -77,7 +81,7 @@ def test_every_planted_fault_is_named_first(activation, pair):
     problem, weights = square(activation=activation, **pair)
     view = view_of(problem, weights)
     named = 0
-    for fault in FAULTS.records():
+    for fault in KNOWN:
         found, right = with_and_without(fault.name, problem, weights)
         changes = zip(found.gradients, right.gradients, strict=True)
         changed = max(np.abs(a - b).max() / np.abs(b).max() for a, b in changes) > 1e-9
@@ -307,7 +311,7 @@ def test_most_causes_are_named_from_the_gradient_alone(pair):
     problem, weights = square(activation="tanh", features=9, hidden=(9, 9), **pair)
     view = view_of(problem, weights)
     same = total = 0
-    for fault in FAULTS.records():
+    for fault in KNOWN:
         rule = BackwardRule(fault=fault)
         seen, blind = judge_network(rule, view), judge_network(Blind(rule), view)
         assert seen.verdict is blind.verdict

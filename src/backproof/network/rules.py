@@ -75,11 +75,11 @@ class BackwardRule:
             passed = Backward([], [])  # the last layer first, until the end
 
             def here(layer: int) -> Here:
-                return Here(problem, forward, weights, layer, passed.deltas, passed.gradients)
+                return Here(problem, forward, weights, self, layer, passed.deltas, passed.gradients)
 
             right = self.delta.at_output(problem, forward, self)
             delta = fault.at(Operation.OUTPUT_DELTA, right, here(last))
-            delta = delta * delta.dtype.type(problem.scale)
+            delta = fault.at(Operation.REDUCTION, delta * delta.dtype.type(problem.scale), here(last))
             for layer in range(last, -1, -1):
                 passed.deltas.append(delta)
                 passed.gradients.append(self._gradient_of(here(layer)))
@@ -103,7 +103,8 @@ class BackwardRule:
         arriving = self.fault.at(Operation.ARRIVING_GRADIENT, here.delta @ carrying[..., :-1], below)
         derivative = activation.derivative_at(below.z, self.relu_at_zero)
         derivative = self.fault.at(Operation.HIDDEN_DERIVATIVE, derivative, below)
-        return self.through(activation, below.z, arriving, derivative)
+        delta = self.through(activation, below.z, arriving, derivative)
+        return self.fault.at(Operation.HIDDEN_DELTA, delta, below)
 
     def through(self, activation: Activation, z: Array, arriving: Array, derivative: Array) -> Array:
         """Carry a gradient back through an activation, from its value to its pre-activation."""

@@ -15,6 +15,8 @@ from backproof.errors import ConfigurationError
 from backproof.estimates.stencils import Scheme, refuses_complex
 from backproof.estimates.steps import wide
 from backproof.network.arrays import Array, cut_like
+from backproof.network.faults.lines import Written
+from backproof.network.faults.mutant import Mutant
 from backproof.network.problem import Problem
 from backproof.sweeps import components
 from backproof.sweeps.case import FunctionCase, NetworkCase
@@ -179,7 +181,7 @@ def cures_for(case: NetworkCase, judgement: Judgement) -> Cures:
     """The cures of a case; none are looked for where it agrees."""
     if judgement.verdict in AGREEING or case.check is None or not case.check.cures:
         return Cures()
-    rule_at_fault = judgement.verdict in (Verdict.INCORRECT_GRADIENT, Verdict.CLIP_ACTIVE)
+    rule_at_fault = judgement.verdict in BLAMING
     cured = NEIGHBOURHOOD.right if rule_at_fault else NEIGHBOURHOOD.agrees
     return cures_of(case, cured, numbers=not rule_at_fault)
 
@@ -260,13 +262,31 @@ def _report_details(case: NetworkCase, at: Checkable, judgement: Judgement, outc
     if planted.cause:
         outcome.values.update(
             planted=planted.cause,
-            named=any(cause.name == planted.cause for cause in judgement.causes),
+            named=any(planted.named_by(cause.name) for cause in judgement.causes),
             fault_size=_fault_size(case, at),
         )
+    if isinstance(planted, Mutant):
+        outcome.values.update(_of_mutant(planted, case, at, judgement))
     if case.check and case.check.baselines:
         outcome.values.update(baselines_of(rule_of(case), at.own))
     if case.check and case.check.evidence:
         outcome.curves.update(evidence_of(rule_of(case), at.own))
+
+
+def _of_mutant(
+    mutant: Mutant, case: NetworkCase, at: Checkable, judgement: Judgement
+) -> dict[str, str | None]:
+    """The edit in words, and how the cause named first fits it."""
+    first = judgement.causes[0].name if judgement.verdict in BLAMING else None
+    written = Written.of(at.own.problem, rule_of(case), len(at.own.weights))
+    return {
+        "edit": mutant.described(written),
+        "identified": None if first is None else mutant.identified_by(first).value,
+    }
+
+
+BLAMING = (Verdict.INCORRECT_GRADIENT, Verdict.CLIP_ACTIVE)
+"""Verdicts that blame the backward rule, each with a cause."""
 
 
 def _fault_size(case: NetworkCase, at: Checkable) -> float | None:

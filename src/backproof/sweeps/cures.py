@@ -7,7 +7,7 @@ the rule is right, and its numbers are not, do the step and the precision of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, islice
 
@@ -19,7 +19,8 @@ from backproof.network.deltas.exact import exact
 from backproof.network.faults.none import none as no_fault
 from backproof.sweeps.canonical import case_of
 from backproof.sweeps.case import NetworkCase
-from backproof.sweeps.overrides import OFF, Value, shown
+from backproof.sweeps.groups import CHOICES
+from backproof.sweeps.overrides import OFF, Settings, Value, shown
 from backproof.verdicts.check import Cures
 
 PARAMETERS = 200
@@ -77,9 +78,16 @@ def neighbours(case: NetworkCase, *, numbers: bool) -> Iterator[tuple[str, Netwo
     pairs = (pair for pair in combinations(single, 2) if pair[0].key != pair[1].key)
     base = {**case.flat(), "training": OFF, "check.parameters": _fewer(case)}
     for several in (*((c,) for c in single), *pairs):
-        neighbour = case_of({**base, **{c.key: c.value for c in several}})
+        neighbour = case_of(_with(base, several))
         assert isinstance(neighbour, NetworkCase)
         yield " ".join(map(str, several)), neighbour
+
+
+def _with(settings: Settings, several: Iterable[Change]) -> Settings:
+    """Settings with changes; another choice of a component has none of the parameters of the one before."""
+    replaced = tuple(f"{change.key}." for change in several if change.key in CHOICES)
+    kept = {key: value for key, value in settings.items() if not key.startswith(replaced)}
+    return {**kept, **{change.key: change.value for change in several}}
 
 
 def _fewer(case: NetworkCase) -> int:

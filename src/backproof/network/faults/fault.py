@@ -16,6 +16,7 @@ from backproof.network.outputs import Output
 
 if TYPE_CHECKING:
     from backproof.network.problem import Forward, Problem
+    from backproof.network.rules import BackwardRule
 
 
 class Operation(Enum):
@@ -23,6 +24,8 @@ class Operation(Enum):
 
     OUTPUT_DELTA = auto()
     """∂(sum of terms)/∂z of the last layer, before the reduction's factor."""
+    REDUCTION = auto()
+    """The same, multiplied by that factor."""
     PARAMETER_GRADIENT = auto()
     """A layer's gradient, without the penalty's."""
     PENALTY = auto()
@@ -33,6 +36,8 @@ class Operation(Enum):
     """The gradient that arrives at a hidden layer's values."""
     HIDDEN_DERIVATIVE = auto()
     """A hidden activation's derivative."""
+    HIDDEN_DELTA = auto()
+    """∂f/∂z of a hidden layer: the product of the last two."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Here:
     """Where in the backward pass a fault acts.
 
     Attributes:
+        rule: the backward rule that has the fault, for its conventions.
         layer: counted from 0.
         deltas, gradients: those found so far, the last layer's first.
     """
@@ -47,6 +53,7 @@ class Here:
     problem: Problem
     forward: Forward
     weights: Weights
+    rule: BackwardRule
     layer: int
     deltas: Sequence[Array]
     gradients: Sequence[Array]
@@ -136,6 +143,10 @@ class Fault:
     def at(self, operation: Operation, right: Array, here: Here) -> Array:
         """The result of an operation whose correct result is `right`."""
         return self.change(right, here) if operation is self.operation else right
+
+    def named_by(self, cause: str) -> bool:
+        """Whether a cause's name is right for the mistake."""
+        return cause == self.cause
 
 
 def planted(

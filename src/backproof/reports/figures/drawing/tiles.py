@@ -88,6 +88,32 @@ def draw_tiles(parts: Sequence[Tiles], title: str) -> Figure:
         return figure
 
 
+def draw_panels(parts: Mapping[str, Tiles], title: str) -> Figure:
+    """Heatmaps by their titles, one below the other: each has rows and columns of its own.
+
+    Tiles have one size and one scale in all of them.
+    """
+    if len(parts) == 1:
+        return draw_tiles(list(parts.values()), title)
+    rows = [len(part.rows) for part in parts.values()]
+    widest = max(len(part.columns) for part in parts.values())
+    with styled():
+        width, height = max(widest, 4) * TILE[0] + 3.2, sum(rows) * TILE[1] + 2.1 * len(parts)
+        figure = Figure(figsize=(width, height), layout="constrained")
+        grid = figure.subplots(len(parts), 1, squeeze=False, height_ratios=rows)
+        scale = scale_of(list(parts.values()))
+        for axes, (name, part) in zip(grid.flat, parts.items(), strict=True):
+            _draw_part(axes, part, scale)
+            _label_rows(axes, part, named=True)
+            _label_columns(axes, part, named=True)
+            axes.set_xlim(0, widest)  # a narrow panel leaves room at its right
+            axes.xaxis.label.set_x(len(part.columns) / widest / 2)
+            axes.set_title(name, loc="left", fontsize=9)
+        _explain(figure, grid, list(parts.values()), scale, {})
+        entitle(figure, title)
+        return figure
+
+
 def _draw_part(axes: Axes, part: Tiles, scale: Scale) -> None:
     """The coloured and annotated tiles of one panel."""
     values = part["value"]
