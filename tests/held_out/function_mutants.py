@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import copy
 import re
 import sys
 from collections import Counter
@@ -25,9 +24,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from held_out.mutants import Replace, edits_of
-
 import backproof
+from backproof.network.faults.edits import Vocabulary, edits_of
 
 FUNCTIONS = {
     "linear": """
@@ -128,6 +126,15 @@ def gradient(p, X, s, C):
 """A loss and its gradient; what follows # are the arrays that a line goes into."""
 
 
+FUNCTION_NAMES = {"np", "len"}
+
+INDEXED = (
+    "{0}[::-1]", "{0}[:, ::-1]", "{0}.T", "np.roll({0}, 1, axis=0)", "np.roll({0}, 1, axis=1)",
+    "-{0}", "abs({0})", "{0}[:1]", "{0}[:, :1]",
+)  # fmt: skip
+"""Other indices of an array, and its signs."""
+
+
 @dataclass(frozen=True)
 class Mutant:
     """A wrong gradient.
@@ -178,20 +185,19 @@ def mutant_of(draw: np.random.Generator) -> Mutant:
     lines = source.split("\n")
     chosen = draw.choice([i for i, line in enumerate(lines) if "  # " in line])
     text, _, tensors = lines[chosen].partition("  # ")
-    tree = ast.parse(text.strip())
-    statement = tree.body[0]
-    edits = list(edits_of(statement.value))
-    edit = edits[draw.integers(len(edits))]
-    changed = copy.deepcopy(tree)
-    node = list(ast.walk(changed.body[0].value))[edit.position]
-    changed = ast.fix_missing_locations(Replace(node, edit.new).visit(changed))
-    lines[chosen] = "    " + ast.unparse(changed)
+    statement = ast.parse(text.strip()).body[0]
+    value = ast.unparse(statement.value)
+    head = "return" if isinstance(statement, ast.Return) else f"{ast.unparse(statement.targets[0])} ="
+    arrays = {node.id for node in ast.walk(ast.parse(value)) if isinstance(node, ast.Name)} - FUNCTION_NAMES
+    edits = edits_of(value, Vocabulary(tuple(sorted(arrays)), INDEXED))
+    edited = edits[draw.integers(len(edits))]
+    lines[chosen] = f"    {head} {edited}"
     right, wrong = {"np": np}, {"np": np}
     exec(source, right)
     exec("\n".join(lines), wrong)
     p, args = point(name, draw)
     functions = right["loss"], wrong["gradient"], right["gradient"]
-    return Mutant(name, f"{text.strip()}: {edit.words}", tensors, *functions, p, args)
+    return Mutant(name, f"{value} → {edited}", tensors, *functions, p, args)
 
 
 def mixed(mutant: Mutant, share: float) -> Any:

@@ -5,30 +5,47 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
-
-ARRAYS = ("y", "t", "g", "d", "z", "z_below", "a", "w", "delta", "arriving", "derivative")
-"""Names of arrays, (..., rows, columns); all other names are numbers, axes or functions."""
-
-NUMBERS = ("scale", "l2", "eps", "slope", "alpha")
-
-AXES = ("samples", "units")
 
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 
-INDEXED = (
-    "{0}[..., ::-1, :]", "{0}[..., ::-1]", "{0}.mT", "roll({0}, 1, axis=-2)", "roll({0}, 1, axis=-1)",
-    "{0}[..., :1, :]", "{0}[..., :1]", "-{0}", "abs({0})",
-)  # fmt: skip
-"""Other indices of an array, and its signs; a batch's leading axes stay as they are."""
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the names in an expression are; those that are not listed are functions, and stay.
+
+    Attributes:
+        arrays: each may be indexed otherwise.
+        indexed: how; texts with {0} in place of the name.
+        numbers: each may change its sign.
+        axes: each may become another.
+    """
+
+    arrays: tuple[str, ...]
+    indexed: tuple[str, ...]
+    numbers: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+
+    def instead_of(self, name: str, alike: tuple[str, ...]) -> Iterator[str]:
+        """What may stand in a name's place; names that are alike may stand for one another."""
+        if name in self.arrays:
+            yield from (text.format(name) for text in self.indexed)
+        for several in (alike, self.axes):
+            if name in several:
+                yield from (other for other in several if other != name)
+        if name in self.numbers:
+            yield f"-{name}"
 
 
 @cache
-def edits_of(text: str, alike: tuple[str, ...] = (), operands: tuple[str, ...] = ()) -> tuple[str, ...]:
+def edits_of(
+    text: str, names: Vocabulary, alike: tuple[str, ...] = (), operands: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """Every text that is one edit away from an expression, each once.
 
     Args:
-        text: the expression.
+        text: the expression; names: what its names are.
         alike: names of arrays that may stand for one another.
         operands: the names that are edited, and nothing else is; the whole expression where there are none.
     """
@@ -37,7 +54,7 @@ def edits_of(text: str, alike: tuple[str, ...] = (), operands: tuple[str, ...] =
     for position, node in enumerate(ast.walk(tree)):
         if operands and not (isinstance(node, ast.Name) and node.id in operands):
             continue
-        for new in _instead_of(node, alike):
+        for new in _instead_of(node, names, alike):
             found[_with(tree, position, new)] = None
     found.pop(ast.unparse(tree), None)
     return tuple(found)
@@ -58,7 +75,7 @@ class _Replacement(ast.NodeTransformer):
         return self.new if node is self.old else self.generic_visit(node)
 
 
-def _instead_of(node: ast.AST, alike: tuple[str, ...]) -> Iterator[ast.expr]:
+def _instead_of(node: ast.AST, names: Vocabulary, alike: tuple[str, ...]) -> Iterator[ast.expr]:
     match node:
         case ast.BinOp(left=left, op=operator, right=right) if isinstance(operator, OPERATORS):
             yield from (ast.BinOp(left, other(), right) for other in OPERATORS)
@@ -70,21 +87,10 @@ def _instead_of(node: ast.AST, alike: tuple[str, ...]) -> Iterator[ast.expr]:
         case ast.Compare(left=left, ops=[operator], comparators=compared):
             other = ast.Lt() if isinstance(operator, ast.Gt) else ast.Gt()
             yield ast.Compare(left, [other], compared)
-        case ast.Constant(value=int() | float() as value):
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             yield from (ast.Constant(other) for other in (value + 1, value - 1, 2 * value, 0.5 * value))
         case ast.Name(id=name):
-            yield from map(_parsed, _instead_of_name(name, alike))
-
-
-def _instead_of_name(name: str, alike: tuple[str, ...]) -> Iterator[str]:
-    if name in ARRAYS:
-        yield from (text.format(name) for text in INDEXED)
-    if name in alike:
-        yield from (other for other in alike if other != name)
-    if name in AXES:
-        yield from (other for other in AXES if other != name)
-    if name in NUMBERS:
-        yield f"-{name}"
+            yield from map(_parsed, names.instead_of(name, alike))
 
 
 def _parsed(text: str) -> ast.expr:

@@ -20,6 +20,7 @@ from backproof.network.arrays import Array
 from backproof.network.clips import ClipBackward
 from backproof.network.clips.none import none as no_clip
 from backproof.network.deltas.y_minus_t import y_minus_t
+from backproof.network.faults.edits import Vocabulary, edits_of
 from backproof.network.faults.fault import Here, Operation, Setting
 from backproof.network.losses import LOSSES
 from backproof.network.outputs import Output, Softmax
@@ -28,8 +29,19 @@ if TYPE_CHECKING:
     from backproof.network.problem import Problem
     from backproof.network.rules import BackwardRule
 
-Names = dict[str, Any]
+Values = dict[str, Any]
 """Arrays and numbers by the names that they have in a line."""
+
+NAMES = Vocabulary(
+    arrays=("y", "t", "g", "d", "z", "z_below", "a", "w", "delta", "arriving", "derivative"),
+    indexed=(
+        "{0}[..., ::-1, :]", "{0}[..., ::-1]", "{0}.mT", "roll({0}, 1, axis=-2)", "roll({0}, 1, axis=-1)",
+        "{0}[..., :1, :]", "{0}[..., :1]", "-{0}", "abs({0})",
+    ),
+    numbers=("scale", "l2", "eps", "slope", "alpha"),
+    axes=("samples", "units"),
+)  # fmt: skip
+"""All arrays are matrices, with a batch's axes before them; those stay as they are."""
 
 DERIVATIVES = {
     "sigmoid": "a * (1 - a)",
@@ -115,7 +127,7 @@ class Line:
         name: of what it computes.
         operation: whose result it gives, or a part of it.
         text: its right-hand side; empty where the pass has no such line.
-        names: the arrays and numbers that it may be about.
+        values: the arrays and numbers that it may be about.
         result: (its value, the operation's correct result, here) to the operation's result.
         true: how the names of causes begin that are true of an edit of it.
         locations: how the locations begin that are right where a cause is located and not named.
@@ -126,12 +138,17 @@ class Line:
     name: str
     operation: Operation
     text: Callable[[Written], str]
-    names: Callable[[Here], Names]
+    values: Callable[[Here], Values]
     result: Callable[[Array, Array, Here], Array]
     true: tuple[str, ...]
     locations: tuple[str, ...]
     alike: tuple[str, ...] = ()
     operands: tuple[str, ...] = ()
+
+    def edits(self, written: Written) -> tuple[str, ...]:
+        """Every text that is one edit away from the line's; none where the pass has no such line."""
+        text = self.text(written)
+        return edits_of(text, NAMES, self.alike, self.operands) if text else ()
 
 
 # --- texts ------------------------------------------------------------------------------------------
@@ -175,38 +192,38 @@ def _where_hidden(text: str) -> Callable[[Written], str]:
     return lambda w: text if w.hidden else ""
 
 
-# --- the names of a line ----------------------------------------------------------------------------
+# --- the values of a line's names -------------------------------------------------------------------
 
 
-def _at_output(here: Here) -> Names:
+def _at_output(here: Here) -> Values:
     problem, forward = here.problem, here.forward
     y, t = forward.outputs, problem.targets
     clip = problem.clip if here.rule.clip_backward is ClipBackward.CONSISTENT else no_clip()
-    found: Names = {"y": y, "t": t, "z": here.z, "eps": problem.eps}
+    found: Values = {"y": y, "t": t, "z": here.z, "eps": problem.eps}
     found["g"] = problem.loss.derivative(y, t, clip, problem.eps)
     if isinstance(problem.output, Activation):
         found["d"] = problem.output.derivative_at(here.z, here.rule.relu_at_zero)
     return {**found, **_parameters(problem.output)}
 
 
-def _at_reduction(here: Here) -> Names:
+def _at_reduction(here: Here) -> Values:
     delta = here.rule.delta.at_output(here.problem, here.forward, here.rule)
     return {**_at_output(here), "delta": delta, "scale": delta.dtype.type(here.problem.scale)}
 
 
-def _at_parameters(here: Here) -> Names:
-    found: Names = {"delta": here.delta, "z": here.z, "a": here.inputs[..., :-1]}
+def _at_parameters(here: Here) -> Values:
+    found: Values = {"delta": here.delta, "z": here.z, "a": here.inputs[..., :-1]}
     if here.layer:
         found["z_below"] = here.forward.pre_activations[here.layer - 1]
     return found
 
 
-def _at_penalty(here: Here) -> Names:
+def _at_penalty(here: Here) -> Values:
     w = here.weights[here.layer]
     return {"w": w[..., :-1], "l2": w.dtype.type(here.problem.l2)}
 
 
-def _at_arriving(here: Here) -> Names:
+def _at_arriving(here: Here) -> Values:
     above = here.layer + 1
     return {
         "delta": here.delta_above, "w": here.weights[above][..., :-1],
@@ -214,7 +231,7 @@ def _at_arriving(here: Here) -> Names:
     }  # fmt: skip
 
 
-def _at_hidden(here: Here) -> Names:
+def _at_hidden(here: Here) -> Values:
     above = _at_arriving(here)
     activation = here.problem.activation
     return {

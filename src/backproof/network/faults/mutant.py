@@ -18,7 +18,6 @@ import numpy as np
 
 from backproof.choices import choice
 from backproof.network.arrays import Array, DType, over_units, transpose
-from backproof.network.faults.edits import edits_of
 from backproof.network.faults.fault import Fault, Here, Operation, Setting
 from backproof.network.faults.lines import LINES, Line, Written
 
@@ -60,18 +59,15 @@ class Mutant(Fault):
         if operation is not self.operation or not edited:
             return right
         try:
-            found = np.asarray(value_of(edited, self.line.names(here), right.dtype))
+            found = np.asarray(value_of(edited, self.line.values(here), right.dtype))
             return np.asarray(self.line.result(found, right, here), right.dtype)
         except (ValueError, TypeError, IndexError, NameError):
             return right
 
     def texts(self, written: Written) -> tuple[str, str]:
         """The line before and after the edit; empty where the pass has no such line."""
-        text = self.line.text(written)
-        if not text:
-            return "", ""
-        edits = edits_of(text, self.line.alike, self.line.operands)
-        return text, edits[self.drawn % len(edits)]
+        edits = self.line.edits(written)
+        return (self.line.text(written), edits[self.drawn % len(edits)]) if edits else ("", "")
 
     def described(self, written: Written) -> str:
         """The edit in words, as in "hidden derivative: 1 - a * a → 1 + a * a"."""
