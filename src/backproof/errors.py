@@ -24,6 +24,10 @@ class ResultsError(Exception):
     """A sweep cannot go on; the message is one line and states why and what to do."""
 
 
+class FolderGoneError(ResultsError):
+    """The results folder was moved or removed under a sweep."""
+
+
 def nearest(given: str, allowed: Iterable[str]) -> str:
     """A hint such as `; did you mean 'relu'?`, or nothing."""
     close = get_close_matches(given, list(allowed), n=1, cutoff=0.5)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backproof import paths
-from backproof.errors import ConfigurationError, ResultsError
+from backproof.errors import ConfigurationError, FolderGoneError, ResultsError
 from backproof.requests import PlanResult, ReportResult, Request, SweepResult
 from backproof.sweeps import experiment as experiments
 from backproof.sweeps.columns import RESULTS
@@ -31,6 +31,7 @@ from backproof.sweeps.launching import Launcher, Listener, Silence, on_engine, o
 from backproof.sweeps.locking import alone
 from backproof.sweeps.one_case import check_cell
 from backproof.sweeps.overrides import is_public
+from backproof.sweeps.provenance import changed_since
 from backproof.sweeps.status import FAILURES, Status
 from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.tasks import tasks_of
@@ -141,13 +142,13 @@ class Session:
         """
         asked = self._asked(request)
         grid, folder, listener = asked.grid, asked.folder, self.listener
-        with Store(folder) as store, alone(folder), interruptible():
+        with Store(folder) as store, alone(folder), interruptible(asked.engine.grace):
             if store.note:
                 listener.note(f"note: {store.note}")
             store.announce(grid.cells)
             todo = _missing(store, grid, request.retry_failed)
-            self._description(request, asked).keep(store, folder)
             self._note_start(store, asked, todo)
+            self._description(request, asked).keep(store, folder)
             interrupted = False
             try:
                 if todo and launcher is not None:
@@ -157,10 +158,15 @@ class Session:
             except KeyboardInterrupt:
                 interrupted = True
                 listener.note("interrupted: what is finished is kept, and the same command goes on from here")
+            except FolderGoneError:
+                raise
+            except ResultsError as error:  # of the engine's; what is stored can be shown
+                listener.note(f"stopped: {error}; what is finished is kept")
             return self._finished(store, asked, interrupted)
 
     def _finished(self, store: Store, asked: Asked, interrupted: bool) -> SweepResult:
         folder, cells, page = asked.folder, asked.grid.cells, None
+        store.require_folder()
         try:
             page = _write_report(store, folder)
         except KeyboardInterrupt:
@@ -235,8 +241,10 @@ class Session:
         self._note_idle(asked.grid)
         other = store.of_other_code()
         if other:
+            changed = ", ".join(changed_since(store.record("provenance"))) or "modules of your own"
             self.listener.note(
-                f"note: {other} of these cells are there by other code too; that is kept, and not mixed in"
+                f"note: {other} of these cells are there by other code too (changed since: {changed});"
+                " that is kept, and not mixed in"
             )
         grid = asked.grid
         there = len(grid.cells) - len(grid.excluded) - len(todo)

@@ -111,7 +111,8 @@ def test_workers_have_modules_as_they_are_now(own, address):
 
 
 def test_other_code_on_a_worker_ends_the_sweep(cells, address, monkeypatch):
-    monkeypatch.setattr("backproof.sweeps.workers.fingerprint", lambda: "another")
+    monkeypatch.setattr("backproof.sweeps.workers.source_digest", lambda: "another")
+    monkeypatch.setattr("backproof.sweeps.workers.code_digest", lambda: "another")
     with pytest.raises(ResultsError, match="has another version of backproof"):
         list(run([c.case for c in cells], Dask(address), lambda _: None))
 

@@ -181,7 +181,9 @@ def test_negative_jobs_count_from_the_cores(monkeypatch):
 
 def test_engines_are_found_with_their_options():
     assert list(ENGINES) == ["dask", "loky", "serial", "threads"]
-    assert options_of("loky") == {"name": "loky", "jobs": -1, "timeout": None}
+    assert options_of("loky") == {
+        "name": "loky", "grace": 20.0, "jobs": -1, "timeout": None, "memory": None, "isolate": "task",
+    }  # fmt: skip
     for name, engine in ENGINES.items():
         assert summary_of(name)
         assert engine.can_stop == ("timeout" in options_of(name)), "the option is there where it is obeyed"
@@ -214,9 +216,18 @@ def test_an_engine_from_its_options():
         ({"name": "serial", "timeout": "1"}, "engine.timeout: must be null or seconds > 0; not '1'"),
         (
             {"name": "threads", "timeout": 5},
-            "engine.timeout: engine=threads cannot stop a cell; use engine=loky or serial",
+            "engine.timeout: not an option of engine=threads; engine=loky and engine=serial have it",
         ),
-        ({"name": "serial", "jobs": 2}, "engine.jobs: not an option of engine=serial"),
+        (
+            {"name": "serial", "jobs": 2},
+            "engine.jobs: not an option of engine=serial; engine=loky and engine=threads have it",
+        ),
+        ({"name": "dask", "address": "a:1", "grace": 0}, "engine.grace: must be seconds > 0; not 0"),
+        ({"name": "loky", "memory": "much"}, "engine.memory: must be null or a size, as 2GB; not 'much'"),
+        (
+            {"name": "loky", "isolate": "cells"},
+            "engine.isolate: must be one of cell, task, none; not 'cells'; did you mean 'cell'?",
+        ),
         ({"name": "loky", "job": 2}, "engine.job: not an option of engine=loky; did you mean 'jobs'?"),
         (
             {"name": "dask", "address": "here"},

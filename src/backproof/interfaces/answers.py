@@ -24,6 +24,7 @@ def ended(action: Callable[[], ExitStatus]) -> ExitStatus:
         wrong(str(error))
         return ExitStatus.SOME_FAILED  # something ran
     except KeyboardInterrupt:
+        print("backproof: interrupted", file=sys.stderr)
         return ExitStatus.INTERRUPTED
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+
+from backproof.sweeps.interruption import handled
 
 APPLICATION = "backproof.interfaces.hydra_app"
+
+PARENT = "BACKPROOF_PARENT"
+"""The variable that tells the child whom it ends with."""
 
 
 def run_hydra(arguments: Sequence[str]) -> int:
@@ -18,22 +21,11 @@ def run_hydra(arguments: Sequence[str]) -> int:
     Hydra prints its errors itself, with a traceback or a hint at one, unless it is asked to raise them.
     """
     command = [sys.executable, "-m", APPLICATION, *arguments]
+    # In a group of its own, so that a terminal's signals reach it once: by way of this process.
     with (
-        subprocess.Popen(command, env={**os.environ, "HYDRA_FULL_ERROR": "1"}) as process,
-        _passing_on(process),
+        subprocess.Popen(
+            command, env={**os.environ, "HYDRA_FULL_ERROR": "1", PARENT: str(os.getpid())}, process_group=0
+        ) as process,
+        handled(lambda number, _: process.send_signal(number)),
     ):
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:  # the child has it from the terminal too, and ends the sweep in order
-                continue
-
-
-@contextmanager
-def _passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Pass a request to terminate on to the child."""
-    kept = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, kept)
+        return process.wait()

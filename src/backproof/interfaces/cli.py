@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from backproof.errors import ConfigurationError, ExitStatus, nearest
 from backproof.interfaces.answers import ended
+from backproof.sweeps.interruption import interruptible
 
 if TYPE_CHECKING:
     from backproof.interfaces.arguments import Arguments
@@ -64,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(version("backproof"))
         return ExitStatus.OK
-    return ended(lambda: _run(given[0], given[1:]))
+    with interruptible():
+        return ended(lambda: _run(given[0], given[1:]))
 
 
 def _run(command: str, words: Sequence[str]) -> ExitStatus:

@@ -8,6 +8,7 @@ optimise.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,11 +21,14 @@ from omegaconf import DictConfig
 from backproof import paths
 from backproof.errors import ConfigurationError, ExitStatus
 from backproof.interfaces.answers import ended, show_sweep
+from backproof.interfaces.child import PARENT
 from backproof.interfaces.progress import Terminal
 from backproof.requests import Request
 from backproof.session import DEFAULT_NAME, Session
 from backproof.sweeps.composition import CONFIG_NAME, cell_of_job, register, translated
+from backproof.sweeps.interruption import interruptible
 from backproof.sweeps.launching import Launcher
+from backproof.sweeps.parents import end_with_parent
 
 
 @hydra.main(config_path=str(paths.conf()), config_name=CONFIG_NAME, version_base="1.3")
@@ -60,7 +64,9 @@ def _session(sources: Sequence[ConfigSourceInfo]) -> Session:
 
 
 def main() -> ExitStatus:
-    """Run the application; what is wrong is printed in one line."""
+    """Run the application; what is wrong is printed in one line. It ends with the process that started it."""
+    if PARENT in os.environ:
+        end_with_parent(int(os.environ[PARENT]), from_main_thread=True)
     logging.raiseExceptions = False  # `--info | head` closes the pipe that Hydra logs into
     register()
 
@@ -70,7 +76,8 @@ def main() -> ExitStatus:
             sys.stdout.flush()
         return ExitStatus.OK
 
-    return ended(run)
+    with interruptible():
+        return ended(run)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from backproof.network.activations import KinkRule
 from backproof.network.arrays import Precision
-from backproof.sweeps.fingerprint import fingerprint
+from backproof.sweeps.fingerprint import FRAMEWORKS, fingerprint
 from backproof.sweeps.overrides import AXES, OFF, Value
 from backproof.sweeps.settings import (
     CheckSettings,
@@ -71,10 +71,17 @@ class Case(Frozen):
 
     @cached_property
     def id(self) -> str:
-        """A hash of the canonical case, of the computing code and of the user's modules and data."""
+        """A hash of the canonical case, of the user's modules and data, and of what decides bits: the
+        computing code, without its comments, and the versions of the libraries that it computes with.
+        """
         content = self.data.content if self.data else None
-        parts = [self.flat(), self.code, content, fingerprint()]
+        parts = [self.flat(), self.code, content, fingerprint(*self.frameworks)]
         return blake2b(dumps(parts, ensure_ascii=False).encode(), digest_size=8).hexdigest()
+
+    @property
+    def frameworks(self) -> tuple[str, ...]:
+        """Libraries beside the usual ones whose versions decide its bits."""
+        return ()
 
     @property
     def numerical_key(self) -> Hashable:
@@ -150,6 +157,11 @@ class FunctionCase(Case):
     network: NetworkSettings | None = Field(default=None)
     precision: Precision | None = Field(default=None, strict=False)
     check: FunctionCheckSettings
+
+    @property
+    def frameworks(self) -> tuple[str, ...]:
+        """That which makes the gradient."""
+        return FRAMEWORKS.get(self.subject.by, ())
 
     @property
     def family_key(self) -> Hashable:

@@ -11,6 +11,7 @@ from backproof.sweeps.case import Case
 from backproof.sweeps.limits import STARTED
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.status import Status
+from backproof.targets.source import PACKAGE
 
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
@@ -44,7 +45,7 @@ class Death:
         codes = re.search(r"\{(.+?)\}", str(error))
         reason = fatal[1] if fatal else codes[1] if codes else UNKNOWN
         frames = re.findall(r'File "(.+?)", line (\d+)', dump)
-        custom = [f for f in frames if not f[0].startswith(LIBRARIES)] or frames
+        custom = [f for f in frames if not f[0].startswith((*LIBRARIES, PACKAGE))] or frames
         location = ":".join(custom[0]) if custom else ""
         return cls(words == STARTED, dump.startswith("Timeout"), reason, location, dump)
 

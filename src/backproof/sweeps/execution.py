@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backproof.errors import ConfigurationError
+from backproof.errors import ConfigurationError, not_one_of
 from backproof.sweeps.case import Case
+from backproof.sweeps.interruption import GRACE_SECONDS
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.tasks import Task, tasks_of
 
@@ -23,7 +25,10 @@ class Engine(ABC):
         name: the choice of `engine=`.
         can_stop: whether a cell that takes too long can be stopped; such an engine has the option `timeout`.
         isolates: whether a cell that ends its process costs no other cell.
+        grace: seconds in which an interrupted sweep stores, writes its report and leaves.
     """
+
+    grace: float = field(default=GRACE_SECONDS, kw_only=True)
 
     name: ClassVar[str]
     can_stop: ClassVar[bool]
@@ -67,6 +72,35 @@ def require_jobs(jobs: int) -> None:
     """Refuse what is no number of workers; a negative one counts from the machine's cores, -1 being all."""
     if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs == 0:
         raise ConfigurationError(f"engine.jobs: must be a whole number other than 0; not {jobs!r}")
+
+
+def require_grace(seconds: float) -> None:
+    """Refuse what is no time."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+        raise ConfigurationError(f"engine.grace: must be seconds > 0; not {seconds!r}")
+
+
+def bytes_of(memory: int | str | None) -> int | None:
+    """The bytes that a cell may take, from a number or such a text as 2GB; None for any number."""
+    if memory is None:
+        return None
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
+    try:
+        size = int(TypeAdapter(ByteSize).validate_python(memory)) if not isinstance(memory, bool) else 0
+    except ValidationError:
+        size = 0
+    if size <= 0:
+        raise ConfigurationError(f"engine.memory: must be null or a size, as 2GB; not {memory!r}")
+    if sys.platform != "linux":
+        raise ConfigurationError("engine.memory: limits a process's data, which only Linux does")
+    return size
+
+
+def require_isolate(isolate: str, allowed: Iterable[str]) -> None:
+    """Refuse a way of keeping code from outside apart that an engine does not have."""
+    if isolate not in allowed:
+        raise not_one_of("engine.isolate", repr(isolate), allowed)
 
 
 def require_timeout(seconds: float | None) -> None:

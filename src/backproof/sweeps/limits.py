@@ -1,9 +1,10 @@
-"""The time that a cell may take, and what a process leaves behind that dies of one."""
+"""The time and the memory that a cell may take, and what a process leaves behind that dies of one."""
 
 from __future__ import annotations
 
 import faulthandler
 import os
+import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,10 +27,14 @@ class Limits:
 
     Attributes:
         seconds: how long a cell may be checked, and again trained; None for any time.
+        memory: bytes that this process may take beyond what it has when the cell begins; None for any.
+        guarded: whether code from outside is kept from changing what other cells compute with.
         log: where this process records what killed it; None in a process that must not end with a cell.
     """
 
     seconds: float | None = None
+    memory: int | None = None
+    guarded: bool = True
     log: TextIO | None = None
 
     @property
@@ -39,7 +44,13 @@ class Limits:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Raise `TimeIsUpError` within a computation that takes longer; in a process's main thread only.
+        """Bound a computation; in a process's main thread only."""
+        with self._in_time(), self._in_memory():
+            yield
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """Raise `TimeIsUpError` within a computation that takes longer.
 
         Compiled code that does not return cannot be interrupted: there an expendable process ends, a little
         later, so that Python always has its chance first.
@@ -61,6 +72,25 @@ class Limits:
             faulthandler.cancel_dump_traceback_later()
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, kept)
+
+    @contextmanager
+    def _in_memory(self) -> Iterator[None]:
+        """Let the system refuse more, which Python makes a MemoryError of."""
+        if self.memory is None:
+            yield
+            return
+        kept = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (_data_bytes() + self.memory, kept[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_DATA, kept)
+
+
+def _data_bytes() -> int:
+    """What counts against the limit of this process's data (Linux)."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return next(1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmData"))
 
 
 UNLIMITED = Limits()

@@ -18,6 +18,7 @@ from pkgutil import resolve_name
 from typing import Any, ParamSpec, TypeVar
 
 from backproof.errors import ConfigurationError
+from backproof.sweeps import surroundings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,8 +46,9 @@ def find(target: str, key: str) -> Any:
     """The object that a target names; `key` is the setting that names it.
 
     Raises:
-        ConfigurationError: naming the key and why the target cannot be imported.
+        ConfigurationError: naming the key and why the target cannot be imported, or may not be used.
     """
+    surroundings.put_back()
     try:
         found = resolve_name(target)
     except (ImportError, AttributeError, ValueError) as error:
@@ -55,6 +57,9 @@ def find(target: str, key: str) -> Any:
         raise ConfigurationError(
             f"{key}: cannot import {target} ({type(error).__name__}: {error})"
         ) from error
+    replaced = surroundings.put_back()
+    if replaced:
+        raise ConfigurationError(f"{key}: importing {target} {surroundings.words_for(replaced)}")
     _digests.setdefault(target, source_digest(target))
     return found
 

@@ -6,8 +6,9 @@ import traceback
 from dataclasses import dataclass, field
 
 from backproof.network.arrays import Array
-from backproof.sweeps.limits import TimeIsUpError
+from backproof.sweeps.limits import UNLIMITED, Limits, TimeIsUpError
 from backproof.sweeps.status import Status
+from backproof.sweeps.surroundings import TamperedError
 from backproof.targets.container import FunctionError
 from backproof.targets.source import PACKAGE
 
@@ -36,18 +37,31 @@ class Outcome:
     seconds: float = 0.0
     attempts: int = 1
 
-    def fail(self, error: BaseException, timeout: float | None = None) -> None:
+    def fail(self, error: BaseException, limits: Limits = UNLIMITED) -> None:
         """Turn into a row that says why."""
         self.values, self.curves, self.tensors = {}, {}, []
         self.traceback = "".join(traceback.format_exception(error))
-        if isinstance(error, FunctionError):  # it names the location itself
-            self.status, self.error = Status.FAILED, str(error)
+        if isinstance(error, FunctionError | TamperedError):  # they say themselves whose code it was
+            self.status, self.error = Status.FAILED, f"{error}{_of_memory(error, limits)}"
             return
         where = traceback.extract_tb(error.__traceback__)
         if isinstance(error, TimeIsUpError):
             frames = [f for f in where if not f.filename.startswith(PACKAGE)] or where
             at = f"at the last in {frames[-1].filename}:{frames[-1].lineno}"
-            self.status, self.error = Status.TIMEOUT, f"took longer than {timeout:g} s (engine.timeout), {at}"
+            self.status, self.error = (
+                Status.TIMEOUT,
+                f"took longer than {limits.seconds:g} s (engine.timeout), {at}",
+            )
             return
         at = f" ({where[-1].filename}:{where[-1].lineno})" if where else ""
-        self.status, self.error = Status.FAILED, f"{type(error).__name__}: {error}{at}"
+        self.status, self.error = (
+            Status.FAILED,
+            f"{type(error).__name__}: {error}{_of_memory(error, limits)}{at}",
+        )
+
+
+def _of_memory(error: BaseException | None, limits: Limits) -> str:
+    """What is added where a cell had less memory than it asked for."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__
+    return f" (engine.memory allows {limits.memory:,} bytes)" if error and limits.memory else ""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict
 
-from backproof.sweeps.fingerprint import fingerprint
+from backproof.sweeps.fingerprint import FRAMEWORKS, code_digest, deciding_versions, version
+
+ALL_FRAMEWORKS = tuple(name for names in FRAMEWORKS.values() for name in names)
 
 PACKAGES = (
     "numpy",
@@ -22,6 +24,8 @@ PACKAGES = (
     "matplotlib",
     "joblib",
     "scikit-learn",
+    "sympy",
+    *ALL_FRAMEWORKS,
 )
 
 
@@ -59,20 +63,26 @@ def provenance(command: str) -> Provenance:
     """What can be known about this run, which `command` started."""
     return {
         "command": command,
-        "backproof": _version("backproof"),
-        "fingerprint": fingerprint(),
+        "backproof": version("backproof"),
+        "fingerprint": code_digest(),
         "git": _commit(Path(__file__).parents[1]),
         "python": sys.version.split()[0],
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": {name: version(name) for name in PACKAGES},
         "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
     }
 
 
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def changed_since(before: Mapping[str, object]) -> list[str]:
+    """What decides bits and is another than in the provenance of an earlier run, in words."""
+    changed = []
+    if before.get("fingerprint") != code_digest():
+        changed.append("backproof's computing code")
+    versions = before.get("versions")
+    for name, now in deciding_versions(*ALL_FRAMEWORKS).items():
+        then = versions.get(name) if isinstance(versions, Mapping) else None
+        if then != now:
+            changed.append(f"{name} {then} → {now}")
+    return changed
 
 
 def _commit(folder: Path) -> Commit | None:

@@ -6,13 +6,14 @@ Nothing in the store is ever unpickled or executed; what is read from it is chec
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from backproof.errors import ConfigurationError, ResultsError
+from backproof.errors import ConfigurationError, FolderGoneError, ResultsError
 from backproof.files import printable
 from backproof.sweeps import sql
 from backproof.sweeps.database import FILE, connect, connect_readonly, is_damage, set_aside
@@ -70,6 +71,7 @@ class Store:
                 self.db = connect(self.path)
         except (sqlite3.Error, OSError) as error:
             raise ConfigurationError(f"{folder}: cannot be used as a results folder ({error})") from error
+        self.file = self.path.stat()
 
     def __enter__(self) -> Store:
         return self
@@ -158,9 +160,30 @@ class Store:
         return len(sides[False] & sides[True])
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
-        """Write the outcomes of a task in one transaction."""
+        """Write the outcomes of a task in one transaction.
+
+        Raises:
+            FolderGoneError: if they would be written into a file that nobody finds.
+        """
+        self.require_folder()
         with self.db:
             self.db.executemany(sql.ADD_OUTCOME, map(_as_row, outcomes))
+
+    def require_folder(self) -> None:
+        """Refuse to go on without the file: what is written then is lost when it is closed.
+
+        Raises:
+            FolderGoneError: if it was moved or removed.
+        """
+        try:
+            there = os.path.samestat(self.path.stat(), self.file)
+        except OSError:
+            there = False
+        if not there:
+            raise FolderGoneError(
+                f"{self.path.parent}: moved or removed while the sweep ran; what it holds is there, wherever"
+                " that is now, and the same command begins anew"
+            )
 
     def pending(self) -> int:
         """How many cells of the grid are not computed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from backproof.sweeps.case import Case, FunctionCase, NetworkCase, grouped
@@ -15,6 +16,7 @@ from backproof.sweeps.checking import check_function_case, check_networks
 from backproof.sweeps.limits import UNLIMITED, Limits
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.status import Status
+from backproof.sweeps.surroundings import guarded
 from backproof.sweeps.training_runs import train_alike
 
 C = TypeVar("C", bound=Case)
@@ -46,16 +48,23 @@ def _together(
     """Run a step for several cases at once; if that fails, for each alone, so that one spoils no other."""
     start = time.perf_counter()
     try:
-        with limits.applied():
+        with limits.applied(), _guard(cases[0], limits):
             step(cases, [outcomes[case] for case in cases])
     except BaseException as error:  # the user's code may raise anything
         if isinstance(error, KeyboardInterrupt) and not limits.expendable:
             raise
         if len(cases) == 1:
-            outcomes[cases[0]].fail(error, limits.seconds)
+            outcomes[cases[0]].fail(error, limits)
         else:
             for case in cases:
                 _together([case], outcomes, step, limits)
             return
     for case in cases:
         outcomes[case].seconds += (time.perf_counter() - start) / len(cases)
+
+
+def _guard(case: Case, limits: Limits) -> AbstractContextManager[None]:
+    """What code from outside runs in; cells that are computed together run the same code."""
+    if not case.code or not limits.guarded:
+        return nullcontext()
+    return guarded(case.code[0][0], case.seed)

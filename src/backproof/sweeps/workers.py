@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backproof.errors import ResultsError
 from backproof.sweeps import modules
 from backproof.sweeps.case import Case
-from backproof.sweeps.fingerprint import fingerprint
+from backproof.sweeps.fingerprint import code_digest, deciding_versions, source_digest
 from backproof.sweeps.limits import Limits, last_words
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.work import compute
@@ -26,12 +26,15 @@ class Origin:
     """Where a sweep was started: the code that is to compute its cells, and where it is found.
 
     Attributes:
-        fingerprint: of the package's computing code.
+        sources, code: digests of the package's computing code, with its comments and without.
+        versions: of the libraries that decide bits.
         folder: the working directory, which relative paths of data start from.
         path: where custom modules are looked for.
     """
 
-    fingerprint: str
+    sources: str
+    code: str
+    versions: Mapping[str, str | None]
     folder: str
     path: tuple[str, ...]
 
@@ -40,11 +43,11 @@ class Origin:
         """That of this process."""
         known = (sys.prefix, sys.base_prefix)
         path = [str(Path(p).absolute()) for p in sys.path if not p.startswith(known)]
-        return cls(fingerprint(), str(Path.cwd()), tuple(path))
+        return cls(source_digest(), code_digest(), deciding_versions(), str(Path.cwd()), tuple(path))
 
 
 def compute_in_process(
-    cases: Sequence[Case], seconds: float | None, origin: Origin, log: Path | None = None
+    cases: Sequence[Case], limits: Limits, origin: Origin, log: Path | None = None
 ) -> list[Outcome]:
     """Compute a task in a process that may die of it; `log` is the file of its last words.
 
@@ -53,7 +56,7 @@ def compute_in_process(
     """
     with last_words(log) as words:
         prepare(origin, cases)
-        return compute(cases, Limits(seconds, words))
+        return compute(cases, replace(limits, log=words))
 
 
 def compute_on_cluster(cases: Sequence[Case], origin: Origin) -> list[Outcome]:
@@ -76,10 +79,12 @@ def prepare(origin: Origin, cases: Sequence[Case]) -> None:
         ResultsError: if this process has another version of the package or of a custom module.
     """
     node = os.uname().nodename
-    if fingerprint() != origin.fingerprint:
-        raise ResultsError(
-            f"a worker on {node} has another version of backproof ({fingerprint()}, not {origin.fingerprint})"
-        )
+    if source_digest() != origin.sources and code_digest() != origin.code:
+        raise ResultsError(f"a worker on {node} has another version of backproof; install the same there")
+    for name, wanted in origin.versions.items():
+        found = deciding_versions()[name]
+        if found != wanted:
+            raise ResultsError(f"a worker on {node} has {name} {found}, not {wanted}; bits may differ")
     if Path(origin.folder).is_dir() and Path.cwd() != Path(origin.folder):
         os.chdir(origin.folder)
     sys.path[:] = [*filter(os.path.exists, origin.path), *(p for p in sys.path if p not in origin.path)]

@@ -139,7 +139,8 @@ class Function:
 
     def _call(self, function: UserFunction) -> Any:
         try:
-            return function(self._w, *self.args)
+            with np.errstate():  # how it handles floating-point errors is not how this package does
+                return function(self._w, *self.args)
         except FunctionError:
             raise
         except Exception as error:

@@ -11,6 +11,7 @@ from dataclasses import fields
 from importlib import import_module
 from pkgutil import iter_modules
 from types import MappingProxyType
+from typing import Any
 
 from backproof.errors import ConfigurationError, nearest
 from backproof.sweeps.execution import Engine
@@ -50,12 +51,12 @@ def engine_of(options: Mapping[str, object]) -> Engine:
         hint = nearest(str(name), ENGINES)
         raise ConfigurationError(f"engine: must be one of {', '.join(ENGINES)}; not {name!r}{hint}")
     kind = ENGINES[name]
-    given = {key: value for key, value in options.items() if key != "name"}
+    given: dict[str, Any] = {key: value for key, value in options.items() if key != "name"}
     known = {f.name for f in fields(kind)}
     for key in given:
-        if key == "timeout" and not kind.can_stop:
-            others = " or ".join(n for n, other in ENGINES.items() if other.can_stop)
-            raise ConfigurationError(f"engine.timeout: engine={name} cannot stop a cell; use engine={others}")
-        if key not in known:
-            raise ConfigurationError(f"engine.{key}: not an option of engine={name}{nearest(key, known)}")
+        if key in known:
+            continue
+        others = [n for n, other in ENGINES.items() if key in {f.name for f in fields(other)}]
+        hint = f"; engine={' and engine='.join(others)} have it" if others else nearest(key, known)
+        raise ConfigurationError(f"engine.{key}: not an option of engine={name}{hint}")
     return kind(**given)

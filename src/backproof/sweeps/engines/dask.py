@@ -12,10 +12,10 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
-from backproof.errors import ConfigurationError
+from backproof.errors import ConfigurationError, ResultsError
 from backproof.sweeps.case import Case
 from backproof.sweeps.deaths import Death
-from backproof.sweeps.execution import Engine
+from backproof.sweeps.execution import Engine, require_grace
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.pool import Pool
 from backproof.sweeps.tasks import Task
@@ -44,6 +44,7 @@ class Dask(Engine):
     isolates: ClassVar = True
 
     def __post_init__(self) -> None:
+        require_grace(self.grace)
         if not re.fullmatch(r"([a-z]+://)?[^/\s]+:\d+", str(self.address)):
             raise ConfigurationError(
                 "engine.address: must be that of a Dask scheduler, as tcp://127.0.0.1:8786;"
@@ -98,12 +99,14 @@ def connected(address: str) -> Iterator[Client]:
     """A client of the scheduler at an address.
 
     Raises:
-        ConfigurationError: if there is none, it has no worker, or the cluster fails.
+        ConfigurationError: if there is none, or it has no worker.
+        ResultsError: if the cluster fails later.
     """
     from distributed import Client
 
-    # The death of a worker, of which the client warns, is dealt with.
-    logging.getLogger("distributed.client").setLevel(logging.ERROR)
+    # The death of a worker or of the scheduler, of which the client warns with tracebacks, is dealt with.
+    for name in ("distributed", "tornado.application", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=WAIT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
@@ -120,4 +123,4 @@ def connected(address: str) -> Iterator[Client]:
             yield client
         except (RuntimeError, OSError, CancelledError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise ConfigurationError(f"engine.address: the cluster at {address} failed ({reason})") from error
+            raise ResultsError(f"engine.address: the cluster at {address} failed ({reason})") from error

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from backproof.sweeps.case import Case
 from backproof.sweeps.deaths import Death
 from backproof.sweeps.engines import processes
-from backproof.sweeps.execution import Engine, require_jobs, require_timeout
+from backproof.sweeps.engines.own_processes import DiedError, OwnProcesses
+from backproof.sweeps.execution import (
+    Engine,
+    bytes_of,
+    require_grace,
+    require_isolate,
+    require_jobs,
+    require_timeout,
+)
+from backproof.sweeps.limits import Limits
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.pool import Pool
 from backproof.sweeps.tasks import Task
@@ -28,10 +37,16 @@ class Loky(Engine):
     Attributes:
         jobs: how many; -1: as many as there are cores.
         timeout: seconds that a cell may take; then its status is timeout.
+        memory: what a cell may take beyond what its process has, as 2GB; then its status is failed.
+        isolate: what keeps code from outside apart. task: what it changes in NumPy and in global state is
+            looked for after every cell, and put back; cell: every cell has a process of its own besides;
+            none: nothing.
     """
 
     jobs: int = -1
     timeout: float | None = None
+    memory: int | str | None = None
+    isolate: str = "task"
 
     name: ClassVar = "loky"
     can_stop: ClassVar = True
@@ -40,44 +55,77 @@ class Loky(Engine):
     def __post_init__(self) -> None:
         require_jobs(self.jobs)
         require_timeout(self.timeout)
+        require_grace(self.grace)
+        require_isolate(self.isolate, ("cell", "task", "none"))
+        bytes_of(self.memory)
 
     @property
     def workers(self) -> int:
         """How many processes there are."""
         return processes.count(self.jobs)
 
+    @property
+    def limits(self) -> Limits:
+        """What bounds the computation of a cell."""
+        return Limits(self.timeout, bytes_of(self.memory), self.isolate != "none")
+
     def outcomes(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
         """Compute tasks in processes, or in this one where starting others costs more than the work."""
-        if self.timeout is None and len(tasks) <= 1 and not any(map(_custom, tasks)):
+        if self.isolate == "cell":
+            own = [Task([case]) for task in tasks for case in task.cases if case.code]
+            tasks = [task for task in tasks if not _custom(task)]
+            yield from self._apart(own)
+        yield from self._shared(tasks)
+
+    def _shared(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
+        """In processes that compute one task after another."""
+        bounded = self.timeout is not None or self.memory is not None
+        if len(tasks) <= 1 and not bounded and not any(map(_custom, tasks)):
             yield from (compute(task.cases) for task in tasks)
             return
         number, done = min(self.workers, len(tasks)), False
+
+        def submit(*words: Any) -> Future[list[Outcome]]:
+            return processes.processes(number).submit(*words)
+
+        try:
+            yield from self._outcomes(tasks, submit, number, BrokenProcessPool)
+            done = True
+        finally:
+            if not done:
+                processes.stop()
+
+    def _apart(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
+        """Each in a process of its own."""
+        number = min(self.workers, len(tasks))
+        own = OwnProcesses(max(number, 1))
+        try:
+            yield from self._outcomes(tasks, own.submit, number, DiedError)
+        finally:
+            own.stop()
+
+    def _outcomes(
+        self,
+        tasks: Sequence[Task],
+        submit: Callable[..., Future[list[Outcome]]],
+        number: int,
+        died: type[BaseException],
+    ) -> Iterator[list[Outcome]]:
+        origin, limits = Origin.here(), self.limits
         with TemporaryDirectory() as folder:
-            try:
-                yield from self._pool(number, Path(folder) / "last-words").outcomes(tasks)
-                done = True
-            finally:
-                if not done:
-                    processes.stop()
+            log = Path(folder) / "last-words"
 
-    def _pool(self, number: int, log: Path) -> Pool:
-        origin = Origin.here()
+            def among_others(cases: Sequence[Case]) -> Future[list[Outcome]]:
+                return submit(compute_in_process, cases, limits, origin)
 
-        def submit(cases: Sequence[Case], log: Path | None = None) -> Future[list[Outcome]]:
-            return processes.processes(number).submit(compute_in_process, cases, self.timeout, origin, log)
+            def alone(cases: Sequence[Case]) -> Future[list[Outcome]]:
+                log.unlink(missing_ok=True)
+                return submit(compute_in_process, cases, limits, origin, log)
 
-        def submit_alone(cases: Sequence[Case]) -> Future[list[Outcome]]:
-            log.unlink(missing_ok=True)
-            return submit(cases, log)
-
-        return Pool(
-            submit,
-            2 * number,
-            submit_alone,
-            died=(BrokenProcessPool,),
-            death=lambda error: Death.of(log, error),
-            seconds=self.timeout,
-        )
+            yield from Pool(
+                among_others, 2 * number, alone, died=(died,),
+                death=lambda error: Death.of(log, error), seconds=self.timeout,
+            ).outcomes(tasks)  # fmt: skip
 
 
 def _custom(task: Task) -> bool:

@@ -6,12 +6,20 @@ process, which a cell may end, and does not tell which of its tasks were lost.
 
 from __future__ import annotations
 
-import signal
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from backproof.errors import ResultsError, first_line
+from backproof.sweeps.parents import leave_to_parent
+
 Result = TypeVar("Result")
+
+ATTEMPTS = 3
+"""How often a task is tried whose process dies, perhaps killed from outside."""
 
 IDLE_SECONDS = 60
 """After so long without work a process ends; until then the next sweep or report need not start another."""
@@ -35,9 +43,11 @@ def processes(number: int) -> Executor:
     """So many processes of a BLAS thread each, ready for tasks; new ones if one of the last died."""
     from joblib.externals.loky import get_reusable_executor
 
+    from_main = threading.current_thread() is threading.main_thread()
     executor: Executor = get_reusable_executor(
-        number, timeout=IDLE_SECONDS, initializer=ignore_interrupts, env=ONE_THREAD
-    )
+        number, timeout=IDLE_SECONDS, env=ONE_THREAD,
+        initializer=leave_to_parent, initargs=(os.getpid(), from_main),
+    )  # fmt: skip
     return executor
 
 
@@ -48,15 +58,31 @@ def stop() -> None:
     get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
-def ignore_interrupts() -> None:
-    """An interrupt reaches every process of the terminal; the parent is the one to act on it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def starmap(
     function: Callable[..., Result], tasks: Iterable[tuple[object, ...]], jobs: int
 ) -> Iterator[Result]:
-    """`itertools.starmap` on so many processes, which begin at once; results in the order of the tasks."""
-    executor = processes(count(jobs))
-    futures = [executor.submit(function, *task) for task in tasks]
-    return (future.result() for future in futures)
+    """`itertools.starmap` on so many processes, which begin at once; results in the order of the tasks.
+
+    Raises:
+        ResultsError: if a process dies of the same task again and again.
+    """
+    tasks, number = list(tasks), count(jobs)
+    futures = [processes(number).submit(function, *task) for task in tasks]
+    return (_result(function, *pair, number) for pair in zip(tasks, futures, strict=True))
+
+
+def _result(
+    function: Callable[..., Result], task: tuple[object, ...], future: Future[Result], number: int
+) -> Result:
+    """A task's result, by other processes where those at work were killed."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            future = processes(number).submit(function, *task)
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise ResultsError(
+            f"a process died {ATTEMPTS} times at {function.__name__} ({first_line(error)})"
+        ) from error

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from backproof.sweeps.execution import Engine, require_timeout
+from backproof.sweeps.execution import Engine, bytes_of, require_grace, require_isolate, require_timeout
 from backproof.sweeps.limits import Limits
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.tasks import Task
@@ -19,9 +19,14 @@ class Serial(Engine):
 
     Attributes:
         timeout: seconds that a cell may take; then its status is timeout.
+        memory: what a cell may take beyond what the process has, as 2GB; then its status is failed.
+        isolate: task: what code from outside changes in NumPy and in global state is looked for and put back;
+            none: it is not.
     """
 
     timeout: float | None = None
+    memory: int | str | None = None
+    isolate: str = "task"
 
     name: ClassVar = "serial"
     can_stop: ClassVar = True
@@ -29,6 +34,9 @@ class Serial(Engine):
 
     def __post_init__(self) -> None:
         require_timeout(self.timeout)
+        require_grace(self.grace)
+        require_isolate(self.isolate, ("task", "none"))
+        bytes_of(self.memory)
 
     @property
     def workers(self) -> int:
@@ -37,5 +45,6 @@ class Serial(Engine):
 
     def outcomes(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
         """Compute tasks one after another."""
+        limits = Limits(self.timeout, bytes_of(self.memory), self.isolate != "none")
         for task in tasks:
-            yield compute(task.cases, Limits(self.timeout))
+            yield compute(task.cases, limits)

@@ -1,0 +1,70 @@
+"""Processes that end with their parent, however that ends, and leave it to act on signals."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import select
+import signal
+import sys
+import threading
+import time
+
+LOOK_SECONDS = 0.25
+"""How often a process looks whether its parent is there."""
+
+PR_SET_PDEATHSIG = 1
+"""Linux: the signal that a process gets when the thread that started it ends."""
+
+
+def leave_to_parent(parent: int, from_main_thread: bool) -> None:
+    """Of a worker: end with its parent, and let that alone act on signals; see `end_with_parent`."""
+    heed_no_signals()
+    end_with_parent(parent, from_main_thread)
+
+
+def heed_no_signals() -> None:
+    """Leave signals to the parent.
+
+    An interrupt reaches every process of a terminal, and a cluster's job manager signals all of a job.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _nothing)  # not SIG_IGN, which programs started from here would inherit
+
+
+def end_with_parent(parent: int, from_main_thread: bool) -> None:
+    """Let this process end when its parent does, or at once if it already has.
+
+    Args:
+        parent: the number of its process.
+        from_main_thread: whether its main thread started this one. Then the kernel can be asked, which also
+            ends a process whose compiled code never returns.
+    """
+    if from_main_thread and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_watch, args=(parent,), daemon=True, name="watch the parent").start()
+
+
+def end_with_pipe(reader: int) -> None:
+    """Let this process end when the last writer of a pipe does, whoever its parent is.
+
+    The pipe must be this process's own. The system sends the signal, so it also ends a process whose compiled
+    code never returns.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)  # which is to end
+    fcntl.fcntl(reader, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(reader, fcntl.F_SETFL, fcntl.fcntl(reader, fcntl.F_GETFL) | os.O_ASYNC)
+    readable, _, _ = select.select([reader], [], [], 0)
+    if readable:  # it has ended already
+        os._exit(1)
+
+
+def _nothing(*_: object) -> None:
+    """Act on no signal."""
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_SECONDS)
+    os._exit(1)

@@ -1,0 +1,168 @@
+"""Signals that ask to stop, and parents that end: a report or one line each time, and no process is left."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SLOW = """
+import itertools, time
+import numpy as np
+
+def start(seed):
+    return np.linspace(-1, 1, 3) + seed
+
+def f(w, how="sleep", seed=0):
+    if how == "sleep":
+        time.sleep(0.2)
+    else:
+        sum(itertools.repeat(0))
+    return float((w**2).sum()), 2 * w
+"""
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+@pytest.fixture
+def sweep(here):
+    """Starts a sweep of a slow function in a session of its own; what is left of it is ended afterwards."""
+    (here / "slow.py").write_text(SLOW)
+    started = []
+
+    def start(*words, how="sleep"):
+        command = [
+            sys.executable, "-m", "backproof", "sweep", "-m", "subject=function",
+            "++subject._target_=slow.f", "++subject.start=slow.start", f"++subject.how={how}",
+            "seed=range(0,500)", "name=slow", "engine.jobs=2", *words,
+        ]  # fmt: skip
+        process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        for number in of_session(process.pid):
+            os.kill(number, signal.SIGKILL)
+
+
+def of_session(leader):
+    """Numbers of the processes of a session, but for loky's and multiprocessing's trackers."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            session = int((path / "stat").read_text().rpartition(")")[2].split()[3])
+            tracker = b"resource_tracker" in (path / "cmdline").read_bytes()
+            state = (path / "stat").read_text().rpartition(")")[2].split()[0]
+        except (OSError, IndexError):
+            continue
+        if session == leader and not tracker and state != "Z":
+            found.append(int(path.name))
+    return found
+
+
+def until(condition, seconds=60):
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def none_left(leader, seconds=2):
+    end = time.monotonic() + seconds
+    while of_session(leader) and time.monotonic() < end:
+        time.sleep(0.05)
+    return of_session(leader) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
+def test_every_signal_that_asks_to_stop_ends_with_a_report(sweep, here, number):
+    process = sweep()
+    until(lambda: len(of_session(process.pid)) >= 3)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted: what is finished is kept" in err
+    assert (here / "results" / "slow" / "report.html").is_file()
+    assert none_left(process.pid)
+
+
+@pytest.mark.parametrize("after", [0.15, 0.4, 0.8])
+def test_a_signal_during_start_up_ends_with_one_line(sweep, after):
+    process = sweep()
+    time.sleep(after)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    if process.returncode == -signal.SIGTERM:  # Python itself had not started
+        assert err == ""
+    else:
+        assert process.returncode == 130
+        assert "Traceback" not in err and "interrupted" in err
+    assert none_left(process.pid)
+
+
+def test_what_is_started_to_ignore_a_signal_ignores_it(here):
+    (here / "slow.py").write_text(SLOW)
+    process = subprocess.Popen(
+        ["nohup", sys.executable, "-m", "backproof", "check", "subject=function", "++subject._target_=slow.f",
+         "++subject.start=slow.start"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(0.5)
+    process.send_signal(signal.SIGHUP)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "agrees" in out
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [("sleep", ()), ("compiled", ()), ("compiled", ("engine.isolate=cell",))],
+    ids=["sleeping", "compiled", "own process"],
+)
+def test_workers_end_with_their_parent_however_it_ends(sweep, how, words):
+    process = sweep(*words, how=how)
+    until(lambda: len(of_session(process.pid)) >= 3)
+    time.sleep(1)
+    process.kill()
+    process.wait()
+    assert none_left(process.pid)
+
+
+def test_an_interrupted_sweep_leaves_within_its_grace(sweep, here):
+    """A report that takes longer is left to `backproof report`."""
+    (here / "sitecustomize.py").write_text(
+        "import time\nimport backproof.session as s\ns._write_report = lambda *_: time.sleep(100)\n"
+    )
+    os.environ["PYTHONPATH"], before = str(here), os.environ.get("PYTHONPATH")
+    try:
+        process = sweep("engine.grace=1")
+    finally:
+        os.environ.pop("PYTHONPATH")
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+    until(lambda: len(of_session(process.pid)) >= 3)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "left after 1 s of grace; what is finished is kept" in err
+    assert time.monotonic() - begun < 30
+    assert none_left(process.pid)
+
+
+def test_a_folder_that_is_moved_away_ends_the_sweep_with_one_line(sweep, here):
+    process = sweep()
+    until((here / "results" / "slow").exists)
+    until(lambda: len(of_session(process.pid)) >= 3)
+    (here / "results" / "slow").rename(here / "elsewhere")
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "results/slow: moved or removed while the sweep ran" in err
+    assert "Traceback" not in err
