@@ -48,6 +48,7 @@ def sweep(here):
     yield start
     for process in started:
         process.kill()
+        process.communicate()
         for number in of_session(process.pid):
             os.kill(number, signal.SIGKILL)
 
