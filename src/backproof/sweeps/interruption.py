@@ -19,6 +19,14 @@ GRACE_SECONDS = 20.0
 """Job managers kill 30 s after their first signal."""
 
 
+class StopRequested(KeyboardInterrupt):  # noqa: N818 (an interrupt, as its base)
+    """A signal asked to stop.
+
+    A class of its own: where a plain KeyboardInterrupt has passed through `exec` of a text, as dataclasses do
+    when they are made, CPython ends the process by SIGINT even though it was caught.
+    """
+
+
 class _Interruption:
     """The signals of this process while it is interruptible."""
 
@@ -30,7 +38,7 @@ class _Interruption:
         """Act on a signal.
 
         Raises:
-            KeyboardInterrupt: at the first.
+            StopRequested: at the first.
         """
         self.times += 1
         if self.times > 1:
@@ -38,7 +46,7 @@ class _Interruption:
         self.timer = threading.Timer(self.grace, leave, [f"left after {self.grace:g} s of grace"])
         self.timer.daemon = True
         self.timer.start()
-        raise KeyboardInterrupt
+        raise StopRequested
 
     def end(self) -> None:
         """Let what follows take its time."""
@@ -51,7 +59,7 @@ _active: _Interruption | None = None
 
 @contextmanager
 def interruptible(grace: float | None = None) -> Iterator[None]:
-    """Within, the first signal is a KeyboardInterrupt; the process ends where it stands at the second, or
+    """Within, the first signal is a `StopRequested`; the process ends where it stands at the second, or
     when so many seconds have passed.
 
     What is stored is safe either way: rows are written in transactions, files under another name first. In a
