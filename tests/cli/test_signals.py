@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 
 SLOW = """
-import itertools, time
+import itertools, pathlib, time
 import numpy as np
+
+HERE = pathlib.Path(__file__).parent
 
 def start(seed):
     return np.linspace(-1, 1, 3) + seed
 
 def f(w, how="sleep", seed=0):
+    (HERE / f"begun-{seed}").touch()
     if how == "sleep":
         time.sleep(0.2)
     else:
@@ -127,10 +130,9 @@ def test_what_is_started_to_ignore_a_signal_ignores_it(here):
     [("sleep", ()), ("compiled", ()), ("compiled", ("engine.isolate=cell",))],
     ids=["sleeping", "compiled", "own process"],
 )
-def test_workers_end_with_their_parent_however_it_ends(sweep, how, words):
+def test_workers_end_with_their_parent_however_it_ends(sweep, here, how, words):
     process = sweep(*words, how=how)
-    until(lambda: len(of_session(process.pid)) >= 3)
-    time.sleep(1)
+    until(lambda: len(list(here.glob("begun-*"))) >= 2)
     process.kill()
     process.wait()
     assert none_left(process.pid)

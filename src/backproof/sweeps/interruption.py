@@ -19,7 +19,7 @@ GRACE_SECONDS = 20.0
 """Job managers kill 30 s after their first signal."""
 
 
-class StopRequested(KeyboardInterrupt):  # noqa: N818 (an interrupt, as its base)
+class StopRequested(KeyboardInterrupt):
     """A signal asked to stop.
 
     A class of its own: where a plain KeyboardInterrupt has passed through `exec` of a text, as dataclasses do
