@@ -24,8 +24,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from oracles import random_problem
 
 from backproof.network.faults import FAULTS
-from backproof.network.faults.lines import LINES, Written
+from backproof.network.faults.lines import LINES
 from backproof.network.faults.mutant import Identified, Mutant
+from backproof.network.faults.written import Written
 from backproof.network.problem import Problem
 from backproof.network.rules import Backward, BackwardRule
 from backproof.verdicts.network import judge_network

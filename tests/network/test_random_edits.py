@@ -14,8 +14,9 @@ from backproof.network.arrays import Precision
 from backproof.network.clips import CLIPS
 from backproof.network.deltas import DELTAS
 from backproof.network.faults.edits import Vocabulary, edits_of
-from backproof.network.faults.lines import LINES, NAMES, Written
+from backproof.network.faults.lines import LINES, NAMES
 from backproof.network.faults.mutant import Mutant, mutant
+from backproof.network.faults.written import Written
 from backproof.network.losses import LOSSES
 from backproof.network.outputs import OUTPUTS
 from backproof.network.rules import BackwardRule
@@ -92,6 +93,10 @@ def test_a_line_is_of_the_packages_own_function_not_of_its_name():
     renamed = replace(problem, loss=replace(problem.loss, derivative=lambda y, t, *_: 3 * (y - t)))
     assert LINES[0].text(written(problem, weights)) == "y - t"
     assert LINES[0].text(written(renamed, weights)) == ""
+    clipped = replace(problem, loss=LOSSES["binary_cross_entropy"](), clip=CLIPS["floor"]())
+    assert LINES[0].text(written(clipped, weights))
+    other_clip = replace(clipped.clip, log_derivative=lambda q, _eps: 2 / q)
+    assert LINES[0].text(written(replace(clipped, clip=other_clip), weights)) == ""
 
 
 # --- edits ------------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from backproof.errors import ConfigurationError
 from backproof.estimates.stencils import Scheme, refuses_complex
 from backproof.estimates.steps import wide
 from backproof.network.arrays import Array, cut_like
-from backproof.network.faults.lines import Written
 from backproof.network.faults.mutant import Mutant
+from backproof.network.faults.written import Written
 from backproof.network.problem import Problem
 from backproof.sweeps import components
 from backproof.sweeps.case import FunctionCase, NetworkCase

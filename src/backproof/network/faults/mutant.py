@@ -19,7 +19,8 @@ import numpy as np
 from backproof.choices import choice
 from backproof.network.arrays import Array, DType, over_units, transpose
 from backproof.network.faults.fault import Fault, Here, Operation, Setting
-from backproof.network.faults.lines import LINES, Line, Written
+from backproof.network.faults.lines import LINES, Line
+from backproof.network.faults.written import Written
 
 
 class Identified(StrEnum):
