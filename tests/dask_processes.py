@@ -24,6 +24,13 @@ def free_port() -> int:
 @contextmanager
 def dask_cluster(workers: int = 2) -> Iterator[str]:
     """The address of a scheduler on this machine with workers of a thread each."""
+    with dask_scheduler(workers) as (address, _):
+        yield address
+
+
+@contextmanager
+def dask_scheduler(workers: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The same, and the scheduler's process."""
     port = str(free_port())
     address = f"tcp://127.0.0.1:{port}"
     commands = [["dask_scheduler", "--host", "127.0.0.1", "--port", port, "--idle-timeout", IDLE]]
@@ -37,7 +44,7 @@ def dask_cluster(workers: int = 2) -> Iterator[str]:
         for program, *words in commands
     ]  # fmt: skip
     try:
-        yield address
+        yield address, started[0]
     finally:
         for process in started:
             os.killpg(process.pid, signal.SIGKILL)

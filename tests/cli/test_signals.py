@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from dask_processes import dask_scheduler
 
 SLOW = """
 import itertools, pathlib, time
@@ -36,11 +37,11 @@ def sweep(here):
     (here / "slow.py").write_text(SLOW)
     started = []
 
-    def start(*words, how="sleep"):
+    def start(*words, how="sleep", jobs=("engine.jobs=2",)):
         command = [
             sys.executable, "-m", "backproof", "sweep", "-m", "subject=function",
             "++subject._target_=slow.f", "++subject.start=slow.start", f"++subject.how={how}",
-            "seed=range(0,500)", "name=slow", "engine.jobs=2", *words,
+            "seed=range(0,500)", "name=slow", *jobs, *words,
         ]  # fmt: skip
         process = subprocess.Popen(
             command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -169,3 +170,15 @@ def test_a_folder_that_is_moved_away_ends_the_sweep_with_one_line(sweep, here):
     assert process.returncode == 1
     assert "results/slow: moved or removed while the sweep ran" in err
     assert "Traceback" not in err
+
+
+def test_a_scheduler_that_is_killed_ends_the_sweep_with_one_line_and_a_report(sweep, here):
+    with dask_scheduler(workers=1) as (address, scheduler):
+        process = sweep("engine=dask", f"engine.address={address}", jobs=())
+        until(lambda: len(list(here.glob("begun-*"))) >= 2)
+        scheduler.kill()
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 1, err
+    assert f"stopped: engine.address: the cluster at {address} failed" in err
+    assert "Traceback" not in err
+    assert (here / "results" / "slow" / "report.html").is_file()

@@ -1,9 +1,12 @@
 """The engine: the same bits whatever the workers and the company, and failures that stay with their cell."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
-from backproof.errors import ConfigurationError
+from backproof.errors import ConfigurationError, ResultsError
 from backproof.sweeps import checking, training_runs
 from backproof.sweeps.composition import composed
 from backproof.sweeps.engines import ENGINES, engine_of, options_of, summary_of
@@ -243,6 +246,24 @@ def test_wrong_options(options, says):
 
 def test_other_work_in_processes():
     assert list(starmap(pow, [(2, 3), (3, 2), (10, 0)], jobs=2)) == [8, 9, 1]
+
+
+def _dies_at_first(mark):
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
+
+
+def _dies(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_other_work_is_done_by_other_processes_where_one_was_killed(tmp_path):
+    marks = [(tmp_path / str(i),) for i in range(3)]
+    assert list(starmap(_dies_at_first, marks, jobs=2)) == ["done"] * 3
+    with pytest.raises(ResultsError, match=r"a process died 3 times at _dies \("):
+        list(starmap(_dies, [(1,)], jobs=2))
 
 
 # --- failures

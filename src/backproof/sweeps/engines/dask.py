@@ -105,7 +105,7 @@ def connected(address: str) -> Iterator[Client]:
     from distributed import Client
 
     # The death of a worker or of the scheduler, of which the client warns with tracebacks, is dealt with.
-    for name in ("distributed", "tornado.application", "asyncio"):
+    for name in ("distributed", "distributed.client", "tornado.application", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=WAIT, set_as_default=False)
