@@ -26,6 +26,12 @@ def experiment_folders(extra: list[Path]) -> list[Path]:
     return [*(folder / "experiments" for folder in extra), Path("experiments"), _shipped("experiments")]
 
 
+def experiment(name: str, extra: list[Path]) -> Path | None:
+    """The file of an experiment, the first in those folders; None if there is none of that name."""
+    found = (folder / f"{name}.yaml" for folder in experiment_folders(extra))
+    return next((path for path in found if path.is_file()), None)
+
+
 def is_plain(name: str) -> bool:
     """Whether a name can be that of a folder in results/."""
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) is not None

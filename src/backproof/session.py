@@ -125,13 +125,21 @@ class Session:
         Raises:
             ConfigurationError: if it names an experiment, or spans several cells.
         """
-        composition = self._composed(request)
+        composition = self._composed(request, one_case=True)
         if composition.experiment is not None:
             raise ConfigurationError("experiment: check takes one case, not an experiment; use sweep or plan")
         cells = composition.grid().cells
         if len(cells) != 1:
             raise ConfigurationError(f"check takes one case; these arguments span {len(cells)} (use sweep)")
         return cells[0]
+
+    def cells(self, request: Request) -> list[Cell]:
+        """Every cell of a request, excluded ones too; runs nothing.
+
+        Raises:
+            ConfigurationError: if anything about any cell is wrong.
+        """
+        return self._asked(request).grid.cells
 
     def sweep(self, request: Request, launcher: Launcher | None = None) -> SweepResult:
         """Compute the cells that the results lack, on the engine or a launcher, then write tables and report.
@@ -221,17 +229,18 @@ class Session:
             if str(folder) not in sys.path:
                 sys.path.append(str(folder))
 
-    def _composed(self, request: Request) -> Composition:
+    def _composed(self, request: Request, *, one_case: bool = False) -> Composition:
         self.make_importable()
-        return composed(request.overrides, request.config_name, self.searchpath)
+        return composed(request.overrides, request.config_name, self.searchpath, one_case=one_case)
 
     def _asked(self, request: Request) -> Asked:
         composition = self._composed(request)
-        name = request.name or composition.name or composition.experiment or DEFAULT_NAME
+        name = request.name or composition.named or DEFAULT_NAME
         folder, engine, experiment = self.folder_of(name), engine_of(composition.engine), None
         if composition.experiment is not None:
             known = paths.experiment_folders(composition.folders)
-            experiment = experiments.load(experiments.find(composition.experiment, known))
+            others = composition.composer.options("experiment")
+            experiment = experiments.load(experiments.find(composition.experiment, known, others))
         grid = composition.grid(experiment)
         if experiment:
             _validate_report(experiment, grid)
@@ -257,8 +266,8 @@ class Session:
     def _description(self, request: Request, asked: Asked) -> Description:
         experiment = asked.experiment
         return Description(
-            command=shlex.join(["backproof", "sweep", *request.overrides]),
-            name=request.name or asked.composition.name or asked.composition.experiment,
+            command=shlex.join(["backproof", "sweep", *asked.composition.options, *request.overrides]),
+            name=request.name or asked.composition.named,
             experiment=experiment.content if experiment else None,
             defaults=asked.composition.composer.base,
             overrides=request.overrides,

@@ -1,12 +1,14 @@
 """A sweep under attack: processes killed at random moments, and a disk that fills.
 
-    python tests/stress [kills] [disk] [commands] [faulty] [engines] [--kills N] [--commands N] [--seed S]
+    python tests/stress [kills] [disk] [commands] [reproduction] [faulty] [engines]
+        [--kills N] [--commands N] [--cells N] [--seed S]
 
 `kills` runs sweeps while SIGKILL hits the parent, a worker or all of them, and SIGINT the parent, once or
 twice; it counts rows that were lost or computed again, and compares the last tables with an undisturbed
 run's. `disk` runs one in 2 MB, and goes on from there with more. `commands` tries command lines that are
-almost right. `faulty` runs five hundred cells of which ten end in every bad way, and `engines` one sweep in
-one, two and four processes, in threads and on a Dask cluster. The tests run a short version of most.
+almost right, `reproduction` makes cells of random sweeps again by their own commands. `faulty` runs five
+hundred cells of which ten end in every bad way, and `engines` one sweep in one, two and four processes, in
+threads and on a Dask cluster. The tests run a short version of most.
 """
 
 from __future__ import annotations
@@ -23,15 +25,17 @@ from command_lines import commands
 from engines import engines
 from faulty import faulty
 from killed import Kills
+from reproduction import reproduction
 from small_disk import full_disk
 
-WHAT = ["kills", "disk", "commands", "faulty", "engines"]
+WHAT = ["kills", "disk", "commands", "reproduction", "faulty", "engines"]
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", nargs="*", default=WHAT, choices=WHAT)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--commands", type=int, default=5000)
+    parser.add_argument("--cells", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     for what in given.what:
@@ -40,6 +44,8 @@ if __name__ == "__main__":
                 print(Kills(Path(folder), given.seed).run(given.kills))
             elif what == "commands":
                 print(commands(Path(folder), given.commands, given.seed))
+            elif what == "reproduction":
+                print(reproduction(Path(folder), given.cells, given.seed))
             elif what == "faulty":
                 print(faulty(Path(folder)))
             elif what == "engines":

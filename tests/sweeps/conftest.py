@@ -12,7 +12,7 @@ from backproof.sweeps.composition import request as composition
 def default():
     """The default configuration, composed once a session rather than a fifth of a second a test."""
     made = cache(composer.Composer)
-    return lambda name, overrides=(), extra=(): made(name, tuple(overrides), tuple(extra))
+    return lambda name, overrides=(), searchpath=(): made(name, tuple(overrides), tuple(searchpath))
 
 
 @pytest.fixture

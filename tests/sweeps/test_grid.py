@@ -4,13 +4,17 @@ import itertools
 import shlex
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from backproof import paths
 from backproof.errors import ConfigurationError
-from backproof.sweeps.composition import CONFIG_NAME, cell_of, composed
-from backproof.sweeps.composition.composer import Composer
+from backproof.sweeps.canonical import case_of
+from backproof.sweeps.commands import set_to
+from backproof.sweeps.composition import CONFIG_NAME, composed
+from backproof.sweeps.composition.composer import Composer, chosen_in
+from backproof.sweeps.composition.flat import flatten
 from backproof.sweeps.experiment import Exclusion, Experiment
 
 DEFAULT = Composer(CONFIG_NAME)
@@ -23,7 +27,7 @@ def by_hydra(*overrides, resolve=False):
     """Configuration and choices as Hydra's own `compose` makes them."""
     with initialize_config_dir(str(paths.conf()), version_base="1.3"):
         config = compose("config", list(overrides), return_hydra_config=True)
-    chosen = {g: c for g, c in config.hydra.runtime.choices.items() if c and not g.startswith("hydra/")}
+    chosen = chosen_in(config.hydra.runtime.choices)
     job = OmegaConf.masked_copy(config, [k for k in config if k != "hydra"])
     return OmegaConf.to_container(job, resolve=resolve), chosen
 
@@ -74,7 +78,7 @@ OVERRIDES = [
 
 @pytest.mark.parametrize("overrides", OVERRIDES, ids=" ".join)
 def test_a_cell_is_the_one_that_hydra_composes(one, overrides):
-    assert one(*overrides).case == cell_of(*by_hydra(*overrides, resolve=True)).case
+    assert one(*overrides).case == case_of(flatten(*by_hydra(*overrides, resolve=True)))
 
 
 @pytest.fixture
@@ -101,7 +105,7 @@ def test_files_that_do_more_than_fill_their_group_are_composed_as_by_hydra(own_c
     searched = f"file://{own_conf}"
     (cell,) = composed(overrides, searchpath=[searched]).grid().cells
     stock = by_hydra(f"hydra.searchpath=[{searched}]", *overrides, resolve=True)
-    assert cell.case == cell_of(*stock).case
+    assert cell.case == case_of(flatten(*stock))
 
 
 def test_an_added_key_goes_through_hydra(own_conf):
@@ -256,12 +260,6 @@ def test_commands_of_a_wide_grid_make_their_cells_again(again, grid):
         assert again(cell).case.id == cell.case.id, cell.command
 
 
-def test_commands_of_cells_composed_by_hydra_make_them_again(again):
-    for overrides in OVERRIDES:
-        cell = cell_of(*by_hydra(*overrides, resolve=True))
-        assert again(cell).case.id == cell.case.id, cell.command
-
-
 AWKWARD = (
     "plain", "two words", "it's", "a,b", "k=v", "[1]", "{a}", "ünïcode", "back\\slash", "end\\", "(x)", "a:b",
     "~", "1", "1e3", "null", "True", "inf", "-1", "$HOME", "#", '"quoted"', "a\\'b", "%", "x ", "a\\\\'",
@@ -269,13 +267,23 @@ AWKWARD = (
 
 
 @pytest.mark.parametrize("name", AWKWARD)
-def test_text_of_any_kind_survives_the_command(again, tmp_path, name):
+def test_text_of_any_kind_survives_the_command(tmp_path, name):
     """Path and column as a configuration file may give them, hence by no quoting of ours."""
     folder = tmp_path / name.replace("/", "")
     folder.mkdir()
     table = folder / "my.csv"
     table.write_text('"' + name.replace('"', '""') + '",z\n0,1\n1,2\n0,3\n1,4\n', encoding="utf-8")
-    config, choices = by_hydra("data=file", "training=none", resolve=True)
-    config["data"] |= {"path": str(table), "target": name}
-    cell = cell_of(config, choices)
-    assert again(cell).case == cell.case
+    (tmp_path / "conf").mkdir()
+    primary = {
+        "defaults": ["config", {"override data": "file"}, {"override training": "none"}, "_self_"],
+        "data": {"path": str(table), "target": name},
+    }
+    (tmp_path / "conf" / "mine.yaml").write_text(
+        yaml.safe_dump(primary, allow_unicode=True, default_style='"')
+    )
+    searched = (f"file://{tmp_path}/conf",)
+    (cell,) = composed((), "mine", searched).grid().cells
+    assert dict(cell.case.data.parameters)["target"] == name
+    overrides = [set_to(key, value) for key, value in cell.case.flat().items() if key.startswith("data")]
+    (again,) = composed([*overrides, "training=none"]).grid().cells
+    assert again.case == cell.case

@@ -87,7 +87,7 @@ def _sweep(words: Sequence[str]) -> ExitStatus:
         return _in_hydra(arguments)
     from backproof.interfaces.answers import show_sweep
 
-    return show_sweep(_session(arguments).sweep(_request(arguments)))
+    return show_sweep(session_of(arguments).sweep(request_of(arguments)))
 
 
 def _plan(words: Sequence[str]) -> ExitStatus:
@@ -98,7 +98,7 @@ def _plan(words: Sequence[str]) -> ExitStatus:
         return _in_hydra(arguments)
     from backproof.interfaces.answers import show_plan
 
-    return show_plan(_session(arguments).plan(_request(arguments)))
+    return show_plan(session_of(arguments).plan(request_of(arguments)))
 
 
 def _check(words: Sequence[str]) -> ExitStatus:
@@ -109,8 +109,8 @@ def _check(words: Sequence[str]) -> ExitStatus:
         return _in_hydra(arguments)
     from backproof.interfaces.answers import show_check
 
-    session = _session(arguments)
-    result = session.check(_request(arguments))
+    session = session_of(arguments)
+    result = session.check(request_of(arguments))
     folder = session.folder_of(arguments.value("name") or "check") if "--plot" in arguments.own else None
     return show_check(result, as_json="--json" in arguments.own, plots=folder)
 
@@ -153,7 +153,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], ExitStatus]] = {
 }
 
 
-def _session(arguments: Arguments) -> Session:
+def session_of(arguments: Arguments) -> Session:
+    """The session that a command's arguments ask for."""
     from backproof.interfaces.progress import Terminal
     from backproof.session import Session
 
@@ -161,7 +162,8 @@ def _session(arguments: Arguments) -> Session:
     return Session(searchpath=searchpath, listener=Terminal())
 
 
-def _request(arguments: Arguments) -> Request:
+def request_of(arguments: Arguments) -> Request:
+    """What they ask it for."""
     from backproof.requests import Request
 
     return Request(

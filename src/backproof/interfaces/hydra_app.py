@@ -25,7 +25,7 @@ from backproof.interfaces.child import PARENT
 from backproof.interfaces.progress import Terminal
 from backproof.requests import Request
 from backproof.session import DEFAULT_NAME, Session
-from backproof.sweeps.composition import CONFIG_NAME, cell_of_job, register, translated
+from backproof.sweeps.composition import CONFIG_NAME, refuse_idle, register, translated
 from backproof.sweeps.interruption import interruptible
 from backproof.sweeps.launching import Launcher
 from backproof.sweeps.parents import end_with_parent
@@ -40,13 +40,15 @@ def job(config: DictConfig) -> float:
         )
     application = HydraConfig.get()
     session = _session(application.runtime.config_sources)
-    session.make_importable()
-    return session.compute(cell_of_job(config, application.runtime.choices), str(config.name or DEFAULT_NAME))
+    config_name = application.job.config_name or CONFIG_NAME
+    cell = session.cell(Request(tuple(application.overrides.task), config_name=config_name))
+    return session.compute(cell, str(config.name or DEFAULT_NAME))
 
 
 def sweep(config: DictConfig, overrides: Sequence[str], launcher: Launcher | None) -> ExitStatus:
     """Run overrides of a multirun as one grid; what our sweeper plugin does."""
     application = config.hydra
+    refuse_idle(override.partition("=")[0].lstrip("+~") for override in application.overrides.hydra)
     session = _session(application.runtime.config_sources)
     request = Request(
         tuple(overrides),

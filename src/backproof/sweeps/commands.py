@@ -1,11 +1,10 @@
-"""The command that reproduces a cell: the fewest overrides that make its case again."""
+"""The command that reproduces a cell, and the overrides that it consists of."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from backproof.sweeps.case import Case
 from backproof.sweeps.overrides import Value, shown
 
 
@@ -14,6 +13,16 @@ def command_of(options: Sequence[str], overrides: Sequence[str]) -> str:
     return shlex.join(["backproof", "check", *options, *overrides])
 
 
-def overrides_of(case: Case, differs: Callable[[str, Value], bool]) -> tuple[str, ...]:
-    """One override for each setting that differs from what the command would compose without it."""
-    return tuple(f"{key}={shown(value)}" for key, value in case.flat().items() if differs(key, value))
+def set_to(key: str, value: Value) -> str:
+    """The override that gives a key of the configuration another value."""
+    return f"{key}={shown(value)}"
+
+
+def added(key: str, value: Value) -> str:
+    """The override that adds a key to the configuration."""
+    return f"+{key}={shown(value)}"
+
+
+def deleted(key: str) -> str:
+    """The override that takes a key out of the configuration."""
+    return f"~{key}"

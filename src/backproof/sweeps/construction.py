@@ -46,6 +46,8 @@ def dataset(data: DataSettings, seed: int) -> Dataset:
         raise ConfigurationError(str(error)) from error
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"data: {error}") from error
+    except MemoryError as error:
+        raise ConfigurationError(f"data={data.name}: does not fit into memory ({error})") from error
 
 
 @dataclass(frozen=True)

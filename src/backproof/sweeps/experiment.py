@@ -81,8 +81,8 @@ class Experiment:
     content: Mapping[str, object] = field(default_factory=dict)
 
 
-def find(name: str, folders: Iterable[Path]) -> Path:
-    """The file of an experiment, looked for in the given folders in turn.
+def find(name: str, folders: Iterable[Path], others: Iterable[str] = ()) -> Path:
+    """The file of an experiment, looked for in the given folders in turn; `others` may be named too.
 
     Raises:
         ConfigurationError: if there is none of that name.
@@ -92,7 +92,7 @@ def find(name: str, folders: Iterable[Path]) -> Path:
         path = folder / f"{name}.yaml"
         if path.is_file():
             return path
-    known = sorted({p.stem for folder in folders for p in folder.glob("*.yaml")})
+    known = sorted({*others, *(p.stem for folder in folders for p in folder.glob("*.yaml"))})
     raise ConfigurationError(
         f"experiment: must be one of {', '.join(known) or '(none found)'}; not '{name}'{nearest(name, known)}"
     )

@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ from backproof.sweeps.case import Case
 from backproof.sweeps.commands import command_of
 from backproof.sweeps.experiment import Exclusion
 from backproof.sweeps.expressions import parse
-from backproof.sweeps.overrides import Settings, Value, is_public, ordered
+from backproof.sweeps.overrides import INTERPOLATION, Settings, Value, is_public, ordered
 
 MOST_VALUES = 100_000
 MOST_POINTS = 2_000_000
@@ -72,6 +73,14 @@ class Grid:
         return [cell.excluded for cell in self.cells if cell.excluded is not None]
 
 
+class Form(Enum):
+    """What an axis does with its key: gives it a value, adds it where it is not, or does either."""
+
+    SET = ""
+    ADD = "+"
+    FORCE = "++"
+
+
 @dataclass(frozen=True)
 class Axis:
     """One dimension of a product: the values that a key takes.
@@ -83,6 +92,7 @@ class Axis:
     key: str
     values: tuple[Value, ...]
     required: bool = True
+    form: Form = Form.SET
 
 
 class Combination(Protocol):
@@ -98,12 +108,21 @@ class Combination(Protocol):
         """Whether it is about a function from outside, which may take more than the files list."""
         ...
 
+    @property
+    def without(self) -> Sequence[str]:
+        """The keys that were deleted from it."""
+        ...
+
+    def has(self, key: str) -> bool:
+        """Whether the files have a value at a key."""
+        ...
+
     def with_values(self, values: Settings) -> Settings:
         """The settings with these values in place of their own."""
         ...
 
-    def overrides(self, case: Case) -> tuple[str, ...]:
-        """The fewest overrides that make this case again."""
+    def overrides(self, case: Case, settings: Settings) -> tuple[str, ...]:
+        """The fewest overrides that make this case again, from the settings that it was made of."""
         ...
 
 
@@ -115,8 +134,10 @@ class Assembly(Protocol):
         """The names of the groups."""
         ...
 
-    def combination(self, choices: Mapping[str, str]) -> Combination:
-        """The default configuration with these choices."""
+    def combination(
+        self, choices: Mapping[str, str], extra: Sequence[str], without: Sequence[str]
+    ) -> Combination:
+        """The default configuration with these choices, others besides, and without these keys."""
         ...
 
     def options(self, group: str) -> list[str]:
@@ -130,10 +151,17 @@ class Assembly(Protocol):
 
 @dataclass(frozen=True)
 class Product:
-    """A product of axes, and what assembles its points."""
+    """A product of axes, and what assembles its points.
+
+    Attributes:
+        extra: for each choice that is of none of the assembly's groups, the overrides that make it.
+        without: keys that are deleted from every combination.
+    """
 
     assembly: Assembly
     axes: tuple[Axis, ...]
+    extra: tuple[tuple[str, ...], ...] = ()
+    without: tuple[str, ...] = ()
 
 
 def expand(
@@ -156,7 +184,7 @@ def expand(
             case = case_of(point.settings)
             if case not in seen:
                 seen.add(case)
-                grid.cells.append(Cell(case, point.combination.overrides(case), tuple(options)))
+                grid.cells.append(Cell(case, point.overrides(case), tuple(options)))
     axes = [axis for product in products for axis in product.axes]
     for axis in axes:
         if axis.required and axis.key not in applied:
@@ -175,11 +203,14 @@ def _combinations(product: Product) -> list[Combination]:
     for axis in axes:
         options = assembly.options(axis.key)
         for value in axis.values:
-            if value not in options:
+            if value not in options and INTERPOLATION not in str(value):
                 raise not_one_of(axis.key, repr(value), options)
     return [
-        assembly.combination({a.key: str(v) for a, v in zip(axes, values, strict=True)})
+        assembly.combination(
+            {a.key: str(v) for a, v in zip(axes, values, strict=True)}, extra, product.without
+        )
         for values in itertools.product(*(a.values for a in axes))
+        for extra in itertools.product(*product.extra)
     ]
 
 
@@ -190,13 +221,20 @@ def _applied(product: Product, combinations: Sequence[Combination]) -> set[str]:
         ConfigurationError: if no choice at all has a key, chosen or not.
     """
     known = {key for each in combinations for key in each.settings}
+    names = [*product.assembly.groups, *(k for k in known if is_public(k))]
     applied = set()
     for axis in product.axes:
+        if axis.form is Form.ADD and any(each.has(axis.key) for each in combinations):
+            raise ConfigurationError(
+                f"{axis.key}: is there already, and + only adds; {axis.key}=… or ++{axis.key}=… sets it"
+            )
         if axis.key in product.assembly.groups or any(_applies(axis, each) for each in combinations):
             applied.add(axis.key)
         elif axis.key not in product.assembly.keys_of(axis.key.partition(".")[0]):
-            names = [*product.assembly.groups, *(k for k in known if is_public(k))]
             raise ConfigurationError(f"{axis.key}: unknown{nearest(axis.key, names)}")
+    for key in product.without:
+        if not any(key in each.without for each in combinations):
+            raise ConfigurationError(f"~{key}: there is nothing to delete{nearest(key, names)}")
     return applied
 
 
@@ -207,7 +245,7 @@ def is_keyword(key: str) -> bool:
 
 def _applies(axis: Axis, combination: Combination) -> bool:
     """Whether a value can be set: relu has no slope, and a function from outside any keyword."""
-    if axis.key in combination.settings:
+    if axis.form is not Form.SET or axis.key in combination.settings:
         return True
     return is_keyword(axis.key) and combination.takes_keywords
 
@@ -219,6 +257,10 @@ class _Point:
     settings: Settings
     combination: Combination
     times: int
+
+    def overrides(self, case: Case) -> tuple[str, ...]:
+        """The fewest overrides that make this point's case again."""
+        return self.combination.overrides(case, self.settings)
 
 
 def _points(product: Product, combinations: Sequence[Combination]) -> Iterator[_Point]:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
-Value = None | bool | int | float | str | tuple[int, ...]
-"""What a setting may be."""
+Value = None | bool | int | float | str | tuple[Any, ...]
+"""What a setting may be; a tuple is of such values."""
 
 Settings = dict[str, Value]
 """Values by the key that sets them."""
 
 OFF = "none"
 """The choice that switches a check or a training run off."""
+
+INTERPOLATION = "${"
+"""How a reference to another value or to the environment begins."""
+
+MISSING = "???"
+"""What a file has for a value that must be given."""
 
 TARGET = "_target_"
 """The key of a user's choice that names its code."""
@@ -61,9 +68,11 @@ def shown(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return "[" + ",".join(str(v) for v in value) + "]"
+        return "[" + ",".join(map(shown, value)) + "]"
     if isinstance(value, str) and (not _BARE.fullmatch(value) or value.lower() in _NO_TEXT):
+        # A reference that is meant as text, and the backslashes that lead up to it, are escaped.
+        text = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
         # In Hydra's quotes a backslash stands for itself, but for those that lead up to a quote.
-        escaped = re.sub(r"(\\*)'", r"\1\1\'", value)
+        escaped = re.sub(r"(\\*)'", r"\1\1\'", text)
         return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
     return str(value)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from backproof.errors import ConfigurationError, nearest
 from backproof.sweeps import components
 from backproof.sweeps.modules import remembered
-from backproof.sweeps.overrides import AXES, TARGET, Value
+from backproof.sweeps.overrides import AXES, MISSING, TARGET, Value
 from backproof.sweeps.settings import ComponentSettings, Group, TrainingSettings
 from backproof.sweeps.validation import validated
 
@@ -34,6 +34,9 @@ def by_group(settings: Mapping[str, Value]) -> Given:
             raise ConfigurationError(f"{list(settings)[i]}: must be a single value; not {value}")
         if isinstance(value, list | tuple):
             values[i] = _hashable(value)
+        elif value == MISSING:
+            key = list(settings)[i]
+            raise ConfigurationError(f"{key}: must be given; its file leaves it open ({MISSING})")
     places = _by_group(tuple(settings))
     return {group: tuple([(name, values[i]) for name, i in places[group]]) for group in places}
 

@@ -41,7 +41,7 @@ class StoredCell:
     """A row of `cells`.
 
     Attributes:
-        settings: by name; a width list is a tuple.
+        settings: by name; a list is a tuple.
         outcome: the columns that the cell's computation filled.
     """
 
@@ -131,8 +131,8 @@ def settings_of(text: object) -> dict[str, Value]:
 
 
 def _setting(name: str, value: object) -> Value:
-    if isinstance(value, list) and all(type(item) is int for item in value):
-        return tuple(value)
+    if isinstance(value, list):
+        return tuple(_setting(name, item) for item in value)
     if value is None or isinstance(value, bool | int | float):
         return value
     return text_of(value, f"settings: {printable(name)}")

@@ -5,9 +5,9 @@ read once; a combination of choices puts those parts together, and values are se
 `tests/sweeps/test_grid.py` proves that this is what Hydra composes.
 """
 
-from backproof.sweeps.composition.composer import CONFIG_NAME, cell_of, cell_of_job
+from backproof.sweeps.composition.composer import CONFIG_NAME
 from backproof.sweeps.composition.errors import translated
-from backproof.sweeps.composition.request import Composition, composed
+from backproof.sweeps.composition.request import Composition, composed, refuse_idle
 from backproof.sweeps.composition.store import register
 
-__all__ = ["CONFIG_NAME", "Composition", "cell_of", "cell_of_job", "composed", "register", "translated"]
+__all__ = ["CONFIG_NAME", "Composition", "composed", "refuse_idle", "register", "translated"]

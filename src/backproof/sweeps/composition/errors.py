@@ -37,7 +37,8 @@ def _translation(error: Exception, known: Callable[[], Iterable[str]]) -> Config
         if key in keys:  # another choice of its group has it
             return ConfigurationError(f"{key}: not among the values of the chosen {key.partition('.')[0]}")
         return ConfigurationError(f"{key}: unknown{nearest(key, keys)}")
-    return ConfigurationError(one_line(error))
+    key = str(getattr(error, "full_key", None) or "")
+    return ConfigurationError(f"{key}: {one_line(error)}" if key else one_line(error))
 
 
 def one_line(error: BaseException) -> str:

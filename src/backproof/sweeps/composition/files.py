@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+import yaml
 from hydra.conf import ConfigSourceInfo
 from hydra.core.config_store import ConfigStore
 from hydra.core.object_type import ObjectType
 from omegaconf import Container, OmegaConf
 
 from backproof.errors import ConfigurationError
+from backproof.sweeps.overrides import INTERPOLATION
 
 Parts = dict[str, object]
 """A configuration as plain containers, interpolations unresolved."""
@@ -39,6 +41,32 @@ class Files:
             self._options[group] = sorted(n.removesuffix(".yaml") for n in names if n.endswith(".yaml"))
         return self._options[group]
 
+    def in_folders(self, group: str) -> set[str]:
+        """The choices of a group that are files."""
+        files = (source for source in self.sources if source.schema != "structured")
+        return {name.removesuffix(".yaml") for source in files for name in _names(source, group)}
+
+    def is_group(self, key: str) -> bool:
+        """Whether some source has choices of that name."""
+        return bool(self.options(key))
+
+    def only_lists_choices(self, config_name: str) -> bool:
+        """Whether a primary configuration lists the choices of groups, and sets no value inside of one."""
+        content = self._primary(config_name)
+        if not isinstance(content, Mapping) or not isinstance(content.get("defaults"), list):
+            return False
+        values = (value for key, value in content.items() if key not in ("defaults", "hydra"))
+        return all(map(_is_plain_default, content["defaults"])) and not any(
+            isinstance(value, Mapping) for value in values
+        )
+
+    def _primary(self, config_name: str) -> object:
+        for source in self.sources:
+            if source.schema != "structured" and f"{config_name}.yaml" in _names(source, ""):
+                text = _folder(source, "").joinpath(f"{config_name}.yaml").read_text(encoding="utf-8")
+                return yaml.safe_load(text)
+        return None
+
     def part(self, group: str, choice: str) -> Parts | None:
         """What a choice's file holds; None if it does more than fill its own group."""
         if (group, choice) not in self._parts:
@@ -56,6 +84,15 @@ class Files:
             packaged = re.search(r"^#\s*@package", text, re.MULTILINE)
             return _filling(OmegaConf.create(text)) if not packaged else None
         return None
+
+
+def _is_plain_default(entry: object) -> bool:
+    """Whether an entry of a defaults list is `_self_`, one of Hydra's own, or a group with a fixed choice."""
+    if not isinstance(entry, Mapping):
+        return entry == "_self_"
+    ((key, choice),) = entry.items()
+    own = re.fullmatch(r"[\w/]+", str(key)) and isinstance(choice, str) and INTERPOLATION not in choice
+    return bool(own) or str(key).startswith("override hydra/")
 
 
 def _names(source: ConfigSourceInfo, group: str) -> list[str]:
