@@ -58,7 +58,10 @@ WRONG_GRIDS = [
     (["network.hidden=3"], "network.hidden: must be a list of whole numbers ≥ 1; not 3"),
     (["seed=-1"], "seed: must be a whole number ≥ 0; not -1"),
     (["seed=x"], "seed: must be a whole number ≥ 0; not 'x'"),
-    (["seed=interval(0,1)"], "seed: an interval needs a sweeper that draws from it"),
+    (
+        ["seed=interval(0,1)"],
+        "seed: an interval needs a sweeper that optimises, as hydra/sweeper=optuna does",
+    ),
     (["a=[1"], "a: 'a=[1' is not an override in Hydra's syntax"),
     (["seed"], "seed: 'seed' is not an override in Hydra's syntax"),
     (["data=file"], "data.path is needed"),

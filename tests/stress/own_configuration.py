@@ -29,7 +29,7 @@ FILES = {
     "my/clip/short.yaml": "_target_: backproof.network.clips.floor.floor\n",
     "my/training/short.yaml": "_target_: backproof.training.optimisers.adam.adam\nbeta1: 0.7\n",
     "my/data/table.yaml": "defaults: [file, _self_]\npath: table.csv\ntarget: \"y's\"\n",
-    "my/data/open.yaml": "defaults: [file, _self_]\npath: ???\n",
+    "my/data/open.yaml": "_target_: backproof.data.file.file\npath: ???\n",
     "my/subject/outside.yaml": (
         "by: function\n_target_: own_code.backprop\nstart: own_code.start\n"
         "text: a\nflag: 1\nnumbers: [1, 2]\n"
@@ -44,7 +44,7 @@ FILES = {
     ),
     "my/experiments/ours.yaml": (
         "question: Why?\noverrides: {data: xor}\ngrid:\n"
-        "  - {activation: [tanh, bare], seed: '${oc.env:NUMBER}'}\n"
+        "  - {activation: [tanh, elu], seed: '${oc.env:NUMBER}'}\n"
         "  - {clip.eps: [1.0e-07, 0.25], ++loss.l2: 0.125, output: '${activation}'}\n"
     ),
     "my/first.yaml": (
@@ -52,7 +52,7 @@ FILES = {
         "seed: 11\nloss:\n  l2: 0.01\nnetwork:\n  hidden: [4, 3]\n"
     ),
     "my/second.yaml": (
-        "defaults:\n  - subject: network\n  - data: xor\n  - network: small\n  - activation: everywhere\n"
+        "defaults:\n  - subject: network\n  - data: xor\n  - network: small\n  - activation: silu\n"
         "  - output: ${activation}\n  - loss: squared_error\n  - clip: short\n  - precision: float32\n"
         "  - delta: exact\n  - kink: assign\n  - fault: none\n  - check: full\n  - training: adam\n"
         "  - engine: serial\n  - _self_\n  - override hydra/sweeper: backproof\nrelu_at_zero: 0.5\nseed: 2\n"

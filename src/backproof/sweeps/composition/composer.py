@@ -27,7 +27,7 @@ from backproof.sweeps.composition.files import Files, Parts, plain
 from backproof.sweeps.composition.flat import flatten
 from backproof.sweeps.composition.store import hidden_by, hiding, register
 from backproof.sweeps.grid import is_keyword
-from backproof.sweeps.overrides import GROUPS, INTERPOLATION, TARGET, Settings, Value
+from backproof.sweeps.overrides import GROUPS, INTERPOLATION, TARGET, Settings, Value, ordered
 
 CONFIG_NAME = "config"
 """The primary configuration: conf/config.yaml."""
@@ -216,20 +216,21 @@ class Composed:
         """The settings with these values in place of their own; interpolations follow them."""
         if not self.interpolated and not any(map(is_interpolated, values.values())):
             return {**self.settings, **values}
-        config = OmegaConf.create({key: _typed(value) for key, value in self.config.items()})
+        config = OmegaConf.create({key: _typed(key, value) for key, value in self.config.items()})
         for key, value in values.items():
-            OmegaConf.update(config, key, _typed(value), force_add=True)
+            OmegaConf.update(config, key, _typed(key, value), force_add=True)
         return flatten(plain(config, resolve=True) or {}, self.chosen)
 
     def overrides(self, case: Case, settings: Settings) -> tuple[str, ...]:
         """The fewest overrides that make this case again, from the settings that it was made of."""
         wanted, replayed = self._wanted(case, settings), self.replayed
-        choices = [
-            set_to(group, wanted.get(group, choice))
+        changes = {
+            group: set_to(group, wanted.get(group, choice))
             for group, choice in replayed.named.items()
             if group in wanted or replayed.whole
-        ]
-        return (*replayed.extra, *choices, *self._changes(wanted, settings))
+        }
+        changes.update(self._changes(wanted, settings))
+        return (*replayed.extra, *(changes[key] for key in ordered(changes)))
 
     def _wanted(self, case: Case, settings: Settings) -> Settings:
         """What the command has to set: the case's settings, and the code that choices stand for."""
@@ -244,20 +245,21 @@ class Composed:
         others = {key: value for key, value in flat.items() if key.partition(".")[0] != "output"}
         return {**others, **{f"activation{inner}": v for inner, v in output.items()}, "output": SAME}
 
-    def _changes(self, wanted: Settings, settings: Settings) -> Iterator[str]:
-        """Overrides of single values: of those that differ from the files', and of those that are gone."""
+    def _changes(self, wanted: Settings, settings: Settings) -> Iterator[tuple[str, str]]:
+        """Keys and overrides of values that differ from the files', and of those that are gone."""
         for key, value in wanted.items():
             if key in GROUPS:
                 continue
             if key not in self.filed:
-                yield set_to(key, value) if is_keyword(key) and self.takes_keywords else added(key, value)
+                plain = is_keyword(key) and self.takes_keywords
+                yield key, set_to(key, value) if plain else added(key, value)
             elif not (_alike(settings.get(key), self.filed[key]) or _alike(value, self.filed[key])):
-                yield set_to(key, value)
+                yield key, set_to(key, value)
         groups = {key.partition(".")[0] for key in wanted}
         for key, value in self.filed.items():
             gone = value is not None and settings.get(key) is None and key not in wanted
             if gone and key.partition(".")[0] in groups:
-                yield set_to(key, None) if key in settings else deleted(key)
+                yield key, set_to(key, None) if key in settings else deleted(key)
 
 
 def _alike(a: Value, b: Value) -> bool:
@@ -277,18 +279,18 @@ def is_interpolated(value: Value) -> bool:
 _FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:[^${}]*\}")
 
 
-def _typed(value: object) -> object:
+def _typed(key: str, value: object) -> object:
     """The same, with a variable of the environment in place of `${oc.env:NAME}`, read as an override is.
 
     OmegaConf makes a number of such text where a configuration has types; ours has them in the case.
     """
     if isinstance(value, Mapping):
-        return {key: _typed(inner) for key, inner in value.items()}
+        return {name: _typed(f"{key}.{name}", inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_typed(inner) for inner in value]
+        return [_typed(key, inner) for inner in value]
     if not isinstance(value, str) or not _FROM_ENVIRONMENT.fullmatch(value):
         return value
-    text = OmegaConf.create([value])[0]
+    text = OmegaConf.create({key: value})[key]
     try:
         found = OverridesParser.create().parse_override(f"value={text}").value()
     except HydraException:
