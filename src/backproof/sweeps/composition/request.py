@@ -69,7 +69,7 @@ class Composition:
         if self.composer.config_name != CONFIG_NAME:
             options.append(f"--config-name={self.composer.config_name}")
         if rest:
-            options.append(searchpath_override(map(_address, rest)))
+            options.append(searchpath_override(dict.fromkeys(map(_address, rest))))
         if self.experiment is not None and self.composer.config_name != CONFIG_NAME:
             options.append(set_to(EXPERIMENT, None))  # the configuration may name one
         return options
