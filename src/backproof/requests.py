@@ -84,3 +84,20 @@ class ReportResult:
     page: Path
     pending: int
     failed: int
+
+
+@dataclass(frozen=True)
+class MergeResult:
+    """Folders, merged.
+
+    Attributes:
+        cells: in the merged grid; `pending` and `failed` of them have no result.
+        shared: cells of which several folders hold results; `differing` of them other ones.
+    """
+
+    page: Path
+    cells: int
+    shared: int
+    differing: int
+    pending: int
+    failed: int

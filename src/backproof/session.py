@@ -7,6 +7,7 @@ Notes and progress go to a `Listener`.
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from backproof import paths
 from backproof.errors import ConfigurationError, FolderGoneError, ResultsError
-from backproof.requests import PlanResult, ReportResult, Request, SweepResult
+from backproof.requests import MergeResult, PlanResult, ReportResult, Request, SweepResult
 from backproof.sweeps import experiment as experiments
 from backproof.sweeps.columns import RESULTS
 from backproof.sweeps.composition import Composition, composed
@@ -29,6 +30,7 @@ from backproof.sweeps.grid import Cell, Grid
 from backproof.sweeps.interruption import interruptible
 from backproof.sweeps.launching import Launcher, Listener, Silence, on_engine, on_launcher
 from backproof.sweeps.locking import alone
+from backproof.sweeps.merging import merge, require_sweeps
 from backproof.sweeps.one_case import check_cell
 from backproof.sweeps.overrides import is_public
 from backproof.sweeps.provenance import changed_since
@@ -207,6 +209,28 @@ class Session:
         """
         with read_only(folder) as store:
             return ReportResult(_write_report(store, folder), store.pending(), store.failed())
+
+    def merge(self, folders: Sequence[Path], name: str) -> MergeResult:
+        """The cells of several results folders in a new one, with tables and a report.
+
+        Raises:
+            ConfigurationError: if a folder holds no sweep, or the new one is there already.
+            OSError: if the report cannot be written.
+        """
+        target = self.folder_of(name)
+        require_sweeps(folders, target)
+        for folder in folders:
+            with read_only(folder):  # so that nothing is made where one is none
+                pass
+        try:
+            with Store(target) as store:
+                found = merge(folders, store)
+                page = _write_report(store, target)
+                counts = store.pending(), store.failed()
+        except BaseException:  # a part of it would pass for the whole
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+        return MergeResult(page, found.cells, found.shared, found.differing, *counts)
 
     def compare(self, a: Path, b: Path) -> ComparisonResult:
         """What changed from sweep A to sweep B, cell by cell; writes a page into B's folder.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from backproof.errors import ConfigurationError, ExitStatus, ResultsError
 
 if TYPE_CHECKING:
-    from backproof.requests import PlanResult, ReportResult, SweepResult
+    from backproof.requests import MergeResult, PlanResult, ReportResult, SweepResult
     from backproof.verdicts.check import Check
 
 
@@ -101,6 +101,17 @@ def show_report(report: ReportResult) -> ExitStatus:
         print(f"{report.pending} cells are still to come", file=sys.stderr)
     print(f"report: {report.page}")
     return ExitStatus.SOME_FAILED if report.failed else ExitStatus.OK
+
+
+def show_merge(merged: MergeResult) -> ExitStatus:
+    """Print what was merged, and where the report is."""
+    other = f"{merged.differing} of those with other results"
+    print(f"{merged.cells} cells; {merged.shared} in several folders, {other}")
+    if merged.pending:
+        print(f"{merged.pending} cells are still to come", file=sys.stderr)
+    print(f"report: {merged.page}")
+    off = merged.failed or merged.pending or merged.differing
+    return ExitStatus.SOME_FAILED if off else ExitStatus.OK
 
 
 def _duration(seconds: float) -> str:

@@ -29,6 +29,8 @@ usage: backproof COMMAND [ARGUMENTS]
                                  --json for programs, --plot for figures
   report results/NAME            rebuild the report from what is stored, also while a sweep runs
   compare results/A results/B    what changed between two sweeps, cell by cell
+  merge results/A results/B name=both
+                                 the cells of several folders in a new one
 
 `backproof sweep --help` lists every axis and its choices.
 Results go to results/NAME: report.html, cells.csv, cells.parquet, curves.parquet, figures/.
@@ -45,6 +47,17 @@ Prints a summary and writes results/B/compare-with-A.html.
 
 Exit status: 0 every cell is on both sides with the same status and verdict; 1 some cell is not; 2 wrong
 arguments, or the page cannot be written.
+"""
+
+MERGE_HELP = """\
+usage: backproof merge results/A results/B ... name=NEW
+
+The cells of several sweeps, as parts of a grid that ran on different machines, in a new folder results/NEW
+with tables and a report. Of a cell that several folders hold, one that is done counts, then one that failed;
+where results differ the first folder's are kept, and their number is said. Question, claims and figures are
+kept where all folders have the same.
+
+Exit status: 0 every cell is there and no results differ; 1 some are not or do; 2 wrong arguments.
 """
 
 REPORT_HELP = """\
@@ -144,12 +157,29 @@ def _compare(words: Sequence[str]) -> ExitStatus:
         raise ConfigurationError(f"{words[1]}: the comparison cannot be written ({error})") from error
 
 
+def _merge(words: Sequence[str]) -> ExitStatus:
+    names = [w.removeprefix("name=") for w in words if w.startswith("name=")]
+    folders = [Path(w) for w in words if not w.startswith("name=")]
+    if len(names) != 1:
+        raise ConfigurationError(
+            "merge: needs name=NEW, the folder in results/ that is made; see merge --help"
+        )
+    from backproof.interfaces.answers import show_merge
+    from backproof.session import Session
+
+    try:
+        return show_merge(Session().merge(folders, names[0]))
+    except OSError as error:
+        raise ConfigurationError(f"results/{names[0]}: cannot be written ({error})") from error
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], ExitStatus]] = {
     "sweep": _sweep,
     "plan": _plan,
     "check": _check,
     "report": _report,
     "compare": _compare,
+    "merge": _merge,
 }
 
 
@@ -195,6 +225,8 @@ def _help_of(command: str, words: Sequence[str]) -> str:
         return REPORT_HELP
     if command == "compare":
         return COMPARE_HELP
+    if command == "merge":
+        return MERGE_HELP
     from backproof.interfaces.arguments import parsed
     from backproof.interfaces.help import help_of
 

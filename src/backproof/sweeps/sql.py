@@ -68,3 +68,17 @@ CURVES = """
 SELECT id, curves FROM grid JOIN cells USING (id)
 WHERE excluded IS NULL AND curves IS NOT NULL ORDER BY position
 """
+
+WHOLE_CELLS = """
+SELECT id, settings, status, error, traceback, outcome, seconds, attempts, command, tensors, curves, excluded
+FROM grid JOIN cells USING (id) ORDER BY position
+"""
+"""Of `ADD_WHOLE_CELL` the order, but for `excluded`."""
+
+ADD_WHOLE_CELL = """
+INSERT OR REPLACE INTO cells
+    (id, settings, status, error, traceback, outcome, seconds, attempts, command, tensors, curves)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+GRID_SIZE = "SELECT count(*) FROM grid"
+RESULT = "SELECT status, outcome FROM cells WHERE id = ?"
