@@ -23,6 +23,7 @@ class BackproofSweeperConf:
     _target_: str = "hydra_plugins.backproof_sweeper.BackproofSweeper"
     retry_failed: bool = False
     fail_fast: bool = False
+    params: dict[str, Any] | None = None  # axes that a configuration file itself has
 
 
 ConfigStore.instance().store(
@@ -33,8 +34,8 @@ ConfigStore.instance().store(
 class BackproofSweeper(Sweeper):
     """Hands the overrides of a multirun to backproof, as one grid."""
 
-    def __init__(self, retry_failed: bool, fail_fast: bool) -> None:
-        self.retry_failed, self.fail_fast = retry_failed, fail_fast
+    def __init__(self, retry_failed: bool, fail_fast: bool, params: dict[str, Any] | None = None) -> None:
+        self.retry_failed, self.fail_fast, self.params = retry_failed, fail_fast, params
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Called by Hydra before `sweep`."""

@@ -22,7 +22,6 @@ WRONG = [
     (["sweep", "--config-dir", "nowhere"], "nowhere"),
     (["sweep", "--config-name", "nowhere"], "nowhere"),
     (["plan", "hydra.searchpath=[file:///nowhere]"], "hydra.searchpath: /nowhere is not a folder"),
-    (["sweep", "--experimental-rerun", "nowhere"], "--experimental-rerun: nowhere: no such file"),
     (["sweep", "--cfg", "everything"], "--cfg", "everything"),
     (["sweep", "-m"], "--multirun: needs axes"),
     (["sweep", "name=../x"], "name: must be a folder name", "'../x'"),

@@ -17,7 +17,7 @@ OWN = {
 }
 """The flags of each command beside Hydra's."""
 
-SHOWING = ("cfg", "info", "hydra_help", "shell_completion", "experimental_rerun")
+SHOWING = ("cfg", "info", "hydra_help")
 """Flags that Hydra answers itself."""
 
 MODES = ("run", "multirun", "cfg", "info", "shell_completion")
@@ -48,7 +48,7 @@ class Arguments:
 
     def value(self, key: str) -> str | None:
         """The value that the last override of that key gives."""
-        values = [word.partition("=")[2] for word in self.overrides if word.startswith(f"{key}=")]
+        values = [word.partition("=")[2] for word in self.overrides if _key(word) == key]
         return values[-1] if values else None
 
     @property
@@ -62,6 +62,13 @@ class Arguments:
         """Whether Hydra itself has to run: to show something, or for a sweeper or launcher of its own."""
         stock = any(_key(word).startswith(STOCK) for word in self.overrides)
         return self.shows or (self.command == "sweep" and stock)
+
+
+OF_RUNS = {
+    "hydra.run.dir": "results go to results/NAME, and name=NAME chooses it",
+    "hydra.job.chdir": "jobs run in the folder that the program is started in, where results/NAME is",
+}
+"""Settings that no sweeper heeds here, and why."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -99,12 +106,18 @@ def read(command: str, words: Sequence[str]) -> Arguments:
     modes = [mode for mode in MODES if getattr(given, mode)]
     if len(modes) > 1:
         raise ConfigurationError(f"{' and '.join('--' + m for m in modes)}: only one of them at a time")
-    if given.multirun and not overrides:
+    for flag in ("resolve", "package"):
+        if getattr(given, flag) and not given.cfg:
+            raise ConfigurationError(f"--{flag}: is about what --cfg shows; give --cfg job too")
+    if given.multirun and not overrides and given.config_name is None:
         raise ConfigurationError("--multirun: needs axes, as in `-m activation=relu,tanh seed=0,1`")
     if given.config_dir is not None and not given.config_dir.is_dir():
         raise ConfigurationError(f"--config-dir: {given.config_dir} is not a folder")
-    if given.experimental_rerun is not None and not Path(given.experimental_rerun).is_file():
-        raise ConfigurationError(f"--experimental-rerun: {given.experimental_rerun}: no such file")
+    if given.experimental_rerun is not None:
+        raise ConfigurationError(
+            "--experimental-rerun: needs a pickled configuration, and backproof neither writes nor reads one;"
+            " a cell's column `command` makes it again"
+        )
     arguments = Arguments(
         command,
         tuple(overrides),
@@ -140,10 +153,10 @@ def parsed(command: str, words: Sequence[str]) -> tuple[argparse.Namespace, list
 def _for_hydra(given: argparse.Namespace) -> list[str]:
     """The flags as Hydra takes them."""
     words = []
-    for name in ("config_dir", "config_name", "cfg", "package", "info", "experimental_rerun"):
+    for name in ("config_dir", "config_name", "cfg", "package", "info"):
         if getattr(given, name) is not None:
             words.append(f"--{name.replace('_', '-')}={getattr(given, name)}")
-    for name in ("resolve", "multirun", "hydra_help", "shell_completion"):
+    for name in ("resolve", "multirun", "hydra_help"):
         if getattr(given, name):
             words.append(f"--{name.replace('_', '-')}")
     return words
@@ -157,6 +170,8 @@ def _refuse(arguments: Arguments) -> None:
             raise ConfigurationError(f"'{word}' is not an override: it names no key")
         if key == "hydra.mode":
             raise ConfigurationError(f"{key}: is set by the command itself")
+        if key in OF_RUNS and not arguments.shows:
+            raise ConfigurationError(f"{key}: {OF_RUNS[key]}")
     if arguments.command != "sweep" and arguments.other_sweeper:
         given = arguments.value(SWEEPER)
         raise ConfigurationError(f"{SWEEPER}: {arguments.command} needs backproof's own; not '{given}'")

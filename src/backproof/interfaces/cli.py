@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backproof import paths
 from backproof.errors import ConfigurationError, ExitStatus, nearest
+from backproof.interfaces import completion
 from backproof.interfaces.answers import ended
 from backproof.sweeps.interruption import interruptible
 
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given or given[0] in ("-h", "--help", "help"):
         print(HELP, end="")
         return ExitStatus.OK if given else ExitStatus.WRONG
-    if given[0] == "--version":
+    if "--version" in given:
         from importlib.metadata import version
 
         print(version("backproof"))
@@ -83,12 +85,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: str, words: Sequence[str]) -> ExitStatus:
+    if command in completion.FLAGS:
+        return completion.complete(words, list(COMMANDS), OF_GRIDS)
     if command not in COMMANDS:
         known = ", ".join(COMMANDS)
         raise ConfigurationError(f"{command}: must be one of {known}{nearest(command, COMMANDS)}")
     if {"-h", "--help"} & set(words):
         print(_help_of(command, words), end="")
         return ExitStatus.OK
+    if command in OF_GRIDS and set(completion.FLAGS) & set(words):
+        words = [word for word in words if word not in completion.FLAGS]
+        return completion.complete(words, list(COMMANDS), OF_GRIDS)
     return COMMANDS[command](words)
 
 
@@ -183,6 +190,10 @@ COMMANDS: dict[str, Callable[[Sequence[str]], ExitStatus]] = {
 }
 
 
+OF_GRIDS = ("sweep", "plan", "check")
+"""The commands that take overrides."""
+
+
 def session_of(arguments: Arguments) -> Session:
     """The session that a command's arguments ask for."""
     from backproof.interfaces.progress import Terminal
@@ -209,7 +220,9 @@ def _in_hydra(arguments: Arguments) -> ExitStatus:
     from backproof.interfaces.child import run_hydra
 
     own = [f"hydra.sweeper.{flag.lstrip('-').replace('-', '_')}=true" for flag in sorted(arguments.own)]
-    status = ExitStatus(run_hydra([*arguments.hydra, *arguments.overrides, *own]))
+    overrides = [_in_hydras_form(word, arguments) for word in arguments.overrides]
+    ended_with = run_hydra([*arguments.hydra, *overrides, *own])
+    status = ExitStatus.WRONG if arguments.shows and ended_with else ExitStatus(ended_with)
     if status is not ExitStatus.OK or arguments.shows or not arguments.other_sweeper:
         return status
     from backproof.interfaces.answers import show_report
@@ -218,6 +231,16 @@ def _in_hydra(arguments: Arguments) -> ExitStatus:
     session = Session()
     folder = session.folder_of(arguments.value("name") or DEFAULT_NAME)
     return show_report(session.report(folder)) if folder.is_dir() else status
+
+
+def _in_hydras_form(override: str, arguments: Arguments) -> str:
+    """An experiment that is a choice of a group of files is added by Hydra, as no list of defaults has it."""
+    key, _, name = override.partition("=")
+    if key != "experiment" or arguments.config_dir is None:
+        return override
+    theirs = (arguments.config_dir / "experiment" / f"{name}.yaml").is_file()
+    ours = paths.experiment(name, [arguments.config_dir]) is not None
+    return f"+{override}" if theirs and not ours else override
 
 
 def _help_of(command: str, words: Sequence[str]) -> str:

@@ -70,6 +70,7 @@ def main() -> ExitStatus:
     if PARENT in os.environ:
         end_with_parent(int(os.environ[PARENT]), from_main_thread=True)
     logging.raiseExceptions = False  # `--info | head` closes the pipe that Hydra logs into
+    sys.argv[0] = "backproof"  # the program that completion in a shell is installed for
     register()
 
     def run() -> ExitStatus:

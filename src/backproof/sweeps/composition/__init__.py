@@ -7,7 +7,8 @@ read once; a combination of choices puts those parts together, and values are se
 
 from backproof.sweeps.composition.composer import CONFIG_NAME
 from backproof.sweeps.composition.errors import translated
-from backproof.sweeps.composition.request import Composition, composed, refuse_idle
+from backproof.sweeps.composition.idle import refuse_idle
+from backproof.sweeps.composition.request import Composition, composed
 from backproof.sweeps.composition.store import register
 
 __all__ = ["CONFIG_NAME", "Composition", "composed", "refuse_idle", "register", "translated"]

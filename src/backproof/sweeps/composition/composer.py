@@ -59,17 +59,18 @@ class Composer:
         self._hidden: list[tuple[str, str]] = []
         with warnings.catch_warnings():  # of a file that is merged into a choice of its name, see below
             warnings.filterwarnings("ignore", message=r"\s*'.*' is validated against ConfigStore schema")
-            self.config = self._hydra()
+            self.config = self.with_choices()
         self.files = Files(self.config.hydra.runtime.config_sources)
         self._hidden = hidden_by(self.files.in_folders)
         if self._hidden:
-            self.config = self._hydra()
+            self.config = self.with_choices()
         self.base, self.default_choices = parts_of(self.config)
         choices = map(str, self.config.hydra.runtime.choices)
         self.groups = [group for group in choices if not group.startswith("hydra/")]
         self._assembles = self.files.only_lists_choices(config_name)
 
-    def _hydra(self, *choices: str) -> DictConfig:
+    def with_choices(self, *choices: str) -> DictConfig:
+        """The configuration as Hydra composes it, with overrides of choices."""
         overrides = [*self.overrides, *choices]
         with hiding(self._hidden), _hydra_of_its_own(self.searchpath):
             return compose(self.config_name, overrides, return_hydra_config=True)
@@ -95,7 +96,9 @@ class Composer:
     ) -> tuple[Parts, dict[str, str]]:
         """The configuration with these choices, and the choice of every group; `whole`: by Hydra itself."""
         if whole or not self._assembled_from_parts(choices):
-            return parts_of(self._hydra(*(f"{group}={choice}" for group, choice in choices.items()), *extra))
+            return parts_of(
+                self.with_choices(*(f"{group}={choice}" for group, choice in choices.items()), *extra)
+            )
         changed = self._changed(choices)
         parts = {group: self.files.part(group, choice) or {} for group, choice in changed.items()}
         return {**self.base, **parts}, {**self.default_choices, **changed}

@@ -12,6 +12,19 @@ from omegaconf.errors import OmegaConfBaseException
 
 from backproof.errors import ConfigurationError, first_line, nearest, not_one_of
 
+PLUGINS = {
+    ("hydra/launcher", "joblib"): "hydra-joblib-launcher",
+    ("hydra/launcher", "ray"): "hydra-ray-launcher",
+    ("hydra/launcher", "ray_aws"): "hydra-ray-launcher",
+    ("hydra/launcher", "rq"): "hydra-rq-launcher",
+    ("hydra/launcher", "submitit_local"): "hydra-submitit-launcher",
+    ("hydra/launcher", "submitit_slurm"): "hydra-submitit-launcher",
+    ("hydra/sweeper", "ax"): "hydra-ax-sweeper",
+    ("hydra/sweeper", "nevergrad"): "hydra-nevergrad-sweeper",
+    ("hydra/sweeper", "optuna"): "hydra-optuna-sweeper",
+}
+"""Launchers and sweepers of Hydra's that are packages of their own."""
+
 
 @contextmanager
 def translated(known: Callable[[], Iterable[str]] = tuple) -> Iterator[None]:
@@ -30,6 +43,9 @@ def translated(known: Callable[[], Iterable[str]] = tuple) -> Iterator[None]:
 def _translation(error: Exception, known: Callable[[], Iterable[str]]) -> ConfigurationError:
     if isinstance(error, MissingConfigException) and error.options:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        plugin = PLUGINS.get((group, choice))
+        if plugin is not None:
+            return ConfigurationError(f"{group}={choice}: is not installed; pip install {plugin}")
         return not_one_of(group, repr(choice), error.options)
     missing = re.search(r"Could not override '([^']+)'", str(error))
     if missing:

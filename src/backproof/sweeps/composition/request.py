@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.conf import ConfigSourceInfo
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override, OverrideType, QuotedString, Transformer
-from hydra.errors import HydraException
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from backproof import paths
 from backproof.errors import ConfigurationError, not_one_of
 from backproof.sweeps.commands import set_to
 from backproof.sweeps.composition.composer import CONFIG_NAME, Composer
-from backproof.sweeps.composition.errors import one_line, translated
+from backproof.sweeps.composition.errors import translated
 from backproof.sweeps.composition.files import Parts, plain
+from backproof.sweeps.composition.idle import refuse_idle
+from backproof.sweeps.composition.sorting import EXPERIMENT, Sorted, parsed, values_of
 from backproof.sweeps.experiment import Experiment
-from backproof.sweeps.grid import MOST_VALUES, Axis, Form, Grid, Product, expand
+from backproof.sweeps.grid import Grid, Product, expand
 from backproof.sweeps.overrides import RUN, Value, shown
 
 SEARCHPATH = "hydra.searchpath"
-EXPERIMENT = "experiment"
-
-FORMS = {OverrideType.CHANGE: Form.SET, OverrideType.ADD: Form.ADD, OverrideType.FORCE_ADD: Form.FORCE}
 
 
 @dataclass(frozen=True)
@@ -92,85 +88,14 @@ class Composition:
             if _is_of_run(override):
                 key = override.key_or_group
                 raise ConfigurationError(f"{key}: belongs on the command line, not into a grid")
-        sorted_out = _Sorted(self.composer)
+        sorted_out = Sorted(self.composer)
         if self.presets:
-            sorted_out.extra.append(tuple(f"+{EXPERIMENT}={shown(name)}" for name in self.presets))
+            sorted_out.extra.append(tuple(map(preset_of, self.presets)))
         for override in filed:
             sorted_out.add(override, required=False)
         for override in self.overrides:
             sorted_out.add(override, required=True)
         return sorted_out.product()
-
-
-class _Sorted:
-    """Overrides told apart: axes, choices that only Hydra can make, and keys that are deleted."""
-
-    def __init__(self, composer: Composer) -> None:
-        self.composer = composer
-        self.axes: list[Axis] = []
-        self.extra: list[tuple[str, ...]] = []
-        self.without: list[str] = []
-
-    def product(self) -> Product:
-        """The product that they span."""
-        return Product(self.composer, tuple(self.axes), tuple(self.extra), tuple(self.without))
-
-    def add(self, override: Override, *, required: bool) -> None:
-        """Sort in the next one; it takes precedence over those before."""
-        key = override.key_or_group
-        if self._is_for_hydra(override):
-            self.extra.append(tuple(_lines(override, self.composer)))
-        elif override.is_delete():
-            self._delete(override)
-        elif isinstance(override.value(), dict):
-            for inner, value in _leaves(key, override.value()):
-                self.axes.append(Axis(inner, (_value(inner, value),), required, FORMS[override.type]))
-        else:
-            values = tuple(_values(override, self.composer))
-            self.axes.append(Axis(key, values, required, FORMS[override.type]))
-
-    def _delete(self, override: Override) -> None:
-        key = override.key_or_group
-        if override.value() is not None:
-            raise ConfigurationError(f"~{key}: deletes a key, whatever its value; give the key alone")
-        self.axes = [axis for axis in self.axes if axis.key != key]
-        if key not in self.without:
-            self.without.append(key)
-
-    def _is_for_hydra(self, override: Override) -> bool:
-        """Whether it is a choice that only Hydra can make: added, deleted, or put into another's place."""
-        key, composer = override.key_or_group, self.composer
-        if override.package is not None:
-            return True
-        if isinstance(override.value(), dict) or not (key in composer.groups or composer.files.is_group(key)):
-            return False
-        if override.is_force_add():
-            raise ConfigurationError(f"{key}: ++ is for values; {key}=… chooses one of its files")
-        if override.is_add() and key in composer.groups:
-            raise ConfigurationError(f"{key}: has a choice already, and + only adds; {key}=… replaces it")
-        if key not in composer.groups and not override.is_add() and not override.is_delete():
-            raise ConfigurationError(
-                f"{key}: is not in the list of defaults; +{override.input_line} adds a choice"
-            )
-        return key not in composer.groups or override.is_delete()
-
-
-def _lines(override: Override, composer: Composer) -> Iterator[str]:
-    """An override of a choice with each of its values."""
-    if not override.is_sweep_override():
-        yield str(override.input_line)
-        return
-    for value in _values(override, composer):
-        yield f"{override.get_key_element()}={shown(value)}"
-
-
-def _leaves(key: str, value: object) -> Iterator[tuple[str, object]]:
-    """The values of a mapping, `loss={l2: 0.1}`, by the keys that they would have as overrides."""
-    if not isinstance(value, dict):
-        yield key, value
-        return
-    for inner, each in value.items():
-        yield from _leaves(f"{key}.{inner}", each)
 
 
 def _address(source: ConfigSourceInfo) -> str:
@@ -217,15 +142,29 @@ def composed(
             presets=presets,
             engine=_engine(composer.config),
             composer=composer,
-            overrides=(*([] if one_case else _params(composer.config, asked)), *asked),
+            overrides=(*([] if one_case else _params(composer, presets, asked)), *asked),
         )
 
 
-def _params(config: DictConfig, asked: Sequence[Override]) -> list[Override]:
+def _params(composer: Composer, presets: Sequence[str], asked: Sequence[Override]) -> list[Override]:
     """The axes that the configuration itself has, `hydra.sweeper.params`, but those that are asked for."""
+    config = composer.with_choices(preset_of(presets[0])) if len(presets) == 1 else composer.config
     params = OmegaConf.select(config, "hydra.sweeper.params")
     keys = {override.key_or_group for override in asked}
-    return [o for o in parsed(f"{k}={v}" for k, v in (params or {}).items()) if o.key_or_group not in keys]
+    found = parsed(f"{key}={_written(value)}" for key, value in (params or {}).items())
+    return [override for override in found if override.key_or_group not in keys]
+
+
+def _written(value: object) -> str:
+    """A value of a file as an override has it; text is in Hydra's own syntax, so that it may be several."""
+    if isinstance(value, str):
+        return value
+    return shown(tuple(value) if isinstance(value, ListConfig) else value)  # type: ignore[arg-type]
+
+
+def preset_of(name: str) -> str:
+    """The override that adds an experiment of Hydra's kind."""
+    return f"+{EXPERIMENT}={shown(name)}"
 
 
 def _experiment(override: Override | None, composer: Composer) -> tuple[str | None, tuple[str, ...]]:
@@ -234,7 +173,7 @@ def _experiment(override: Override | None, composer: Composer) -> tuple[str | No
         name = _text(composer.config, EXPERIMENT)
         values: list[Value] = [] if name is None else [name]
     else:
-        values = [] if override.is_delete() else [v for v in _values(override, composer) if v is not None]
+        values = [] if override.is_delete() else [v for v in values_of(override, composer) if v is not None]
     names, options = list(map(str, values)), composer.options(EXPERIMENT)
     folders = [folder for folder in composer.files.folders if folder != paths.conf()]
     ours = [name for name in names if paths.experiment(name, folders) is not None]
@@ -250,35 +189,6 @@ def _experiment(override: Override | None, composer: Composer) -> tuple[str | No
                 f"{EXPERIMENT}={name}: its file must begin with `# @package _global_`; else it sets nothing"
             )
     return None, tuple(names)
-
-
-PLACES = "results go to results/NAME, and name=NAME chooses it"
-QUIET = "it writes no log"
-IDLE_OF_HYDRA = {
-    "hydra.sweep": PLACES,
-    "hydra.run": PLACES,
-    "hydra.output_subdir": PLACES,
-    "hydra.verbose": QUIET,
-    "hydra.job_logging": QUIET,
-    "hydra.hydra_logging": QUIET,
-}
-"""Settings of Hydra's that have no effect on our sweeper, and why."""
-
-OF_HYDRA = ("hydra.mode", "hydra.searchpath", "hydra.sweeper", "hydra.launcher")
-"""Those that have one."""
-
-
-def refuse_idle(keys: Iterable[str]) -> None:
-    """Refuse settings of Hydra's that backproof's own sweeper would ignore.
-
-    Raises:
-        ConfigurationError: naming the setting, and what to do instead.
-    """
-    for key in keys:
-        start = ".".join(key.replace("/", ".").split(".")[:2])
-        if start.startswith("hydra.") and start not in OF_HYDRA:
-            why = IDLE_OF_HYDRA.get(start, "hydra/sweeper=basic, Hydra's own, heeds it")
-            raise ConfigurationError(f"{key}: has no effect on backproof's own sweeper; {why}")
 
 
 def searchpath_override(addresses: Iterable[str]) -> str:
@@ -307,62 +217,5 @@ def _engine(config: DictConfig) -> Parts:
     return plain(engine, resolve=True) or {} if isinstance(engine, DictConfig) else {}
 
 
-def parsed(lines: Iterable[str]) -> list[Override]:
-    """Overrides, read by Hydra's grammar.
-
-    Raises:
-        ConfigurationError: if one is not in Hydra's syntax.
-    """
-    try:
-        return OverridesParser.create().parse_overrides(list(lines))
-    except HydraException as error:
-        raise ConfigurationError(one_line(error)) from error
-
-
 def _is_of_run(override: Override) -> bool:
     return override.key_or_group.partition(".")[0] in RUN
-
-
-def _values(override: Override, composer: Composer) -> Iterator[Value]:
-    """The values that an override gives its key, one or several."""
-    key = override.key_or_group
-    choices = composer.options(key) if key in (*composer.groups, EXPERIMENT) or override.package else None
-    if override.is_sweep_override():
-        yield from _swept(override, choices or composer.options(key))
-        return
-    value = override.value()
-    if key in composer.groups and not isinstance(value, str):
-        raise not_one_of(key, str(override.input_line).partition("=")[2] or "null", choices or [])
-    yield _value(key, value)
-
-
-def _swept(override: Override, choices: list[str]) -> Iterator[Value]:
-    key, value = override.key_or_group, override.value()
-    if not override.is_discrete_sweep():
-        raise ConfigurationError(
-            f"{key}: an interval needs a sweeper that optimises, as hydra/sweeper=optuna does"
-            " (pip install hydra-optuna-sweeper); here give a list, range(…) or choice(…)"
-        )
-    if isinstance(value, Glob):
-        elements: list[object] = list(value.filter(choices))
-    else:
-        elements = list(itertools.islice(override.sweep_iterator(Transformer.identity), MOST_VALUES + 1))
-    if len(elements) > MOST_VALUES:
-        raise ConfigurationError(
-            f"{key}: has more than {MOST_VALUES:,} values; at most so many make one axis"
-        )
-    if not elements:
-        raise ConfigurationError(f"{key}: {override.input_line} matches nothing")
-    for element in elements:
-        yield _value(key, element)
-
-
-def _value(key: str, value: object) -> Value:
-    """A value as the parser made it, of its own types where text was quoted."""
-    if isinstance(value, QuotedString):
-        return value.text
-    if isinstance(value, list):
-        return tuple(_value(key, each) for each in value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise ConfigurationError(f"{key}: must be a single value; not {value}")
