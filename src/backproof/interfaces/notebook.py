@@ -3,26 +3,33 @@
 results = backproof.load("results/thread")
 results.cells.groupby("output")["gradient_error"].median()
 results.figure("clipping")
+results.to_xarray()["gradient_error"].sel(output="softmax").median("seed")
 """
 
 from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
 
 from backproof.errors import ConfigurationError, nearest
+from backproof.interfaces.labelled import to_dataset
 from backproof.reports import claims
 from backproof.reports.figures import draw
 from backproof.reports.figures.kind import Drawn, FigureSpec
 from backproof.reports.specification import figure_spec
 from backproof.reports.stored import figures_of, stored_experiment
+from backproof.sweeps.expressions import parse
 from backproof.sweeps.store import read_only
+
+if TYPE_CHECKING:
+    from xarray import Dataset
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,6 +62,25 @@ class Results:
     def figures(self) -> tuple[FigureSpec | Drawn, ...]:
         """What its report draws; one that cannot be read is there as what could not be drawn."""
         return tuple(figures_of(stored_experiment(self.experiment), self.cells)[0])
+
+    def select(self, where: str) -> Results:
+        """The sweep with some of its cells alone, in the language of claims: "activation == 'relu'".
+
+        Raises:
+            ConfigurationError: if it is no condition on these columns.
+        """
+        kept = self.cells[parse("where", where, list(self.cells.columns)).truth(self.cells)]
+        chosen = set(kept["cell"])
+        curves, tensors = (table[table["cell"].isin(chosen)] for table in (self.curves, self.tensors))
+        return replace(self, cells=kept.reset_index(drop=True), curves=curves, tensors=tensors)
+
+    def to_xarray(self) -> Dataset:
+        """The cells as labelled arrays, a dimension for every setting that varies.
+
+        Raises:
+            ConfigurationError: if xarray is not installed, or the arrays would be too large.
+        """
+        return to_dataset(self.cells)
 
     def figure(self, which: int | str | Mapping[str, object]) -> Drawn:
         """Draw a figure of the report, or a new one; a notebook shows it.
