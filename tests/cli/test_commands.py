@@ -71,13 +71,53 @@ def test_help_lists_every_axis_and_choice(program, here, command):
     done = program(command, "--help")
     assert done.status == 0
     assert done.err == ""
-    words = set(done.out.split())
-    for group, name, keys in every_choice():
+    assert done.out.count("\n") <= 60
+    words = {word.lstrip("*") for word in done.out.split()}
+    for group, name, _ in every_choice():
         assert f"{group}=" in words
         assert name in words
-        assert {f"{group}.{key}" for key in keys} <= words
     assert {"clipping,", "relu_at_zero,"} <= words
     assert everything_in(here) == {}
+
+
+def test_help_marks_defaults_and_shows_the_values_of_the_default_configuration(program, here):
+    (here / "my").mkdir()
+    (here / "my" / "mine.yaml").write_text(
+        "defaults:\n  - config\n  - override activation: leaky_relu\n  - _self_\nloss:\n  l2: 0.125\n"
+    )
+    plain = program("sweep", "--help").out.split()
+    marked = [word for word in plain if word.startswith("*") and word != "*"]
+    assert {"*relu", "*same", "*digits", "*loky", "*puzzle", "*0"} <= set(marked)
+    assert {"network.hidden=[100]", "loss.l2=0.0", "check.scheme=five_point"} <= set(plain)
+    own = program("sweep", "--help", "--config-dir", "my", "--config-name", "mine").out.split()
+    assert {"*leaky_relu", "activation.slope=0.01", "loss.l2=0.125"} <= set(own)
+    assert not {"*relu", "loss.l2=0.0"} & set(own)
+
+
+@pytest.mark.parametrize("group", sorted({group for group, _, _ in every_choice()}))
+def test_help_of_an_axis_lists_every_value_of_its_choices(program, group):
+    words = set(program("check", "--help", group).out.split())
+    for each, name, keys in every_choice():
+        if each == group:
+            assert {name, *(f"{group}.{key}" for key in keys)} <= words
+
+
+def test_help_of_one_value(program):
+    done = program("check", "--help", "clip.eps")
+    assert done.out.startswith("clip.eps= the clip's threshold")
+    assert "  allowed: a number > 0 and < 0.5\n" in done.out
+    assert "  floor (default)           2.220446049250313e-16\n" in done.out
+    assert program("check", "--help", "seed").out.splitlines()[1].startswith("  0 (default): ")
+    assert "  thread  " in program("check", "--help", "experiment").out
+
+
+@pytest.mark.parametrize(
+    ("topic", "hint"), [("clip.esp", "clip.eps"), ("trainin", "training"), ("data.nois", "data.noise")]
+)
+def test_help_of_a_wrong_name_gives_the_nearest(program, topic, hint):
+    done = program("sweep", "--help", topic)
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
+    assert done.err.endswith(f"not '{topic}'; did you mean '{hint}'?\n")
 
 
 def test_help_lists_choices_and_experiments_of_the_users_own(program, here):
@@ -88,7 +128,7 @@ def test_help_lists_choices_and_experiments_of_the_users_own(program, here):
     done = program("sweep", "--help", "activation", "--config-dir", "my")
     assert "mish                      z tanh(softplus(z))" in done.out
     done = program("sweep", "--help", "--config-dir", "my")
-    assert " mish " in done.out
+    assert "mish" in done.out.split()
     assert "mine" in done.out.partition("Experiments: ")[2]
 
 

@@ -251,7 +251,8 @@ def _help_of(command: str, words: Sequence[str]) -> str:
     if command == "merge":
         return MERGE_HELP
     from backproof.interfaces.arguments import parsed
-    from backproof.interfaces.help import help_of
+    from backproof.interfaces.help import Where, help_of
 
     given, _ = parsed(command, words)
-    return help_of(command, given.config_dir, given.help.partition("=")[0])
+    where = Where(given.config_dir, given.config_name or "config")
+    return help_of(command, where, (given.help or "").partition("=")[0])

@@ -5,10 +5,10 @@ read once; a combination of choices puts those parts together, and values are se
 `tests/sweeps/test_grid.py` proves that this is what Hydra composes.
 """
 
-from backproof.sweeps.composition.composer import CONFIG_NAME
+from backproof.sweeps.composition.composer import CONFIG_NAME, Composer
 from backproof.sweeps.composition.errors import translated
 from backproof.sweeps.composition.idle import refuse_idle
 from backproof.sweeps.composition.request import Composition, composed
 from backproof.sweeps.composition.store import register
 
-__all__ = ["CONFIG_NAME", "Composition", "composed", "refuse_idle", "register", "translated"]
+__all__ = ["CONFIG_NAME", "Composer", "Composition", "composed", "refuse_idle", "register", "translated"]
