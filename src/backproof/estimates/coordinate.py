@@ -14,7 +14,7 @@ import numpy as np
 
 from backproof.estimates.differencer import CoordinateDifferencer, Mapper, move
 from backproof.estimates.noise import rounding_of
-from backproof.estimates.record import EntryStatus, Estimate
+from backproof.estimates.record import EntryStatus, Estimate, Mask
 from backproof.estimates.refinement import Refinement
 from backproof.estimates.step_sequence import Entry
 from backproof.network.arrays import Array
@@ -43,6 +43,10 @@ RESIDUE = 4.0
 STAIRS = (2.0**-14, 2.0**-18)
 """Lengths of stairs, relative to a parameter's size, that are f's own and not noise; the shorter one for
 points near an edge."""
+
+SURELY, PROVEN = 16.0, 3
+"""Of a tensor's entries that are off by so many bounds, and by so many times what kinks may do, so many are
+looked at twice, and all others only if that finds anything new."""
 
 NOISIER = 2.0
 """An entry that is noisier than its tensor by this factor has noise of its own."""
@@ -88,7 +92,7 @@ class _Measurement:
             function.layout, selected, value, truncation, noise, round_off[selected].copy(),
             np.zeros_like(value), steps.copy(), differencer.sizes[selected], nothing, nothing.copy(), status,
         )  # fmt: skip
-        self.first, self.steps = value.copy(), steps
+        self.first, self.steps, self.ends, self.looked = value.copy(), steps, both, set[int]()
         self.first_gap = np.abs(self.analytic - value)
         self.first_bound = noise + round_off[selected]
         # A kink within the step bends the derivative by half the distance of the one-sided ones.
@@ -112,14 +116,48 @@ class _Measurement:
             self._shorten(looked)
             still = np.abs(self.analytic - f.value)[looked]
             doubtful = np.setdiff1d(doubtful, looked[still <= self.bound()[looked]])
-        order = self._in_turns(doubtful)
-        looked_at = order[:room] + self._in_turns(np.flatnonzero(vague & ~off))[: max(0, room - len(order))]
+        postponed = self._alike(doubtful, gap > SURELY * (bound + 2 * self.bend))
+        order = self._in_turns(np.setdiff1d(doubtful, postponed))
+        vaguely = self._in_turns(np.flatnonzero(vague & ~off))[: max(0, room - len(order))]
+        self._look_at(order[:room] + vaguely)
+        surprising = self._surprising(np.array(order[:room], int), postponed)
+        self._look_at(self._in_turns(surprising)[: max(0, room - len(order))])
+        sure = np.array([k for k in (*order[:room], *surprising) if k in self.looked], int)
+        left_over = np.array([k for k in doubtful if k not in self.looked], int)
+        self._leave_open(sure, self._still_off(np.array(sorted(self.looked), int), left_over))
+
+    def _look_at(self, chosen: list[int]) -> None:
+        """Steps of their own for some entries."""
         floors = self._floors()
-        for k in looked_at:
+        for k in chosen:
             self._write(k, self._refined(k, floors[k], self.differencer.noise[self.selected[k]]))
-        self._ask_for_noise(np.array(looked_at, int), floors)
-        left_over = self._still_off(np.array(looked_at, int), np.array(order[room:], int))
-        self._leave_open(np.array(order[:room], int), left_over)
+        self._ask_for_noise(np.array(chosen, int), floors)
+        self.looked.update(chosen)
+
+    def _alike(self, doubtful: Index, sure: Mask) -> Index:
+        """Of entries that are off by far more than their bounds, all but a few of each tensor.
+
+        The few are those of the largest, the middle and the smallest gap.
+        """
+        postponed = list[int]()
+        for members in self.owned:
+            mine = np.intersect1d(doubtful, members)
+            mine = mine[sure[mine]]
+            order = mine[np.argsort(self.first_gap[mine], kind="stable")]
+            kept = np.unique(np.linspace(0, max(len(order) - 1, 0), PROVEN).astype(int))
+            postponed += np.delete(order, kept).tolist() if len(order) else []
+        return np.array(postponed, int)
+
+    def _surprising(self, looked: Index, postponed: Index) -> Index:
+        """Of the entries that were postponed those of whose tensor a second look found anything new."""
+        f, found = self.found, list[Index]()
+        gap, bound = np.abs(self.analytic - f.value), self.bound()
+        moved = np.abs(f.value - self.first) > self.first_gap / SURELY
+        new = moved | ~(gap > bound) | f.has(EntryStatus.TOUCHED | EntryStatus.JUMPS)
+        for members in self.owned:
+            if new[np.intersect1d(looked, members)].any():
+                found.append(np.intersect1d(postponed, members))
+        return np.concatenate([np.zeros(0, int), *found])
 
     def _still_off(self, looked: Index, left_over: Index) -> Index:
         """What is left over and does not agree by the truncation that its tensor's other entries were found
@@ -136,9 +174,10 @@ class _Measurement:
 
     def _floors(self) -> Array:
         """What is typical of an entry's tensor, in its unit, by either gradient; (entries)."""
-        unit, floors = self.found.unit, np.zeros_like(self.found.value)
+        f, unit, floors = self.found, self.found.unit, np.zeros_like(self.found.value)
+        seen = np.where(np.abs(f.value) > f.noise, f.value, 0)
         for members in self.owned:
-            effects = [np.abs(g[members] * unit[members]) for g in (self.found.value, self.analytic)]
+            effects = [np.abs(g[members] * unit[members]) for g in (seen, self.analytic)]
             typical = [np.median(e[np.isfinite(e) & (e > 0)]) for e in effects if (e > 0).any()]
             floors[members] = min(typical, default=0.0) / unit[members]
         return floors
@@ -185,6 +224,7 @@ class _Measurement:
         Where others of its tensor have none, it is `only_probed` whether a long step does.
         """
         differencer, index, step = self.differencer, int(self.selected[k]), float(self.steps[k])
+        differencer.remember(index, step, *(side[k] for side in self.ends))
         own = 0.0 if only_probed else differencer.own_noise(index, step)
         least, value = NOISIER * float(differencer.noise[index]), float(self.found.value[k])
         if own <= least and differencer.speaks_for(index, float(self.analytic[k]), value):

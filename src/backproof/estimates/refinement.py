@@ -108,7 +108,7 @@ class Refinement:
         """The first step, unless noise hides the derivative there."""
         central, right, left = self._at(self.first)
         noise = self._rounding(self.first, right, left)
-        if abs(self.analytic) <= np.finfo(float).eps * self.floor and abs(central) <= noise:
+        if abs(self.analytic) <= np.finfo(float).eps * self.floor and max(abs(right), abs(left)) <= 4 * noise:
             return self._first_that_moves()
         wanted = RATIO * self._long_enough(central, noise)
         hidden = np.isfinite(central) and noise > self.aim * self._size(central, noise)
@@ -168,7 +168,8 @@ class Refinement:
             return True
         gap = abs(self.analytic - entry.value)
         clear = gap <= entry.error + self.allowed or gap > 4 * (entry.error + self.allowed)
-        return bool(clear and entry.error <= self.aim * self._size(entry.value, entry.error))
+        size = self._size(entry.value, entry.error)
+        return bool(clear and (size == 0 or entry.error <= self.aim * size))
 
     def _elsewhere(self, sequence: StepSequence, entry: Entry) -> float | None:
         """Where to begin another sequence; None if no other would show more."""
