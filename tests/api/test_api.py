@@ -428,6 +428,32 @@ def test_a_right_gradient_costs_little_more_than_two_evaluations_a_parameter():
     assert found.target.evaluations <= 1.2 * 2 * found.target.function.layout.size
 
 
+@pytest.mark.parametrize(
+    "change", [lambda g: g, lambda g: g * np.where(np.arange(10) == 3, 1.01, 1), np.negative]
+)
+@pytest.mark.parametrize("at", [0.0, 0.7])
+def test_ten_parameters_take_at_most_sixty_evaluations(change, at):
+    """Right, with one entry wrong, or wrong in every entry; also where the loss is 0 at the point."""
+    draw = np.random.default_rng(1)
+    x, w = draw.normal(size=(30, 10)), at * draw.normal(size=10)
+    found = backproof.check(
+        lambda w: float(np.tanh(x @ w).sum()), w, df=lambda w: change(x.T @ (1 - np.tanh(x @ w) ** 2))
+    )
+    assert found.target.evaluations <= 60
+    right = change(np.ones(10)).min() == change(np.ones(10)).max() == 1
+    assert found.verdict == ("agrees" if right else "incorrect gradient")
+
+
+def test_a_wrong_entry_beside_many_others_is_named():
+    """Only a few of the entries that are far off are measured again; one that is right stays right."""
+    w = np.random.default_rng(2).normal(size=12)
+    found = backproof.check(
+        lambda w: float(np.sin(w).sum()), w, df=lambda w: np.where(np.arange(12) == 5, 1, 1.5) * np.cos(w)
+    )
+    assert found.judgement.disagreeing == 11
+    assert found.parameters().set_index("parameter").loc["W[5]", "verdict"] == "agrees"
+
+
 # --- JAX
 
 

@@ -51,6 +51,9 @@ looked at twice, and all others only if that finds anything new."""
 NOISIER = 2.0
 """An entry that is noisier than its tensor by this factor has noise of its own."""
 
+EXPLAINS = 100.0
+"""The noise that would explain an entry's gap, in units of one that would not."""
+
 ASKED = 64
 """Entries of a tensor whose own noise is measured, where that of one is larger than the tensor's."""
 
@@ -210,7 +213,7 @@ class _Measurement:
             for k in mine[np.lexsort(((gap / bound)[mine], ~drift[mine]))][:ASKED]:
                 enough = not drift[k] and np.count_nonzero(~drift[quiet]) > len(mine) // 20
                 own = self._own_noise(k, only_probed=bool(enough))
-                if own > NOISIER * self.differencer.noise[self.selected[k]]:
+                if own > self._least(k):
                     self._allow_for_arithmetic(k, own)
                     self._write(k, self._refined(k, floors[k], own))
                     loudest = max(loudest, own)
@@ -225,11 +228,18 @@ class _Measurement:
         """
         differencer, index, step = self.differencer, int(self.selected[k]), float(self.steps[k])
         differencer.remember(index, step, *(side[k] for side in self.ends))
-        own = 0.0 if only_probed else differencer.own_noise(index, step)
-        least, value = NOISIER * float(differencer.noise[index]), float(self.found.value[k])
+        least, value = self._least(k), float(self.found.value[k])
+        own = 0.0 if only_probed else differencer.own_noise(index, step, least)
         if own <= least and differencer.speaks_for(index, float(self.analytic[k]), value):
             return differencer.noise_farther_away(index, step, least)
         return own
+
+    def _least(self, k: int) -> float:
+        """The noise up to which an entry has none of its own, or none that would explain its gap."""
+        f = self.found
+        gap = abs(self.analytic[k] - f.value[k])
+        matters = gap * f.step[k] / EXPLAINS if gap > self.bound()[k] else 0.0
+        return max(NOISIER * float(self.differencer.noise[self.selected[k]]), float(matters))
 
     def _allow_what_others_have(self, quiet: list[int], noise: float, floors: Array) -> None:
         """Of entries that seem to have no noise of their own, those that agree with that of another.

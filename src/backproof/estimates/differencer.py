@@ -109,9 +109,9 @@ class CoordinateDifferencer:
             seen = np.nan_to_num(noise / (USUAL * abs(self.value)), nan=0.0)
         return np.clip(seen, self.digits, max(self.digits, unit_roundoff(np.dtype(np.float32))))
 
-    def own_noise(self, index: int, step: float) -> float:
+    def own_noise(self, index: int, step: float, negligible: float) -> float:
         """The largest error of a value of f as one parameter moves, nearby and as far as a step."""
-        return self._noise_along(self._line_of(index), step)
+        return self._noise_along(self._line_of(index), step, negligible)
 
     def speaks_for(self, index: int, analytic: float, value: float) -> bool:
         """Whether the difference over a long step is nearer to the analytic derivative than a value is."""
@@ -149,9 +149,9 @@ class CoordinateDifferencer:
 
         return Line(value, 1.0, function.dtype)
 
-    def _noise_along(self, line: Line, step: float) -> float:
+    def _noise_along(self, line: Line, step: float, negligible: float = 0.0) -> float:
         """The noise of a line; that of f's rounding where no values along it can be had."""
-        noise = noise_along(line, step / FARTHER)
+        noise = noise_along(line, step / FARTHER, negligible)
         if noise is None:
             return ROUNDING * unit_roundoff(np.dtype(self.kind)) * abs(float(self.value))
         return noise

@@ -34,7 +34,10 @@ ALIKE = 4.0
 USUAL = 64.0
 """The noise of a common function, in units of round-off of its value."""
 
-NOISIER = 2.0
+NEGLIGIBLE = 2.0**-36
+"""The noise, relative to f, beyond which it is asked what its source may be."""
+
+NOISIER = 4.0
 """By how much values far away must err more than nearby ones for these to hide something."""
 
 LOOKS, STAYS = 3, 0.28
@@ -98,7 +101,7 @@ class Line:
         return 0.0
 
 
-def noise_along(line: Line, far: float) -> float | None:
+def noise_along(line: Line, far: float, negligible: float = 0.0) -> float | None:
     """The largest error of f's values that is allowed, by their scatter along a line; None if it has none.
 
     Moré and Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011): differences of order k of
@@ -112,16 +115,17 @@ def noise_along(line: Line, far: float) -> float | None:
 
     Args:
         far: the distance between the points of a difference.
+        negligible: the noise up to which it does not matter what its source may be.
     """
     for side in (1.0, -1.0):
         table = line.at(PLACES, side * far)
         scatter = _scatter_about_polynomials(table)
         alike = bool(np.isfinite(table).all() and max(scatter) <= ALIKE * min(scatter))
         size, found = float(np.abs(table).max()), SAFETY * max(scatter)
-        floor = 2 * unit_roundoff(table.dtype) * size
-        plain = np.count_nonzero(np.diff(table) == 0) <= FEW and not _single(table)
-        if alike and plain and found <= USUAL * unit_roundoff(line.dtype) * size:
-            return max(floor, found)
+        rounding = _precision(table) * size
+        differ = np.count_nonzero(np.diff(table) == 0) <= FEW
+        if alike and differ and found <= max(USUAL * rounding, NEGLIGIBLE * size, negligible):
+            return max(2 * rounding, found)
         near = _noise_nearby(line, side)
         if near is not None:
             hidden = alike and found > NOISIER * near and _stays(line, table, side * far)
@@ -160,8 +164,7 @@ def _noise_nearby(line: Line, side: float) -> float | None:
     table, edge = _spread_out(line, side)
     if not np.isfinite(table).all():
         return None
-    precision = unit_roundoff(np.dtype(np.float32) if _single(table) else table.dtype)
-    floor = precision * float(np.abs(table).max())
+    floor = _precision(table) * float(np.abs(table).max())
     scatter = max(_scatter(table))
     if scatter <= ONCE * edge / np.sqrt(12):
         return max(floor, ONCE * edge / 2)
@@ -194,9 +197,10 @@ def _spread_out(line: Line, side: float) -> tuple[Array, float]:
         relative *= COARSER
 
 
-def _single(table: Array) -> bool:
-    """Whether f's values are float32's."""
-    return bool((table.astype(np.float32) == table).all())
+def _precision(table: Array) -> float:
+    """The unit round-off of f's values: float32's where every one of them is such a number."""
+    single = bool((table.astype(np.float32) == table).all())
+    return unit_roundoff(np.dtype(np.float32 if single else table.dtype))
 
 
 def _scatter(table: Array) -> list[float]:
@@ -213,7 +217,7 @@ def _scatter(table: Array) -> list[float]:
 def _scatter_about_polynomials(table: Array) -> list[float]:
     """The same of values at PLACES, by what polynomials of several degrees leave."""
     moved, found = table - table[POINTS // 2], []
-    for degree in (2, 3, 4):
+    for degree in (3, 4):
         basis, _ = np.linalg.qr(np.vander(PLACES - PLACES.mean(), degree + 1))
         left = moved - basis @ (basis.T @ moved)
         found.append(float(root_mean_square(np.abs(left)) * np.sqrt(POINTS / (POINTS - degree - 1))))

@@ -102,7 +102,13 @@ class Refinement:
     def _long_enough(self, value: float, error: float) -> float:
         """The step at which noise no longer matters."""
         size = self._size(value, error)
-        return self.noise / (self.aim * size) if size else 0.0
+        return self._in_sequence(self.noise / (self.aim * size)) if size else 0.0
+
+    def _in_sequence(self, step: float) -> float:
+        """The step next to another one among those of which sequences are made, for these to share them."""
+        if not 0 < step < np.inf:
+            return step
+        return float(self.first * RATIO ** (np.round(2 * np.log(step / self.first) / np.log(RATIO)) / 2))
 
     def _start(self) -> float:
         """The first step, unless noise hides the derivative there."""

@@ -91,10 +91,15 @@ class Function:
         self._work[:] = theta
         return self._value()
 
+    def value_at_start(self) -> float | np.longdouble:
+        """f at the starting point, to be kept."""
+        self._at_start = self.value(self.start)
+        return self._at_start
+
     def value_near(self, theta: Array) -> float | np.longdouble:
         """f(θ) at a point that a check has chosen; NaN where f raises, since that is outside its domain.
 
-        At the starting point it is not evaluated again, once `check_arguments` has done so.
+        At the starting point it is not evaluated again, once `value_at_start` has done so.
         """
         if self._at_start is not None and np.array_equal(theta, self.start):
             return self._at_start
@@ -224,19 +229,16 @@ class Function:
         other.low, other.high = self.low, self.high
         return other
 
-    def check_arguments(self) -> float | np.longdouble:
+    def check_arguments(self) -> None:
         """Evaluate once, and see that the function leaves W and the other arguments as they were.
-
-        Returns the loss at the starting point.
 
         Raises:
             FunctionError: naming what it changed; or what it does that no loss or gradient does, with a hint
                 where it takes its arguments in another order.
         """
         before = [np.array(a, copy=True) if isinstance(a, np.ndarray) else a for a in self.args]
-        losses = list[float | np.longdouble]()
         for evaluate, function in (
-            (lambda: losses.append(self.value(self.start)), self.loss),
+            (lambda: self.value(self.start), self.loss),
             (self.gradient, self.derivative),
         ):
             try:
@@ -255,8 +257,6 @@ class Function:
                     raise FunctionError(
                         f"{defined_at(function)}: changes its argument number {i}, at {entry}; copy it first"
                     )
-        self._at_start = losses[0]
-        return losses[0]
 
     def _hint(self, function: UserFunction) -> str:
         """In which other order of its arguments a function does what it should."""

@@ -79,7 +79,8 @@ class FunctionTarget:
     def __init__(self, function: Function, sampling: Sampling) -> None:
         self.function, self.sampling = function, sampling
         self.generator = np.random.default_rng(sampling.seed)
-        self.loss = function.check_arguments()
+        function.check_arguments()
+        self.loss = function.value_at_start()
         self.analytic = function.gradient()
         self._not_finite = Cause("loss not finite", f"it is {self.loss}")
         if not np.isfinite(function.start).all():
