@@ -99,7 +99,7 @@ def test_a_setting_that_cannot_matter_stands_at_all_of_its_values():
     })  # fmt: skip
     found = to_dataset(cells)
     assert found["cell"].values.tolist() == [["a", "b"], ["c", "c"]]
-    assert found["verdict"].values.tolist() == [["agrees", None], ["agrees", "agrees"]]
+    assert found["verdict"].values.tolist() == [["agrees", ""], ["agrees", "agrees"]]
     assert np.isnan(found["excess"].values).tolist() == [[False, True], [False, False]]
     assert found.attrs == {"seed": 0}
 

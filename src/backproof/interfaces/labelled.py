@@ -25,7 +25,7 @@ def to_dataset(cells: pd.DataFrame) -> Dataset:
     """Cells as an xarray dataset.
 
     A cell that a setting cannot affect stands at each of that setting's values; where no cell is, numbers are
-    NaN and texts None. Settings that all cells share are attributes.
+    NaN and texts empty. Settings that all cells share are attributes.
 
     Raises:
         ConfigurationError: if xarray is not installed, or the arrays would be too large.
@@ -67,10 +67,10 @@ def _filled(
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
     """A column's values in an array, those whose position is wide first, so that exact ones win."""
     numbers = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
-    found = np.full(shape, np.nan if numbers else None, float if numbers else object)
+    found = np.full(shape, np.nan if numbers else "", float if numbers else object)
     values = (
-        column.to_numpy(float, na_value=np.nan) if numbers else [None if pd.isna(v) else v for v in column]
+        column.to_numpy(float, na_value=np.nan) if numbers else ["" if pd.isna(v) else str(v) for v in column]
     )
     for i in sorted(range(len(at)), key=lambda i: -sum(isinstance(p, slice) for p in at[i])):
         found[at[i]] = values[i]
-    return found
+    return found if numbers else found.astype(str)
