@@ -5,10 +5,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from dask_processes import dask_scheduler
+from stress.killed import none_left, of_session
 
 SLOW = """
 import itertools, pathlib, time
@@ -57,34 +57,12 @@ def sweep(here):
             os.kill(number, signal.SIGKILL)
 
 
-def of_session(leader):
-    """Numbers of the processes of a session, but for loky's and multiprocessing's trackers."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            session = int((path / "stat").read_text().rpartition(")")[2].split()[3])
-            tracker = b"resource_tracker" in (path / "cmdline").read_bytes()
-            state = (path / "stat").read_text().rpartition(")")[2].split()[0]
-        except (OSError, IndexError):
-            continue
-        if session == leader and not tracker and state != "Z":
-            found.append(int(path.name))
-    return found
-
-
 def until(condition, seconds=60):
     """Wait until something is so."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def none_left(leader, seconds=2):
-    end = time.monotonic() + seconds
-    while of_session(leader) and time.monotonic() < end:
-        time.sleep(0.05)
-    return of_session(leader) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)

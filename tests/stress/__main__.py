@@ -3,12 +3,12 @@
     python tests/stress [kills] [disk] [commands] [reproduction] [faulty] [engines]
         [--kills N] [--commands N] [--cells N] [--seed S]
 
-`kills` runs sweeps while SIGKILL hits the parent, a worker or all of them, and SIGINT the parent, once or
-twice; it counts rows that were lost or computed again, and compares the last tables with an undisturbed
-run's. `disk` runs one in 2 MB, and goes on from there with more. `commands` tries command lines that are
-almost right, `reproduction` makes cells of random sweeps again by their own commands. `faulty` runs five
-hundred cells of which ten end in every bad way, and `engines` one sweep in one, two and four processes, in
-threads and on a Dask cluster. The tests run a short version of most.
+`kills` runs sweeps while KILL, TERM, HUP, INT or STOP hit the parent, a worker or all of them, also while
+figures are drawn; it counts rows that were lost or computed again, processes left behind after 2 s and ends
+with neither a report nor a line, and compares the last tables with an undisturbed run's. `disk` runs one in
+2 MB, and goes on from there with more. `commands` tries command lines that are almost right. `faulty` runs
+five hundred cells of which ten end in every bad way, and `engines` one sweep in one, two and four processes,
+in threads and on a Dask cluster. The tests run a short version of most.
 """
 
 from __future__ import annotations

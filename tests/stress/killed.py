@@ -9,12 +9,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from backproof.errors import ConfigurationError
+from backproof.errors import ConfigurationError, ExitStatus
 from backproof.sweeps.store import Store, read_only
 
 MINE = """
@@ -50,6 +51,9 @@ class Kills:
     done: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     again: int = 0
+    left_behind: int = 0
+    silent: int = 0
+    tracebacks: list[str] = field(default_factory=list)
 
     def run(self, kills: int, seeds: int = 40, longest: float = 3.0) -> dict[str, object]:
         """Kill until so many kills are done, clearing the store whenever the sweep is complete."""
@@ -65,8 +69,9 @@ class Kills:
                     pass
                 self._finish(folder, arguments, seeds)
                 self._compare(folder, arguments, seeds)
-        return {**self.done, "kills": self.done.total(), "rounds": rounds, "lost": self.lost,
-                "computed again": self.again}  # fmt: skip
+        return {**dict(sorted(self.done.items())), "kills": self.done.total(), "rounds": rounds,
+                "lost": self.lost, "computed again": self.again, "left behind": self.left_behind,
+                "neither report nor line": self.silent, "tracebacks": self.tracebacks}  # fmt: skip
 
     def _start(self, folder: Path, arguments: tuple[str, ...], seeds: int) -> subprocess.Popen[bytes]:
         folder.mkdir(exist_ok=True)
@@ -74,48 +79,64 @@ class Kills:
         words = [a.format(seeds=seeds) for a in arguments]
         return subprocess.Popen(
             [sys.executable, "-m", "backproof", "sweep", "-m", *words, "engine.jobs=2"],
-            cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
     def _complete(
         self, folder: Path, arguments: tuple[str, ...], seeds: int, draw: random.Random, longest: float
     ) -> bool:
-        """Start it, kill something at a random moment, and look at what is left; whether it was complete."""
+        """Start it, disturb it at random moments, and look at what is left; whether it was complete."""
         before = self._finished(folder)
         process = self._start(folder, arguments, seeds)
+        words = b""
         try:
             while process.poll() is None:
                 time.sleep(draw.uniform(0.2, longest))
                 if process.poll() is not None:
                     break
                 if self._attack(process, draw):
-                    process.wait(timeout=120)
+                    _, words = process.communicate(timeout=120)
+            words = words or process.communicate(timeout=120)[1]
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
         self._look(folder, before)
+        self.left_behind += not none_left(process.pid)
+        graceful = process.returncode in (0, 1, ExitStatus.INTERRUPTED)
+        if b"Traceback" in words or not (graceful or process.returncode == -signal.SIGKILL):
+            self.tracebacks.append(f"{process.returncode}: {words[-300:].decode(errors='replace')}")
+        if graceful and before and not (folder / "results" / "kills" / "report.html").exists():
+            self.silent += b"interrupted" not in words and b"left" not in words
         return process.returncode == 0
 
     def _attack(self, process: subprocess.Popen[bytes], draw: random.Random) -> bool:
         """Do something to it; whether that should end it."""
-        how = draw.choice(["parent", "worker", "worker", "worker", "all", "interrupt", "twice"])
-        if how == "worker":
+        who = draw.choice(["parent", "worker", "worker", "all"])
+        how = draw.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGSTOP])
+        if who == "worker":
             workers = children(process.pid)
             if workers:
-                os.kill(draw.choice(workers), signal.SIGKILL)
-                self.done[how] += 1
+                self._send(draw.choice(workers), how, draw)
+                self.done[f"{how.name} to a {who}"] += 1
             return False
-        self.done[how] += 1
-        if how == "all":
-            os.killpg(process.pid, signal.SIGKILL)
-        elif how == "parent":
-            process.kill()
+        self.done[f"{how.name} to {who}"] += 1
+        if who == "all":
+            for number in of_session(process.pid):
+                self._send(number, how, draw)
         else:
-            process.send_signal(signal.SIGINT)
-            if how == "twice":
+            self._send(process.pid, how, draw)
+            if how is signal.SIGINT and draw.random() < 0.5:  # twice
                 time.sleep(draw.uniform(0, 0.3))
-                process.send_signal(signal.SIGINT)
-        return True
+                self._send(process.pid, how, draw)
+        return how is not signal.SIGSTOP
+
+    def _send(self, number: int, how: signal.Signals, draw: random.Random) -> None:
+        """A signal; what is stopped goes on after a while."""
+        with suppress(ProcessLookupError):
+            os.kill(number, how)
+            if how is signal.SIGSTOP:
+                time.sleep(draw.uniform(0, 0.5))
+                os.kill(number, signal.SIGCONT)
 
     def _finished(self, folder: Path) -> dict[str, tuple[float, int]]:
         try:
@@ -138,13 +159,19 @@ class Kills:
 
     def _finish(self, folder: Path, arguments: tuple[str, ...], seeds: int) -> None:
         before = self._finished(folder)
-        assert self._start(folder, arguments, seeds).wait(timeout=600) == 0
+        self._run(folder, arguments, seeds)
         self._look(folder, before)
+
+    def _run(self, folder: Path, arguments: tuple[str, ...], seeds: int) -> None:
+        """Undisturbed."""
+        process = self._start(folder, arguments, seeds)
+        _, words = process.communicate(timeout=600)
+        assert process.returncode == 0, words.decode(errors="replace")
 
     def _compare(self, folder: Path, arguments: tuple[str, ...], seeds: int) -> None:
         calm = self.folder / f"calm-{arguments[0]}"
         if not calm.exists():
-            assert self._start(calm, arguments, seeds).wait(timeout=600) == 0
+            self._run(calm, arguments, seeds)
         for one, other in zip(tables(folder), tables(calm), strict=True):
             pd.testing.assert_frame_equal(one, other, check_exact=True)
 
@@ -160,6 +187,29 @@ def children(pid: int) -> list[int]:
     found = Path(f"/proc/{pid}/task/{pid}/children")
     own = [int(p) for p in found.read_text().split()] if found.exists() else []
     return [p for p in own if b"loky" in cmdline(p) and b"tracker" not in cmdline(p)]
+
+
+def of_session(leader: int) -> list[int]:
+    """The processes of a session, but for what tracks their resources and those that have ended."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, _, session = (path / "stat").read_text().rpartition(")")[2].split()[:4]
+        except (OSError, ValueError):
+            continue
+        if int(session) == leader and state != "Z" and b"tracker" not in cmdline(int(path.name)):
+            found.append(int(path.name))
+    return found
+
+
+def none_left(leader: int, seconds: float = 2.0) -> bool:
+    """Whether a session is empty before so many seconds have passed."""
+    end = time.monotonic() + seconds
+    while of_session(leader):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def cmdline(pid: int) -> bytes:

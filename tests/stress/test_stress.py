@@ -13,6 +13,7 @@ def test_nothing_is_lost_or_computed_again_whatever_is_killed(tmp_path):
     found = Kills(tmp_path, seed=3).run(8, seeds=12, longest=1.5)
     assert found["kills"] >= 8
     assert (found["lost"], found["computed again"]) == (0, 0)
+    assert (found["left behind"], found["neither report nor line"], found["tracebacks"]) == (0, 0, [])
 
 
 def test_a_full_disk_ends_in_one_line_and_the_sweep_goes_on_with_more(tmp_path):
