@@ -103,7 +103,8 @@ class Kills:
         self._look(folder, before)
         self.left_behind += not none_left(process.pid)
         graceful = process.returncode in (0, 1, ExitStatus.INTERRUPTED)
-        if b"Traceback" in words or not (graceful or process.returncode == -signal.SIGKILL):
+        killed = process.returncode == -signal.SIGKILL or (process.returncode < 0 and not words)  # too early
+        if b"Traceback" in words or not (graceful or killed):
             self.tracebacks.append(f"{process.returncode}: {words[-300:].decode(errors='replace')}")
         if graceful and before and not (folder / "results" / "kills" / "report.html").exists():
             self.silent += b"interrupted" not in words and b"left" not in words
