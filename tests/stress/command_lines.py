@@ -9,9 +9,13 @@ import random
 import shutil
 import signal
 import sys
+import tempfile
 import traceback
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+
+from own_configuration import write_files
 
 from backproof.interfaces.cli import main
 
@@ -29,6 +33,11 @@ CORPUS = (
     "report results/a",
     "compare results/a results/b",
     f"sweep --config-dir my activation=mine {WORK} name=d",
+    f"check --config-dir my +variant=a ++loss.l2=0.1 ~clip.eps {WORK} output=${{activation}}",
+    f"sweep --config-dir my --config-name first -m {WORK} experiment=preset seed=0,1 name=e",
+    f"plan --config-dir my {WORK} activation=bare +activation.slope=0.1,0.2 seed=${{oc.env:HOME}}",
+    "check --help clip.eps",
+    "sweep --cfg job --package clip --resolve",
     "sweep --help",
 )
 
@@ -48,7 +57,15 @@ TOKENS = (
     "hydra.sweep.dir=x", "engine=threads", "engine.jobs=x", "engine.timeout=-1",     "subject=function",
     "subject._target_=os.getcwd", "subject._target_=nope.f", "data=file",     "data.path=nowhere.csv",
     "training.batch=0", "training.learning_rate=nan", "fault=all", "--json",     "--plot",
-    "--retry-failed", "results/none",
+    "--retry-failed", "results/none", "++seed=0,1", "++loss.l2=a", "+loss.l3=1", "~loss.l2", "~nothing",
+    "~seed=1", "+variant=a,b", "+variant=z", "variant=a", "experiment=preset", "+experiment=preset",
+    "experiment=preset,thread", "~experiment", "activation@output=tanh", "+activation@output=tanh",
+    "+activation@nowhere=tanh", "seed=${nowhere}", "seed=${oc.env:NOWHERE}", "output=${activation}",
+    "clip.eps=interval(0,1)", "loss={l2: 0.1}", "++loss={l2: {a: 1}}", "seed=shuffle(0,1)", "seed=sort(1,0)",
+    "hydra.sweep.dir=a,b", "hydra.verbose=true", "hydra.job.chdir=true", "hydra/launcher=ray",
+    "hydra/sweeper=optuna", "hydra.searchpath=[my]", "hydra.searchpath=x", "--version", "--resolve",
+    "--package=clip", "--experimental-rerun=x", "-sc", "install=bash", "query=fish", "--help", "--help=clip",
+    "--config-name=first", "--config-name=broken", "activation=bare", "activation.slope=???",
 )  # fmt: skip
 
 LETTERS = "abz019=,.[]{}()$:'\"\\/ +-~*#%&\x00\x7f\u00e9"
@@ -86,6 +103,21 @@ class TooLongError(BaseException):
     """A command hangs."""
 
 
+@contextlib.contextmanager
+def of_children(err: io.StringIO) -> Iterator[None]:
+    """Collect what processes that are started meanwhile write to the error stream."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile("w+") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            err.write(file.read())
+
+
 def tried(words: list[str]) -> tuple[str, str]:
     """What becomes of a command line: how it ended, and what it said where that is not as it should be."""
     out, err = io.StringIO(), io.StringIO()
@@ -97,7 +129,7 @@ def tried(words: list[str]) -> tuple[str, str]:
     signal.alarm(60)
     before = set(os.listdir("."))  # noqa: PTH208
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), of_children(err):
             status: object = main(words)
     except SystemExit as left:
         return f"left with {left.code}", err.getvalue()
@@ -121,7 +153,7 @@ def tried(words: list[str]) -> tuple[str, str]:
 def commands(folder: Path, count: int, seed: int) -> dict[str, object]:
     """Try so many; how they ended, and those that did not end as they should."""
     os.chdir(folder)
-    (folder / "my" / "activation").mkdir(parents=True)
+    write_files(folder)
     (folder / "my" / "activation" / "mine.yaml").write_text('value: "z**2"\n')
     (folder / "broken").mkdir()
     (folder / "broken" / "config.yaml").write_text("a: [\n")
