@@ -79,6 +79,15 @@ def test_kinks_between_the_pieces_of_the_scan():
     np.testing.assert_allclose([k.right - k.left for k in found], 2, atol=1e-6)
 
 
+@pytest.mark.parametrize("at", [0.0, 0.5, -3.3333])
+def test_a_step_between_flat_pieces_is_a_jump(at):
+    with pytest.raises(ValueError, match=r"the value jumps near z = ") as caught:
+        find_kinks(lambda z: np.where(z > at, 1.0, 0.0))
+    assert float(str(caught.value).rpartition(" ")[2]) == pytest.approx(at, abs=1e-5)
+    for steepness in (10, 100, 1000):
+        assert find_kinks(lambda z, k=steepness: np.tanh(k * (z - at))) == ()
+
+
 @pytest.mark.parametrize("value", [np.sin, np.exp, lambda z: np.sin(30 * z), lambda z: z**3, np.sinh])
 def test_smooth_functions_have_no_kinks(value):
     assert find_kinks(value) == ()

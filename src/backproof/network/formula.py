@@ -1,4 +1,4 @@
-"""An activation from an expression in z, `z * tanh(log1p(exp(z)))`, with its derivative by SymPy.
+"""Functions from expressions, `z * tanh(log1p(exp(z)))` or `(y - t)**2`, with derivatives by SymPy.
 
 The grammar is arithmetic and a few functions; nothing of the text is executed. The functions keep their
 digits where a textbook's formula would lose them: 1 − tanh² is never formed.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -21,7 +21,8 @@ from backproof.network.arrays import Array, FloatType, magnitude, positive_part
 Symbolic = Any
 """An expression of SymPy, which has no types."""
 
-VARIABLE = "z"
+LONGEST, MOST_NODES, LARGEST_POWER = 1000, 250, 64
+"""Characters and operations of an expression, and the largest power of constants: they bound SymPy's work."""
 
 WIDER: dict[FloatType, FloatType] = {
     np.float16: np.float32,
@@ -50,7 +51,7 @@ CONSTANTS = {"pi": "pi", "e": "E"}
 
 OPERATORS: dict[type[ast.AST], Callable[..., Symbolic]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.Pow: operator.pow, ast.USub: operator.neg, ast.UAdd: operator.pos,
+    ast.USub: operator.neg, ast.UAdd: operator.pos,
     ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le,
 }  # fmt: skip
 
@@ -89,23 +90,46 @@ def _where_symbolic(condition: Symbolic, x: Symbolic, y: Symbolic) -> Symbolic:
     return sp.Piecewise((x, condition), (y, True))
 
 
+def _power(base: Symbolic, exponent: Symbolic) -> Symbolic:
+    if base.is_number and exponent.is_number and abs(exponent) > LARGEST_POWER:
+        raise ValueError(f"powers of constants end at {LARGEST_POWER}; not {exponent}")
+    return base**exponent
+
+
 class Formula:
-    """An expression in z and named parameters: as a function of arrays, and its derivative.
+    """An expression in variables and named parameters: as a function of arrays, and its derivative.
+
+    The derivative is that with respect to the first variable.
 
     Raises:
         ValueError: in one line, if the text is not an expression of this grammar.
     """
 
-    def __init__(self, text: str, parameters: Mapping[str, float]) -> None:
-        self.text, self.parameters = text, dict(parameters)
+    def __init__(
+        self, text: str, parameters: Mapping[str, float], variables: tuple[str, ...] = ("z",)
+    ) -> None:
+        self.text, self.parameters, self.variables = text, dict(parameters), variables
+        if len(text) > LONGEST:
+            raise ValueError(f"expressions have at most {LONGEST} characters; not {len(text)}")
+        clash = next((name for name in variables if name in self.parameters), None)
+        if clash is not None:
+            raise ValueError(f"'{clash}' is a variable, and no parameter may have its name")
         try:
             tree = ast.parse(text, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise ValueError(f"'{text}' is not an expression ({type(error).__name__})") from error
         import sympy as sp
 
-        self.variable = sp.Symbol(VARIABLE, real=True)
+        nodes = sum(isinstance(node, ast.expr) for node in ast.walk(tree))
+        if nodes > MOST_NODES:
+            raise ValueError(f"expressions have at most {MOST_NODES} operations and operands; not {nodes}")
+        self.symbols = {name: sp.Symbol(name, real=True) for name in variables}
         self.expression = self._read(tree)
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The variables that are in it."""
+        return frozenset(str(symbol) for symbol in self.expression.free_symbols)
 
     def _read(self, node: ast.AST) -> Symbolic:
         import sympy as sp
@@ -114,6 +138,8 @@ class Formula:
             return sp.Integer(node.value) if type(node.value) is int else sp.Float(repr(node.value), 17)
         if isinstance(node, ast.Name):
             return self._name(node.id)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+            return _power(self._read(node.left), self._read(node.right))
         if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
             return OPERATORS[type(node.op)](self._read(node.left), self._read(node.right))
         if isinstance(node, ast.UnaryOp) and type(node.op) in OPERATORS:
@@ -122,19 +148,21 @@ class Formula:
             return OPERATORS[type(node.ops[0])](self._read(node.left), self._read(node.comparators[0]))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
             return self._call(node.func.id, [self._read(a) for a in node.args])
-        raise ValueError(f"'{ast.unparse(node)}' is not allowed in an expression in {VARIABLE}")
+        raise ValueError(
+            f"'{ast.unparse(node)}' is not allowed in an expression in {', '.join(self.variables)}"
+        )
 
     def _name(self, name: str) -> Symbolic:
         import sympy as sp
 
-        if name == VARIABLE:
-            return self.variable
+        if name in self.symbols:
+            return self.symbols[name]
         if name in self.parameters:
             value = self.parameters[name]
             return sp.Integer(value) if isinstance(value, int) else sp.Float(repr(value), 17)
         if name in CONSTANTS:
             return getattr(sp, CONSTANTS[name])
-        known = ", ".join([VARIABLE, *self.parameters, *CONSTANTS])
+        known = ", ".join([*self.variables, *self.parameters, *CONSTANTS])
         raise ValueError(f"'{name}' is unknown in '{self.text}'; names are {known}")
 
     def _call(self, name: str, given: list[Symbolic]) -> Symbolic:
@@ -154,42 +182,53 @@ class Formula:
             return functions["softplus"](x.args[0])  # exp(z) overflows where log1p of it is z
         return functions[name](x)
 
-    def value(self) -> Callable[[Array], Array]:
-        """The function of an array, in the array's precision."""
-        return _Evaluated(self.text, tuple(self.parameters.items()), derivative=False)
+    def value(self) -> Evaluated:
+        """The function of arrays, in their precision."""
+        return Evaluated(self.text, tuple(self.parameters.items()), self.variables, derivative=False)
 
-    def derivative(self) -> Callable[[Array], Array]:
+    def derivative(self) -> Evaluated:
         """Its derivative; at a kink, one of the two one-sided ones or a number between them."""
-        return _Evaluated(self.text, tuple(self.parameters.items()), derivative=True)
+        return Evaluated(self.text, tuple(self.parameters.items()), self.variables, derivative=True)
 
 
 @dataclass(frozen=True)
-class _Evaluated:
+class Evaluated:
     """A formula that can be pickled: it is compiled anew in each process."""
 
     text: str
     parameters: tuple[tuple[str, float], ...]
+    variables: tuple[str, ...]
     derivative: bool
 
-    def __call__(self, z: Array) -> Array:
-        program = _program(self.text, self.parameters, self.derivative)
+    def __call__(self, *arrays: Array) -> Array:
+        program = _program(self)
+        shape, dtype = np.broadcast_shapes(*(a.shape for a in arrays)), np.result_type(*arrays)
         with np.errstate(all="ignore"):
-            found = np.broadcast_to(np.asarray(program(z), z.dtype), z.shape).copy()
-            wider = WIDER.get(z.dtype.type)
-            lost = ~np.isfinite(found) & np.isfinite(z)
-            if wider is not None and lost.any():  # exp(z)/(1 + exp(z)) overflows on the way to 1
-                found[lost] = self(z[lost].astype(wider)).astype(z.dtype)
+            found = np.broadcast_to(np.asarray(program(*arrays), dtype), shape).copy()
+            wider = WIDER.get(dtype.type)
+            if wider is None:
+                return found
+            lost = ~np.isfinite(found)
+            for a in arrays:
+                lost &= np.isfinite(a)
+            if lost.any():  # exp(z)/(1 + exp(z)) overflows on the way to 1
+                again = (np.broadcast_to(a, shape)[lost].astype(wider) for a in arrays)
+                found[lost] = self(*again).astype(dtype)
         return found
 
 
 @cache
-def _program(
-    text: str, parameters: tuple[tuple[str, float], ...], derivative: bool
-) -> Callable[[Array], Array | float]:
-    """The expression, or its derivative, as a program over NumPy's functions."""
+def _program(of: Evaluated) -> Callable[..., Array | float]:
+    """The expression, or its derivative, as a program."""
+    formula = Formula(of.text, dict(of.parameters), of.variables)
+    symbols = list(formula.symbols.values())
+    return compiled(formula.expression.diff(symbols[0]) if of.derivative else formula.expression, symbols)
+
+
+def compiled(expression: Symbolic, symbols: Sequence[Symbolic]) -> Callable[..., Array | float]:
+    """A program over NumPy's functions."""
     import sympy as sp
 
-    formula = Formula(text, dict(parameters))
-    found = formula.expression.diff(formula.variable) if derivative else formula.expression
-    made: Callable[[Array], Array | float] = sp.lambdify(formula.variable, found, modules=[NUMERIC, "numpy"])
+    modules = [NUMERIC, "numpy"]
+    made: Callable[..., Array | float] = sp.lambdify(symbols, expression, modules=modules, cse=True)
     return made

@@ -55,7 +55,12 @@ def _within(value: Callable[[Array], Array], low: float, high: float) -> Kink | 
         points = np.array([low - span / 2, low - span / 4, low, high, high + span / 4, high + span / 2])
         y = value(points)
         left, right = (y[2] - y[0]) / (points[2] - points[0]), (y[5] - y[3]) / (points[5] - points[3])
-        bends = abs(right - left)
+        bends, across = abs(right - left), abs(y[3] - y[2]) / span
+        if bends <= JUMP * max(abs(left), abs(right), 1e-3) and across > 4 * max(abs(left), abs(right), 1e-3):
+            if span < 1e-6:
+                raise ValueError(f"the value jumps near z = {low:.6g}")
+            low, high = _steeper_half(value, low, high)  # flat on both sides of a step
+            continue
         if bends <= JUMP * max(abs(left), abs(right), 1e-3):
             return None  # it closes up as the points come nearer to each other: no kink
         at = float((y[3] - y[2] + left * low - right * high) / (left - right))
@@ -73,7 +78,15 @@ def _within(value: Callable[[Array], Array], low: float, high: float) -> Kink | 
     h = 2.0**-20
     y = value(np.array([at - 2 * h, at - h, at, at + h, at + 2 * h]))
     left, right = (3 * y[2] - 4 * y[1] + y[0]) / (2 * h), (-3 * y[2] + 4 * y[3] - y[4]) / (2 * h)
+    if abs(right - left) <= JUMP * max(abs(left), abs(right), 1e-3):
+        return None  # a bend that is sharper than the pieces, and smooth
     return Kink(at, _rounded(float(left)), _rounded(float(right)))
+
+
+def _steeper_half(value: Callable[[Array], Array], low: float, high: float) -> tuple[float, float]:
+    middle = (low + high) / 2
+    first, at, last = value(np.array([low, middle, high]))
+    return (low, middle) if abs(at - first) > abs(last - at) else (middle, high)
 
 
 def _rounded(derivative: float) -> float:

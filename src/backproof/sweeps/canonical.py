@@ -17,6 +17,7 @@ from backproof.network.deltas import Delta
 from backproof.network.faults import Setting
 from backproof.network.faults.none import none as no_fault
 from backproof.network.losses import Loss
+from backproof.network.outputs import Softmax
 from backproof.sweeps import components
 from backproof.sweeps.case import Case, Code, NetworkCase
 from backproof.sweeps.construction import dataset, problem_of, sizes_of, with_content
@@ -65,6 +66,10 @@ def canonical(case: NetworkCase) -> NetworkCase:
         components.delta(case.delta),
         components.output(case.output),
     )
+    if delta.elementwise and isinstance(output, Softmax):
+        raise ConfigurationError(
+            f"delta={case.delta.name}: uses d, the output's derivative element by element; softmax has none"
+        )
     activation = _needed("activation", case.activation) if case.network.hidden else None
     hidden = components.activation(activation) if activation else identity()
     clip = _canonical_clip(_needed("clip", case.clip), delta) if loss.uses_clip else None

@@ -16,7 +16,7 @@ from backproof.network.faults import Fault
 from backproof.network.losses import Loss
 from backproof.network.outputs import Output, Softmax
 from backproof.sweeps.case import Code
-from backproof.sweeps.custom import VALUE, from_formula, from_python, is_value_of_z
+from backproof.sweeps.custom import VALUE, VARIABLES, from_formula, from_python, is_value_of_z
 from backproof.sweeps.groups import CHOICES
 from backproof.sweeps.modules import find, imported_digest, remembered
 from backproof.sweeps.overrides import TARGET, Value
@@ -27,7 +27,7 @@ T = TypeVar("T")
 C = TypeVar("C", bound=ComponentSettings)
 
 FUNCTIONS = ("activation", "output")
-"""Groups whose choices may be an expression, a function of an array, or any object that has a `value`."""
+"""Groups whose choices may be a function of an array, or any object that has a `value`."""
 
 
 def activation(component: ComponentSettings) -> Activation:
@@ -117,7 +117,7 @@ def is_custom(key: str, component: ComponentSettings) -> bool:
 
 def is_formula(key: str, component: ComponentSettings) -> bool:
     """Whether the choice is given by an expression."""
-    return key in FUNCTIONS and component.target is None and VALUE in dict(component.parameters)
+    return key in VARIABLES and component.target is None and VALUE in dict(component.parameters)
 
 
 def found_by(key: str, component: ComponentSettings) -> Any:
@@ -130,7 +130,10 @@ def found_by(key: str, component: ComponentSettings) -> Any:
         return find(component.target, f"{key}.{TARGET}")
     if component.name in CHOICES[key].choices:
         return CHOICES[key].choices[component.name]
-    raise ConfigurationError(f"{key}={component.name}: its file needs a `{TARGET}:` that names code")
+    wanted = f"a `{TARGET}:` that names code"
+    if key in VARIABLES:
+        wanted += f", or a `{VALUE}:`, an expression in {', '.join(VARIABLES[key])}"
+    raise ConfigurationError(f"{key}={component.name}: its file needs {wanted}")
 
 
 def without_own_target(key: str, component: C) -> C:

@@ -1,4 +1,4 @@
-"""Custom activations: a user's expression, function or class; what it does not declare is found."""
+"""Custom choices, expressions or an activation's function or class; what they do not declare is found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from backproof.errors import ConfigurationError
 from backproof.estimates.stencils import COMPLEX_STEPS, COMPLEX_TYPES, takes_complex
 from backproof.network.activations import Activation, Kink
 from backproof.network.arrays import Array, Interval
+from backproof.network.deltas import Delta
+from backproof.network.deltas.expression import VARIABLES as DELTA_VARIABLES
+from backproof.network.deltas.expression import delta_of
 from backproof.network.formula import Formula
+from backproof.network.losses import Loss
+from backproof.network.losses.expression import VARIABLES as LOSS_VARIABLES
+from backproof.network.losses.expression import loss_of
 from backproof.network.scan import find_kinks, find_range
 from backproof.sweeps.overrides import Value
 from backproof.verdicts.component import examine
@@ -42,16 +48,28 @@ class Declared:
     limits: Interval | tuple[float, float] | None = None
 
 
-def from_formula(group: str, name: str, given: Mapping[str, Value]) -> Activation:
-    """The activation of a choice that has a `value:` instead of a `_target_:`.
+VARIABLES = {"activation": ("z",), "output": ("z",), "loss": LOSS_VARIABLES, "delta": DELTA_VARIABLES}
+"""The groups whose choices may be expressions, and what these are expressions in."""
+
+
+def from_formula(group: str, name: str, given: Mapping[str, Value]) -> Activation | Loss | Delta:
+    """The record of a choice that has a `value:` instead of a `_target_:`.
 
     Raises:
         ConfigurationError: naming the key, if an expression cannot be read, or the derivative is wrong.
     """
-    texts = {key: str(given[key]) for key in (VALUE, DERIVATIVE) if given.get(key) is not None}
+    keys = (VALUE,) if group == "delta" else (VALUE, DERIVATIVE)
+    texts = {key: str(given[key]) for key in keys if given.get(key) is not None}
     parameters = {key: _number(f"{group}.{key}", v) for key, v in given.items() if key not in texts}
-    formulas = {key: _formula(f"{group}.{key}", text, parameters) for key, text in texts.items()}
+    formulas = {key: _formula(f"{group}.{key}", t, parameters, VARIABLES[group]) for key, t in texts.items()}
     value = formulas[VALUE]
+    if group == "delta":
+        return delta_of(name, value)
+    if group == "loss":
+        try:
+            return loss_of(name, value, formulas.get(DERIVATIVE))
+        except ValueError as error:
+            raise ConfigurationError(f"{group}={name}: {error}") from error
     derivative = formulas[DERIVATIVE].value() if DERIVATIVE in formulas else value.derivative()
     return completed(group, name, Declared(texts[VALUE], value.value(), derivative))
 
@@ -62,9 +80,9 @@ def _number(key: str, value: Value) -> float:
     return float(value)
 
 
-def _formula(key: str, text: str, parameters: Mapping[str, float]) -> Formula:
+def _formula(key: str, text: str, parameters: Mapping[str, float], variables: tuple[str, ...]) -> Formula:
     try:
-        return Formula(text, dict(parameters))
+        return Formula(text, dict(parameters), variables)
     except ValueError as error:
         raise ConfigurationError(f"{key}: {error}") from error
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from backproof.errors import ConfigurationError, nearest
 from backproof.sweeps import components
+from backproof.sweeps.custom import VALUE, VARIABLES
 from backproof.sweeps.modules import remembered
 from backproof.sweeps.overrides import AXES, MISSING, TARGET, Value
 from backproof.sweeps.settings import ComponentSettings, Group, TrainingSettings
@@ -100,6 +101,7 @@ def _group(key: str, model: type[G], items: Items, _kinds: tuple[type, ...]) -> 
     elif unknown := next((k for k in values if k not in model.settings()), None):
         hint = nearest(unknown, model.settings())
         raise ConfigurationError(f"{key}.{unknown}: unknown{hint}")
+    _refuse_value_beside_code(key, found)
     if issubclass(model, TrainingSettings) and values.get("learning_rate") is None:
         values["learning_rate"] = _default_learning_rate(found)
     group = validated(model, {**found, **values}, f"{key}.")
@@ -107,6 +109,15 @@ def _group(key: str, model: type[G], items: Items, _kinds: tuple[type, ...]) -> 
         group = components.without_own_target(key, group)
         group = group.changed(parameters=components.declared(key, group))
     return interned(group)
+
+
+def _refuse_value_beside_code(key: str, found: Mapping[str, Any]) -> None:
+    """An expression that would take the place of code that is named, and of what that code does."""
+    target, given = found.get(TARGET), dict(found.get("parameters", ()))
+    if key in VARIABLES and VALUE in given and str(target or "").startswith("backproof."):
+        raise ConfigurationError(
+            f"{key}.{VALUE}: unknown, since {key}={found['name']} is code; ~{key}.{TARGET} takes that out"
+        )
 
 
 def _default_learning_rate(found: dict[str, Any]) -> float:

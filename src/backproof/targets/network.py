@@ -32,9 +32,11 @@ class Outputs:
 def look_at_outputs(problem: Problem, forward: Forward) -> Outputs:
     """Shares of outputs outside the loss's domain, at 0 or 1 exactly, and flattened by the clip."""
     y = forward.outputs
-    if not problem.loss.uses_clip or not y.size:
+    if not y.size:
         return Outputs(0.0, 0.0, 0.0)
     outside = (y < problem.loss.domain.low) | (y > problem.loss.domain.high)
+    if not problem.loss.uses_clip:
+        return Outputs(float(outside.mean()), 0.0, 0.0)
     with np.errstate(all="ignore"):
         active = problem.clip.active(y, problem.eps)
     return Outputs(float(outside.mean()), float(((y == 0) | (y == 1)).mean()), float(active.mean()))

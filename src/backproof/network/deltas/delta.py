@@ -21,6 +21,7 @@ class Delta:
         at_output: (problem, forward, rule) to ∂(sum of terms)/∂z of the last layer, (..., N, m).
         uses_kinks: whether it needs the output activation's derivative.
         uses_clip: whether it needs the clip's.
+        elementwise: whether it needs an output activation that works element by element.
     """
 
     name: str
@@ -28,3 +29,4 @@ class Delta:
     at_output: Callable[[Problem, Forward, BackwardRule], Array]
     uses_kinks: bool = True
     uses_clip: bool = True
+    elementwise: bool = False

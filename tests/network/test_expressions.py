@@ -1,0 +1,114 @@
+"""Losses and deltas from expressions: against the package's own and exact arithmetic, and what is refused."""
+
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from backproof.network.clips.none import none
+from backproof.network.deltas.expression import VARIABLES as DELTA_VARIABLES
+from backproof.network.deltas.expression import delta_of
+from backproof.network.formula import LONGEST, MOST_NODES, Formula
+from backproof.network.losses import LOSSES
+from backproof.network.losses.expression import VARIABLES, loss_of
+from backproof.network.losses.loss import PROBABILITIES
+
+CLIP = none()
+Y = np.linspace(0.01, 0.99, 50)[:, None]
+T = np.array([[0.0, 1.0, 0.3]])
+
+SAME = {
+    "squared_error": "(y - t)**2 / 2",
+    "binary_cross_entropy": "-t * log(y) - (1 - t) * log(1 - y)",
+    "binary_cross_entropy_from_logits": "softplus(y) - t * y",
+}
+HUBER = "where(abs(y - t) < w, (y - t)**2 / 2, w * (abs(y - t) - w / 2))"
+
+
+def loss(text, derivative=None, **parameters):
+    formulas = [Formula(each, parameters, VARIABLES) for each in (text, derivative) if each]
+    return loss_of("mine", *formulas)
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_a_loss_is_the_packages_own(name):
+    mine, own = loss(SAME[name]), LOSSES[name]()
+    for function in ("terms", "derivative"):
+        found, wanted = (getattr(each, function)(Y, T, CLIP, 0.0) for each in (mine, own))
+        np.testing.assert_allclose(found, wanted, rtol=1e-13)
+    assert mine.domain == own.domain
+    assert not mine.uses_clip
+
+
+def test_hubers_loss_is_differentiable_where_its_pieces_meet():
+    found = loss(HUBER, w=0.25)
+    difference = np.array([[-2.0, -0.25, 0.1, 0.25, 3.0]])
+    np.testing.assert_allclose(
+        found.derivative(difference, 0 * difference, CLIP, 0), difference.clip(-0.25, 0.25)
+    )
+    assert pickle.loads(pickle.dumps(found)).terms(Y, T, CLIP, 0).shape == (50, 3)
+
+
+def test_its_domain_is_found():
+    assert loss(SAME["binary_cross_entropy"]).domain == PROBABILITIES
+    assert loss(SAME["binary_cross_entropy"]).matching_output == "sigmoid"
+    assert loss("y - t * log(y + 0.5)").domain.low == pytest.approx(-0.5, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "derivative", "says"),
+    [
+        ("abs(y - t)", None, "its derivative jumps at y = 0 for t = 0"),
+        ("maximum(0, 1 - (2 * t - 1) * y)", None, "its derivative jumps at y = -1 for t = 0"),
+        ("where(y > 0.5, 1, 0) * t", None, "jump"),
+        ("log(-1 - y**2)", None, "is a finite number for no output"),
+        ("(y - t)**2 / 2", "1.001 * (y - t)", "it must be"),
+        ("softplus(y) - t * y", "sigmoid(y) - 0.999 * t", "it must be"),
+        ("(y - t)**2 + z", None, "'z' is unknown"),
+        ("y**(9**9**9)", None, "powers of constants end at 64"),
+        ("+".join(["y"] * MOST_NODES), None, "operations and operands"),
+        ("y" + " " * LONGEST, None, "characters"),
+    ],
+)
+def test_what_is_no_loss(text, derivative, says):
+    with pytest.raises(ValueError, match=r"\w") as caught:
+        loss(text, derivative)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_right_derivative_is_taken():
+    assert loss("(y - t)**2 / 2", "y - t").derivative(Y, T, CLIP, 0)[0, 1] == Y[0, 0] - 1
+
+
+@pytest.mark.parametrize("text", ["(y - t)**2 / 2", "y * y * t - y / 3 + 1", "1 / (1 + (y - t)**2)"])
+def test_rounding_on_the_way_is_bounded(text):
+    """Against exact arithmetic: the error is within the bound, and the bound no more than fifty times it."""
+    found = loss(text)
+    draw = np.random.default_rng(0)
+    y, t = draw.normal(size=(200, 1)), draw.normal(size=(200, 1))
+    terms, size = found.terms(y, t, CLIP, 0), found.intermediate(y, t)
+    worst = 0.0
+    for k in range(len(y)):
+        values = {"y": Fraction(float(y[k, 0])), "t": Fraction(float(t[k, 0]))}
+        exact = eval(
+            text.replace("3", "Fraction(3)"), {"Fraction": Fraction}, values
+        )  # of this file's own text
+        error = abs(Fraction(float(terms[k, 0])) - exact) / Fraction(2) ** -53
+        worst = max(worst, float(error) / float(size[k, 0]))
+    assert 0.02 < worst <= 1
+
+
+def test_rounding_that_is_not_known_bounds_nothing():
+    """The derivative of √ at 0 is infinite, times a rounding error of 0."""
+    nothing = np.zeros((1, 1))
+    assert np.isinf(loss("exp(sqrt(y / 3 + t))").intermediate(nothing, nothing)).all()
+
+
+def test_a_delta_is_what_its_expression_states():
+    text = "a * (y - t) * d + 0 * z"
+    found = delta_of("mine", Formula(text, {"a": 2.0}, DELTA_VARIABLES))
+    assert (found.uses_kinks, found.uses_clip, found.elementwise) == (True, False, True)
+    assert not delta_of("mine", Formula("y - t", {}, DELTA_VARIABLES)).uses_kinks
+    assert delta_of("mine", Formula("g", {}, DELTA_VARIABLES)).uses_clip

@@ -1,0 +1,77 @@
+"""Choices of a user's file that are expressions: losses and deltas, from the file to the verdict."""
+
+import pytest
+
+from backproof.errors import ConfigurationError
+from backproof.requests import Request
+from backproof.session import Session
+
+FILES = {
+    "loss/huber.yaml": 'value: "where(abs(y - t) < w, (y - t)**2 / 2, w * (abs(y - t) - w / 2))"\nw: 0.5\n',
+    "loss/half.yaml": 'value: "(y - t)**2 / 2"\n',
+    "loss/absolute.yaml": 'value: "abs(y - t)"\n',
+    "loss/wrong.yaml": 'value: "(y - t)**2 / 2"\nderivative: "1.001 * (y - t)"\n',
+    "delta/chain.yaml": 'value: "g * d"\n',
+    "delta/scaled.yaml": 'value: "a * g * d"\na: 1.001\n',
+    "delta/shortcut.yaml": 'value: "y - t"\n',
+}
+
+
+@pytest.fixture
+def session(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in FILES.items():
+        (tmp_path / "my" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "my" / name).write_text(text)
+    return Session(searchpath=(f"file://{tmp_path}/my",))
+
+
+def request(*words):
+    return Request(("data=moons", "network.hidden=[4]", "training=none", *words))
+
+
+@pytest.mark.parametrize(
+    ("words", "verdict"),
+    [
+        (("loss=huber", "output=identity"), "agrees"),
+        (("loss=huber", "output=softmax"), "agrees"),
+        (("loss=huber", "output=identity", "delta=shortcut"), "incorrect gradient"),
+        (("loss=half", "output=identity", "delta=shortcut"), "agrees"),
+        (("loss=half", "output=relu", "activation=tanh"), "agrees"),
+        (("loss=squared_error", "output=tanh", "delta=chain"), "agrees"),
+        (("loss=squared_error", "output=tanh", "delta=scaled"), "incorrect gradient"),
+        (("loss=squared_error", "output=tanh", "delta=scaled", "delta.a=1"), "agrees"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, tuple) else "",
+)
+def test_verdicts(session, words, verdict):
+    found = session.check(request(*words))
+    assert found.verdict == verdict
+    assert found.judgement.excess == found.judgement.excess, "a bound that is no number"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("loss=absolute",), "loss=absolute: its derivative jumps at y = 0"),
+        (("loss=wrong",), "loss=wrong: its derivative is "),
+        (("loss=huber", "loss.w=x"), "loss.w: must be a number; not 'x'"),
+        (("loss=huber", "loss.value='foo(y)'"), "loss.value: 'foo' is not a known function"),
+        (("loss=huber", "loss.value='y + q'"), "loss.value: 'q' is unknown"),
+        (("loss=squared_error", "output=softmax", "delta=chain"), "delta=chain: uses d"),
+        (("loss=squared_error", "+loss.value=y"), "loss.value: unknown, since loss=squared_error is code"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, tuple) else "",
+)
+def test_what_is_refused(session, words, says):
+    with pytest.raises(ConfigurationError) as caught:
+        session.cell(request(*words))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_parameter_of_an_expression_is_an_axis(session):
+    cells = session.cells(request("loss=huber", "output=identity", "loss.w=0.1,0.5"))
+    assert [cell.case.flat()["loss.w"] for cell in cells] == [0.1, 0.5]
+    for cell in cells:
+        assert session.cell(Request(cell.overrides)).case == cell.case
