@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from backproof.interfaces.cli import COMMANDS
+
 PRESET = """\
 # @package _global_
 defaults:
@@ -150,7 +152,7 @@ def test_what_hydra_shows(here, words, shown):
     ("line", "completions"),
     [
         ("backproof sw", {"sweep"}),
-        ("backproof ", {"sweep", "plan", "check", "report", "compare"}),
+        ("backproof ", set(COMMANDS)),
         ("backproof sweep activation=re", {"activation=relu", "activation=relu6"}),
         ("backproof check seed=0 clip.e", {"clip.eps="}),
         ("backproof report re", set()),
