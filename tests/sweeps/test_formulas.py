@@ -1,4 +1,4 @@
-"""Choices of a user's file that are expressions: losses and deltas, from the file to the verdict."""
+"""Choices of a user's file that are expressions: losses, clips and deltas, from the file to the verdict."""
 
 import pytest
 
@@ -11,6 +11,7 @@ FILES = {
     "loss/half.yaml": 'value: "(y - t)**2 / 2"\n',
     "loss/absolute.yaml": 'value: "abs(y - t)"\n',
     "loss/wrong.yaml": 'value: "(y - t)**2 / 2"\nderivative: "1.001 * (y - t)"\n',
+    "clip/mine.yaml": 'value: "log(maximum(q, k * eps))"\nk: 2\n',
     "delta/chain.yaml": 'value: "g * d"\n',
     "delta/scaled.yaml": 'value: "a * g * d"\na: 1.001\n',
     "delta/shortcut.yaml": 'value: "y - t"\n',
@@ -26,6 +27,9 @@ def session(tmp_path, monkeypatch):
     return Session(searchpath=(f"file://{tmp_path}/my",))
 
 
+IGNORED = ("clip.backward=ignored", "network.init_scale=4")
+
+
 def request(*words):
     return Request(("data=moons", "network.hidden=[4]", "training=none", *words))
 
@@ -39,6 +43,12 @@ def request(*words):
         (("loss=half", "output=identity", "delta=shortcut"), "agrees"),
         (("loss=half", "output=relu", "activation=tanh"), "agrees"),
         (("loss=squared_error", "output=tanh", "delta=chain"), "agrees"),
+        (("output=sigmoid", "clip=mine", "clip.eps=1e-3"), "agrees"),
+        (("output=relu", "clip=mine", "clip.eps=1e-3", "activation=tanh"), "agrees"),
+        (
+            ("output=sigmoid", "clip=mine", "clip.eps=0.2", *IGNORED),
+            "clip active",
+        ),
         (("loss=squared_error", "output=tanh", "delta=scaled"), "incorrect gradient"),
         (("loss=squared_error", "output=tanh", "delta=scaled", "delta.a=1"), "agrees"),
     ],
@@ -58,6 +68,8 @@ def test_verdicts(session, words, verdict):
         (("loss=huber", "loss.w=x"), "loss.w: must be a number; not 'x'"),
         (("loss=huber", "loss.value='foo(y)'"), "loss.value: 'foo' is not a known function"),
         (("loss=huber", "loss.value='y + q'"), "loss.value: 'q' is unknown"),
+        (("clip=mine", "clip.value='log(p)'"), "clip.value: 'p' is unknown"),
+        (("clip=mine", "clip.value=eps"), "clip=mine: 'eps' must depend on q"),
         (("loss=squared_error", "output=softmax", "delta=chain"), "delta=chain: uses d"),
         (("loss=squared_error", "+loss.value=y"), "loss.value: unknown, since loss=squared_error is code"),
     ],

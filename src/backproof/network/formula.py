@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from backproof.network.activations import sigmoid, softplus, tanh
-from backproof.network.arrays import Array, FloatType, magnitude, positive_part
+from backproof.network.arrays import Array, FloatType, magnitude
 
 Symbolic = Any
 """An expression of SymPy, which has no types."""
@@ -36,17 +36,25 @@ def _where(condition: Array, x: Array, y: Array) -> Array:
     return np.asarray(np.where(condition, x, y))
 
 
+def _maximum(x: Array, y: Array) -> Array:
+    """The larger one; of complex numbers by their real parts, the first where these are equal."""
+    if np.iscomplexobj(x) or np.iscomplexobj(y):
+        return np.asarray(np.where(np.real(x) < np.real(y), y, x))
+    return np.asarray(np.maximum(x, y))
+
+
 NUMERIC: dict[str, Callable[..., Array]] = {
     "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sqrt": np.sqrt,
     "sin": np.sin, "cos": np.cos, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "arctan": np.arctan,
     "sigmoid": sigmoid.value, "softplus": softplus.value, "sech2": tanh.derivative,
-    "abs": magnitude, "positive_part": positive_part, "sign": np.sign, "step": lambda x: np.heaviside(x, 0.5),
+    "abs": magnitude, "maximum": _maximum, "minimum": lambda x, y: -_maximum(-x, -y), "sign": np.sign,
+    "step": lambda x: np.heaviside(x, 0.5),
     "where": _where,
 }  # fmt: skip
-"""The functions of an expression; `maximum(x, y)` and `minimum(x, y)` beside them."""
+"""The functions of an expression, and of derivatives."""
 
 ARGUMENTS = {"where": 3, "maximum": 2, "minimum": 2}
-NAMES = tuple(sorted({*NUMERIC, *ARGUMENTS} - {"sech2", "step", "positive_part"}))
+NAMES = tuple(sorted({*NUMERIC, *ARGUMENTS} - {"sech2", "step"}))
 CONSTANTS = {"pi": "pi", "e": "E"}
 
 OPERATORS: dict[type[ast.AST], Callable[..., Symbolic]] = {
@@ -80,8 +88,20 @@ def _symbolic() -> dict[str, Callable[..., Symbolic]]:
     made["log1p"] = function("log1p", lambda x: 1 / (1 + x))
     made["arctan"] = function("arctan", lambda x: 1 / (1 + x**2))
     made["abs"] = function("abs", made["sign"])
-    made["positive_part"] = function("positive_part", made["step"])
+    made["maximum"] = _of_two("maximum", lambda x, y: made["step"](x - y))
+    made["minimum"] = _of_two("minimum", lambda x, y: made["step"](y - x))
     return made
+
+
+def _of_two(name: str, chosen: Callable[..., Symbolic]) -> Callable[..., Symbolic]:
+    """One of two arguments; `chosen` is 1 where it is the first, and ½ where they are equal."""
+    import sympy as sp
+
+    def fdiff(self: Symbolic, argument: int = 1) -> Symbolic:
+        x, y = self.args
+        return chosen(x, y) if argument == 1 else chosen(y, x)
+
+    return type(name, (sp.Function,), {"fdiff": fdiff})
 
 
 def _where_symbolic(condition: Symbolic, x: Symbolic, y: Symbolic) -> Symbolic:
@@ -173,10 +193,8 @@ class Formula:
         functions = _symbolic()
         if name == "where":
             return _where_symbolic(*given)
-        if name == "maximum":
-            return given[1] + functions["positive_part"](given[0] - given[1])
-        if name == "minimum":
-            return given[1] - functions["positive_part"](given[1] - given[0])
+        if len(given) == 2:
+            return functions[name](*given)
         (x,) = given
         if name == "log1p" and getattr(x, "func", None) == functions["exp"]:
             return functions["softplus"](x.args[0])  # exp(z) overflows where log1p of it is z
@@ -232,3 +250,24 @@ def compiled(expression: Symbolic, symbols: Sequence[Symbolic]) -> Callable[...,
     modules = [NUMERIC, "numpy"]
     made: Callable[..., Array | float] = sp.lambdify(symbols, expression, modules=modules, cse=True)
     return made
+
+
+KINKED = ("abs", "sign", "step")
+"""Functions whose derivative, or which themselves, jump where their argument is zero."""
+
+
+@cache
+def switches(of: Evaluated) -> tuple[Callable[..., Array | float], ...]:
+    """Programs that are zero where the expression may have a kink or a jump."""
+    import sympy as sp
+
+    formula = Formula(of.text, dict(of.parameters), of.variables)
+    symbols, found = list(formula.symbols.values()), []
+    for node in sp.preorder_traversal(formula.expression):
+        if isinstance(node, sp.core.relational.Relational):
+            found.append(node.lhs - node.rhs)
+        elif node.func.__name__ in ("maximum", "minimum"):
+            found.append(node.args[0] - node.args[1])
+        elif node.func.__name__ in KINKED:
+            found.append(node.args[0])
+    return tuple(compiled(expression, symbols) for expression in dict.fromkeys(found))

@@ -14,6 +14,9 @@ from backproof.errors import ConfigurationError
 from backproof.estimates.stencils import COMPLEX_STEPS, COMPLEX_TYPES, takes_complex
 from backproof.network.activations import Activation, Kink
 from backproof.network.arrays import Array, Interval
+from backproof.network.clips import Clip
+from backproof.network.clips.expression import VARIABLES as CLIP_VARIABLES
+from backproof.network.clips.expression import clip_of
 from backproof.network.deltas import Delta
 from backproof.network.deltas.expression import VARIABLES as DELTA_VARIABLES
 from backproof.network.deltas.expression import delta_of
@@ -48,26 +51,32 @@ class Declared:
     limits: Interval | tuple[float, float] | None = None
 
 
-VARIABLES = {"activation": ("z",), "output": ("z",), "loss": LOSS_VARIABLES, "delta": DELTA_VARIABLES}
+VARIABLES = {
+    "activation": ("z",),
+    "output": ("z",),
+    "loss": LOSS_VARIABLES,
+    "clip": CLIP_VARIABLES,
+    "delta": DELTA_VARIABLES,
+}
 """The groups whose choices may be expressions, and what these are expressions in."""
 
 
-def from_formula(group: str, name: str, given: Mapping[str, Value]) -> Activation | Loss | Delta:
+def from_formula(group: str, name: str, given: Mapping[str, Value]) -> Activation | Loss | Clip | Delta:
     """The record of a choice that has a `value:` instead of a `_target_:`.
 
     Raises:
         ConfigurationError: naming the key, if an expression cannot be read, or the derivative is wrong.
     """
-    keys = (VALUE,) if group == "delta" else (VALUE, DERIVATIVE)
+    keys = (VALUE,) if group in ("clip", "delta") else (VALUE, DERIVATIVE)
     texts = {key: str(given[key]) for key in keys if given.get(key) is not None}
     parameters = {key: _number(f"{group}.{key}", v) for key, v in given.items() if key not in texts}
     formulas = {key: _formula(f"{group}.{key}", t, parameters, VARIABLES[group]) for key, t in texts.items()}
     value = formulas[VALUE]
     if group == "delta":
         return delta_of(name, value)
-    if group == "loss":
+    if group in ("loss", "clip"):
         try:
-            return loss_of(name, value, formulas.get(DERIVATIVE))
+            return clip_of(name, value) if group == "clip" else loss_of(name, value, formulas.get(DERIVATIVE))
         except ValueError as error:
             raise ConfigurationError(f"{group}={name}: {error}") from error
     derivative = formulas[DERIVATIVE].value() if DERIVATIVE in formulas else value.derivative()
