@@ -38,7 +38,8 @@ class PlanResult:
         excluded: how many cells each reason leaves out.
         done, to_run: cells that the results hold, and cells that they lack.
         tasks, workers: into how many tasks those are cut, and how many run at a time.
-        seconds: the expected time.
+        seconds: the expected time, without the refinement's.
+        refinement: about how many cells a refinement adds, where each row has one edge.
     """
 
     folder: Path
@@ -50,6 +51,7 @@ class PlanResult:
     tasks: int
     workers: int
     seconds: float
+    refinement: int = 0
 
 
 @dataclass(frozen=True)

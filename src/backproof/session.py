@@ -34,6 +34,8 @@ from backproof.sweeps.merging import merge, require_sweeps
 from backproof.sweeps.one_case import check_cell
 from backproof.sweeps.overrides import is_public
 from backproof.sweeps.provenance import changed_since
+from backproof.sweeps.refinement import Refinement, expected_cells, refinement_of
+from backproof.sweeps.refining import Refining, planned
 from backproof.sweeps.status import FAILURES, Status
 from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.tasks import tasks_of
@@ -60,6 +62,7 @@ class Asked:
     experiment: Experiment | None
     grid: Grid
     composition: Composition
+    refinement: Refinement | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class Session:
         todo = [c for c in grid.cells if c.excluded is None]
         if (asked.folder / STORE_FILE).is_file():
             with read_only(asked.folder) as store:
-                todo, measured = _missing(store, grid, request.retry_failed), store.mean_seconds()
+                todo, measured = _missing(store, grid.cells, request.retry_failed), store.mean_seconds()
         self._note_idle(grid)
         tasks, workers = tasks_of(c.case for c in todo), asked.engine.workers
         seconds = measured * len(todo) if measured else sum(task.seconds for task in tasks)
@@ -107,6 +110,7 @@ class Session:
             tasks=len(tasks),
             workers=workers,
             seconds=seconds / workers,
+            refinement=expected_cells(asked.refinement, planned(grid.cells)) if asked.refinement else 0,
         )
 
     def check(self, request: Request) -> Check:
@@ -156,15 +160,14 @@ class Session:
             if store.note:
                 listener.note(f"note: {store.note}")
             store.announce(grid.cells)
-            todo = _missing(store, grid, request.retry_failed)
+            todo = _missing(store, grid.cells, request.retry_failed)
             self._note_start(store, asked, todo)
             self._description(request, asked).keep(store, folder)
-            interrupted = False
+            interrupted, cells = False, list(grid.cells)
             try:
-                if todo and launcher is not None:
-                    on_launcher(todo, launcher, folder.name, listener)
-                elif todo:
-                    on_engine(todo, asked.engine, store, listener, fail_fast=request.fail_fast)
+                self._run(todo, request, asked, store, launcher)
+                if asked.refinement is not None and not store.pending():
+                    self._refine(cells, request, asked, store, launcher)
             except KeyboardInterrupt:
                 interrupted = True
                 listener.note("interrupted: what is finished is kept, and the same command goes on from here")
@@ -172,10 +175,35 @@ class Session:
                 raise
             except ResultsError as error:  # of the engine's; what is stored can be shown
                 listener.note(f"stopped: {error}; what is finished is kept")
-            return self._finished(store, asked, interrupted)
+            return self._finished(store, folder, cells, interrupted)
 
-    def _finished(self, store: Store, asked: Asked, interrupted: bool) -> SweepResult:
-        folder, cells, page = asked.folder, asked.grid.cells, None
+    def _run(
+        self, todo: Sequence[Cell], request: Request, asked: Asked, store: Store, launcher: Launcher | None
+    ) -> None:
+        if todo and launcher is not None:
+            on_launcher(todo, launcher, asked.folder.name, self.listener)
+        elif todo:
+            on_engine(todo, asked.engine, store, self.listener, fail_fast=request.fail_fast)
+
+    def _refine(
+        self, cells: list[Cell], request: Request, asked: Asked, store: Store, launcher: Launcher | None
+    ) -> None:
+        """Add the cells of the refinement, round by round, and compute them."""
+        experiment, refinement = asked.experiment, asked.refinement
+        assert experiment is not None and refinement is not None
+        known = {key for cell in cells for key in cell.case.flat() if is_public(key)}
+        refining = Refining(
+            refinement, store, cells, lambda each: asked.composition.cells(each, experiment, known)
+        )
+        while found := refining.round():
+            todo = _missing(store, found, request.retry_failed)
+            if todo:
+                edges = f"{len(todo)} edge{'s' if len(todo) != 1 else ''}"
+                self.listener.note(f"refining {refinement.axis}: {edges} to halve")
+            self._run(todo, request, asked, store, launcher)
+
+    def _finished(self, store: Store, folder: Path, cells: Sequence[Cell], interrupted: bool) -> SweepResult:
+        page = None
         store.require_folder()
         try:
             page = _write_report(store, folder)
@@ -266,9 +294,12 @@ class Session:
             others = composition.composer.options("experiment")
             experiment = experiments.load(experiments.find(composition.experiment, known, others))
         grid = composition.grid(experiment)
+        refinement = None
         if experiment:
             _validate_report(experiment, grid)
-        return Asked(folder, engine, experiment, grid, composition)
+            if experiment.refine is not None:
+                refinement = refinement_of(experiment.refine, planned(grid.cells))
+        return Asked(folder, engine, experiment, grid, composition, refinement)
 
     def _note_start(self, store: Store, asked: Asked, todo: Sequence[Cell]) -> None:
         self._note_idle(asked.grid)
@@ -299,10 +330,10 @@ class Session:
         )
 
 
-def _missing(store: Store, grid: Grid, retry_failed: bool) -> list[Cell]:
+def _missing(store: Store, cells: Sequence[Cell], retry_failed: bool) -> list[Cell]:
     wanted = (Status.PENDING, *FAILURES) if retry_failed else (Status.PENDING,)
-    known = store.statuses(c.case.id for c in grid.cells)
-    return [c for c in grid.cells if c.excluded is None and known.get(c.case.id, Status.PENDING) in wanted]
+    known = store.statuses(c.case.id for c in cells)
+    return [c for c in cells if c.excluded is None and known.get(c.case.id, Status.PENDING) in wanted]
 
 
 def _count(grid: Grid) -> str:

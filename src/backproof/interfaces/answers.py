@@ -43,6 +43,8 @@ def show_plan(plan: PlanResult) -> ExitStatus:
         print(f"    {count}: {reason}")
     print(f"  {plan.done} done")
     print(f"  {plan.to_run} to run, in {plan.tasks} tasks on {plan.workers} workers")
+    if plan.refinement:
+        print(f"  + about {plan.refinement} cells of refinement, where the condition flips once in each row")
     print(f"expected time: about {_duration(plan.seconds)}")
     return ExitStatus.OK
 

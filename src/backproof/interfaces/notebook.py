@@ -21,6 +21,7 @@ import pyarrow as pa
 from backproof.errors import ConfigurationError, nearest
 from backproof.interfaces.labelled import to_dataset
 from backproof.reports import claims
+from backproof.reports.edges import edges_found
 from backproof.reports.figures import draw
 from backproof.reports.figures.kind import Drawn, FigureSpec
 from backproof.reports.specification import figure_spec
@@ -98,7 +99,8 @@ class Results:
             spec = self._named(which)
         if isinstance(spec, Drawn):
             return spec
-        return draw(spec, self.cells, pa.Table.from_pandas(self.curves, preserve_index=False))
+        curves = pa.Table.from_pandas(self.curves, preserve_index=False)
+        return draw(spec, self.cells, curves, edges_found(self.experiment, self.cells))
 
     def _named(self, which: int | str) -> FigureSpec | Drawn:
         titles = [f.title for f in self.figures]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backproof.sweeps.expressions import Expression
 from backproof.sweeps.overrides import AXES, OFF, shown
 from backproof.sweeps.status import Status
 
@@ -40,6 +41,14 @@ def varying(cells: pd.DataFrame) -> list[str]:
 def finished(cells: pd.DataFrame) -> pd.DataFrame:
     """The cells that have a result."""
     return cells[cells["status"] == Status.OK]
+
+
+def own(cells: pd.DataFrame, expression: Expression | None = None) -> pd.DataFrame:
+    """The grid's own cells, without those of a refinement; all where the expression asks for them by name."""
+    if "refined" not in cells or (expression is not None and "refined" in expression.columns):
+        return cells
+    refined = cells["refined"].map(lambda v: v is not None and v is not pd.NA and bool(v))
+    return cells[~refined.astype(bool)]
 
 
 def ran(cells: pd.DataFrame, group: str) -> pd.Series[bool]:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backproof.errors import ConfigurationError, nearest
-from backproof.reports.axes import REPLICATE, axes_of, finished
+from backproof.reports.axes import REPLICATE, axes_of, finished, own
 from backproof.reports.summary import TrainingSummary, training_summary
 from backproof.sweeps.expressions import Expression, parse
 
@@ -164,14 +164,18 @@ def _measure(key: str, measure: object, columns: Collection[str]) -> Measure:
 
 
 def evaluate(claims: Iterable[Mapping[str, object]], cells: pd.DataFrame) -> list[Settled]:
-    """Settle every claim by the finished cells of the table; one that cannot be read costs no other."""
-    done, settled = finished(cells), []
+    """Settle every claim by the finished cells of the table; one that cannot be read costs no other.
+
+    Cells of a refinement count only where its `where` names `refined`.
+    """
+    mine, done, settled = finished(own(cells)), finished(cells), []
     for i, given in enumerate(claims):
         try:
             if not len(done):
                 settled.append(_unsettled(i, given, ClaimStatus.OPEN))
             else:
-                settled.append(settle(claim_of(i, given, [str(c) for c in cells.columns]), done))
+                claim = claim_of(i, given, [str(c) for c in cells.columns])
+                settled.append(settle(claim, done if "refined" in claim.where.columns else mine))
         except ConfigurationError as error:
             settled.append(replace(_unsettled(i, given, ClaimStatus.BROKEN), problem=str(error)))
     return settled

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from backproof.reports.axes import axes_of, ran, varying
+from backproof.reports.axes import axes_of, own, ran, varying
 from backproof.reports.claims import Settled
 from backproof.reports.details import Details, packed, plain
+from backproof.reports.edges import Edges
 from backproof.reports.pictures import Picture
 from backproof.reports.series import OF_A_CELL
 from backproof.reports.summary import answer
@@ -21,6 +22,11 @@ from backproof.sweeps.status import FAILURES, Status
 from backproof.verdicts.verdict import Verdict
 
 FAILURE_COLUMNS = ["cell", "status", "error", "command"]
+
+EDGE_COLUMNS = (
+    "below", "above", "condition_below", "condition_above", "width", "flips", "evaluations", "stopped",
+)  # fmt: skip
+"""Of an edge, after the settings of its row."""
 
 UNSEARCHED = ("command", "traceback")
 """Columns in which nobody looks for a word; the details of a cell show them by themselves."""
@@ -43,6 +49,7 @@ class Report:
     cells: pd.DataFrame
     details: Details
     provenance: Mapping[str, object]
+    edges: Edges | None = None
 
 
 def page(report: Report) -> str:
@@ -51,20 +58,31 @@ def page(report: Report) -> str:
     pending = len(report.cells) - len(cells)
     pages = environment()
     pages.filters.update(sig=significant, ink=ink)
-    counts = {v: int((cells["verdict"] == v).sum()) for v in Verdict}
+    mine = own(cells)
+    counts = {v: int((mine["verdict"] == v).sum()) for v in Verdict}
     return pages.get_template("page.html.j2").render(
         report=report,
-        answer=answer(report.claims, cells, pending),
+        answer=answer(report.claims, mine, pending),
         verdicts=[(v, n) for v, n in counts.items() if n],
         failures=cells.loc[cells["status"].isin(FAILURES), FAILURE_COLUMNS].to_dict("records"),
         exclusions=cells.loc[cells["status"] == Status.EXCLUDED, "error"].value_counts().to_dict(),
         constants=_constants(cells),
         count=len(cells),
+        refined=len(cells) - len(mine),
+        edges=_edge_rows(report.edges),
         done=int((cells["status"] == Status.OK).sum()),
         pending=pending,
         data=packed(_data(report)),
         provenance=_flat(report.provenance),
     )
+
+
+def _edge_rows(edges: Edges | None) -> tuple[list[str], list[list[object]]] | None:
+    """The heading and the rows of the page's table of edges."""
+    if edges is None or edges.problem or not len(edges.table):
+        return None
+    columns = [*edges.shown, *EDGE_COLUMNS]
+    return columns, edges.table[columns].astype(object).to_numpy().tolist()
 
 
 def significant(x: object, digits: int = 3) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from backproof.files import csv, write
+from backproof.reports.edges import Edges
 from backproof.reports.figures import draw
 from backproof.reports.figures.kind import Drawn, FigureSpec
 
@@ -40,10 +41,15 @@ class Picture:
 
 
 def keep(
-    folder: Path, position: int, wanted: FigureSpec | Drawn, cells: pd.DataFrame, curves: pa.Table
+    folder: Path,
+    position: int,
+    wanted: FigureSpec | Drawn,
+    cells: pd.DataFrame,
+    curves: pa.Table,
+    edges: Edges | None,
 ) -> Picture:
     """Draw a figure and write its files, named by its position and title."""
-    drawn = wanted if isinstance(wanted, Drawn) else draw(wanted, cells, curves)
+    drawn = wanted if isinstance(wanted, Drawn) else draw(wanted, cells, curves, edges)
     stem, caption = f"{position:02d}-{_slug(drawn.title)}", drawn.spec.caption
     if drawn.drawing is None:
         return Picture(drawn.title, caption, "", stem, problem=drawn.problem)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from backproof.errors import ConfigurationError
+from backproof.reports.axes import own
 from backproof.reports.default_figures import default_figures
 from backproof.reports.figures.kind import Drawn, FigureSpec
 from backproof.reports.specification import figure_spec
@@ -18,12 +19,13 @@ from backproof.reports.specification import figure_spec
 
 @dataclass(frozen=True)
 class StoredExperiment:
-    """Question, claims and figures, as they were asked for."""
+    """Question, claims, figures and the refined axis, as they were asked for."""
 
     name: str
     question: str
     claims: tuple[Mapping[str, object], ...]
     figures: tuple[Mapping[str, object], ...]
+    refines: str | None = None
 
 
 def stored_experiment(content: Mapping[str, object]) -> StoredExperiment:
@@ -33,7 +35,13 @@ def stored_experiment(content: Mapping[str, object]) -> StoredExperiment:
         " ".join(str(content.get("question") or "").split()),
         _records(content.get("claims")),
         _records(content.get("figures")),
+        _axis(content.get("refine")),
     )
+
+
+def _axis(refine: object) -> str | None:
+    axis = refine.get("axis") if isinstance(refine, Mapping) else refine
+    return axis if isinstance(axis, str) else None
 
 
 def _records(value: object) -> tuple[Mapping[str, object], ...]:
@@ -45,9 +53,10 @@ def figures_of(experiment: StoredExperiment, cells: pd.DataFrame) -> tuple[list[
 
     One that cannot be read is there already as what could not be drawn, with the reason.
     """
+    edges = _figures_of_edges(experiment)
     if not experiment.figures:
-        chosen, how = default_figures(cells)
-        return list(chosen), how
+        chosen, how = default_figures(own(cells))
+        return [*chosen, *edges], how
     found: list[FigureSpec | Drawn] = []
     for i, given in enumerate(experiment.figures):
         try:
@@ -55,4 +64,11 @@ def figures_of(experiment: StoredExperiment, cells: pd.DataFrame) -> tuple[list[
         except ConfigurationError as error:
             value = str(given.get("value"))
             found.append(Drawn(FigureSpec(value, str(given.get("title") or value)), None, str(error)))
-    return found, ""
+    return [*found, *edges], ""
+
+
+def _figures_of_edges(experiment: StoredExperiment) -> list[FigureSpec]:
+    """The figure of a refinement, unless the experiment has one."""
+    if experiment.refines is None or any(f.get("value") == "edges" for f in experiment.figures):
+        return []
+    return [FigureSpec("edges", f"Edges along {experiment.refines}")]

@@ -13,6 +13,7 @@ import pyarrow as pa
 from backproof.files import plain_folder, write
 from backproof.reports import claims
 from backproof.reports.details import details
+from backproof.reports.edges import Edges
 from backproof.reports.figures import kinds
 from backproof.reports.figures.kind import Drawn, FigureSpec
 from backproof.reports.page import Report, page
@@ -33,35 +34,49 @@ def write_report(
     tables: tuple[pd.DataFrame, pa.Table, pd.DataFrame],
     experiment: Mapping[str, object],
     provenance: Mapping[str, object],
+    edges: Edges | None = None,
 ) -> None:
     """Write figures/ and report.html into a results folder; each file is whole or not there.
 
     Args:
         tables: the cells, those still to come among them, their curves and their tensors.
         experiment: name, question, claims and figures as in the experiment's file; all may be missing.
+        edges: that a refinement found, if there was one.
     """
     cells, curves, tensors = tables
     asked = stored_experiment(experiment)
     wanted, axes_chosen = figures_of(asked, cells)
-    drawing = _draw_all(plain_folder(folder / "figures"), wanted, cells, curves)
+    drawing = _draw_all(plain_folder(folder / "figures"), wanted, cells, curves, edges)
     settled = claims.evaluate(asked.claims, cells)
     of_cells = details(cells, tensors, curves)
     pictures = list(drawing)  # drawn meanwhile
     _remove_others(folder / "figures", pictures)
     report = Report(
-        asked.name or folder.name, asked.question, settled, pictures, axes_chosen, cells, of_cells, provenance
+        asked.name or folder.name,
+        asked.question,
+        settled,
+        pictures,
+        axes_chosen,
+        cells,
+        of_cells,
+        provenance,
+        edges,
     )
     write(folder / "report.html", page(report).encode())
 
 
 def _draw_all(
-    folder: Path, wanted: Sequence[FigureSpec | Drawn], cells: pd.DataFrame, curves: pa.Table
+    folder: Path,
+    wanted: Sequence[FigureSpec | Drawn],
+    cells: pd.DataFrame,
+    curves: pa.Table,
+    edges: Edges | None,
 ) -> Iterator[Picture]:
     """Every figure drawn and kept, by several processes where that pays."""
     none = curves.slice(0, 0)
     folder = folder.resolve()  # a process may have been started elsewhere
     tasks = [
-        (folder, i, figure, cells, curves if _reads_curves(figure) else none)
+        (folder, i, figure, cells, curves if _reads_curves(figure) else none, edges)
         for i, figure in enumerate(wanted, 1)
     ]
     if len(tasks) < LEAST_SHARED or len(cells) > MOST_SHARED:

@@ -88,6 +88,8 @@ CELLS = (
     Column("status", "text", Of.CELL,
            "What became of the cell: ok, failed, killed, timeout, excluded or pending.",
            page="last"),
+    Column("refined", "truth", Of.CELL,
+           "Whether a refinement added the cell; claims and figures are about the grid's own cells."),
     Column("error", "text", Of.CELL, "Why the cell failed or was left out.", heading="Error"),
     Column("verdict", "text", Of.CHECK,
            "What the check concludes.", categories=True, page="first", figure=True),

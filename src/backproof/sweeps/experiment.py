@@ -40,6 +40,14 @@ class FigureEntry(TypedDict, total=False):
     caption: str
 
 
+class RefineEntry(TypedDict, total=False):
+    """The axis along which a grid is refined, the condition that flips there, and the width of an edge."""
+
+    axis: Required[str]
+    flips: str
+    width: float
+
+
 class ExperimentFile(TypedDict, total=False):
     """The keys of the file."""
 
@@ -47,6 +55,7 @@ class ExperimentFile(TypedDict, total=False):
     overrides: dict[str, object]
     grid: dict[str, object] | list[dict[str, object]]
     exclude: list[dict[str, str]]
+    refine: str | RefineEntry
     claims: list[ClaimEntry]
     figures: list[FigureEntry]
 
@@ -68,7 +77,8 @@ class Experiment:
 
     Attributes:
         grids: a union of grids; each maps an override's key to its override string.
-        claims, figures: as written; they have the keys of `ClaimEntry` and `FigureEntry`.
+        refine, claims, figures: as written; they have the keys of `RefineEntry`, `ClaimEntry` and
+            `FigureEntry`. None where nothing is refined.
         content: the whole file, for the results folder.
     """
 
@@ -76,6 +86,7 @@ class Experiment:
     question: str = ""
     grids: tuple[dict[str, str], ...] = ({},)
     exclude: tuple[Exclusion, ...] = ()
+    refine: Mapping[str, object] | None = None
     claims: tuple[Mapping[str, object], ...] = ()
     figures: tuple[Mapping[str, object], ...] = ()
     content: Mapping[str, object] = field(default_factory=dict)
@@ -135,10 +146,28 @@ def experiment_of(name: str, content: object) -> Experiment:
             Exclusion(str(rule["where"]), str(rule["because"]))
             for rule in _entries("exclude", content.get("exclude"), Exclusion)
         ),
+        refine=refine_entry(content.get("refine")),
         claims=tuple(_entries("claims", content.get("claims"), ClaimEntry)),
         figures=tuple(_entries("figures", content.get("figures"), FigureEntry)),
         content={str(key): value for key, value in content.items()},
     )
+
+
+def refine_entry(given: object) -> Mapping[str, object] | None:
+    """What is refined, from its short form, an axis, or its long one.
+
+    Raises:
+        ConfigurationError: naming the key that is wrong.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, str | Mapping):
+        raise ConfigurationError("refine: must be an axis, or a mapping with axis, flips and width")
+    entry = {"axis": given} if isinstance(given, str) else given
+    _check_keys("refine.", entry, RefineEntry)
+    if "axis" not in entry:
+        raise ConfigurationError("refine: needs axis")
+    return {str(name): value for name, value in entry.items()}
 
 
 def _overrides(key: str, given: object) -> dict[str, str]:

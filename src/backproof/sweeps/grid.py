@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
@@ -165,11 +165,16 @@ class Product:
 
 
 def expand(
-    products: Sequence[Product], exclude: Sequence[Exclusion] = (), options: Sequence[str] = ()
+    products: Sequence[Product],
+    exclude: Sequence[Exclusion] = (),
+    options: Sequence[str] = (),
+    known: Iterable[str] = (),
 ) -> Grid:
     """Every cell of a union of products, validated; each distinct one once.
 
-    `options` become part of each cell's command.
+    Args:
+        options: become part of each cell's command.
+        known: settings that rules of exclusion may name beside those of these cells.
 
     Raises:
         ConfigurationError: if anything about any cell is wrong; nothing has run then.
@@ -190,7 +195,7 @@ def expand(
         if axis.required and axis.key not in applied:
             group = axis.key.partition(".")[0]
             raise ConfigurationError(f"{axis.key}: not among the values of the chosen {group}")
-    grid.cells = _marked(grid.cells, exclude)
+    grid.cells = _marked(grid.cells, exclude, known)
     there = {key for cell in grid.cells for key in cell.case.flat()}
     grid.idle = list(dict.fromkeys(a.key for a in axes if len(a.values) > 1 and a.key not in there))
     return grid
@@ -276,14 +281,14 @@ def _points(product: Product, combinations: Sequence[Combination]) -> Iterator[_
             yield _Point(combination.with_values(given), combination, times)
 
 
-def _marked(cells: list[Cell], rules: Sequence[Exclusion]) -> list[Cell]:
+def _marked(cells: list[Cell], rules: Sequence[Exclusion], known: Iterable[str]) -> list[Cell]:
     """The cells, those that a rule fits with its reason; of several rules the first counts."""
     if not rules or not cells:
         return cells
     import pandas as pd  # only experiments that leave something out pay for it
 
     rows = [cell.case.flat() for cell in cells]
-    keys = ordered({k for row in rows for k in row if is_public(k)})
+    keys = ordered({k for row in rows for k in row if is_public(k)}.union(known))
     table = pd.DataFrame([[row.get(k) for k in keys] for row in rows], columns=keys, dtype=object)
     reasons: list[str | None] = [None] * len(cells)
     for number, rule in enumerate(rules):

@@ -11,7 +11,7 @@ from backproof.errors import ConfigurationError
 from backproof.sweeps import sql
 from backproof.sweeps.rows import stored_cell, stored_curves, stored_tensors, text_of
 from backproof.sweeps.status import FAILURES, Status
-from backproof.sweeps.store import Store, read_only
+from backproof.sweeps.store import REFINED, Store, read_only
 
 TOGETHER = 1000
 """Cells that are written in one transaction."""
@@ -43,12 +43,17 @@ def merge(folders: Sequence[Path], into: Store) -> Merged:
     merged = Merged()
     about: list[Mapping[str, object]] = []
     experiments: list[Mapping[str, object]] = []
+    refined, own = set[str](), set[str]()
     for folder in folders:
         with read_only(folder) as store:
             about.append({"folder": str(folder), **store.record("provenance")})
             experiments.append(store.record("experiment"))
+            added = store.refined()
+            refined |= added
             for rows in _in_blocks(store):
                 _add(rows, into, merged)
+                own |= {str(row[0]) for row in rows} - added
+    into.set_meta(REFINED, json.dumps(sorted(refined - own)))
     (merged.cells,) = into.db.execute(sql.GRID_SIZE).fetchone()
     into.set_meta("provenance", json.dumps(_common(about)))
     alike = all(e == experiments[0] for e in experiments)

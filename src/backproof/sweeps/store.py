@@ -39,6 +39,9 @@ if TYPE_CHECKING:  # pandas takes a quarter of a second to import, and a sweep m
     import pandas as pd
     import pyarrow as pa
 
+REFINED = "refined"
+"""The record of which cells a refinement added to the grid."""
+
 
 class Store:
     """The store in a results folder; a context manager.
@@ -125,10 +128,10 @@ class Store:
         with self.db:
             self.db.execute(sql.SET_META, (key, value))
 
-    def announce(self, cells: Iterable[Cell], *, append: bool = False) -> None:
+    def announce(self, cells: Iterable[Cell], *, append: bool = False, refined: bool = False) -> None:
         """Enter the cells of a grid, which replaces the last one unless it is to be appended.
 
-        Cells that are known keep what was computed for them.
+        Cells that are known keep what was computed for them. `refined`: whether a refinement adds them.
         """
         cells = list(cells)
         settings = [json.dumps(c.case.flat()) for c in cells]
@@ -138,7 +141,23 @@ class Store:
             )
             if not append:
                 self.db.execute(sql.CLEAR_GRID)
+                self.db.execute(sql.SET_META, (REFINED, "[]"))
+            if refined:
+                ids = sorted(self.refined() | {c.case.id for c in cells})
+                self.db.execute(sql.SET_META, (REFINED, json.dumps(ids)))
             self.db.executemany(sql.ADD_TO_GRID, ((c.case.id, c.excluded) for c in cells))
+
+    def refined(self) -> set[str]:
+        """The ids of the grid's cells that a refinement added.
+
+        Raises:
+            MalformedError: if they are no list of texts.
+        """
+        row = self.db.execute(sql.META, (REFINED,)).fetchone()
+        found = json_of(row[0], REFINED) if row else []
+        if not isinstance(found, list):
+            raise MalformedError(f"{REFINED}: must be a list")
+        return {text_of(each, REFINED) for each in found}
 
     def statuses(self, ids: Iterable[str]) -> dict[str, Status]:
         """The status of those cells that the store knows."""
@@ -211,7 +230,7 @@ class Store:
         """The grid's cells: `cell`, a column per setting, then the results; those to come on request."""
         from backproof.sweeps.table import as_table
 
-        return as_table(map(stored_cell, self.db.execute(sql.CELLS, (pending,))))
+        return as_table(map(stored_cell, self.db.execute(sql.CELLS, (pending,))), self.refined())
 
     def tensors(self) -> pd.DataFrame:
         """What the check concludes of every weight tensor of the grid's cells, one row each."""

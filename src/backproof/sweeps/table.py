@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
@@ -18,13 +18,17 @@ MOST_COLUMNS = 1000
 """Of all cells together: a table has every column for every cell, so that their number bounds its size."""
 
 
-def as_table(cells: Iterable[StoredCell]) -> pd.DataFrame:
-    """Rows of the store as the `cells` table: the cell's id, a column for each setting, the results."""
+def as_table(cells: Iterable[StoredCell], refined: Collection[str] = ()) -> pd.DataFrame:
+    """Rows of the store as the `cells` table: the cell's id, a column for each setting, the results.
+
+    `refined`: the ids of cells that a refinement added; they come last.
+    """
     records = []
     for cell in cells:
         record = {k: _column_value(v) for k, v in cell.settings.items() if is_public(k)}
         record.update(cell.outcome)
         record.update(cell=cell.id, status=str(cell.status), error=cell.error, traceback=cell.traceback)
+        record.update(refined=cell.id in refined)
         record.update(seconds=cell.seconds, attempts=cell.attempts, command=cell.command)
         records.append(record)
     found = {key for record in records for key in record}
@@ -34,6 +38,8 @@ def as_table(cells: Iterable[StoredCell]) -> pd.DataFrame:
     table = pd.DataFrame.from_records(records, columns=["cell", *settings_found, *RESULTS])
     for name in settings_found:
         table[name] = _setting_column(table[name])
+    if refined:
+        table = table.sort_values("refined", kind="stable", ignore_index=True)
     return _typed(table, [*CELLS, *_id()], text=TEXT)
 
 

@@ -13,11 +13,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from backproof.errors import ConfigurationError
+from backproof.reports.axes import own
 from backproof.reports.figures.kind import Drawn, FigureSpec, Kind, NothingToDrawError, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+    from backproof.reports.edges import Edges
 
 
 @cache
@@ -30,14 +33,14 @@ def kinds() -> dict[str, Kind]:
     return found
 
 
-def draw(spec: FigureSpec, cells: pd.DataFrame, curves: pa.Table) -> Drawn:
+def draw(spec: FigureSpec, cells: pd.DataFrame, curves: pa.Table, edges: Edges | None = None) -> Drawn:
     """Draw one figure; whatever prevents it is its `problem`, and costs no other figure."""
-    cells = cells.reset_index(drop=True)
+    cells = own(cells.reset_index(drop=True), spec.where)
     try:
         chosen = cells[spec.where.truth(cells)] if spec.where and len(cells) else cells
         if not len(chosen):
             raise NothingToDrawError("no cell fits its `where`")
-        return Drawn(spec, kinds()[spec.value].draw(spec, Tables(chosen, curves)))
+        return Drawn(spec, kinds()[spec.value].draw(spec, Tables(chosen, curves, edges)))
     except (NothingToDrawError, ConfigurationError) as error:
         return Drawn(spec, None, str(error))
     except Exception as error:  # a drawing library may fail in any way over unusual cells

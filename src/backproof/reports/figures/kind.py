@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
+    from backproof.reports.edges import Edges
+
 
 @dataclass(frozen=True)
 class FigureSpec:
@@ -38,10 +40,11 @@ class FigureSpec:
 
 @dataclass(frozen=True)
 class Tables:
-    """What figures are made from: the cells that a figure shows, and the curves of all."""
+    """What figures are made from: the cells that a figure shows, the curves of all, edges of a refinement."""
 
     cells: pd.DataFrame
     curves: pa.Table
+    edges: Edges | None = None
 
 
 @dataclass(frozen=True)

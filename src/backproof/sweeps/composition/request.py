@@ -19,7 +19,7 @@ from backproof.sweeps.composition.files import Parts, plain
 from backproof.sweeps.composition.idle import refuse_idle
 from backproof.sweeps.composition.sorting import EXPERIMENT, Sorted, parsed, values_of
 from backproof.sweeps.experiment import Experiment
-from backproof.sweeps.grid import Grid, Product, expand
+from backproof.sweeps.grid import Cell, Grid, Product, expand
 from backproof.sweeps.overrides import RUN, Value, shown
 
 SEARCHPATH = "hydra.searchpath"
@@ -79,6 +79,25 @@ class Composition:
         with translated(lambda: self.composer.keys):
             products = [self._product(grid) for grid in (experiment.grids if experiment else ({},))]
             return expand(products, experiment.exclude if experiment else (), self.options)
+
+    def cells(
+        self, each: Sequence[Sequence[str]], experiment: Experiment, known: Iterable[str]
+    ) -> list[Cell]:
+        """One cell for each list of overrides, marked where the experiment excludes it.
+
+        `known`: settings that its rules may name beside those of these cells.
+
+        Raises:
+            ConfigurationError: if anything about any cell is wrong.
+        """
+        with translated(lambda: self.composer.keys):
+            products = []
+            for overrides in each:
+                sorted_out = Sorted(self.composer)
+                for override in parsed(overrides):
+                    sorted_out.add(override, required=True)
+                products.append(sorted_out.product())
+            return expand(products, experiment.exclude, self.options, known).cells
 
     def _product(self, grid: Mapping[str, str]) -> Product:
         """One grid of an experiment's, its overrides replaced and completed by those of the command line."""

@@ -1,0 +1,48 @@
+"""Where a refined condition flips: one mark per edge, on the scale of the refined axis."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from backproof.reports.axes import REPLICATE, is_axis, keys_of, label
+from backproof.reports.figures.kind import Drawing, FigureSpec, NothingToDrawError, Tables, figure_kind
+
+MOST_GROUPS = 60
+
+
+@figure_kind("edges", title="Where it flips", sides=("rows",))
+def edges_kind(spec: FigureSpec, tables: Tables) -> Drawing:
+    """One line per group of rows, by default by all that varies; replicates are marks on one line."""
+    from backproof.reports.figures.drawing.edges import draw_edges
+
+    edges = tables.edges
+    if edges is None or edges.problem:
+        raise NothingToDrawError(
+            edges.problem if edges else "none of its cells is at an edge: the experiment has no `refine`"
+        )
+    table = edges.table
+    if spec.where is not None:
+        table = within(table, tables.cells)
+    if not len(table):
+        raise NothingToDrawError(f"{edges.condition} flips nowhere between cells of the grid")
+    sides = spec.rows or edges.grouped
+    keys, group = keys_of(table, sides)
+    if len(keys) > MOST_GROUPS:
+        raise NothingToDrawError(
+            f"{len(keys)} lines; at most {MOST_GROUPS} fit (choose with `rows`, `where`)"
+        )
+    texts = [", ".join(map(label, key)) or "all" for key in keys]
+    figure = draw_edges(edges, table, group, texts, " × ".join(sides), spec.title)
+    columns = [*sides, *([REPLICATE] if REPLICATE in table and REPLICATE not in sides else [])]
+    data = table[[*columns, *(c for c in table.columns if not is_axis(str(c)))]]
+    return Drawing(figure, edges.finding, data)
+
+
+def within(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The edges of those rows of the grid that some of these cells are in."""
+    settings = [c for c in table.columns if is_axis(str(c))]
+    here, there = (
+        pd.MultiIndex.from_frame(t[settings].astype(object).where(t[settings].notna(), "∅"))
+        for t in (table, cells)
+    )
+    return table[here.isin(there)]
