@@ -30,6 +30,7 @@ COMMANDS = [
     (["activation=bump", "activation.width=null"], "activation=bump activation.width=null"),
     (["loss={l2: 0.5, reduction: mean}"], "loss.l2=0.5 loss.reduction=mean"),
     (["+activation@output=tanh"], "+activation@output=tanh"),
+    (["+activation@output=bump", "output=tanh"], "+activation@output=bump output=tanh"),
     (["+variant=a", "seed=3"], "+variant=a seed=3"),
     (["experiment=preset"], "+experiment=preset"),
     (["seed=${oc.env:NUMBER}", "clip.eps=1e-7"], "clip.eps=1e-07 seed=2"),

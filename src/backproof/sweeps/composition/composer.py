@@ -228,7 +228,7 @@ class Composed:
         """The fewest overrides that make this case again, from the settings that it was made of."""
         wanted, replayed = self._wanted(case, settings), self.replayed
         changes = {
-            group: set_to(group, wanted.get(group, choice))
+            group: set_to(group, wanted.get(group, choice) if self.chosen.get(group) == choice else choice)
             for group, choice in replayed.named.items()
             if group in wanted or replayed.whole
         }
