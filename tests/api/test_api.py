@@ -231,6 +231,23 @@ def test_what_cancels_in_a_gradient_of_zero_leaves_rounding(left, verdict):
     assert found.verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("f", "df", "at"),
+    [
+        (lambda w: np.tanh(w) ** 2, lambda w: 2 * np.tanh(w) / np.cosh(w) ** 2, 18.0),
+        (lambda w: np.exp(-(w**2)), lambda w: -2 * w * np.exp(-(w**2)), 6.0),
+        (lambda w: np.exp(-(w**4)), lambda w: -4 * w**3 * np.exp(-(w**4)), -3.0),
+    ],
+)
+def test_a_step_does_not_leap_over_all_that_a_saturated_function_does(f, df, at):
+    """On both sides of an even function's middle it is the same."""
+    w = np.array([1.0, at])
+    right = backproof.check(lambda w: w[0] ** 2 + f(w[1]), w, df=lambda w: np.array([2 * w[0], df(w[1])]))
+    assert right.agrees
+    wrong = backproof.check(lambda w: w[0] ** 2 + f(w[1]), w, df=lambda w: np.array([2 * w[0], 0.1]))
+    assert wrong.verdict == "incorrect gradient"
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
 def test_every_precision(dtype):
     w = np.linspace(-2, 2, 21).astype(dtype)

@@ -171,3 +171,31 @@ def test_an_entry_next_to_which_the_loss_is_not_finite_is_named():
     found = backproof.check(f_df, W)
     assert found.verdict == "not finite"
     assert found.causes == ("numerical gradient not finite: within a step of W[1]",)
+
+
+# --- arguments of the check itself
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"df": W}, "df: must be a function of W that returns the gradient; not ndarray of shape (3,)"),
+        ({"seed": "a"}, "seed: must be a whole number from 0 on; not 'a'"),
+        ({"parameters": 0}, "parameters: must be None or a whole number from 1 on; not 0"),
+        ({"parameters": 1.5}, "parameters: must be None or a whole number from 1 on; not 1.5"),
+        ({"jobs": 0}, "jobs: must be a whole number other than 0; not 0"),
+        ({"resolution": "x"}, "resolution: must be a number above 0 and below 1; not 'x'"),
+        ({"resolution": None}, "resolution: must be a number above 0 and below 1; not None"),
+        ({"resolution": 0}, "resolution: must be a number above 0 and below 1; not 0"),
+        ({"rtol": 1}, "rtol: must be a number from 0 and below 1; not 1"),
+        ({"rtol": True}, "rtol: must be a number from 0 and below 1; not True"),
+    ],
+)
+def test_an_argument_that_is_wrong_is_named(given, says):
+    assert refused(lambda w: ((w**2).sum(), 2 * w), W, **given) == says
+
+
+def test_what_is_no_function_and_a_loss_that_brings_its_gradient_beside_df():
+    assert refused(3, W).startswith("f: must be a function of W; not ")
+    line = refused(lambda w: ((w**2).sum(), 2 * w), W, df=lambda w: 2 * w)
+    assert line.endswith("must return the loss alone where df is given; not 2 values")

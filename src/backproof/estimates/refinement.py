@@ -79,7 +79,8 @@ class Refinement:
         believed = [found[self.first], *(entry for entry in found.values() if self._believed(entry))]
         best = min(believed, key=lambda e: 0 if e.odd else np.nan_to_num(e.error, nan=np.inf))
         if best.value == 0 and not any(self._at(self.first)):
-            best.status = EntryStatus.FLAT  # whatever lies farther away
+            # Whatever lies farther away: a leap may end on the other side of all that f does.
+            return Entry(0.0, 0.0, self.noise / self.first, 0.0, self.first, status=EntryStatus.FLAT)
         return best
 
     def _believed(self, entry: Entry) -> bool:

@@ -6,6 +6,7 @@ result.assert_agrees()
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from backproof.targets.adapters import LIBRARIES, made_with
 from backproof.targets.bounds import bound
-from backproof.targets.container import ArrayTree, FunctionError
+from backproof.targets.container import ArrayTree, FunctionError, what_it_is
 from backproof.targets.function import Function
 from backproof.targets.source import UserFunction
 from backproof.verdicts.check import Check
@@ -69,14 +70,13 @@ def check(
     Raises:
         FunctionError: if f or df does what no loss or gradient does; it names the file and the line.
     """
+    _check_arguments(f, df, seed, parameters, resolution, rtol, jobs)
     blocks = None
     if jobs != 1:
         from backproof.sweeps.engines.processes import starmap
 
         blocks = partial(starmap, jobs=jobs)
     by = by or (made_with(f, w) if df is None else None)
-    _check_number("resolution", resolution, above=0)
-    _check_number("rtol", rtol, above=None)
     sampling = Sampling(seed, parameters, directions, blocks, resolution, rtol)
     function = _function(f, w, args, df, by)
     if bounds is not None:
@@ -88,10 +88,38 @@ def check(
     return check_function(function, sampling)
 
 
-def _check_number(name: str, value: float, above: float | None) -> None:
-    """Refuse what is no relative error."""
-    if not (0 <= value < 1) or value == above:
-        raise ValueError(f"{name}: must be a number from 0 to 1; not {value!r}")
+def _check_arguments(
+    f: object,
+    df: object,
+    seed: object,
+    parameters: object,
+    resolution: object,
+    rtol: object,
+    jobs: object,
+) -> None:
+    """Refuse what is no function, no count and no relative error.
+
+    Raises:
+        FunctionError: naming the argument.
+    """
+    if not callable(f):
+        raise FunctionError(f"f: must be a function of W; not {what_it_is(f)}")
+    if df is not None and not callable(df):
+        raise FunctionError(f"df: must be a function of W that returns the gradient; not {what_it_is(df)}")
+    if not _is_whole(seed) or seed < 0:  # type: ignore[operator]
+        raise FunctionError(f"seed: must be a whole number from 0 on; not {seed!r}")
+    if parameters is not None and (not _is_whole(parameters) or parameters < 1):  # type: ignore[operator]
+        raise FunctionError(f"parameters: must be None or a whole number from 1 on; not {parameters!r}")
+    if not _is_whole(jobs) or jobs == 0:
+        raise FunctionError(f"jobs: must be a whole number other than 0; not {jobs!r}")
+    for name, value, least in (("resolution", resolution, "above"), ("rtol", rtol, "from")):
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if not number or not 0 <= value < 1 or (value == 0 and least == "above"):  # type: ignore[operator]
+            raise FunctionError(f"{name}: must be a number {least} 0 and below 1; not {value!r}")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _function(f: UserFunction, w: ArrayTree, args: Sequence[Any], df: Any, by: str | None) -> Function:

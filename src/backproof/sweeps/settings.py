@@ -31,6 +31,7 @@ NonNegative = Annotated[float, Ge(0)]
 ClipThreshold = Annotated[float, Gt(0), Lt(0.5)]
 Positive = Annotated[float, Gt(0)]
 Resolution = Annotated[float, Gt(0), Lt(1)]
+Tolerance = Annotated[float, Ge(0), Lt(1)]
 
 
 class Frozen(BaseModel):
@@ -154,7 +155,7 @@ class CheckSettings(Group):
         description="the difference formula; five_point with a given step is central",
     )
     resolution: Resolution = RESOLUTION_FIELD
-    rtol: NonNegative = RTOL_FIELD
+    rtol: Tolerance = RTOL_FIELD
     step: Positive | None = Field(
         default=None, description="one step for all parameters; by default each has its own"
     )
@@ -218,7 +219,7 @@ class FunctionCheckSettings(Group):
         default="all", description="how many parameters are checked; a number: a seeded sample"
     )
     resolution: Resolution = RESOLUTION_FIELD
-    rtol: NonNegative = RTOL_FIELD
+    rtol: Tolerance = RTOL_FIELD
 
 
 MODELS: dict[str, type[Group]] = {

@@ -135,7 +135,13 @@ class Function:
     def _value(self) -> float | np.longdouble:
         self.evaluations += 1
         if self.f is not None:
-            return self._number(self._call(self.f), self.f)
+            found = self._call(self.f)
+            if isinstance(found, tuple | list):
+                what = f"{len(found)} values"
+                raise FunctionError(
+                    f"{defined_at(self.f)}: must return the loss alone where df is given; not {what}"
+                )
+            return self._number(found, self.f)
         return self._number(self._both()[0], self.loss)
 
     def _both(self) -> tuple[Any, Any]:
