@@ -191,6 +191,20 @@ def test_a_cell_that_is_left_out_stops_its_edge(refined, edges, table):
     assert table("mine")["error"].dropna().tolist() == ["too slow"] * 2
 
 
+def test_a_merged_sweep_knows_what_was_added(refined, table, program):
+    for at, name in ((3e-5, "a"), (2e-3, "b")):
+        refined("engine=serial", f"name={name}", "subject.eps=1e-6,1e-2", f"subject.at={at}")
+    # The grid of the other has a cell that the refinement added here: it is the merged grid's own.
+    (added, *_) = table("a").loc[table("a")["refined"], "subject.eps"]
+    refined("engine=serial", "name=c", grid={"subject.eps": [1e-6, added], "subject.at": 3e-5}, refine=None)
+    assert program("merge", "results/a", "results/b", "name=ab").status == 0
+    merged = table("ab")
+    assert merged["refined"].tolist() == [False] * 4 + [True] * 2 * EVALUATIONS
+    assert program("merge", "results/a", "results/c", "name=ac").status == 0
+    merged = table("ac")
+    assert not merged.loc[merged["subject.eps"] == added, "refined"].any()
+
+
 def test_the_plan_counts_it(refined, here):
     plan = refined(command="plan")
     assert f"+ about {3 * EVALUATIONS} cells of refinement" in plan.out

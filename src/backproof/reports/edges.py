@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backproof.errors import ConfigurationError
-from backproof.reports.axes import REPLICATE, axes_of, finished, own, varying
+from backproof.reports.axes import REPLICATE, axes_of, finished, is_axis, own, varying
 from backproof.sweeps.experiment import refine_entry
 from backproof.sweeps.refinement import Edge, Refinement, Spacing, edges_of, refinement_of
 
@@ -58,7 +58,9 @@ class Edges:
             )
         stopped = int((table["stopped"] != "").sum())
         if stopped:
-            parts.append(f"{stopped} of them are wider than asked for; the column `stopped` states why.")
+            parts.append(
+                f"{stopped} {'is' if stopped == 1 else 'are'} wider than asked for; `stopped` states why."
+            )
         return " ".join(parts)
 
 
@@ -117,3 +119,13 @@ def middles(edges: Edges) -> NDArray[np.float64]:
     if edges.spacing is Spacing.RATIO:
         return np.asarray(np.sqrt(below) * np.sqrt(above))
     return np.asarray((below + above) / 2)
+
+
+def within(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The edges of those rows of the grid that some of these cells are in."""
+    settings = [c for c in table.columns if is_axis(str(c))]
+    here, there = (
+        pd.MultiIndex.from_frame(t[settings].astype(object).where(t[settings].notna(), "∅"))
+        for t in (table, cells)
+    )
+    return table[here.isin(there)]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from backproof.reports.axes import REPLICATE, is_axis, keys_of, label
+from backproof.reports.edges import within
 from backproof.reports.figures.kind import Drawing, FigureSpec, NothingToDrawError, Tables, figure_kind
 
 MOST_GROUPS = 60
@@ -36,13 +35,3 @@ def edges_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     columns = [*sides, *([REPLICATE] if REPLICATE in table and REPLICATE not in sides else [])]
     data = table[[*columns, *(c for c in table.columns if not is_axis(str(c)))]]
     return Drawing(figure, edges.finding, data)
-
-
-def within(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """The edges of those rows of the grid that some of these cells are in."""
-    settings = [c for c in table.columns if is_axis(str(c))]
-    here, there = (
-        pd.MultiIndex.from_frame(t[settings].astype(object).where(t[settings].notna(), "∅"))
-        for t in (table, cells)
-    )
-    return table[here.isin(there)]

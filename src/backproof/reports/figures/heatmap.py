@@ -9,6 +9,8 @@ import pandas as pd
 
 from backproof.reports.aggregation import AGGREGATES, MOST_FREQUENT, WORST, Tiles, lay_out
 from backproof.reports.axes import label
+from backproof.reports.boundaries import Segment, boundaries
+from backproof.reports.edges import within
 from backproof.reports.figures.kind import Drawing, FigureSpec, NothingToDrawError, Tables, figure_kind
 from backproof.reports.numbers import number
 from backproof.sweeps.columns import BY_NAME, CELLS
@@ -36,9 +38,17 @@ def draw(spec: FigureSpec, tables: Tables) -> Drawing:
     parts = tiles.split(len(spec.facet)) if spec.facet else [tiles]
     if len(parts) > MOST_PANELS:
         raise NothingToDrawError(f"{len(parts)} small multiples; at most {MOST_PANELS} fit")
-    figure = draw_tiles(parts, spec.title)
+    figure = draw_tiles(parts, spec.title, _lines(spec, tables, parts))
     data = pd.concat([part.table() for part in parts], ignore_index=True)
     return Drawing(figure, finding(tiles), data, lambda: overlay(figure, parts))
+
+
+def _lines(spec: FigureSpec, tables: Tables, parts: Sequence[Tiles]) -> list[list[Segment]]:
+    """The boundaries of a refinement in each panel, of those rows of the grid that the figure shows."""
+    if tables.edges is None:
+        return []
+    shown = tables.edges.table if spec.where is None else within(tables.edges.table, tables.cells)
+    return [boundaries(tables.edges, shown.index.to_list(), part) for part in parts]
 
 
 numbers = figure_kind(

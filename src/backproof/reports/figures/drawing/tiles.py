@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from backproof.reports.aggregation import Tiles
 from backproof.reports.axes import Key, label
+from backproof.reports.boundaries import Segment
 from backproof.reports.figures.drawing.style import PANEL, entitle, plain_decades, styled
 from backproof.reports.numbers import number
 from backproof.sweeps.status import Status
@@ -48,6 +50,10 @@ HATCHES = {
 """How tiles without a value are hatched, by reason."""
 
 
+BOUNDARY, EDGE = "#CC0077", "edge found by refinement"
+"""The colour of an edge's line, which no verdict has, and its name in the legend."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """Colours and their norm, for all small multiples of a figure."""
@@ -56,10 +62,11 @@ class Scale:
     norm: Normalize
 
 
-def draw_tiles(parts: Sequence[Tiles], title: str) -> Figure:
+def draw_tiles(parts: Sequence[Tiles], title: str, lines_of: Sequence[Sequence[Segment]] = ()) -> Figure:
     """A heatmap, or small multiples of several: annotated, tiles without a value hatched.
 
-    The axes that hold the tiles are marked with their number, for `overlay`.
+    The axes that hold the tiles are marked with their number, for `overlay`. `lines_of`: for each part, the
+    boundaries that a refinement found.
     """
     rows, columns = parts[0].shape
     across = min(len(parts), max(1, MOST_ACROSS // max(columns, 4)))
@@ -75,6 +82,8 @@ def draw_tiles(parts: Sequence[Tiles], title: str) -> Figure:
             axes.set_gid(f"{PANEL}{i}")
             _draw_part(axes, part, scale)
             hatched |= _hatch(axes, part)
+            if i < len(lines_of) and lines_of[i]:
+                hatched |= _draw_lines(axes, lines_of[i])
             _label_rows(axes, part, named=i % across == 0)
             _label_columns(axes, part, named=i + across >= len(parts))
         for axes in grid.flat[len(parts) :]:
@@ -127,6 +136,15 @@ def _draw_part(axes: Axes, part: Tiles, scale: Scale) -> None:
     if part.facet:
         shared = ", ".join(f"{axis}={label(value)}" for axis, value in part.facet)
         axes.set_title(shared, fontsize=9, pad=18 if len(part.column_axes) > 1 else 5)
+
+
+def _draw_lines(axes: Axes, lines: Sequence[Segment]) -> dict[str, Patch]:
+    """Boundaries, legible upon any tile; returns the legend's entry by name."""
+    for colour, width in (("white", 4.0), (BOUNDARY, 2.0)):
+        axes.add_collection(
+            LineCollection(list(lines), colors=colour, linewidths=width, capstyle="butt"), autolim=False
+        )
+    return {EDGE: Patch(facecolor=BOUNDARY, label=EDGE)}
 
 
 def _explain(
