@@ -6,6 +6,8 @@ from contextlib import closing
 import pandas as pd
 import pytest
 
+import backproof
+
 GRID = ("-m", "activation=relu,tanh", "training=sgd", "training.steps=3")
 
 
@@ -94,3 +96,14 @@ def test_a_malformed_row_is_refused(program, here):
     assert done.status == 2
     assert "results/b/sweep.sqlite" in done.err and "outcome: must be a mapping" in done.err
     assert not (here / "results" / "both").exists()
+
+
+def test_the_question_and_claims_of_an_experiment_are_kept(tiny, program, here):
+    (here / "experiments").mkdir()
+    content = "question: why\ngrid: {activation: [relu, tanh], seed: [0, 1]}\nclaims: []\n"
+    (here / "experiments" / "mine.yaml").write_text(content)
+    for name, seed in (("a", 0), ("b", 1)):
+        assert tiny("sweep", "experiment=mine", f"seed={seed}", f"name={name}").status == 0
+    assert program("merge", "results/a", "results/b", "name=both").status == 0
+    assert backproof.load(here / "results" / "both").experiment["question"] == "why"
+    assert "both: 4 ok" in repr(backproof.load(here / "results" / "both"))

@@ -56,8 +56,8 @@ def merge(folders: Sequence[Path], into: Store) -> Merged:
     into.set_meta(REFINED, json.dumps(sorted(refined - own)))
     (merged.cells,) = into.db.execute(sql.GRID_SIZE).fetchone()
     into.set_meta("provenance", json.dumps(_common(about)))
-    alike = all(e == experiments[0] for e in experiments)
-    into.set_meta("experiment", json.dumps(experiments[0] if alike else {}))
+    asked = [{k: v for k, v in e.items() if k != "name"} for e in experiments]
+    into.set_meta("experiment", json.dumps(asked[0] if all(e == asked[0] for e in asked) else {}))
     return merged
 
 
