@@ -207,6 +207,19 @@ def test_a_kink_within_the_first_step_is_no_alarm():
     assert not backproof.check(lambda w: (np.abs(w).sum(), 1.01 * np.sign(w)), w).agrees
 
 
+@pytest.mark.parametrize("distance", [1e-7, -1e-7])
+def test_slopes_that_grow_beside_a_jump_are_no_kink(distance):
+    """Steps that reach the edge of a stair find one-sided derivatives of any size between which all lies."""
+
+    def with_slope(slope):
+        w = np.array([1.0, 0.5 + distance])
+        loss = lambda w: w[0] ** 2 + np.round(w[1])  # noqa: E731
+        return backproof.check(loss, w, df=lambda w: np.array([2 * w[0], slope])).verdict
+
+    assert with_slope(0) == "agrees"
+    assert {with_slope(slope) for slope in (1e3, 1e6, -1e6)} == {"incorrect gradient"}
+
+
 def test_a_clip_that_flattens_the_loss():
     def f_df(w, ignored):
         p = np.clip(w, 0.1, 0.9)

@@ -35,13 +35,9 @@ RIGHT = {
         np.median, [1, 1, 1], lambda _: np.array([1.0, 0, 0])),
     "one of the gradients near a tie of a maximum of minima": (
         lambda w: max(min(w[0], w[1]), w[2]), [1, 1, 1], lambda _: np.array([1.0, 0, 0])),
-    "a step of a staircase, just before its edge": (
-        lambda w: w[0] ** 2 + np.round(w[1]), [1, 0.5 - 1e-7], lambda w: np.array([2 * w[0], 0])),
 }  # fmt: skip
 
 WRONG = {
-    "any slope beside the edge of a stair": (
-        lambda w: w[0] ** 2 + np.round(w[1]), [1, 0.5 + 1e-7], lambda w: np.array([2 * w[0], 1e6])),
     "the wrong sign of an entry that is tiny beside others": (
         entropy, [1e-12, 1], lambda p: (np.log(p) + 1) * [-1, 1]),
     "nothing, on the side of a narrow peak": (peak, [1 + 3e-7, 2], lambda w: slope_of_peak(w) * [0, 1]),

@@ -15,6 +15,9 @@ RATIO = 4.0
 STAYS = 0.7
 """The share of f's change that a step RATIO times as short leaves, from which on f jumps."""
 
+UNSETTLED = 0.5
+"""One-sided derivatives that change by so much of their distance in the last step are none of a kink."""
+
 
 @dataclass
 class Entry:
@@ -140,6 +143,8 @@ class StepSequence:
         both = (self.right, self.left)
         sides = [(RATIO * side[last] - side[last - 1]) / (RATIO - 1) for side in both]
         spread = max(abs(side[last] - side[last - 1]) for side in both)
+        if spread > UNSETTLED * apart[last]:
+            return None  # slopes that still grow are those of a jump beside the point
         slack = 4 * rounding[last] + spread
         return Entry(
             self.central[last], 0.0, 4 * rounding[last], spread, self.steps[last], min(sides) - slack,
