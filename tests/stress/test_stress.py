@@ -10,8 +10,8 @@ from small_disk import full_disk
 
 
 def test_nothing_is_lost_or_computed_again_whatever_is_killed(tmp_path):
-    found = Kills(tmp_path, seed=3).run(8, seeds=12, longest=1.5)
-    assert found["kills"] >= 8
+    found = Kills(tmp_path, seed=3).run(4, seeds=8, longest=1.2)
+    assert found["kills"] >= 4
     assert (found["lost"], found["computed again"]) == (0, 0)
     assert (found["left behind"], found["neither report nor line"], found["tracebacks"]) == (0, 0, [])
 
@@ -34,9 +34,9 @@ def test_a_command_line_runs_or_is_refused_in_one_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(results, "write_results", lambda *_: None)  # reports are tested elsewhere
-    found = commands(tmp_path, 80, seed=1)
+    found = commands(tmp_path, 40, seed=1)
     assert found["not as they should"] == 0, found
-    assert found["refused"] > 20 and found["status 0"] > 10
+    assert found["refused"] > 8 and found["status 0"] > 4
 
 
 def test_ten_faulty_cells_cost_none_of_the_others(tmp_path):
