@@ -247,9 +247,6 @@ class Session:
         """
         target = self.folder_of(name)
         require_sweeps(folders, target)
-        for folder in folders:
-            with read_only(folder):  # so that nothing is made where one is none
-                pass
         try:
             with Store(target) as store:
                 found = merge(folders, store)

@@ -52,7 +52,7 @@ TAMPERS = {
 
 @pytest.fixture
 def own(tmp_path, monkeypatch, grid):
-    """Cases of a function that does what it is told."""
+    """Cases of a function that does what `how` asks for."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "mine.py").write_text(MINE)

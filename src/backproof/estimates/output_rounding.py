@@ -20,21 +20,14 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
     """By how much rounding can move ∂f/∂z at the output, however it is computed; (N, m).
 
     A gradient is computed from the rounded y. That moves the loss's derivative L'(y) by L''(y)·ulp(y),
-    which is large where 1/(1 − y) is, and its own evaluation errs by a few u of its size. L', L'' and
-    the output's derivative are differences of values in a wider precision; no derivative is taken on trust.
+    which is large where 1/(1 − y) is, and its own evaluation errs by a few u of its size. All of these
+    are measured in a wider precision, from values; no derivative is taken on trust.
     """
     problem, y, z = loss.problem, loss.forward.outputs, loss.forward.pre_activations[-1]
     u, kind = unit_roundoff(y.dtype), wider(y.dtype)
     outputs, targets = y.astype(kind), problem.targets.astype(kind)
     ulp = np.abs(np.spacing(y)).astype(kind)
-    # Probabilities matter by their ratios, all other outputs by their differences.
-    size = np.abs(outputs) if problem.loss.uses_clip else np.maximum(np.abs(outputs), 1)
-    step = np.maximum(ulp, np.sqrt(u) * size)
-    if problem.loss.uses_clip:  # stay on this side of the logarithms' poles
-        for end in (problem.loss.domain.low, problem.loss.domain.high):
-            distance = np.abs(outputs - end) / 4
-            step = np.where(distance > 0, np.minimum(step, np.maximum(distance, ulp)), step)
-    derivative, change = _of_loss(problem, outputs, ulp, step)
+    derivative, change = _of_loss(problem, outputs, ulp, u)
     size = derivative if problem.loss.uses_clip else derivative + np.abs(targets)
     error = change + ROUNDINGS * u * size
     if problem.output.elementwise:
@@ -48,7 +41,7 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
     return np.asarray(outputs * (error + (outputs * error).sum(axis=1, keepdims=True)))
 
 
-def _of_loss(problem: Problem, outputs: Array, ulp: Array, step: Array) -> tuple[Array, Array]:
+def _of_loss(problem: Problem, outputs: Array, ulp: Array, u: float) -> tuple[Array, Array]:
     """|∂L/∂y|, and by how much it changes when y is rounded the other way; 0 where neither side is finite.
 
     By complex steps, which find the change whatever the distance in which the loss bends: beside a pole that
@@ -56,27 +49,22 @@ def _of_loss(problem: Problem, outputs: Array, ulp: Array, step: Array) -> tuple
     where the loss is finite on both sides, else to the side on which it is: at the edge of its domain the
     derivative may be the largest of all.
     """
-    loss, kind = problem.loss, outputs.dtype.type
+    loss = problem.loss
     targets = problem.targets.astype(outputs.dtype)
 
     def terms(y: Array) -> Array:
         found = loss.terms(y, targets, problem.clip, problem.eps)
         return found if loss.elementwise else found.sum(axis=1, keepdims=True)
 
+    takes_complex = loss_takes_complex(problem, outputs.dtype.type)
+    step = None if takes_complex else _difference_step(problem, outputs, ulp, u)
     derivative, change = np.zeros_like(outputs), np.zeros_like(outputs)
-    by_complex_step = loss_takes_complex(problem, kind)
     # Outputs that have each a term of their own are moved all at once.
     for k in [np.s_[:]] if loss.elementwise else [np.s_[j : j + 1] for j in range(outputs.shape[1])]:
         moved = np.zeros_like(outputs)
         moved[:, k] = 1
-        if by_complex_step:
-            sides = [_by_complex_step(terms, outputs + way * ulp * moved, moved) for way in (0, -1, 1)]
-            found = sides[0]
-            for side in sides[1:]:
-                found = np.where(np.isfinite(found), found, side)
-            changes = [np.abs(side - found) for side in sides]
-            derivative[:, k] = np.abs(found)
-            change[:, k] = np.max([np.where(np.isfinite(each), each, 0) for each in changes], axis=0)
+        if step is None:
+            derivative[:, k], change[:, k] = _by_complex_steps(terms, outputs, ulp, moved)
         else:
             rise, bend = _by_differences([terms(outputs + way * step * moved) for way in (-2, -1, 0, 1, 2)])
             derivative[:, k] = rise / step[:, k]
@@ -84,12 +72,36 @@ def _of_loss(problem: Problem, outputs: Array, ulp: Array, step: Array) -> tuple
     return np.where(np.isfinite(derivative), derivative, 0), np.where(np.isfinite(change), change, 0)
 
 
-def _by_complex_step(terms: Callable[[Array], Array], y: Array, moved: Array) -> Array:
-    """The derivative of terms along a move by a complex step; NaN where there are none at y."""
+def _by_complex_steps(
+    terms: Callable[[Array], Array], outputs: Array, ulp: Array, moved: Array
+) -> tuple[Array, Array]:
+    """|derivative| of terms along a move, at y or beside it, and its largest change to one rounding of y."""
+    sides = [_complex_step(terms, outputs + way * ulp * moved, moved) for way in (0, -1, 1)]
+    found = sides[0]
+    for side in sides[1:]:
+        found = np.where(np.isfinite(found), found, side)
+    changes = [np.abs(side - found) for side in sides]
+    return np.abs(found), np.max([np.where(np.isfinite(each), each, 0) for each in changes], axis=0)
+
+
+def _complex_step(terms: Callable[[Array], Array], y: Array, moved: Array) -> Array:
+    """The derivative of terms along a move; NaN where there are none at y."""
     kind = y.dtype.type
     step = kind(COMPLEX_STEPS[kind])
     found = terms(y + moved * (step * COMPLEX_TYPES[kind](1j))).imag / step
     return np.where(np.isfinite(terms(y)), found, np.nan)  # a logarithm's imaginary part jumps at its pole
+
+
+def _difference_step(problem: Problem, outputs: Array, ulp: Array, u: float) -> Array:
+    """The step of differences, which stays on this side of the logarithms' poles."""
+    # Probabilities matter by their ratios, all other outputs by their differences.
+    size = np.abs(outputs) if problem.loss.uses_clip else np.maximum(np.abs(outputs), 1)
+    step = np.maximum(ulp, np.sqrt(u) * size)
+    if problem.loss.uses_clip:
+        for end in (problem.loss.domain.low, problem.loss.domain.high):
+            distance = np.abs(outputs - end) / 4
+            step = np.where(distance > 0, np.minimum(step, np.maximum(distance, ulp)), step)
+    return np.asarray(step)
 
 
 def _by_differences(terms: list[Array]) -> tuple[Array, Array]:

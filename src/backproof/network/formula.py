@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -236,14 +236,21 @@ class Evaluated:
 
 
 @cache
+def formula_of(of: Evaluated) -> Formula:
+    """The formula that is evaluated, read once."""
+    return Formula(of.text, dict(of.parameters), of.variables)
+
+
+@cache
 def _program(of: Evaluated) -> Callable[..., Array | float]:
     """The expression, or its derivative, as a program."""
-    formula = Formula(of.text, dict(of.parameters), of.variables)
-    symbols = list(formula.symbols.values())
+    formula = formula_of(of)
+    symbols = tuple(formula.symbols.values())
     return compiled(formula.expression.diff(symbols[0]) if of.derivative else formula.expression, symbols)
 
 
-def compiled(expression: Symbolic, symbols: Sequence[Symbolic]) -> Callable[..., Array | float]:
+@cache
+def compiled(expression: Symbolic, symbols: tuple[Symbolic, ...]) -> Callable[..., Array | float]:
     """A program over NumPy's functions."""
     import sympy as sp
 
@@ -261,8 +268,8 @@ def switches(of: Evaluated) -> tuple[Callable[..., Array | float], ...]:
     """Programs that are zero where the expression may have a kink or a jump."""
     import sympy as sp
 
-    formula = Formula(of.text, dict(of.parameters), of.variables)
-    symbols, found = list(formula.symbols.values()), []
+    formula = formula_of(of)
+    symbols, found = tuple(formula.symbols.values()), []
     for node in sp.preorder_traversal(formula.expression):
         if isinstance(node, sp.core.relational.Relational):
             found.append(node.lhs - node.rhs)

@@ -9,6 +9,7 @@ import numpy as np
 from backproof.network.activations import Activation, KinkRule
 from backproof.network.arrays import Array, Weights, transpose
 from backproof.network.clips import ClipBackward
+from backproof.network.clips.none import none as no_clip
 from backproof.network.deltas import Delta
 from backproof.network.deltas.exact import exact
 from backproof.network.faults import Fault, Here, Operation
@@ -105,6 +106,11 @@ class BackwardRule:
         derivative = self.fault.at(Operation.HIDDEN_DERIVATIVE, derivative, below)
         delta = self.through(activation, below.z, arriving, derivative)
         return self.fault.at(Operation.HIDDEN_DELTA, delta, below)
+
+    def loss_derivative(self, problem: Problem, forward: Forward) -> Array:
+        """∂L/∂y, the clip differentiated as this rule does."""
+        clip = problem.clip if self.clip_backward is ClipBackward.CONSISTENT else no_clip()
+        return problem.loss.derivative(forward.outputs, problem.targets, clip, problem.eps)
 
     def through(self, activation: Activation, z: Array, arriving: Array, derivative: Array) -> Array:
         """Carry a gradient back through an activation, from its value to its pre-activation."""

@@ -89,6 +89,17 @@ def _steeper_half(value: Callable[[Array], Array], low: float, high: float) -> t
     return (low, middle) if abs(at - first) > abs(last - at) else (middle, high)
 
 
+def bisected(holds: Callable[[float], bool], outside: float, inside: float) -> float:
+    """Where a condition begins to hold that does inside and not outside, to the last bits."""
+    for _ in range(100):
+        middle = (outside + inside) / 2
+        if holds(middle):
+            inside = middle
+        else:
+            outside = middle
+    return inside
+
+
 def _rounded(derivative: float) -> float:
     near = round(derivative, 8)
     return near + 0.0 if abs(derivative - near) < 1e-9 else derivative

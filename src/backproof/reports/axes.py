@@ -9,13 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backproof.sweeps.expressions import Expression
-from backproof.sweeps.overrides import AXES, OFF, shown
+from backproof.sweeps.overrides import OFF, REPLICATE, is_axis, shown
 from backproof.sweeps.status import Status
 
 Key = tuple[object, ...]
 """Values along the axes of a side."""
-
-REPLICATE = "seed"
 
 LEAST_GAIN = 0.01
 """A third or fourth axis is shown only if it explains so much more."""
@@ -26,11 +24,6 @@ MOST_AXES = 4
 def axes_of(cells: pd.DataFrame) -> list[str]:
     """The columns that are settings, in the table's order."""
     return [c for c in cells.columns if is_axis(str(c))]
-
-
-def is_axis(column: str) -> bool:
-    """Whether a column is a setting rather than a result."""
-    return column.partition(".")[0] in AXES
 
 
 def varying(cells: pd.DataFrame) -> list[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from backproof.reports.aggregation import Tiles
 from backproof.reports.axes import Key
@@ -64,10 +66,6 @@ def _named(axes: Sequence[str], key: Key) -> dict[str, object]:
     return dict(zip(axes, key, strict=True))
 
 
-def _fits(settings: Mapping[str, object], key: Mapping[str, object]) -> bool:
+def _fits(settings: Mapping[str, Any], key: Mapping[str, object]) -> bool:
     """Whether a row of the grid is shown under a key: a setting that cannot matter stands for every value."""
-    return all(_is_null(settings[axis]) or settings[axis] == value for axis, value in key.items())
-
-
-def _is_null(value: object) -> bool:
-    return value is None or value != value or str(value) == "<NA>"
+    return all(pd.isna(settings[axis]) or settings[axis] == value for axis, value in key.items())

@@ -12,9 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backproof.errors import ConfigurationError, nearest
-from backproof.reports.axes import REPLICATE, axes_of, finished, own
+from backproof.reports.axes import axes_of, finished, own
 from backproof.reports.summary import TrainingSummary, training_summary
 from backproof.sweeps.expressions import Expression, parse
+from backproof.sweeps.overrides import REPLICATE
 
 EXAMPLES = 5
 """How many cells that break a claim are listed with it."""

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backproof.errors import ConfigurationError
-from backproof.reports.axes import REPLICATE, axes_of, finished, is_axis, own, varying
+from backproof.reports.axes import axes_of, finished, own, varying
 from backproof.sweeps.experiment import refine_entry
+from backproof.sweeps.overrides import REPLICATE, is_axis
 from backproof.sweeps.refinement import Edge, Refinement, Spacing, edges_of, refinement_of
 
 FOUND = (

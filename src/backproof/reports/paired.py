@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from backproof.reports.axes import REPLICATE, ran
+from backproof.reports.axes import ran
 from backproof.sweeps.columns import CELLS, Column
+from backproof.sweeps.overrides import REPLICATE
 
 CONFIDENCE = 0.95
 

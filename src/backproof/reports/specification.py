@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from backproof.errors import ConfigurationError, nearest
-from backproof.reports.axes import is_axis
 from backproof.reports.figures import kinds
 from backproof.reports.figures.kind import FigureSpec, Kind
 from backproof.sweeps.expressions import parse
+from backproof.sweeps.overrides import is_axis
 
 SIDES = ("rows", "columns", "facet")
 

@@ -13,6 +13,7 @@ from typing import ClassVar
 from backproof.errors import ConfigurationError, not_one_of
 from backproof.sweeps.case import Case
 from backproof.sweeps.interruption import GRACE_SECONDS
+from backproof.sweeps.limits import Limits
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.tasks import Task, tasks_of
 
@@ -33,6 +34,11 @@ class Engine(ABC):
     name: ClassVar[str]
     can_stop: ClassVar[bool]
     isolates: ClassVar[bool]
+
+    def __post_init__(self) -> None:
+        """Refuse options that cannot be; a subclass refuses its own besides."""
+        if not _is_time(self.grace):
+            raise ConfigurationError(f"engine.grace: must be seconds > 0; not {self.grace!r}")
 
     @property
     @abstractmethod
@@ -74,13 +80,12 @@ def require_jobs(jobs: int) -> None:
         raise ConfigurationError(f"engine.jobs: must be a whole number other than 0; not {jobs!r}")
 
 
-def require_grace(seconds: float) -> None:
-    """Refuse what is no time."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
-        raise ConfigurationError(f"engine.grace: must be seconds > 0; not {seconds!r}")
+def limits_of(timeout: float | None, memory: int | str | None, isolate: str) -> Limits:
+    """What bounds the computation of a cell, by an engine's options."""
+    return Limits(timeout, _bytes_of(memory), isolate != "none")
 
 
-def bytes_of(memory: int | str | None) -> int | None:
+def _bytes_of(memory: int | str | None) -> int | None:
     """The bytes that a cell may take, from a number or such a text as 2GB; None for any number."""
     if memory is None:
         return None
@@ -105,8 +110,10 @@ def require_isolate(isolate: str, allowed: Iterable[str]) -> None:
 
 def require_timeout(seconds: float | None) -> None:
     """Refuse what is neither null nor a time."""
-    if seconds is None:
-        return
-    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not (number and 0 < float(seconds) < math.inf):
+    if seconds is not None and not _is_time(seconds):
         raise ConfigurationError(f"engine.timeout: must be null or seconds > 0; not {seconds!r}")
+
+
+def _is_time(seconds: object) -> bool:
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    return number and 0 < seconds < math.inf  # type: ignore[operator]

@@ -30,8 +30,8 @@ class StopRequested(KeyboardInterrupt):
 class _Interruption:
     """The signals of this process while it is interruptible."""
 
-    def __init__(self) -> None:
-        self.grace, self.times = GRACE_SECONDS, 0
+    def __init__(self, grace: float) -> None:
+        self.grace, self.times = grace, 0
         self.timer: threading.Timer | None = None
 
     def __call__(self, *_: object) -> None:
@@ -74,8 +74,7 @@ def interruptible(grace: float | None = None) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _active = here = _Interruption()
-    here.grace = grace or here.grace
+    _active = here = _Interruption(grace or GRACE_SECONDS)
     try:
         with handled(here):
             yield

@@ -34,7 +34,10 @@ AXES = (
 VALUES = ("precision", "relu_at_zero", "kink", "seed")
 """Those that are a single value."""
 
-GROUPS = tuple(key for key in AXES if key not in ("relu_at_zero", "seed"))
+REPLICATE = "seed"
+"""The axis of independent repetitions."""
+
+GROUPS = tuple(key for key in AXES if key not in ("relu_at_zero", REPLICATE))
 """Those whose value is a choice by name."""
 
 RUN = ("engine", "name", "experiment")
@@ -50,6 +53,11 @@ def ordered(keys: Iterable[str]) -> list[str]:
 def _position(key: str) -> tuple[int, bool, str]:
     group = key.partition(".")[0]
     return (AXES.index(group) if group in AXES else len(AXES)), "." in key, key
+
+
+def is_axis(column: str) -> bool:
+    """Whether a column is a setting rather than a result."""
+    return column.partition(".")[0] in AXES
 
 
 def is_public(key: str) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from backproof.errors import ConfigurationError, nearest
 from backproof.sweeps.columns import CELLS, Of
 from backproof.sweeps.expressions import Expression, parse
-from backproof.sweeps.overrides import AXES
+from backproof.sweeps.overrides import REPLICATE, is_axis
 from backproof.sweeps.status import Status
 
 if TYPE_CHECKING:  # pandas takes a quarter of a second to import, and most experiments refine nothing
@@ -25,8 +25,6 @@ if TYPE_CHECKING:  # pandas takes a quarter of a second to import, and most expe
 
 WIDTH = 0.1
 """The width of an edge unless it is given: a tenth of a decade, a factor of 1.26."""
-
-REPLICATE = "seed"
 
 Number = int | float
 
@@ -124,7 +122,7 @@ def refinement_of(given: Mapping[str, object], cells: pd.DataFrame) -> Refinemen
         ConfigurationError: naming the key and the nearest right name.
     """
     axis = given.get("axis")
-    names = [str(c) for c in cells.columns if _is_setting(str(c))]
+    names = [str(c) for c in cells.columns if is_axis(str(c))]
     if axis not in names:
         raise ConfigurationError(f"refine.axis: unknown axis {axis}{nearest(str(axis), names)}")
     axis = str(axis)
@@ -181,7 +179,7 @@ def edges_of(refinement: Refinement, cells: pd.DataFrame) -> list[Edge]:
     rows: dict[Key, list[Point]] = {}
     for key, point in zip(_row_keys(there, refinement.axis), points, strict=True):
         rows.setdefault(key, []).append(point)
-    names = [str(c) for c in cells.columns if _is_setting(str(c)) and c != refinement.axis]
+    names = [str(c) for c in cells.columns if is_axis(str(c)) and c != refinement.axis]
     return [
         edge
         for key, row in rows.items()
@@ -241,10 +239,6 @@ def _by_row(cells: pd.DataFrame, axis: str) -> dict[Key, list[Number]]:
 
 def _row_keys(cells: pd.DataFrame, axis: str) -> list[Key]:
     """The row of each cell: its settings but the axis."""
-    names = [str(c) for c in cells.columns if _is_setting(str(c)) and c != axis]
+    names = [str(c) for c in cells.columns if is_axis(str(c)) and c != axis]
     columns = [cells[name].astype(object).where(cells[name].notna(), None) for name in names]
     return list(zip(*columns, strict=True)) if columns else [()] * len(cells)
-
-
-def _is_setting(column: str) -> bool:
-    return column.partition(".")[0] in AXES

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
 
 import numpy as np
 
 from backproof.network.arrays import Array
 from backproof.network.clips.clip import Clip, Eps
 from backproof.network.formula import Evaluated, Formula, switches
+from backproof.network.scan import bisected
 
 VARIABLES = ("q", "eps")
 
@@ -83,17 +84,11 @@ def _edges_at(function: Evaluated, eps: float) -> tuple[float, ...]:
             q = np.geomspace(SMALLEST, LARGEST, POINTS)
             sides = np.sign(np.broadcast_to(switch(q, eps), q.shape))
             for i in np.flatnonzero(sides[1:] != sides[:-1]):
-                found.add(_bisected(switch, eps, float(q[i]), float(q[i + 1])))
+                low, high = float(q[i]), float(q[i + 1])
+                side = np.sign(switch(low, eps))
+                found.add(bisected(partial(_on_other_side, switch, eps, side), low, high))
     return tuple(sorted(found))
 
 
-def _bisected(switch: Any, eps: float, low: float, high: float) -> float:
-    """The q of a change of sign, to the last bits."""
-    side = np.sign(switch(low, eps))
-    for _ in range(100):
-        middle = (low + high) / 2
-        if np.sign(switch(middle, eps)) == side:
-            low = middle
-        else:
-            high = middle
-    return high
+def _on_other_side(switch: Callable[..., Array | float], eps: float, side: Array, q: float) -> bool:
+    return bool(np.sign(switch(q, eps)) != side)

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from backproof.choices import choice
 from backproof.network.arrays import Array
-from backproof.network.clips import ClipBackward
-from backproof.network.clips.none import none as no_clip
 from backproof.network.deltas.delta import Delta
 from backproof.network.outputs import Softmax
 from backproof.network.problem import Forward, Problem
@@ -24,8 +22,7 @@ def exact() -> Delta:
 
 def at_output(problem: Problem, forward: Forward, rule: BackwardRule) -> Array:
     """f'(z) ∂L/∂y, or softmax's pullback of ∂L/∂y; shape (..., N, m)."""
-    clip = problem.clip if rule.clip_backward is ClipBackward.CONSISTENT else no_clip()
-    arriving = problem.loss.derivative(forward.outputs, problem.targets, clip, problem.eps)
+    arriving = rule.loss_derivative(problem, forward)
     if isinstance(problem.output, Softmax):
         return problem.output.pullback(forward.outputs, arriving)
     z = forward.pre_activations[-1]

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backproof.network.arrays import Array
-from backproof.network.clips import ClipBackward
-from backproof.network.clips.none import none as no_clip
 from backproof.network.deltas.delta import Delta
 from backproof.network.formula import Evaluated, Formula
 from backproof.network.outputs import Softmax
@@ -43,6 +41,5 @@ class AtOutput:
             assert not isinstance(problem.output, Softmax), "refused where a case is made"
             d = problem.output.derivative_at(z, rule.relu_at_zero)
         if self.uses_g:
-            clip = problem.clip if rule.clip_backward is ClipBackward.CONSISTENT else no_clip()
-            g = problem.loss.derivative(y, t, clip, problem.eps)
+            g = rule.loss_derivative(problem, forward)
         return self.value(y, t, z, d, g)

@@ -11,8 +11,6 @@ import numpy as np
 
 from backproof.network.activations import Activation
 from backproof.network.arrays import Array
-from backproof.network.clips import ClipBackward
-from backproof.network.clips.none import none as no_clip
 from backproof.network.faults import written as by_hand
 from backproof.network.faults.edits import Vocabulary, edits_of
 from backproof.network.faults.fault import Here, Operation
@@ -72,9 +70,8 @@ class Line:
 def _at_output(here: Here) -> Values:
     problem, forward = here.problem, here.forward
     y, t = forward.outputs, problem.targets
-    clip = problem.clip if here.rule.clip_backward is ClipBackward.CONSISTENT else no_clip()
     found: Values = {"y": y, "t": t, "z": here.z, "eps": problem.eps}
-    found["g"] = problem.loss.derivative(y, t, clip, problem.eps)
+    found["g"] = here.rule.loss_derivative(problem, forward)
     if isinstance(problem.output, Activation):
         found["d"] = problem.output.derivative_at(here.z, here.rule.relu_at_zero)
     return {**found, **_parameters(problem.output)}

@@ -15,9 +15,9 @@ import numpy as np
 
 from backproof.network.arrays import REALS, Array, Interval
 from backproof.network.clips import Clip, Eps
-from backproof.network.formula import Evaluated, Formula, compiled
+from backproof.network.formula import Evaluated, Formula, compiled, formula_of
 from backproof.network.losses.loss import PROBABILITIES, Loss
-from backproof.network.scan import find_kinks
+from backproof.network.scan import bisected, find_kinks
 
 VARIABLES = ("y", "t")
 TARGETS = (0.0, 1.0)
@@ -88,13 +88,8 @@ def _domain(value: Evaluated) -> Interval:
 
 def _edge(value: Evaluated, outside: float, inside: float) -> float:
     """Where finite values end, to 12 digits."""
-    for _ in range(60):
-        middle = (outside + inside) / 2
-        if _is_finite(value, np.array([middle]))[0]:
-            inside = middle
-        else:
-            outside = middle
-    return round(inside, 12) + 0.0
+    end = bisected(lambda y: bool(_is_finite(value, np.array([y]))[0]), outside, inside)
+    return round(end, 12) + 0.0
 
 
 def _refuse_kinks(value: Evaluated) -> None:
@@ -131,7 +126,7 @@ class _Rounding:
     function: Evaluated
 
     def __call__(self, y: Array, t: Array) -> Array:
-        formula = Formula(self.function.text, dict(self.function.parameters), VARIABLES)
+        formula = formula_of(self.function)
         values = {formula.symbols["y"]: y, formula.symbols["t"]: t}
         with np.errstate(all="ignore"):
             _, error = _with_error(formula.expression, values)
@@ -175,7 +170,7 @@ def _of_pieces(node: Any, values: Mapping[Any, Array]) -> tuple[Any, Any]:
     error: Any = 0.0
     for branch, condition in reversed(node.args):
         v, e = _with_error(branch, values)
-        holds = np.asarray(compiled(condition, list(values))(*values.values()), bool)
+        holds = np.asarray(compiled(condition, tuple(values))(*values.values()), bool)
         value, error = np.where(holds, v, value), np.where(holds, e, error)
     return value, error
 
@@ -185,6 +180,6 @@ def _function(function: Any, arguments: int, by: int | None) -> Callable[..., An
     """A function of SymPy's on arrays, or its derivative by one of its arguments."""
     import sympy as sp
 
-    symbols = sp.symbols([f"x{k}" for k in range(arguments)], real=True)
+    symbols = tuple(sp.symbols([f"x{k}" for k in range(arguments)], real=True))
     found = function(*symbols)
     return compiled(found if by is None else found.diff(symbols[by]), symbols)

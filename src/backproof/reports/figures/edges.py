@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from backproof.reports.axes import REPLICATE, is_axis, keys_of, label
+from backproof.reports.axes import keys_of, label
 from backproof.reports.edges import within
 from backproof.reports.figures.kind import Drawing, FigureSpec, NothingToDrawError, Tables, figure_kind
+from backproof.sweeps.overrides import REPLICATE, is_axis
 
 MOST_GROUPS = 60
 

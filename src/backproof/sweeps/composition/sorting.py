@@ -1,4 +1,4 @@
-"""Overrides about cells, told apart: axes of a grid, choices that only Hydra can make, and deleted keys."""
+"""Overrides about cells, sorted: axes of a grid, choices that only Hydra can make, and deleted keys."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def parsed(lines: Iterable[str]) -> list[Override]:
 
 
 class Sorted:
-    """Overrides told apart: axes, choices that only Hydra can make, and keys that are deleted."""
+    """Overrides, sorted: axes, choices that only Hydra can make, and keys that are deleted."""
 
     def __init__(self, composer: Composer) -> None:
         self.composer = composer

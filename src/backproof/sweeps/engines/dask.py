@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from backproof.errors import ConfigurationError, ResultsError
 from backproof.sweeps.case import Case
 from backproof.sweeps.deaths import Death
-from backproof.sweeps.execution import Engine, require_grace
+from backproof.sweeps.execution import Engine
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.pool import Pool
 from backproof.sweeps.tasks import Task
@@ -44,7 +44,7 @@ class Dask(Engine):
     isolates: ClassVar = True
 
     def __post_init__(self) -> None:
-        require_grace(self.grace)
+        super().__post_init__()
         if not re.fullmatch(r"([a-z]+://)?[^/\s]+:\d+", str(self.address)):
             raise ConfigurationError(
                 "engine.address: must be that of a Dask scheduler, as tcp://127.0.0.1:8786;"

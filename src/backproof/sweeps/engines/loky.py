@@ -14,15 +14,7 @@ from backproof.sweeps.case import Case
 from backproof.sweeps.deaths import Death
 from backproof.sweeps.engines import processes
 from backproof.sweeps.engines.own_processes import DiedError, OwnProcesses
-from backproof.sweeps.execution import (
-    Engine,
-    bytes_of,
-    require_grace,
-    require_isolate,
-    require_jobs,
-    require_timeout,
-)
-from backproof.sweeps.limits import Limits
+from backproof.sweeps.execution import Engine, limits_of, require_isolate, require_jobs, require_timeout
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.pool import Pool
 from backproof.sweeps.tasks import Task
@@ -53,28 +45,24 @@ class Loky(Engine):
     isolates: ClassVar = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_jobs(self.jobs)
         require_timeout(self.timeout)
-        require_grace(self.grace)
         require_isolate(self.isolate, ("cell", "task", "none"))
-        bytes_of(self.memory)
+        limits_of(self.timeout, self.memory, self.isolate)
 
     @property
     def workers(self) -> int:
         """How many processes there are."""
         return processes.count(self.jobs)
 
-    @property
-    def limits(self) -> Limits:
-        """What bounds the computation of a cell."""
-        return Limits(self.timeout, bytes_of(self.memory), self.isolate != "none")
-
     def outcomes(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
         """Compute tasks in processes, or in this one where starting others costs more than the work."""
         if self.isolate == "cell":
             own = [Task([case]) for task in tasks for case in task.cases if case.code]
             tasks = [task for task in tasks if not _custom(task)]
-            yield from self._apart(own)
+            if own:
+                yield from self._apart(own)
         yield from self._shared(tasks)
 
     def _shared(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
@@ -98,7 +86,7 @@ class Loky(Engine):
     def _apart(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
         """Each in a process of its own."""
         number = min(self.workers, len(tasks))
-        own = OwnProcesses(max(number, 1))
+        own = OwnProcesses(number)
         try:
             yield from self._outcomes(tasks, own.submit, number, DiedError)
         finally:
@@ -111,7 +99,7 @@ class Loky(Engine):
         number: int,
         died: type[BaseException],
     ) -> Iterator[list[Outcome]]:
-        origin, limits = Origin.here(), self.limits
+        origin, limits = Origin.here(), limits_of(self.timeout, self.memory, self.isolate)
         with TemporaryDirectory() as folder:
             log = Path(folder) / "last-words"
 

@@ -51,7 +51,7 @@ class OwnProcesses:
 
     def _result(self, function: Callable[..., Result], args: tuple[object, ...], kwargs: object) -> Result:
         receiver, sender = self._context.Pipe(duplex=False)
-        # Nothing is ever written here: its reader is told when this process ends, however it does.
+        # Nothing is ever written here: the system signals its reader when this process ends, however it does.
         lifeline, alive = self._context.Pipe(duplex=False)
         process = self._context.Process(target=_send, args=(lifeline, sender, function, args, kwargs))
         process.start()

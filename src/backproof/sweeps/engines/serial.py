@@ -6,8 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from backproof.sweeps.execution import Engine, bytes_of, require_grace, require_isolate, require_timeout
-from backproof.sweeps.limits import Limits
+from backproof.sweeps.execution import Engine, limits_of, require_isolate, require_timeout
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.tasks import Task
 from backproof.sweeps.work import compute
@@ -33,10 +32,10 @@ class Serial(Engine):
     isolates: ClassVar = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_timeout(self.timeout)
-        require_grace(self.grace)
         require_isolate(self.isolate, ("task", "none"))
-        bytes_of(self.memory)
+        limits_of(self.timeout, self.memory, self.isolate)
 
     @property
     def workers(self) -> int:
@@ -45,6 +44,6 @@ class Serial(Engine):
 
     def outcomes(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
         """Compute tasks one after another."""
-        limits = Limits(self.timeout, bytes_of(self.memory), self.isolate != "none")
+        limits = limits_of(self.timeout, self.memory, self.isolate)
         for task in tasks:
             yield compute(task.cases, limits)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from backproof.sweeps.case import Case
 from backproof.sweeps.engines import processes
-from backproof.sweeps.execution import Engine, require_grace, require_jobs
+from backproof.sweeps.execution import Engine, require_jobs
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.pool import Pool
 from backproof.sweeps.tasks import Task
@@ -31,8 +31,8 @@ class Threads(Engine):
     isolates: ClassVar = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_jobs(self.jobs)
-        require_grace(self.grace)
 
     @property
     def workers(self) -> int:
