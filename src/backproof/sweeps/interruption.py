@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
 
 from backproof.errors import ExitStatus
 
@@ -17,6 +18,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 GRACE_SECONDS = 20.0
 """Job managers kill 30 s after their first signal."""
+
+SECONDS_BETWEEN_LOOKS = 0.02
+"""How often it is asked whether an import has ended."""
+
+IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
+
+T = TypeVar("T")
 
 
 class StopRequested(KeyboardInterrupt):
@@ -32,26 +40,54 @@ class _Interruption:
 
     def __init__(self, grace: float) -> None:
         self.grace, self.times = grace, 0
+        self.deferred, self.imports = False, _imports(sys._getframe())
         self.timer: threading.Timer | None = None
 
-    def __call__(self, *_: object) -> None:
-        """Act on a signal.
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Act on a signal, at the end of the import that it came in: an exception that is raised within one
+        comes out as another or not at all, since modules in C replace it and some libraries import what is
+        optional within `except:`.
 
         Raises:
             StopRequested: at the first.
         """
-        self.times += 1
-        if self.times > 1:
-            leave("interrupted twice: left at once")
-        self.timer = threading.Timer(self.grace, leave, [f"left after {self.grace:g} s of grace"])
-        self.timer.daemon = True
-        self.timer.start()
+        if not self.deferred:
+            self.times += 1
+            if self.times > 1:
+                leave("interrupted twice: left at once")
+            self.timer = _after(self.grace, leave, f"left after {self.grace:g} s of grace")
+        self.deferred = _imports(frame) > self.imports
+        if self.deferred:
+            _after(SECONDS_BETWEEN_LOOKS, _signal_main_thread, number)
+            return
         raise StopRequested
 
     def end(self) -> None:
         """Let what follows take its time."""
         if self.timer:
             self.timer.cancel()
+
+
+def _after(seconds: float, action: Callable[[T], object], argument: T) -> threading.Timer:
+    """A timer that does not keep the process alive."""
+    timer = threading.Timer(seconds, action, [argument])
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def _signal_main_thread(number: int) -> None:
+    """As from outside: what it waits for is interrupted too."""
+    signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+
+def _imports(frame: FrameType | None) -> int:
+    """How many imports are under way at a frame."""
+    number = 0
+    while frame is not None:
+        number += frame.f_code.co_name == "_find_and_load" and frame.f_code.co_filename == IMPORT_SYSTEM
+        frame = frame.f_back
+    return number
 
 
 _active: _Interruption | None = None
