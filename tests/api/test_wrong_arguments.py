@@ -188,6 +188,11 @@ def test_an_entry_next_to_which_the_loss_is_not_finite_is_named():
         ({"resolution": None}, "resolution: must be a number above 0 and below 1; not None"),
         ({"resolution": 0}, "resolution: must be a number above 0 and below 1; not 0"),
         ({"rtol": 1}, "rtol: must be a number from 0 and below 1; not 1"),
+        (
+            {"rtol": 0.2},
+            "rtol: allows for errors that must not go unseen with resolution=0.001; must be at most that, or "
+            "give resolution=0.2 as well; not 0.2",
+        ),
         ({"rtol": True}, "rtol: must be a number from 0 and below 1; not True"),
     ],
 )

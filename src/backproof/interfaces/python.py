@@ -18,7 +18,7 @@ from backproof.targets.container import ArrayTree, FunctionError, what_it_is
 from backproof.targets.function import Function
 from backproof.targets.source import UserFunction
 from backproof.verdicts.check import Check
-from backproof.verdicts.comparison import RESOLUTION
+from backproof.verdicts.comparison import RESOLUTION, allowed_beside
 from backproof.verdicts.function import Sampling, check_function
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def check(
             parameter; by default from 10,000 parameters on.
         resolution: the relative error that must not go unseen; where it could, the verdict is `unresolved`.
         rtol: the relative error that the gradient is known to have by its nature, as from an inner solver or
-            a numerical derivative inside it; as much is allowed beside the error bounds.
+            a numerical derivative inside it; as much is allowed beside the error bounds. At most
+            `resolution`: what is allowed goes unseen, and how much does is never left unsaid.
         bounds: (low, high), numbers or arrays of W's shape, None for none, or SciPy's `Bounds`: f is asked
             for no point outside of them, and on a bound the derivative to the inside is checked.
         tangent: the directions in which W may move: "symmetric", "lower" or "upper" (triangular), "simplex",
@@ -116,6 +117,9 @@ def _check_arguments(
         number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         if not number or not 0 <= value < 1 or (value == 0 and least == "above"):  # type: ignore[operator]
             raise FunctionError(f"{name}: must be a number {least} 0 and below 1; not {value!r}")
+    wrong = allowed_beside(float(resolution), float(rtol))  # type: ignore[arg-type]
+    if wrong:
+        raise FunctionError(f"rtol: {wrong}")
 
 
 def _is_whole(value: object) -> bool:

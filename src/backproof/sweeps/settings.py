@@ -9,7 +9,7 @@ from collections.abc import Hashable
 from typing import Annotated, ClassVar, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from backproof.estimates.stencils import Scheme
@@ -18,7 +18,7 @@ from backproof.network.initial import Bias
 from backproof.network.losses import Reduction
 from backproof.sweeps.overrides import TARGET, Value
 from backproof.sweeps.validation import IDLE
-from backproof.verdicts.comparison import RESOLUTION
+from backproof.verdicts.comparison import RESOLUTION, allowed_beside
 
 Parameters = tuple[tuple[str, Value], ...]
 """Parameters of a component by name, sorted."""
@@ -140,7 +140,22 @@ RTOL_FIELD = Field(
 )
 
 
-class CheckSettings(Group):
+class Tolerances(Group):
+    """What errors a check must see, and which it allows."""
+
+    resolution: Resolution = RESOLUTION_FIELD
+    rtol: Tolerance = RTOL_FIELD
+
+    @field_validator("rtol")
+    @classmethod
+    def _within_resolution(cls, rtol: float, info: ValidationInfo) -> float:
+        wrong = allowed_beside(info.data.get("resolution", RESOLUTION), rtol)
+        if wrong:
+            raise ValueError(wrong)
+        return rtol
+
+
+class CheckSettings(Tolerances):
     """How a network's gradient is checked."""
 
     samples: PositiveInt = Field(
@@ -154,8 +169,6 @@ class CheckSettings(Group):
         strict=False,
         description="the difference formula; five_point with a given step is central",
     )
-    resolution: Resolution = RESOLUTION_FIELD
-    rtol: Tolerance = RTOL_FIELD
     step: Positive | None = Field(
         default=None, description="one step for all parameters; by default each has its own"
     )
@@ -209,7 +222,7 @@ class FunctionSettings(Group):
         return {key: self.name, **{f"{key}.{k}": v for k, v in sorted(named.items()) if v is not None}}
 
 
-class FunctionCheckSettings(Group):
+class FunctionCheckSettings(Tolerances):
     """How the gradient of a function from outside is checked."""
 
     samples: PositiveInt | None = Field(
@@ -218,8 +231,6 @@ class FunctionCheckSettings(Group):
     parameters: Literal["all"] | PositiveInt = Field(
         default="all", description="how many parameters are checked; a number: a seeded sample"
     )
-    resolution: Resolution = RESOLUTION_FIELD
-    rtol: Tolerance = RTOL_FIELD
 
 
 MODELS: dict[str, type[Group]] = {

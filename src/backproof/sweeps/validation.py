@@ -47,13 +47,15 @@ def validated(model: type[M], given: Mapping[str, Any], prefix: str = "") -> M:
     try:
         return model(**given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        first = error.errors(include_url=False)[0]
     name = str(first["loc"][0])
     if first["type"] == "missing":
         raise ConfigurationError(f"{prefix}{name}: is missing, and every case needs it")
     if first["type"] == "extra_forbidden":
         hint = nearest(prefix + name, [prefix + known for known in fields])
         raise ConfigurationError(f"{prefix}{name}: unknown{hint}")
+    if first["type"] == "value_error":  # what two settings say together
+        raise ConfigurationError(f"{prefix}{name}: {first['ctx']['error']}")
     raise _wrong(prefix + name, given[name], fields[name])
 
 

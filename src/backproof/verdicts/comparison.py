@@ -15,6 +15,19 @@ RESOLUTION = 1e-3
 """The relative error that a check must be able to see, unless it is asked for another one."""
 
 
+def allowed_beside(resolution: float, rtol: float) -> str:
+    """What is wrong with an `rtol` beside a resolution, in words; empty if nothing is.
+
+    What is allowed goes unseen, so a check that allows more than its resolution has not the one it states.
+    """
+    if rtol <= resolution:
+        return ""
+    return (
+        f"allows for errors that must not go unseen with resolution={resolution:g}; must be at most that, or "
+        f"give resolution={rtol:g} as well; not {rtol!r}"
+    )
+
+
 def gradient_error(analytic: Array, numerical: Array) -> float | None:
     """‖a − n‖₂ / (‖a‖₂ + ‖n‖₂), 0 where both vanish; None where either is not finite.
 
