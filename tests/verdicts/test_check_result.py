@@ -167,7 +167,7 @@ def backproof_function():
         (EntryStatus.AVOIDED, "incorrect gradient", "not identified"),
         (EntryStatus.OPEN, "undetermined", "not resolved"),
         (EntryStatus.OPEN | EntryStatus.CROSSED, "kink crossed", "kink crossed"),
-        (EntryStatus.JUMPS, "undetermined", "the function jumps"),
+        (EntryStatus.JUMPS, "undetermined", "not smooth at any step"),
     ],
 )
 def test_what_a_function_meets_decides_its_verdict(status, verdict, cause):

@@ -25,12 +25,26 @@ def bound(function: Function, bounds: Any) -> None:
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise FunctionError(f"bounds: must be (low, high); not {bounds!r}")
     low, high = (_flat(function, side, other) for side, other in zip(given, (-np.inf, np.inf), strict=True))
+    _refuse_no_room(function, low, high)
     outside = np.flatnonzero(~((function.start >= low) & (function.start <= high)))
     if len(outside):
         first = int(outside[0])
         where, value = function.layout.location(first), function.start[first]
         raise FunctionError(f"bounds: {where} is {value:g}; not from {low[first]:g} to {high[first]:g}")
     function.low, function.high = low, high
+
+
+def _refuse_no_room(function: Function, low: Array, high: Array) -> None:
+    """Refuse bounds that are no numbers, or between which a parameter cannot move."""
+    for wrong, words in (
+        (np.isnan(low) | np.isnan(high), "must be numbers"),
+        (low > high, "must be low before high"),
+        (low == high, "must leave room to move it, or nothing can be checked"),
+    ):
+        if wrong.any():
+            first = int(np.flatnonzero(wrong)[0])
+            where = function.layout.location(first)
+            raise FunctionError(f"bounds: of {where} {words}; not from {low[first]:g} to {high[first]:g}")
 
 
 def _flat(function: Function, side: Any, missing: float) -> Array:

@@ -200,14 +200,17 @@ def _numbers_off(mine: Comparison, clipped: bool) -> tuple[Verdict, tuple[Cause,
 
 
 def _jumps(here: Comparison) -> Cause:
-    """Where the function jumps."""
+    """Where steps shrink and what the function does within them does not: a jump, or what looks like one."""
     estimate = here.estimate
-    first = estimate.layout.location(int(estimate.index[np.flatnonzero(here.jumps)[0]]))
+    first = int(np.flatnonzero(here.jumps)[0])
     count = int(np.count_nonzero(here.jumps))
     more = f" and {count - 1} more" if count > 1 else ""
-    return Cause(
-        "the function jumps", f"at {first}{more}, so it has no derivative there", (), here.share(here.jumps)
+    words = (
+        f"{estimate.layout.location(int(estimate.index[first]))}{more}: within {estimate.step[first]:.1e} of "
+        "the point, the shortest step tried, the loss changes by as much as within longer ones: it jumps "
+        "there, or a kink, a pole or a steep place is nearer than that"
     )
+    return Cause("not smooth at any step", words, (), here.share(here.jumps))
 
 
 def _causes_at_kinks(here: Comparison, how: str = "") -> tuple[Cause, ...]:

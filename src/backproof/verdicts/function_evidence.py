@@ -98,7 +98,7 @@ class FunctionEvidence:
             words = self._shape(part.shape, flat, there) + self._in_common(there)
             known = Known(NOT_IDENTIFIED, words)
         moved = np.where(there, here.analytic - estimate.value, 0)
-        return Departure(known.name, f"{part.name}: {known.detail}", 0, moved)
+        return Departure(known.name, ": ".join(filter(None, (part.name, known.detail))), 0, moved)
 
     def _shape(self, shape: tuple[int, ...], wrong: Mask, there: Mask) -> str:
         """Where the wrong entries of a tensor lie, and what shape their error has."""
@@ -128,14 +128,15 @@ class FunctionEvidence:
         """What was measured of each tensor away from kinks."""
         estimate, kind = self.comparison.estimate, wide(self.function.dtype)
         analytic, theta = self.analytic.astype(kind), self.function.start.astype(kind)
-        data = arrays_of([self.function.loss, self.function.derivative], self.function.args)
+        data = arrays_of(self.function.loss, self.function.derivative, self.function.args, self.analytic)
         usable, found = ~estimate.has(EntryStatus.OPEN | EntryStatus.TOUCHED), []
         for part, members in zip(estimate.layout.tensors, estimate.members, strict=True):
             mine = members[usable[members]]
             offsets = part.offset(estimate.index[mine])
+            still = bool(estimate.has(EntryStatus.FLAT)[mine].all())
             found.append(Tensor(
-                part.name, part.shape, analytic[part.block], theta[part.block],
-                estimate.value[mine], estimate.bound[mine], _taking(offsets), len(mine) == part.size, data,
+                part.name, part.shape, analytic[part.block], theta[part.block], estimate.value[mine],
+                estimate.bound[mine], _taking(offsets), len(mine) == part.size, still, data,
             ))  # fmt: skip
         return found
 
@@ -147,7 +148,7 @@ def _taking(offsets: Index) -> Project:
 
 def _small(here: Comparison) -> tuple[Cause, ...]:
     """Errors of few digits may lie in the nature of a gradient, and what to do then."""
-    largest = float((here.gap / here.scale)[here.wrong].max(initial=0))
+    largest = float((here.gap / here.size)[here.wrong].max(initial=0))
     if not largest <= SMALL:
         return ()
     words = (

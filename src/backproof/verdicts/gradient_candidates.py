@@ -10,7 +10,7 @@ import numpy as np
 
 from backproof.estimates.record import Mask
 from backproof.network.arrays import Array
-from backproof.verdicts.fit import Candidate, Error, Term, amount, plain_numbers, shown
+from backproof.verdicts.fit import FIT, Candidate, Error, Term, amount, plain_numbers, shown
 from backproof.verdicts.formulas import formulas, pair_of_terms
 from backproof.verdicts.known_terms import of_data, of_parameters
 from backproof.verdicts.rearranged import turned, turns
@@ -22,6 +22,12 @@ Project = Callable[[Array], Array]
 
 PENALTIES = ("the parameter", "the parameter's sign")
 """Terms of which penalties are mostly made."""
+
+MOSTLY, FEWEST = 0.5, 3
+"""The share and the number of a tensor's entries, to which a term must have been added to have a name."""
+
+ALIKE = 1e6
+"""The condition of two terms from which on they are one: any values are a difference of such."""
 
 MOST_QUANTITIES = 12
 """So many quantities are tried three at a time."""
@@ -36,6 +42,7 @@ class Tensor:
         numerical, bound: what was measured, (measurements).
         project: from a candidate for the gradient to what would have been measured of it.
         complete: whether what was measured are all entries, in their order.
+        still: whether the loss does not change at all as any of them moves.
         data: arrays that the function is given, by name.
     """
 
@@ -47,6 +54,7 @@ class Tensor:
     bound: Array
     project: Project
     complete: bool = False
+    still: bool = False
     data: Mapping[str, Array] = field(default_factory=dict)
 
     @cached_property
@@ -72,8 +80,10 @@ def terms_of(tensor: Tensor, others: Sequence[Tensor]) -> dict[str, Array]:
 def of_few(part: Error, terms: Mapping[str, Array], wrong: Mask) -> Iterator[Candidate | Term]:
     yield Candidate("missing", "the gradient is zero", np.zeros_like(part.right))
     yield from multiples_of(part)
-    for what, values in terms.items():
-        yield _term(what, values[wrong])
+    # A term is added to an array, perhaps but for an intercept; a few entries of it are outliers.
+    if MOSTLY * len(wrong) <= np.count_nonzero(wrong) >= FEWEST:
+        for what, values in terms.items():
+            yield _term(what, values[wrong])
 
 
 def of_the_right_one(
@@ -84,18 +94,25 @@ def of_the_right_one(
     yield from multiples_of(error)
     yield from turned(error, tensor.shape)
     yield from _exchanged(tensor, others)
-    for what, values in terms.items():
+    for what, values in terms.items() if len(right) >= FEWEST else ():
         yield _term(what, values)
     if len(tensor.shape) == 2:
         rows = Error(*(x.reshape(tensor.shape) for x in (error.found, right, error.tolerance, error.sure)))
         for axis, called in ((1, "rows"), (0, "columns")):
             for candidate in factors_of(rows, axis, called):
                 yield replace(candidate, values=candidate.values.ravel())
-    bound = np.abs(error.found).max()
-    yield Candidate("cut off", f"at ±{bound:.6g}", np.clip(right, -bound, bound), 1)
+    yield from _cut_off(error)
     yield from _parametrised(tensor)
     yield from _changed(tensor)
     yield from _two_terms(tensor)
+
+
+def _cut_off(error: Error) -> Iterator[Candidate]:
+    """The right gradient cut off at a bound, which some of it is within: else all of it is but a sign."""
+    bound = np.abs(error.found).max()
+    cut = np.abs(error.right) > bound + error.tolerance
+    if np.count_nonzero(cut) >= 2 and np.count_nonzero(~cut & (error.right != 0)) >= 2:
+        yield Candidate("cut off", f"at ±{bound:.6g}", np.clip(error.right, -bound, bound), 1)
 
 
 def undone(tensor: Tensor) -> Iterator[Candidate | Term]:
@@ -109,8 +126,10 @@ def undone(tensor: Tensor) -> Iterator[Candidate | Term]:
         for sign, more in ((1, ""), (-1, ", and negative")):
             undone = tensor.project(sign * turn(a))
             yield Candidate(name, detail + more, error.right + error.found - undone)
+    of_theta = of_parameters(tensor.theta)
     for what in PENALTIES:
-        yield _term(what, tensor.project(of_parameters(tensor.theta)[what]))
+        if what in of_theta:
+            yield _term(what, tensor.project(of_theta[what]))
     yield from _two_terms(tensor)
 
 
@@ -195,10 +214,12 @@ def _two_terms(tensor: Tensor) -> Iterator[Candidate]:
     if len(theta) < 3:
         return
     terms = np.stack([error.right / error.tolerance, theta / error.tolerance], axis=1).astype(float)
-    if not np.isfinite(terms).all():
+    size = np.linalg.norm(terms, axis=0)
+    if not np.isfinite(size).all() or not size.all() or np.linalg.cond(terms / size) > ALIKE:
         return
     (factor, share), *_ = np.linalg.lstsq(terms, (error.found / error.tolerance).astype(float), rcond=None)
-    if np.isfinite(factor) and factor:
+    # A factor that leaves less of the right one than its error is none: the rest alone is what was found.
+    if np.isfinite(factor) and (np.abs(factor * error.right) > error.tolerance + FIT * np.abs(theta)).any():
         words = f"the gradient is {shown(float(factor))} times the right one, but for a regulariser"
         values = factor * error.right + share * theta
         yield Candidate("scale", words, values, 2, max(1.0, abs(float(factor))))

@@ -42,27 +42,42 @@ LINKS: dict[str, Callable[[Array], Array]] = {
 """Functions of X θ that are looked for."""
 
 
-def arrays_of(functions: Sequence[UserFunction], args: Sequence[Any]) -> dict[str, Array]:
-    """The arrays of real numbers that functions are given, or hold, by name."""
+def arrays_of(
+    loss: UserFunction, derivative: UserFunction, args: Sequence[Any], analytic: Array
+) -> dict[str, Array]:
+    """The arrays of real numbers that both functions are given, or hold, by name.
+
+    An array of the derivative's alone that is the gradient says nothing of what that was made of.
+    """
     found: dict[str, Any] = {f"argument {i}": x for i, x in enumerate(args, 2)}
-    for function in functions:
-        while isinstance(function, partial):
-            found |= {f"argument {i}": x for i, x in enumerate(function.args, 1)} | function.keywords
-            function = function.func
-        try:
-            found |= getclosurevars(function).nonlocals
-        except TypeError:
-            continue  # a function without a closure, as one that was compiled
+    found |= _held(loss)
+    for name, x in _held(derivative).items():
+        if not (name not in found and np.shape(x) and np.array_equal(np.ravel(x), analytic)):
+            found[name] = x
     kept = {k: x for k, x in found.items() if isinstance(x, np.ndarray) and x.dtype.kind in "fiub"}
     real = {k: x.astype(float) for k, x in kept.items() if 0 < x.size <= MOST_ENTRIES and x.ndim <= 2}
     return dict(list(real.items())[:MOST_ARRAYS])
 
 
+def _held(function: UserFunction) -> dict[str, Any]:
+    """What a function was given beforehand, or holds in its closure, by name."""
+    found: dict[str, Any] = {}
+    while isinstance(function, partial):
+        found |= {f"argument {i}": x for i, x in enumerate(function.args, 1)} | dict(function.keywords)
+        function = function.func
+    try:
+        return found | dict(getclosurevars(function).nonlocals)
+    except TypeError:
+        return found  # a function without a closure, as one that was compiled
+
+
 def of_parameters(theta: Array) -> dict[str, Array]:
     """Functions of the parameters that penalties are made of, and a constant."""
+    sign = np.sign(theta)
+    told = {} if len(sign) and (sign == sign[0]).all() else {"the parameter's sign": sign}  # else it is one
     return {
         "the parameter": theta,
-        "the parameter's sign": np.sign(theta),
+        **told,
         "one": np.ones_like(theta),
         "the parameter squared": theta * theta,
         "the parameter's size": np.abs(theta),

@@ -42,18 +42,37 @@ def structure_of(tensor: Tensor, others: Sequence[Tensor]) -> Known | None:
     if not a.any():
         return Known("missing", "the gradient is zero")
     if (np.abs(tensor.numerical) <= tensor.bound).all():
-        return Known("no effect", "the loss does not depend on it here, and the gradient is not zero")
+        return _not_zero(tensor)
     if not tensor.complete:
         return first_fit(tensor.error, undone(tensor))
     kind = precision_of(a, tensor.numerical, tensor.error.departs)
-    if kind:
+    if kind and (a != np.round(a)).any():  # whole numbers have few digits in any precision
         return Known(LOWER_PRECISION, f"its entries are numbers of {kind}")
     terms = terms_of(tensor, others)
     known = first_fit(tensor.error, of_the_right_one(tensor, others, terms)) or _of_wrong_entries(
         tensor, terms
     )
     known = known or _of_model(tensor, others)
-    return known or first_fit(tensor.error, sums_of_terms(tensor, terms))
+    return known or first_fit(tensor.error, sums_of_terms(tensor, terms)) or _whole(a)
+
+
+def _not_zero(tensor: Tensor) -> Known:
+    """A gradient where the right one is zero within its bounds."""
+    if tensor.still:
+        return Known("no effect", "the loss does not change as it moves, and the gradient is not zero")
+    words = (
+        f"no derivative differs from zero by its bound, at most {tensor.bound.max():.1e}; the gradient does"
+    )
+    return Known("not zero", words)
+
+
+def _whole(a: Array) -> Known | None:
+    """A gradient of whole numbers, as of an array of these or of a comparison; None of any other."""
+    if len(a) < SHORTEST or (a != np.round(a)).any():
+        return None
+    if len(np.unique(a)) == 2 and a.min() == 0 and a.max() == 1:
+        return Known("truth values", "its entries are 0 and 1, as those of a comparison")
+    return Known("whole numbers", "all its entries are such")
 
 
 Part = tuple[Known | None, Mask]
@@ -86,7 +105,7 @@ def _piece(tensor: Tensor, cut: slice) -> Tensor:
     theta = tensor.theta[cut]
     return Tensor(
         tensor.name, theta.shape, tensor.analytic[cut], theta, tensor.numerical[cut], tensor.bound[cut],
-        lambda flat: flat, True, tensor.data,
+        lambda flat: flat, True, tensor.still, tensor.data,
     )  # fmt: skip
 
 
