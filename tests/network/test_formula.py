@@ -1,12 +1,18 @@
 """Expressions: their values and derivatives against JAX, and what is no expression."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from backproof.network import formula
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Precision
+from backproof.network.effort import limited
 from backproof.network.formula import Formula
 from backproof.network.scan import find_kinks, find_range
 
@@ -23,6 +29,15 @@ CASES = {
     ),
     "log(1 + exp(z)) - softplus(-z) + sign(z)": lambda z: z + jnp.sign(z),
     "pi * z + e": lambda z: jnp.pi * z + jnp.e,
+    "softplus(beta) * z - sigmoid(z) * tanh(2)": lambda z: (
+        jax.nn.softplus(0.5) * z - jax.nn.sigmoid(z) * jnp.tanh(2)
+    ),
+    "where(beta < sign(3), z**3, 2 * z)": lambda z: z**3,
+    "where(z > 0, where(z < 1, z**2, beta), where(z > -1, 1, z))": lambda z: jnp.where(
+        z > 0, jnp.where(z < 1, z**2, 0.5), jnp.where(z > -1, 1.0, z)
+    ),
+    "sqrt(70000000000000000003) / 10**9 * z**2": lambda z: 8.366600265340756 * z**2,
+    "(7 / 3)**64 / 10**23 * z": lambda z: (7 / 3) ** 64 / 1e23 * z,
 }
 Z = np.linspace(-9, 9, 241) + 0.0117
 
@@ -53,11 +68,67 @@ def test_a_constant_is_an_array():
 @pytest.mark.parametrize("text", [
     "z +", "__import__('os')", "foo(z)", "z.real", "y * z", "max(z)", "[z]", "lambda z: z", "maximum(z)",
     "'a'", "z if z else 1", "(z := 1)", "z; z", "exp(z, z)", "exp(x=z)", "True", "1j * z", "()", "",
+    "z > 0", "z * (z > 1)", "where(z, 1, 2)", "where((z > 0) > (z > 1), 1, 2)", "where(0 < z < 1, 1, 2)",
 ])  # fmt: skip
 def test_what_is_no_expression(text):
     with pytest.raises(ValueError, match=r"\w") as error:
         Formula(text, {})
     assert "\n" not in str(error.value)
+
+
+ENDLESS = {
+    "a tower of powers": ("z + 9**9**9", "'9 ** 9 ** 9' is not a finite number"),
+    "of small ones": ("z * ((((2**64)**64)**64)**64)**64", "'(2 ** 64) ** 64' is not a finite number"),
+    "of a fraction": ("z * (((1000001 / 1000000)**64)**64)**64", "at most 3000 digits"),
+    "of exponentials": ("z * exp(exp(exp(exp(10))))", "'exp(exp(10))' is not a finite number"),
+    "in a condition": ("where(exp(exp(exp(10))) > 1, z, 0)", "'exp(exp(10))' is not a finite number"),
+    "nested signs": ("-" * 200 + "z", "nested at most 40 deep; not 201"),
+    "nested functions": ("exp(" * 100 + "z" + ")" * 100, "nested at most 40 deep; not 101"),
+    "nested brackets": ("(" * 400 + "z" + ")" * 400, "is not an expression (SyntaxError)"),
+    "no number": ("1 / (z - z)", "is not a finite number"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), ENDLESS.values(), ids=ENDLESS)
+def test_what_would_take_for_ever_or_has_no_value(text, says):
+    with pytest.raises(ValueError, match=r"\w") as error:
+        Formula(text, {}).value()
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_sympy_works_within_a_limit_in_any_thread(monkeypatch):
+    monkeypatch.setattr(formula, "limited", partial(limited, most=20_000))
+    long = " * ".join(f"(z + {k})" for k in range(50))
+    for run in (lambda action: action(), lambda action: ThreadPoolExecutor(1).submit(action).result()):
+        with pytest.raises(ValueError, match=r"takes more than 20,000 steps to work out; make it simpler"):
+            run(lambda: Formula(long, {}).value())
+        assert run(lambda: Formula("(z + 1) * (z + 2.5)", {}).value()(np.zeros(1))) == 2.5
+
+
+def test_as_many_calls_as_are_allowed_and_no_more():
+    calls = []
+
+    def call():
+        calls.append(1)
+
+    def action():
+        for _ in range(100):
+            call()
+        return "done"
+
+    before = sys.gettrace()
+    assert limited("it", action, most=101) == "done"  # its own call is one
+    with pytest.raises(ValueError, match="it takes more than 100 steps"):
+        limited("it", action, most=100)
+    assert len(calls) == 199
+    assert limited("it", lambda: limited("within", action, most=10), most=200) == "done"
+    assert sys.gettrace() is before
+
+
+def test_a_sum_of_many_terms_is_not_nested():
+    many = " - ".join(["z"] * 100)
+    assert Formula(many, {}).value()(np.ones(1)) == -98
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -68,6 +68,8 @@ def test_verdicts(session, words, verdict):
         (("loss=huber", "loss.w=x"), "loss.w: must be a number; not 'x'"),
         (("loss=huber", "loss.value='foo(y)'"), "loss.value: 'foo' is not a known function"),
         (("loss=huber", "loss.value='y + q'"), "loss.value: 'q' is unknown"),
+        (("loss=huber", "loss.value='y * 9**9**9'"), "loss.value: '9 ** 9 ** 9' is not a finite number"),
+        (("loss=huber", "loss.value='y / (t - t)'"), "loss=huber: "),
         (("clip=mine", "clip.value='log(p)'"), "clip.value: 'p' is unknown"),
         (("clip=mine", "clip.value=eps"), "clip=mine: 'eps' must depend on q"),
         (("loss=squared_error", "output=softmax", "delta=chain"), "delta=chain: uses d"),

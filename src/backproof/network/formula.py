@@ -7,22 +7,23 @@ digits where a textbook's formula would lose them: 1 − tanh² is never formed.
 from __future__ import annotations
 
 import ast
-import operator
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from backproof.network.activations import sigmoid, softplus, tanh
-from backproof.network.arrays import Array, FloatType, magnitude
+from backproof.network.arrays import Array, FloatType
+from backproof.network.effort import limited
+from backproof.network.programs import compiled
+from backproof.network.syntax import ARITHMETIC, COMPARISONS, MOST_DIGITS, parsed
+
+T = TypeVar("T")
 
 Symbolic = Any
 """An expression of SymPy, which has no types."""
-
-LONGEST, MOST_NODES, LARGEST_POWER = 1000, 250, 64
-"""Characters and operations of an expression, and the largest power of constants: they bound SymPy's work."""
 
 WIDER: dict[FloatType, FloatType] = {
     np.float16: np.float32,
@@ -30,38 +31,6 @@ WIDER: dict[FloatType, FloatType] = {
     np.float64: np.longdouble,
 }
 """The precision in which a value is computed again that overflows on the way."""
-
-
-def _where(condition: Array, x: Array, y: Array) -> Array:
-    return np.asarray(np.where(condition, x, y))
-
-
-def _maximum(x: Array, y: Array) -> Array:
-    """The larger one; of complex numbers by their real parts, the first where these are equal."""
-    if np.iscomplexobj(x) or np.iscomplexobj(y):
-        return np.asarray(np.where(np.real(x) < np.real(y), y, x))
-    return np.asarray(np.maximum(x, y))
-
-
-NUMERIC: dict[str, Callable[..., Array]] = {
-    "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sqrt": np.sqrt,
-    "sin": np.sin, "cos": np.cos, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "arctan": np.arctan,
-    "sigmoid": sigmoid.value, "softplus": softplus.value, "sech2": tanh.derivative,
-    "abs": magnitude, "maximum": _maximum, "minimum": lambda x, y: -_maximum(-x, -y), "sign": np.sign,
-    "step": lambda x: np.heaviside(x, 0.5),
-    "where": _where,
-}  # fmt: skip
-"""The functions of an expression, and of derivatives."""
-
-ARGUMENTS = {"where": 3, "maximum": 2, "minimum": 2}
-NAMES = tuple(sorted({*NUMERIC, *ARGUMENTS} - {"sech2", "step"}))
-CONSTANTS = {"pi": "pi", "e": "E"}
-
-OPERATORS: dict[type[ast.AST], Callable[..., Symbolic]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.USub: operator.neg, ast.UAdd: operator.pos,
-    ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le,
-}  # fmt: skip
 
 
 @cache
@@ -111,8 +80,10 @@ def _where_symbolic(condition: Symbolic, x: Symbolic, y: Symbolic) -> Symbolic:
 
 
 def _power(base: Symbolic, exponent: Symbolic) -> Symbolic:
-    if base.is_number and exponent.is_number and abs(exponent) > LARGEST_POWER:
-        raise ValueError(f"powers of constants end at {LARGEST_POWER}; not {exponent}")
+    if base.is_Rational and exponent.is_Integer:
+        digits = math.log10(2) * max(abs(base.p), base.q).bit_length() * abs(int(exponent))
+        if digits > MOST_DIGITS:
+            raise ValueError(f"a power of exact numbers has at most {MOST_DIGITS} digits; not {digits:.0f}")
     return base**exponent
 
 
@@ -122,29 +93,19 @@ class Formula:
     The derivative is that with respect to the first variable.
 
     Raises:
-        ValueError: in one line, if the text is not an expression of this grammar.
+        ValueError: in one line, if the text is not an expression of this grammar, has no finite value, or
+            takes SymPy too long.
     """
 
     def __init__(
         self, text: str, parameters: Mapping[str, float], variables: tuple[str, ...] = ("z",)
     ) -> None:
         self.text, self.parameters, self.variables = text, dict(parameters), variables
-        if len(text) > LONGEST:
-            raise ValueError(f"expressions have at most {LONGEST} characters; not {len(text)}")
-        clash = next((name for name in variables if name in self.parameters), None)
-        if clash is not None:
-            raise ValueError(f"'{clash}' is a variable, and no parameter may have its name")
-        try:
-            tree = ast.parse(text, mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise ValueError(f"'{text}' is not an expression ({type(error).__name__})") from error
+        tree = parsed(text, self.parameters, variables)
         import sympy as sp
 
-        nodes = sum(isinstance(node, ast.expr) for node in ast.walk(tree))
-        if nodes > MOST_NODES:
-            raise ValueError(f"expressions have at most {MOST_NODES} operations and operands; not {nodes}")
         self.symbols = {name: sp.Symbol(name, real=True) for name in variables}
-        self.expression = self._read(tree)
+        self.expression = worked_out(text, lambda: self._read(tree))
 
     @property
     def used(self) -> frozenset[str]:
@@ -152,61 +113,75 @@ class Formula:
         return frozenset(str(symbol) for symbol in self.expression.free_symbols)
 
     def _read(self, node: ast.AST) -> Symbolic:
-        import sympy as sp
+        """A part of the tree, which is known to be in the grammar, as SymPy's."""
+        match node:
+            case ast.Constant(value=int() | float() as value):
+                return _exact(value)
+            case ast.Name(id=name):
+                return self._named(name)
+            case ast.BinOp(left=left, op=ast.Pow(), right=right):
+                return _power(self._read(left), self._read(right))
+            case ast.BinOp(left=left, op=op, right=right):
+                return ARITHMETIC[type(op)](self._read(left), self._read(right))
+            case ast.UnaryOp(op=op, operand=operand):
+                return ARITHMETIC[type(op)](self._read(operand))
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                return COMPARISONS[type(op)](self._read(left), self._read(right))
+            case ast.Call(func=ast.Name(id=name), args=given):
+                return _called(name, [self._read(each) for each in given])
+        raise AssertionError(f"{node} is not in the grammar")
 
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-            return sp.Integer(node.value) if type(node.value) is int else sp.Float(repr(node.value), 17)
-        if isinstance(node, ast.Name):
-            return self._name(node.id)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-            return _power(self._read(node.left), self._read(node.right))
-        if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-            return OPERATORS[type(node.op)](self._read(node.left), self._read(node.right))
-        if isinstance(node, ast.UnaryOp) and type(node.op) in OPERATORS:
-            return OPERATORS[type(node.op)](self._read(node.operand))
-        if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in OPERATORS:
-            return OPERATORS[type(node.ops[0])](self._read(node.left), self._read(node.comparators[0]))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
-            return self._call(node.func.id, [self._read(a) for a in node.args])
-        raise ValueError(
-            f"'{ast.unparse(node)}' is not allowed in an expression in {', '.join(self.variables)}"
-        )
-
-    def _name(self, name: str) -> Symbolic:
+    def _named(self, name: str) -> Symbolic:
         import sympy as sp
 
         if name in self.symbols:
             return self.symbols[name]
         if name in self.parameters:
-            value = self.parameters[name]
-            return sp.Integer(value) if isinstance(value, int) else sp.Float(repr(value), 17)
-        if name in CONSTANTS:
-            return getattr(sp, CONSTANTS[name])
-        known = ", ".join([*self.variables, *self.parameters, *CONSTANTS])
-        raise ValueError(f"'{name}' is unknown in '{self.text}'; names are {known}")
-
-    def _call(self, name: str, given: list[Symbolic]) -> Symbolic:
-        if name not in NAMES:
-            raise ValueError(f"'{name}' is not a known function; those are {', '.join(NAMES)}")
-        if len(given) != ARGUMENTS.get(name, 1):
-            raise ValueError(f"{name} takes {ARGUMENTS.get(name, 1)} arguments; not {len(given)}")
-        functions = _symbolic()
-        if name == "where":
-            return _where_symbolic(*given)
-        if len(given) == 2:
-            return functions[name](*given)
-        (x,) = given
-        if name == "log1p" and getattr(x, "func", None) == functions["exp"]:
-            return functions["softplus"](x.args[0])  # exp(z) overflows where log1p of it is z
-        return functions[name](x)
+            return _exact(self.parameters[name])
+        return {"pi": sp.pi, "e": sp.E}[name]
 
     def value(self) -> Evaluated:
         """The function of arrays, in their precision."""
-        return Evaluated(self.text, tuple(self.parameters.items()), self.variables, derivative=False)
+        return self._evaluated(derivative=False)
 
     def derivative(self) -> Evaluated:
         """Its derivative; at a kink, one of the two one-sided ones or a number between them."""
-        return Evaluated(self.text, tuple(self.parameters.items()), self.variables, derivative=True)
+        return self._evaluated(derivative=True)
+
+    def _evaluated(self, *, derivative: bool) -> Evaluated:
+        made = Evaluated(self.text, tuple(self.parameters.items()), self.variables, derivative)
+        _program(made)  # what SymPy cannot do is refused here, not where a cell is computed
+        return made
+
+
+def _exact(value: float) -> Symbolic:
+    import sympy as sp
+
+    return sp.Integer(value) if isinstance(value, int) else sp.Float(repr(value), 17)
+
+
+def _called(name: str, given: list[Symbolic]) -> Symbolic:
+    functions = _symbolic()
+    if name == "where":
+        return _where_symbolic(*given)
+    if name == "log1p" and given[0].func == functions["exp"]:
+        return functions["softplus"](given[0].args[0])  # exp(z) overflows where log1p of it is z
+    return functions[name](*given)
+
+
+def worked_out(text: str, action: Callable[[], T]) -> T:
+    """What SymPy makes of an expression; `text` is for messages.
+
+    Raises:
+        ValueError: in one line, if it takes too long, or SymPy cannot do it.
+    """
+    short = f"'{text if len(text) < 60 else text[:60] + '…'}'"
+    try:
+        return limited(short, action)
+    except ValueError:
+        raise
+    except Exception as error:  # SymPy's own, of many kinds: of recursion, overflow, comparison
+        raise ValueError(f"{short} cannot be worked out ({type(error).__name__})") from error
 
 
 @dataclass(frozen=True)
@@ -246,17 +221,12 @@ def _program(of: Evaluated) -> Callable[..., Array | float]:
     """The expression, or its derivative, as a program."""
     formula = formula_of(of)
     symbols = tuple(formula.symbols.values())
-    return compiled(formula.expression.diff(symbols[0]) if of.derivative else formula.expression, symbols)
 
+    def program() -> Callable[..., Array | float]:
+        found = formula.expression
+        return compiled(found.diff(symbols[0]) if of.derivative else found, symbols)
 
-@cache
-def compiled(expression: Symbolic, symbols: tuple[Symbolic, ...]) -> Callable[..., Array | float]:
-    """A program over NumPy's functions."""
-    import sympy as sp
-
-    modules = [NUMERIC, "numpy"]
-    made: Callable[..., Array | float] = sp.lambdify(symbols, expression, modules=modules, cse=True)
-    return made
+    return worked_out(of.text, program)
 
 
 KINKED = ("abs", "sign", "step")
@@ -266,9 +236,12 @@ KINKED = ("abs", "sign", "step")
 @cache
 def switches(of: Evaluated) -> tuple[Callable[..., Array | float], ...]:
     """Programs that are zero where the expression may have a kink or a jump."""
+    return worked_out(of.text, lambda: tuple(_switches(formula_of(of))))
+
+
+def _switches(formula: Formula) -> Iterator[Callable[..., Array | float]]:
     import sympy as sp
 
-    formula = formula_of(of)
     symbols, found = tuple(formula.symbols.values()), []
     for node in sp.preorder_traversal(formula.expression):
         if isinstance(node, sp.core.relational.Relational):
@@ -277,4 +250,4 @@ def switches(of: Evaluated) -> tuple[Callable[..., Array | float], ...]:
             found.append(node.args[0] - node.args[1])
         elif node.func.__name__ in KINKED:
             found.append(node.args[0])
-    return tuple(compiled(expression, symbols) for expression in dict.fromkeys(found))
+    yield from (compiled(expression, symbols) for expression in dict.fromkeys(found))

@@ -70,15 +70,23 @@ def from_formula(group: str, name: str, given: Mapping[str, Value]) -> Activatio
     keys = (VALUE,) if group in ("clip", "delta") else (VALUE, DERIVATIVE)
     texts = {key: str(given[key]) for key in keys if given.get(key) is not None}
     parameters = {key: _number(f"{group}.{key}", v) for key, v in given.items() if key not in texts}
+    try:
+        return _of_formulas(group, name, texts, parameters)
+    except ValueError as error:
+        raise ConfigurationError(f"{group}={name}: {error}") from error
+
+
+def _of_formulas(
+    group: str, name: str, texts: Mapping[str, str], parameters: Mapping[str, float]
+) -> Activation | Loss | Clip | Delta:
     formulas = {key: _formula(f"{group}.{key}", t, parameters, VARIABLES[group]) for key, t in texts.items()}
     value = formulas[VALUE]
     if group == "delta":
         return delta_of(name, value)
-    if group in ("loss", "clip"):
-        try:
-            return clip_of(name, value) if group == "clip" else loss_of(name, value, formulas.get(DERIVATIVE))
-        except ValueError as error:
-            raise ConfigurationError(f"{group}={name}: {error}") from error
+    if group == "clip":
+        return clip_of(name, value)
+    if group == "loss":
+        return loss_of(name, value, formulas.get(DERIVATIVE))
     derivative = formulas[DERIVATIVE].value() if DERIVATIVE in formulas else value.derivative()
     return completed(group, name, Declared(texts[VALUE], value.value(), derivative))
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from backproof.network.arrays import REALS, Array, Interval
 from backproof.network.clips import Clip, Eps
-from backproof.network.formula import Evaluated, Formula, compiled, formula_of
+from backproof.network.formula import Evaluated, Formula, formula_of
 from backproof.network.losses.loss import PROBABILITIES, Loss
+from backproof.network.programs import compiled
 from backproof.network.scan import bisected, find_kinks
 
 VARIABLES = ("y", "t")
