@@ -29,7 +29,31 @@ def experiment_folders(extra: list[Path]) -> list[Path]:
 def experiment(name: str, extra: list[Path]) -> Path | None:
     """The file of an experiment, the first in those folders; None if there is none of that name."""
     found = (folder / f"{name}.yaml" for folder in experiment_folders(extra))
-    return next((path for path in found if path.is_file()), None)
+    return next(filter(is_file, found), None)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file at a path that a user gave; a name that no file can have is none's."""
+    try:
+        return path.is_file()
+    except OSError:  # the name is too long
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder at a path that a user gave."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def at_home(path: str) -> Path:
+    """A path that a user gave, `~` replaced by the home directory where there is such a user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def is_plain(name: str) -> bool:

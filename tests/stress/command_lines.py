@@ -19,6 +19,9 @@ from own_configuration import write_files
 
 from backproof.interfaces.cli import main
 
+LONGEST = 60
+"""Seconds of processor time that a command may take."""
+
 WORK = "data=xor network.hidden=[2] training.steps=1"
 
 CORPUS = (
@@ -65,6 +68,7 @@ TOKENS = (
     "hydra.sweep.dir=a,b", "hydra.verbose=true", "hydra.job.chdir=true", "hydra/launcher=ray",
     "hydra/sweeper=optuna", "hydra.searchpath=[my]", "hydra.searchpath=x", "--version", "--resolve",
     "--package=clip", "--experimental-rerun=x", "-sc", "install=bash", "query=fish", "--help", "--help=clip",
+    "data.path=~nobody/x", "data.path=" + "x" * 5000, "~" + "x" * 5000, "experiment=" + "x" * 5000,
     "--config-name=first", "--config-name=broken", "activation=bare", "activation.slope=???",
 )  # fmt: skip
 
@@ -125,8 +129,11 @@ def tried(words: list[str]) -> tuple[str, str]:
     def expire(*_: object) -> None:
         raise TooLongError
 
+    # Of its own time, so that a machine that is busy with other things makes no hang; or a wait that long.
+    signal.signal(signal.SIGPROF, expire)
     signal.signal(signal.SIGALRM, expire)
-    signal.alarm(60)
+    signal.setitimer(signal.ITIMER_PROF, LONGEST)
+    signal.alarm(10 * LONGEST)
     before = set(os.listdir("."))  # noqa: PTH208
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), of_children(err):
@@ -138,6 +145,7 @@ def tried(words: list[str]) -> tuple[str, str]:
     except BaseException:
         return "traceback", traceback.format_exc()
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
     said = err.getvalue()
     stray = set(os.listdir(".")) - before - {"results"}  # noqa: PTH208

@@ -1,4 +1,4 @@
-"""One sweep, killed and started again until it is there."""
+"""One sweep, killed and started again until it is there; also on a Dask cluster, whose processes are too."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+from dask_processes import dask_scheduler
 
 from backproof.errors import ConfigurationError, ExitStatus
 from backproof.sweeps.store import Store, read_only
@@ -42,12 +43,39 @@ ALIKE = ["seconds", "attempts"]
 """Columns that may differ between two runs."""
 
 
+class Cluster:
+    """A Dask cluster of two workers, started again once it has lost its scheduler."""
+
+    def __init__(self) -> None:
+        self.address, self.scheduler, self._stack = "", 0, ExitStack()
+
+    def words(self) -> tuple[str, ...]:
+        """The overrides of a sweep on it."""
+        if not self.scheduler or b"dask_scheduler" not in cmdline(self.scheduler):
+            self.close()
+            self.address, process = self._stack.enter_context(dask_scheduler(2))
+            self.scheduler = process.pid
+        return "engine=dask", f"engine.address={self.address}"
+
+    def workers(self) -> list[int]:
+        """The processes that compute; each has another beside it, which starts it again."""
+        numbers = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        nannies = [n for n in numbers if self.address.encode() in cmdline(n) and b"dask_worker" in cmdline(n)]
+        return [number for nanny in nannies for number in of_session(nanny) if number != nanny]
+
+    def close(self) -> None:
+        """End it."""
+        self._stack.close()
+        self.scheduler = 0
+
+
 @dataclass
 class Kills:
     """A sweep's folder, and what was counted of its life."""
 
     folder: Path
     seed: int
+    cluster: Cluster | None = None
     done: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     again: int = 0
@@ -55,20 +83,23 @@ class Kills:
     silent: int = 0
     tracebacks: list[str] = field(default_factory=list)
 
-    def run(self, kills: int, seeds: int = 40, longest: float = 3.0) -> dict[str, object]:
+    def run(
+        self, kills: int, seeds: int = 40, longest: float = 3.0, *, dask: bool = False
+    ) -> dict[str, object]:
         """Kill until so many kills are done, clearing the store whenever the sweep is complete."""
-        draw = random.Random(self.seed)
-        rounds = 0
-        while self.done.total() < kills:
-            rounds += 1
-            folder = self.folder / f"round-{rounds}"
-            for arguments in (NETWORKS, FUNCTIONS):
-                while self.done.total() < kills and not self._complete(
-                    folder, arguments, seeds, draw, longest
-                ):
-                    pass
-                self._finish(folder, arguments, seeds)
-                self._compare(folder, arguments, seeds)
+        draw, rounds, cluster = random.Random(self.seed), 0, Cluster()
+        kinds = [(NETWORKS, None), (FUNCTIONS, None), *([(NETWORKS, cluster)] if dask else [])]
+        with closing(cluster):
+            while self.done.total() < kills:
+                rounds += 1
+                for arguments, self.cluster in kinds:
+                    folder = self.folder / f"round-{rounds}{'-dask' if self.cluster else ''}"
+                    while self.done.total() < kills and not self._complete(
+                        folder, arguments, seeds, draw, longest
+                    ):
+                        pass
+                    self._finish(folder, arguments, seeds)
+                    self._compare(folder, arguments, seeds)
         return {**dict(sorted(self.done.items())), "kills": self.done.total(), "rounds": rounds,
                 "lost": self.lost, "computed again": self.again, "left behind": self.left_behind,
                 "neither report nor line": self.silent, "tracebacks": self.tracebacks}  # fmt: skip
@@ -77,8 +108,9 @@ class Kills:
         folder.mkdir(exist_ok=True)
         (folder / "mine.py").write_text(MINE)
         words = [a.format(seeds=seeds) for a in arguments]
+        words += self.cluster.words() if self.cluster else ["engine.jobs=2"]
         return subprocess.Popen(
-            [sys.executable, "-m", "backproof", "sweep", "-m", *words, "engine.jobs=2"],
+            [sys.executable, "-m", "backproof", "sweep", "-m", *words],
             cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
@@ -112,14 +144,18 @@ class Kills:
 
     def _attack(self, process: subprocess.Popen[bytes], draw: random.Random) -> bool:
         """Do something to it; whether that should end it."""
-        who = draw.choice(["parent", "worker", "worker", "all"])
+        who = draw.choice(["parent", "worker", "worker", "all", *(["scheduler"] if self.cluster else [])])
         how = draw.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGSTOP])
         if who == "worker":
-            workers = children(process.pid)
+            workers = self.cluster.workers() if self.cluster else children(process.pid)
             if workers:
                 self._send(draw.choice(workers), how, draw)
-                self.done[f"{how.name} to a {who}"] += 1
+                self.done[f"{how.name} to a {'Dask ' if self.cluster else ''}{who}"] += 1
             return False
+        if who == "scheduler" and self.cluster:
+            self.done[f"{how.name} to a Dask scheduler"] += 1
+            self._send(self.cluster.scheduler, how, draw)
+            return how is signal.SIGKILL
         self.done[f"{how.name} to {who}"] += 1
         if who == "all":
             for number in of_session(process.pid):

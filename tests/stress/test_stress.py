@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from command_lines import commands
+from experiment_files import experiment_files
 from faulty import faulty
 from killed import Kills
 from small_disk import full_disk
@@ -37,6 +38,16 @@ def test_a_command_line_runs_or_is_refused_in_one_line(tmp_path, monkeypatch):
     found = commands(tmp_path, 40, seed=1)
     assert found["not as they should"] == 0, found
     assert found["refused"] > 8 and found["status 0"] > 4
+
+
+def test_an_experiment_file_runs_or_is_refused_in_one_line(tmp_path, monkeypatch):
+    from backproof.reports import results
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(results, "write_results", lambda *_: None)
+    found = experiment_files(tmp_path, 25, seed=2)
+    assert found.pop("not as they should") == 0, found
+    assert found["plan: refused"] > 5 and found["plan: status 0"] > 2
 
 
 def test_ten_faulty_cells_cost_none_of_the_others(tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
+from backproof import paths
 from backproof.data.dataset import DataError, Dataset, check_share, one_hot, split
 from backproof.data.source import source
 from backproof.network.arrays import Array
@@ -57,7 +58,7 @@ def file(
     check_share(test_share)
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; not {kind}")
-    where = Path(path).expanduser()
+    where = paths.at_home(path)
     inputs, raw = _read(str(where), _changed(where), target)
     targets = _as_classes(where, raw) if kind == "labels" else np.atleast_2d(raw.T).T.astype(float)
     dataset = split(inputs, targets, test_share, generator)
@@ -65,7 +66,7 @@ def file(
 
 
 def _changed(path: Path) -> int:
-    if not path.is_file():
+    if not paths.is_file(path):
         raise DataError(f"data.path={path}: no such file")
     return path.stat().st_mtime_ns
 

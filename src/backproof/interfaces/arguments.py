@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from backproof import paths
 from backproof.errors import ConfigurationError, nearest
 
 OWN = {
@@ -111,7 +112,7 @@ def read(command: str, words: Sequence[str]) -> Arguments:
             raise ConfigurationError(f"--{flag}: is about what --cfg shows; give --cfg job too")
     if given.multirun and not overrides and given.config_name is None:
         raise ConfigurationError("--multirun: needs axes, as in `-m activation=relu,tanh seed=0,1`")
-    if given.config_dir is not None and not given.config_dir.is_dir():
+    if given.config_dir is not None and not paths.is_folder(given.config_dir):
         raise ConfigurationError(f"--config-dir: {given.config_dir} is not a folder")
     if given.experimental_rerun is not None:
         raise ConfigurationError(

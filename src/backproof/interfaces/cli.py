@@ -238,7 +238,7 @@ def _in_hydras_form(override: str, arguments: Arguments) -> str:
     key, _, name = override.partition("=")
     if key != "experiment" or arguments.config_dir is None:
         return override
-    theirs = (arguments.config_dir / "experiment" / f"{name}.yaml").is_file()
+    theirs = paths.is_file(arguments.config_dir / "experiment" / f"{name}.yaml")
     ours = paths.experiment(name, [arguments.config_dir]) is not None
     return f"+{override}" if theirs and not ours else override
 

@@ -87,7 +87,7 @@ class Where:
     @property
     def folders(self) -> list[Path]:
         """The folders that the user names."""
-        return [self.config_dir] if self.config_dir is not None and self.config_dir.is_dir() else []
+        return [self.config_dir] if self.config_dir is not None and paths.is_folder(self.config_dir) else []
 
     def composed(self) -> Composer:
         """The default configuration.

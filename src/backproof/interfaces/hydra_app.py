@@ -7,11 +7,12 @@ optimise.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
 
 import hydra
 from hydra.conf import ConfigSourceInfo
@@ -65,6 +66,18 @@ def _session(sources: Sequence[ConfigSourceInfo]) -> Session:
     return Session(searchpath=tuple(f"{s.schema}://{s.path}" for s in users), listener=Terminal())
 
 
+@contextmanager
+def _package_named() -> Iterator[None]:
+    """Where `--package` names none, Hydra writes a line of its own and exits; it is told in ours."""
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            yield
+    except SystemExit as left:
+        raise ConfigurationError(f"--package: {said.getvalue()}") from left
+    sys.stderr.write(said.getvalue())
+
+
 def main() -> ExitStatus:
     """Run the application; what is wrong is printed in one line. It ends with the process that started it."""
     if PARENT in os.environ:
@@ -74,7 +87,8 @@ def main() -> ExitStatus:
     register()
 
     def run() -> ExitStatus:
-        with translated(), suppress(BrokenPipeError):
+        shows_part = any(word.startswith("--package") for word in sys.argv)
+        with translated(), suppress(BrokenPipeError), _package_named() if shows_part else nullcontext():
             job()
             sys.stdout.flush()
         return ExitStatus.OK

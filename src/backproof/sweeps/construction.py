@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 
 import numpy as np
 
+from backproof import paths
 from backproof.data import DataError, Dataset
 from backproof.errors import ConfigurationError
 from backproof.network.activations import KinkRule
@@ -69,9 +69,9 @@ def sizes_of(data: DataSettings) -> Sizes:
 def with_content(data: DataSettings) -> DataSettings:
     """The same with a digest of the user's file in it, so that a cell's id changes when the file does."""
     path = dict(data.parameters).get("path")
-    if not isinstance(path, str) or not Path(path).expanduser().is_file():
+    file = paths.at_home(path) if isinstance(path, str) else None
+    if file is None or not paths.is_file(file):
         return data
-    file = Path(path).expanduser()
     return data.changed(content=file_digest(str(file), file.stat().st_mtime_ns))
 
 

@@ -13,6 +13,7 @@ from typing import Required, TypedDict
 import yaml
 
 from backproof.errors import ConfigurationError, nearest
+from backproof.paths import is_file
 from backproof.sweeps.overrides import shown
 
 
@@ -63,6 +64,10 @@ class ExperimentFile(TypedDict, total=False):
 KEYS = tuple(ExperimentFile.__annotations__)
 
 
+MOST_ENTRIES = 200_000
+"""Values of a file; an axis may list a hundred thousand."""
+
+
 @dataclass(frozen=True)
 class Exclusion:
     """A rule that leaves combinations out: an expression over settings, and the reason."""
@@ -101,7 +106,7 @@ def find(name: str, folders: Iterable[Path], others: Iterable[str] = ()) -> Path
     folders = list(folders)
     for folder in folders:
         path = folder / f"{name}.yaml"
-        if path.is_file():
+        if is_file(path):
             return path
     known = sorted({*others, *(p.stem for folder in folders for p in folder.glob("*.yaml"))})
     raise ConfigurationError(
@@ -116,11 +121,29 @@ def load(path: Path) -> Experiment:
         ConfigurationError: naming the file and the key that is wrong.
     """
     try:
-        return experiment_of(path.stem, yaml.safe_load(path.read_text(encoding="utf-8")))
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        _require_modest(content)
+        return experiment_of(path.stem, content)
     except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from error
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
+
+
+def _require_modest(content: object) -> None:
+    """Refuse a file that a few aliases, `&a` and `*a`, make endless or huge: all of it is kept and shown."""
+    count, left = 0, [content]
+    while left:
+        here = left.pop()
+        count += 1
+        if count > MOST_ENTRIES:
+            raise ConfigurationError(
+                f"holds more than {MOST_ENTRIES:,} values, those of its aliases included"
+            )
+        if isinstance(here, Mapping):
+            left += [*here.keys(), *here.values()]
+        elif isinstance(here, list | tuple | set):
+            left += here
 
 
 def experiment_of(name: str, content: object) -> Experiment:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 
 import yaml
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -36,6 +37,10 @@ def translated(known: Callable[[], Iterable[str]] = tuple) -> Iterator[None]:
         yield
     except (HydraException, OmegaConfBaseException) as error:
         raise _translation(error, known) from error
+    except ValueError as error:  # as for a group whose choice is null
+        if not _is_raised_by_hydra(error):
+            raise
+        raise ConfigurationError(one_line(error)) from error
     except yaml.YAMLError as error:
         raise ConfigurationError(f"a configuration file is not readable as YAML: {error}") from error
 
@@ -55,6 +60,11 @@ def _translation(error: Exception, known: Callable[[], Iterable[str]]) -> Config
         return ConfigurationError(f"{key}: unknown{nearest(key, keys)}")
     key = str(getattr(error, "full_key", None) or "")
     return ConfigurationError(f"{key}: {one_line(error)}" if key else one_line(error))
+
+
+def _is_raised_by_hydra(error: BaseException) -> bool:
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == "hydra"
 
 
 def one_line(error: BaseException) -> str:

@@ -218,7 +218,7 @@ def searchpath_override(addresses: Iterable[str]) -> str:
 def _require_folders(addresses: Iterable[str]) -> None:
     for address in addresses:
         scheme, _, path = address.rpartition("://")
-        if scheme in ("", "file") and not Path(path).is_dir():
+        if scheme in ("", "file") and not paths.is_folder(Path(path)):
             raise ConfigurationError(f"{SEARCHPATH}: {path} is not a folder")
 
 
