@@ -81,6 +81,7 @@ RELEVANT = [
     ((), "training", ("none", "sgd", "momentum", "adam")),
     ((), "training.steps", ("3", "4")),
     ((), "training.learning_rate", ("0.1", "0.2")),
+    ((), "training.schedule", ("null", "'learning_rate / (1 + step)'", "'1 / (1 + step)'")),
     (("training=momentum",), "training.momentum", ("0.1", "0.2")),
 ]
 

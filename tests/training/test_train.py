@@ -48,7 +48,7 @@ def problem_of(samples, activation=TANH, output=SIGMOID, loss=SQUARED_ERROR, cli
 
 
 def plan_of(rates=(0.5,), optimiser=None, steps=6, batch=None, every=2, threshold=0.9):
-    return Plan(optimiser or sgd(), rates, steps, batch, every, threshold)
+    return Plan(optimiser or sgd(), np.tile(rates, (steps, 1)), steps, batch, every, threshold)
 
 
 def run_one(samples, weights, plan, rule=RULE, problem=None, seed=0):
@@ -172,6 +172,7 @@ def test_batched_is_alone_to_the_last_bit(batch, dtype, optimiser):
     at_zero = np.linspace(0, 1, count).astype(dtype).reshape(-1, 1, 1)
     template = problem_of(samples[0], RELU, SIGMOID, BINARY_CROSS_ENTROPY, FLOOR)
     plan = plan_of(rates, optimiser, batch=batch, steps=8, every=3)
+    decay = 1 / (1 + np.arange(8)[:, None])
 
     def run(cells):
         chosen = list(cells)
@@ -179,7 +180,7 @@ def test_batched_is_alone_to_the_last_bit(batch, dtype, optimiser):
             replace(template, eps=eps[chosen]),
             [np.stack(layer) for layer in zip(*(weights[i] for i in chosen), strict=True)],
             replace(RULE, relu_at_zero=at_zero[chosen]),
-            replace(plan, rates=[rates[i] for i in chosen]),
+            replace(plan, rates=plan.rates[:, chosen] * decay),
             [samples[i] for i in chosen],
             [np.random.default_rng(i) for i in chosen],
         )

@@ -44,7 +44,7 @@ def parsed(text: str, parameters: Mapping[str, float], variables: tuple[str, ...
     if clash is not None:
         raise ValueError(f"'{clash}' is a variable, and no parameter may have its name")
     try:
-        tree = ast.parse(text, mode="eval").body
+        tree = ast.parse(" ".join(text.split()), mode="eval").body  # which a file may have on several lines
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"'{text}' is not an expression ({type(error).__name__})") from error
     nodes, depth = _extent(tree)

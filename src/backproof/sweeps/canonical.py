@@ -24,9 +24,10 @@ from backproof.sweeps.construction import dataset, problem_of, sizes_of, with_co
 from backproof.sweeps.modules import remembered
 from backproof.sweeps.overrides import OFF, VALUES, Value
 from backproof.sweeps.reading import by_group, chosen, interned, read, read_value
-from backproof.sweeps.settings import MODELS, CheckSettings, ClipSettings, ComponentSettings
+from backproof.sweeps.settings import MODELS, CheckSettings, ClipSettings, ComponentSettings, TrainingSettings
 from backproof.sweeps.subject import function_case, is_function
 from backproof.sweeps.validation import validated
+from backproof.training.schedules import canonical_schedule
 
 T = TypeVar("T")
 
@@ -74,8 +75,7 @@ def canonical(case: NetworkCase) -> NetworkCase:
     hidden = components.activation(activation) if activation else identity()
     clip = _canonical_clip(_needed("clip", case.clip), delta) if loss.uses_clip else None
     kinks = bool(hidden.kinks) or (bool(output.kinks) and delta.uses_kinks)
-    if case.training is not None:
-        components.optimiser(case.training)
+    training = case.training and _canonical_training(case.training)
     changes = {
         "data": with_content(case.data),
         "activation": activation,
@@ -83,6 +83,7 @@ def canonical(case: NetworkCase) -> NetworkCase:
         "relu_at_zero": case.relu_at_zero if kinks else None,
         "kink": case.kink if kinks else None,
         "check": _canonical_check(case.check),
+        "training": training,
         "code": _code_of(case),
     }
     found = _without_idle_fault(case.changed(**changes))
@@ -117,6 +118,16 @@ def _canonical_check(check: CheckSettings | None) -> CheckSettings | None:
     if check is None or check.scheme is not Scheme.COMPLEX:
         return check
     return interned(check.changed(step=None))
+
+
+@remembered()
+def _canonical_training(training: TrainingSettings) -> TrainingSettings:
+    components.optimiser(training)
+    try:
+        schedule, rate = canonical_schedule(training.schedule, training.learning_rate, training.steps)
+    except ValueError as error:
+        raise ConfigurationError(f"training.schedule: {error}") from error
+    return interned(training.changed(schedule=schedule, learning_rate=rate))
 
 
 def _without_idle_fault(case: NetworkCase) -> NetworkCase:

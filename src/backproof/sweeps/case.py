@@ -143,7 +143,7 @@ class NetworkCase(Case):
     def _shapes(self) -> Hashable:
         return (
             self.data, self.network.without("init_scale", "bias"), self.activation, self.output, self.loss,
-            self.precision, self.training and self.training.without("learning_rate"), self.code,
+            self.precision, self.training and self.training.without("learning_rate", "schedule"), self.code,
         )  # fmt: skip
 
 

@@ -184,8 +184,12 @@ class CheckSettings(Tolerances):
 class TrainingSettings(ComponentSettings):
     """A short training run with the gradient under test."""
 
-    learning_rate: Positive = Field(
+    learning_rate: Annotated[Positive | None, IDLE] = Field(
         description="for the mean loss over samples, whatever its reduction; by default the optimiser's"
+    )
+    schedule: str | None = Field(
+        default=None,
+        description="the rate of each step, an expression in step, steps and learning_rate; null: the rate",
     )
     steps: PositiveInt = Field(default=100, description="steps of the optimiser")
     batch: Literal["full"] | PositiveInt = Field(default=64, description="samples of a step")

@@ -13,6 +13,7 @@ from backproof.sweeps.construction import generator, problem_of, rule_of, sample
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.settings import TrainingSettings
 from backproof.training import Plan, Run, train
+from backproof.training.schedules import rates_of
 
 BATCH_ELEMENTS = 1 << 18
 """Array elements of one layer of a training batch: what a core's second-level cache holds."""
@@ -48,7 +49,7 @@ def runs_of(cases: list[NetworkCase]) -> list[Run]:
     per_layer = zip(*(weights_of(c) for c in cases), strict=True)
     plan = Plan(
         optimiser=components.optimiser(settings),
-        rates=[_training(c).learning_rate for c in cases],
+        rates=np.stack([_rates(c) for c in cases], axis=1),
         steps=settings.steps,
         batch=None if settings.batch == "full" else settings.batch,
         every=settings.every,
@@ -63,6 +64,11 @@ def runs_of(cases: list[NetworkCase]) -> list[Run]:
         samples,
         [generator(c.seed, "batches") for c in cases],
     )
+
+
+def _rates(case: NetworkCase) -> Array:
+    settings = _training(case)
+    return rates_of(settings.schedule, settings.learning_rate, settings.steps)
 
 
 def _training(case: NetworkCase) -> TrainingSettings:

@@ -32,14 +32,14 @@ class Plan:
     """How to train.
 
     Attributes:
-        rates: learning rates, one per cell; they refer to the mean loss over samples, whatever the
+        rates: learning rates, (steps, cells); they refer to the mean loss over samples, whatever the
             loss's reduction, so that a rate means the same for a sum as for a mean.
         batch: samples a step; None for all of them.
         every: how often the costlier curves (cosine, dead units) are recorded.
     """
 
     optimiser: Optimiser
-    rates: Sequence[float]
+    rates: Array
     steps: int
     batch: int | None
     every: int
@@ -101,7 +101,7 @@ def train(
     """
     keep_memory()
     weights = [w.copy() for w in weights]
-    rates = np.asarray(plan.rates, weights[0].dtype).reshape(-1, 1, 1)
+    rates = plan.rates.astype(weights[0].dtype)[:, :, None, None]
     state: State = {}
     batches = _Batches(samples, plan, generators)
     recorder = _Recorder(plan, len(samples), batches.full)
@@ -125,7 +125,7 @@ def train(
             # The gradient is scaled rather than the rate: Adam's step has no scale of its own.
             per_sample = rates.dtype.type(1 / (problem.scale * max(targets.shape[-2], 1)))
             scaled = gradients if per_sample == 1 else [g * per_sample for g in gradients]
-            plan.optimiser.update(weights, scaled, rates, state)
+            plan.optimiser.update(weights, scaled, rates[step], state)
         return [
             recorder.run_of(cell, _loss(template, weights, cell, s), _accuracy(template, weights, cell, s))
             for cell, s in enumerate(samples)
