@@ -29,7 +29,7 @@ def test_a_signal_during_an_import_stops_after_it(slow_to_import):
 def test_a_program_that_is_itself_imported_is_stopped_at_once(tmp_path, monkeypatch):
     (tmp_path / "program.py").write_text(
         "import signal\nfrom backproof.sweeps.interruption import StopRequested, interruptible\n"
-        "try:\n    with interruptible(grace=30):\n        signal.raise_signal(signal.SIGHUP)\n"
+        "try:\n    with interruptible(grace=30):\n        signal.raise_signal(signal.SIGTERM)\n"
         "        stopped = False\nexcept StopRequested:\n    stopped = True\n"
     )
     monkeypatch.syspath_prepend(tmp_path)

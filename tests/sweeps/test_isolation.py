@@ -52,10 +52,10 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_what_ends_a_process_is_a_row_and_costs_no_other(own, tmp_path, jobs):
-    found = outcomes(own("fine", *EXPECTED), Loky(jobs))
-    for seed in (0, 1):
+@pytest.mark.parametrize(("jobs", "seeds"), [(1, 1), (2, 2)])
+def test_what_ends_a_process_is_a_row_and_costs_no_other(own, tmp_path, jobs, seeds):
+    found = outcomes(own("fine", *EXPECTED, seeds=seeds), Loky(jobs))
+    for seed in range(seeds):
         assert found["fine", seed].status == "ok"
         assert found["fine", seed].values["verdict"] == "agrees"
         for how, (status, error, traceback) in EXPECTED.items():
