@@ -5,10 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from backproof.interfaces.derivatives import (
+        check_hessian,
+        check_hvp,
+        check_jacobian,
+        check_jvp,
+        check_vjp,
+    )
     from backproof.interfaces.notebook import Results, load
     from backproof.interfaces.python import Check, FunctionError, check, plot, sweep
 
-__all__ = ["Check", "FunctionError", "Results", "check", "load", "plot", "sweep"]
+__all__ = [
+    "Check", "FunctionError", "Results", "check", "check_hessian", "check_hvp", "check_jacobian", "check_jvp",
+    "check_vjp", "load", "plot", "sweep",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -17,6 +27,10 @@ def __getattr__(name: str) -> Any:
         from backproof.interfaces import notebook
 
         return getattr(notebook, name)
+    if name.startswith("check_"):
+        from backproof.interfaces import derivatives
+
+        return getattr(derivatives, name)
     if name in __all__:
         from backproof.interfaces import python as api
 

@@ -40,7 +40,7 @@ from backproof.sweeps.status import FAILURES, Status
 from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.tasks import tasks_of
 from backproof.sweeps.work import compute
-from backproof.targets.container import FunctionError
+from backproof.targets.leaves import FunctionError
 from backproof.verdicts.check import Check
 
 if TYPE_CHECKING:

@@ -395,9 +395,7 @@ def test_other_arguments_may_not_change_either():
 
 @pytest.mark.parametrize(("w", "message"), [
     (np.ones(3, int), "whole numbers"),
-    ([np.ones(2), np.ones(2, np.float32)], "of one precision"),
-    ("abc", "real numbers"), ([], "no parameter"), (None, "real numbers"),
-    (np.ones(2) * 1j, "real numbers"),
+    ("abc", "real numbers"), ([], "no parameter"), (None, "no parameter"),
 ])  # fmt: skip
 def test_what_w_may_not_be(w, message):
     with pytest.raises(backproof.FunctionError, match=message):

@@ -120,7 +120,9 @@ def test_the_array_of_several_is_named():
     assert "dW[1] has shape (3, 2), and W[1] has (2, 3)" in refused(
         lambda w: (w[0].sum(), [w[0], np.ones((3, 2))]), ws
     )
-    assert "W[1]: holds whole numbers (int64)" in refused(both, [np.ones(2), np.ones(2, int)])
+    assert "W[1]: holds whole numbers (int64)" in refused(
+        lambda w: (w[0].sum(), [np.ones(2), np.zeros(2)]), [np.ones(2), np.ones(2, int)]
+    )
     assert "not nothing (None) at W[1]" in refused(both, np.array([1.0, None]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntFlag
 from functools import cached_property
@@ -9,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, root_mean_square
 from backproof.targets.layout import Index, Layout
 
 Mask = NDArray[np.bool_]
@@ -117,3 +118,27 @@ class Estimate:
         """The entries of a flat vector, in the precision of the estimate."""
         chosen = flat if len(flat) == len(self.index) else flat[self.index]
         return chosen.astype(self.value.dtype, copy=False)
+
+
+def stacked(estimates: Sequence[Estimate], layout: Layout, positions: Sequence[Index]) -> Estimate:
+    """Estimates of functions of different parameters as that of their sum.
+
+    Units are counted in what is typical of each function's derivatives, so that entries of functions of
+    different sizes are compared by what they do to their own.
+
+    Args:
+        layout: that of the sum.
+        positions: of each function's parameters in it.
+    """
+    joined: dict[str, Array] = {}
+    for name in (f.name for f in fields(Estimate) if f.name not in ("layout", "index", "unit")):
+        joined[name] = np.concatenate([getattr(e, name) for e in estimates])
+    joined["unit"] = np.concatenate([e.unit / (_typical(e.value * e.unit) or 1.0) for e in estimates])
+    index = np.concatenate([p[e.index] for e, p in zip(estimates, positions, strict=True)])
+    order = np.argsort(index)
+    return Estimate(layout=layout, index=index[order], **{k: v[order] for k, v in joined.items()})
+
+
+def _typical(effects: Array) -> float:
+    finite = np.abs(effects[np.isfinite(effects)])
+    return root_mean_square(finite) if len(finite) else 0.0

@@ -7,16 +7,17 @@ result.assert_agrees()
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backproof.targets.adapters import LIBRARIES, made_with
 from backproof.targets.bounds import bound
-from backproof.targets.container import ArrayTree, FunctionError, what_it_is
+from backproof.targets.container import ArrayTree
 from backproof.targets.function import Function
-from backproof.targets.source import UserFunction
+from backproof.targets.leaves import FunctionError, what_it_is
+from backproof.targets.source import UserFunction, without_auxiliary
 from backproof.verdicts.check import Check
 from backproof.verdicts.comparison import RESOLUTION, allowed_beside
 from backproof.verdicts.function import Sampling, check_function
@@ -34,6 +35,8 @@ def check(
     *args: Any,
     df: UserFunction | None = None,
     by: str | None = None,
+    keywords: Mapping[str, Any] | None = None,
+    has_aux: bool = False,
     seed: int = 0,
     parameters: int | None = None,
     directions: bool | None = None,
@@ -48,11 +51,15 @@ def check(
     Args:
         f: `f(W, *args) → (loss, gradient)`; or with `df` the loss alone; or a loss in PyTorch or JAX, or a
             module of PyTorch that returns its loss, whose gradient the library makes.
-        w: one array, a list, a tuple or a dictionary of arrays: where the gradient is checked. Not needed
-            for a module, whose parameters it is.
+        w: where the gradient is checked: one array, or lists, tuples, dictionaries and dataclasses of arrays,
+            nested in any way. A complex entry is two parameters, and its gradient ∂L/∂x + i ∂L/∂y; a Series
+            or a DataFrame keeps its labels, a sparse matrix its pattern. What holds no floats, or has None
+            for its gradient, is held fixed. Not needed for a module, whose parameters it is.
         args: passed on to f and df as they are.
         df: `df(W, *args) → gradient`, in W's container.
         by: "torch" or "jax"; by default, whichever W is made of.
+        keywords: passed on to f and df by name.
+        has_aux: whether f returns (loss, more), or ((loss, more), gradient); what is more is not looked at.
         seed: of random directions, and of the parameters that are drawn.
         parameters: check so many, drawn at random; by default all.
         directions: check along random directions, in at most some 400 evaluations, instead of moving every
@@ -79,7 +86,10 @@ def check(
         blocks = partial(starmap, jobs=jobs)
     by = by or (made_with(f, w) if df is None else None)
     sampling = Sampling(seed, parameters, directions, blocks, resolution, rtol)
+    f, df = (_as_called(each, keywords, has_aux=has_aux and each is f) for each in (f, df))
     function = _function(f, w, args, df, by)
+    if by is None:
+        function.hold_what_has_no_gradient()
     if bounds is not None:
         bound(function, bounds)
     if tangent is not None:
@@ -87,6 +97,14 @@ def check(
 
         function = along(function, tangent)
     return check_function(function, sampling)
+
+
+def _as_called(function: Any, keywords: Mapping[str, Any] | None, *, has_aux: bool) -> Any:
+    """A function of W and the other arguments alone, that returns nothing beside the loss."""
+    if function is None:
+        return None
+    called = partial(function, **keywords) if keywords else function
+    return without_auxiliary(called) if has_aux else called
 
 
 def _check_arguments(

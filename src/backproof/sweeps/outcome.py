@@ -9,7 +9,7 @@ from backproof.network.arrays import Array
 from backproof.sweeps.limits import UNLIMITED, Limits, TimeIsUpError
 from backproof.sweeps.status import Status
 from backproof.sweeps.surroundings import TamperedError
-from backproof.targets.container import FunctionError
+from backproof.targets.leaves import FunctionError
 from backproof.targets.source import PACKAGE
 
 Entry = None | bool | int | float | str

@@ -17,9 +17,10 @@ from backproof.sweeps.overrides import OFF, TARGET
 from backproof.sweeps.reading import Given, chosen, read, read_value
 from backproof.sweeps.settings import DataSettings, FunctionCheckSettings, FunctionSettings, NetworkSettings
 from backproof.sweeps.validation import validated
-from backproof.targets.container import ArrayTree, FunctionError
+from backproof.targets.container import ArrayTree
 from backproof.targets.function import Function
 from backproof.targets.jax import jax_function
+from backproof.targets.leaves import FunctionError
 from backproof.targets.source import UserFunction, in_one_line, raised_at, shown_as
 from backproof.targets.torch import torch_function, torch_module
 
@@ -118,9 +119,10 @@ def function_of(case: FunctionCase) -> Function:
     f = _with_keywords(target, case)
     if subject.by in ADAPTERS:
         return ADAPTERS[subject.by](f, w, args)
-    if df is None:
-        return Function(w, args, f_df=f)
-    return Function(w, args, f=f, df=_with_keywords(df, case))
+    halves = {"f_df": f} if df is None else {"f": f, "df": _with_keywords(df, case)}
+    own = Function(w, args, **halves)
+    own.hold_what_has_no_gradient()
+    return own
 
 
 def _makes_module(subject: FunctionSettings) -> bool:

@@ -1,14 +1,13 @@
-"""What the adapters of PyTorch and JAX share: finding the library, and converting W's container."""
+"""What the adapters of PyTorch and JAX share: finding the library, and which one W is made with."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import Any
 
-from backproof.targets.container import ArrayTree, FunctionError
+from backproof.targets.container import leaves_of
+from backproof.targets.leaves import FunctionError
 
 LIBRARIES = {"torch": "PyTorch", "jax": "JAX"}
 """Optional libraries by their name, which is also that of the extra that installs them."""
@@ -30,19 +29,10 @@ def library(name: str) -> ModuleType:
 
 def made_with(f: object, w: object) -> str | None:
     """The library whose arrays or modules these are: "torch", "jax" or None."""
-    parts = list(w.values()) if isinstance(w, Mapping) else w if isinstance(w, list | tuple) else [w]
     torch, jax = sys.modules.get("torch"), sys.modules.get("jax")
+    parts = leaves_of(w)
     if torch and (isinstance(f, torch.nn.Module) or any(isinstance(p, torch.Tensor) for p in parts)):
         return "torch"
     if jax and any(isinstance(p, jax.Array) for p in parts):
         return "jax"
     return None
-
-
-def converted(w: ArrayTree, convert: Callable[[Any], Any]) -> Any:
-    """W's own container, with its arrays converted."""
-    if isinstance(w, Mapping):
-        return {key: convert(part) for key, part in w.items()}
-    if isinstance(w, list | tuple):
-        return type(w)([convert(part) for part in w])
-    return convert(w)

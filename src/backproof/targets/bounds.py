@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from backproof.network.arrays import Array
-from backproof.targets.container import FunctionError
 from backproof.targets.function import Function
+from backproof.targets.leaves import FunctionError
 
 
 def bound(function: Function, bounds: Any) -> None:

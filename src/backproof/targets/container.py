@@ -1,145 +1,212 @@
-"""What W is: one array, or a list, a tuple or a dictionary of arrays, as one vector and back."""
+"""What W is: one array or any nesting of arrays, as one vector and back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import optree
 
-from backproof.network.arrays import Array, DType, Precision
-from backproof.targets.layout import Layout, in_sequence
+from backproof.network.arrays import Array, DType
+from backproof.targets.layout import Layout
+from backproof.targets.leaves import Fixed, FunctionError, Leaf, leaf_of, what_it_is
 
 ArrayTree = Any
-"""W, or a gradient in W's container: one array, or a list, a tuple or a dictionary of arrays."""
+"""W, or a gradient in W's container: an array, or lists, tuples, dictionaries and dataclasses of arrays."""
 
-
-class FunctionError(Exception):
-    """A function from outside does what no loss or gradient does; the message is one line that says where."""
+NAMESPACE = "backproof"
+"""Of the dataclasses that optree takes apart here; elsewhere they stay as they are."""
 
 
 @dataclass(frozen=True)
 class Container:
-    """What W is: one array, or a list, a tuple or a dictionary of arrays, laid out in one vector.
+    """What W is: one array, or nested lists, tuples, named tuples, dictionaries and dataclasses.
 
     Attributes:
-        kind: "array", "list", "tuple" or "dict".
-        layout: names each array as one would write it in Python: `W`, `W[0]`, `W['bias']`.
-        keys: of a dictionary; empty otherwise.
+        skeleton: W with the number of each leaf in its place.
+        leaves: in the order of the vector; also those that are held fixed.
+        layout: names each array as one would write it in Python: `W`, `W[0]`, `W['bias']`, `W.bias`.
+        dtype: of the vector: the widest of its arrays.
+        name: of W, for messages.
     """
 
-    kind: Literal["array", "list", "tuple", "dict"]
+    skeleton: Any
+    leaves: tuple[Leaf | Fixed, ...]
     layout: Layout
     dtype: DType
-    keys: tuple[Any, ...] = ()
+    name: str = "W"
+
+    @cached_property
+    def _spec(self) -> optree.PyTreeSpec:
+        return _flattened(self.skeleton)[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in vars(self).items() if k != "_spec"}  # which is no longer known elsewhere
+
+    @cached_property
+    def varying(self) -> tuple[Leaf, ...]:
+        """The leaves that are checked, one for each tensor of the layout."""
+        return tuple(leaf for leaf in self.leaves if isinstance(leaf, Leaf))
 
     def filled(self, flat: Array) -> Any:
         """Views of a vector, in W's own container."""
-        arrays = [tensor.of(flat) for tensor in self.layout.tensors]
-        match self.kind:
-            case "array":
-                return arrays[0]
-            case "dict":
-                return dict(zip(self.keys, arrays, strict=True))
-            case "tuple":
-                return tuple(arrays)
-            case "list":
-                return arrays
+        return optree.tree_unflatten(self._spec, [leaf.seen(flat) for leaf in self.leaves])
 
     def parts(self, found: Any, label: str) -> list[Any]:
-        """The arrays of something that should be a container like W, in W's order.
+        """The gradients of the varying leaves, out of something that should be a container like W.
 
         Raises:
-            FunctionError: if it is another container, or lacks an array; it begins with `label`.
+            FunctionError: if it is another container, lacks an array, or has one of a leaf that is held
+                fixed; it begins with `label`.
         """
-        if self.kind == "array":
-            return [found]
-        if self.kind == "dict":
-            if not isinstance(found, Mapping) or set(found) != set(self.keys):
-                what = (
-                    f"the keys {sorted(map(str, found))}" if isinstance(found, Mapping) else what_it_is(found)
-                )
-                keys = sorted(map(str, self.keys))
-                raise FunctionError(f"{label}: the gradient must have W's keys {keys}; not {what}")
-            return [found[key] for key in self.keys]
-        count = len(self.layout.tensors)
-        if not isinstance(found, list | tuple) or len(found) != count:
-            what = f"{len(found)}" if isinstance(found, list | tuple) else what_it_is(found)
-            raise FunctionError(f"{label}: the gradient must be {count} arrays, as W is; not {what}")
-        return list(found)
+        given = dict(self._matched(self.skeleton, found, label, self.name))
+        for number, leaf in enumerate(self.leaves):
+            if isinstance(leaf, Fixed) and not _is_nothing(given.get(number)):
+                raise FunctionError(f"{leaf.name}: {leaf.why}")
+        return [given.get(number) for number, leaf in enumerate(self.leaves) if isinstance(leaf, Leaf)]
+
+    def _matched(self, skeleton: Any, found: Any, label: str, name: str) -> Iterator[tuple[int, Any]]:
+        """What a gradient has for each leaf, by the leaf's number; None has nothing for a whole part."""
+        children = _children(skeleton)
+        if skeleton is None or found is None:
+            return
+        if children is None:
+            yield skeleton, found
+            return
+        given = _children(found)
+        if given is None or isinstance(skeleton, Mapping) != isinstance(found, Mapping):
+            raise FunctionError(f"{label}: the gradient must {_wanted(skeleton, name)}; not {_what(found)}")
+        if not isinstance(skeleton, Mapping) and len(given) == len(children):
+            given = dict(zip(children, given.values(), strict=True))
+        lacking = [key for key in children if key not in given and self._varies(children[key])]
+        if lacking or set(given) - set(children):
+            raise FunctionError(f"{label}: the gradient must {_wanted(skeleton, name)}; not {_what(found)}")
+        for key in given:
+            yield from self._matched(children[key], given[key], label, f"{name}{key}")
+
+    def _varies(self, skeleton: Any) -> bool:
+        """Whether a part has anything to check."""
+        numbers = optree.tree_leaves(skeleton, namespace=NAMESPACE)
+        return any(isinstance(self.leaves[number], Leaf) for number in numbers)
 
 
-def container_of(w: ArrayTree, name: str = "W") -> tuple[Container, Array]:
-    """What W is, and its arrays as one vector.
+def container_of(
+    w: ArrayTree,
+    name: str | Sequence[str] = "W",
+    held: Mapping[str, str] | None = None,
+) -> tuple[Container, Array]:
+    """What W is, and its arrays as one vector, in the widest of their precisions.
 
-    Raises:
-        FunctionError: unless W is one array, a list, a tuple or a dictionary of arrays of one floating type.
-    """
-    kind, names, keys, parts = _taken_apart(w, name)
-    arrays = [_floats(part, label) for part, label in zip(parts, names, strict=True)]
-    dtypes = {a.dtype for a in arrays}
-    if len(dtypes) > 1:
-        given = ", ".join(f"{label} {a.dtype}" for label, a in zip(names, arrays, strict=True))
-        raise FunctionError(f"{name}: its arrays must be of one precision; not {given}")
-    if not sum(a.size for a in arrays):
-        raise FunctionError(f"{name}: holds no parameter")
-    container = Container(kind, in_sequence(names, [a.shape for a in arrays]), dtypes.pop(), keys)
-    return container, np.concatenate([a.ravel() for a in arrays])
-
-
-def _taken_apart(
-    w: ArrayTree, name: str
-) -> tuple[Literal["array", "list", "tuple", "dict"], list[str], tuple[Any, ...], list[Any]]:
-    """The kind of a container, the names of its arrays, its keys and the arrays."""
-    if isinstance(w, Mapping):
-        return "dict", [f"{name}[{key!r}]" for key in w], tuple(w), list(w.values())
-    if isinstance(w, list | tuple):
-        names = [f"{name}[{i}]" for i in range(len(w))]
-        return ("list" if isinstance(w, list) else "tuple"), names, (), list(w)
-    return "array", [name], (), [w]
-
-
-def array_of(part: Any, label: str) -> Array:
-    """What a user gave for an array.
+    Args:
+        name: of W; or of each element, where W is a tuple of arguments.
+        held: names of arrays that are not to vary, each with the reason.
 
     Raises:
-        FunctionError: if its rows are of different lengths.
+        FunctionError: if it holds no array of floats.
     """
-    try:
-        return np.asarray(part)
-    except ValueError as error:
-        raise FunctionError(f"{label}: must be an array; its rows are of different lengths") from error
+    parts, spec, names = _flattened(w, name)
+    leaves: list[Leaf | Fixed] = []
+    vectors: list[Array] = []
+    start = 0
+    for part, label in zip(parts, names, strict=True):
+        if held and label in held:
+            leaves.append(Fixed(label, part, held[label]))
+            continue
+        leaf, numbers = leaf_of(part, label, start)
+        leaves.append(leaf)
+        if isinstance(leaf, Leaf):
+            vectors.append(numbers.ravel())
+            start += numbers.size
+    fixed = [leaf for leaf in leaves if isinstance(leaf, Fixed)]
+    if not start:
+        raise FunctionError(f"{fixed[0].name}: {fixed[0].why}" if fixed else f"{name}: holds no parameter")
+    layout = Layout(tuple(leaf.tensor for leaf in leaves if isinstance(leaf, Leaf)))
+    flat = np.concatenate(vectors)
+    skeleton = optree.tree_unflatten(spec, range(len(parts)))
+    return Container(
+        skeleton, tuple(leaves), layout, flat.dtype, name if isinstance(name, str) else "the inputs"
+    ), flat
 
 
-def _floats(part: Any, label: str) -> Array:
-    array = array_of(part, label)
-    if array.dtype == object or array.dtype.kind in "USOc":
-        raise FunctionError(f"{label}: must be an array of real numbers; not {what_is_wrong(part, label)}")
-    if array.dtype.kind in "iub":
-        raise FunctionError(
-            f"{label}: holds whole numbers ({array.dtype}), which have no derivative; use floats"
-        )
-    if Precision.of(array.dtype) is None:
-        raise FunctionError(f"{label}: must be of {', '.join(Precision)}; not {array.dtype}")
-    return array
+def leaves_of(w: ArrayTree) -> list[Any]:
+    """The arrays of a nesting, and what else it holds."""
+    return _flattened(w)[0]
 
 
-def what_it_is(found: Any) -> str:
-    if found is None:
-        return "nothing (None)"
-    shape = getattr(found, "shape", None)
-    return type(found).__name__ + (f" of shape {tuple(shape)}" if shape is not None else "")
+def mapped(convert: Callable[[Any], Any], w: ArrayTree) -> ArrayTree:
+    """The same nesting with every leaf converted."""
+    leaves, spec, _ = _flattened(w)
+    return optree.tree_unflatten(spec, [convert(leaf) for leaf in leaves])
 
 
-def what_is_wrong(part: Any, label: str) -> str:
-    """What something is that is no array of real numbers: its first entry that is none, or its type."""
-    array = np.asarray(part)
-    if array.dtype == object and array.ndim:
-        for entry in np.ndindex(array.shape):
-            kind = np.asarray(array[entry]).dtype.kind
-            if kind not in "fiub" or np.ndim(array[entry]):
-                return f"{what_it_is(array[entry])} at {label}[{','.join(map(str, entry))}]"
-    if array.dtype.kind == "c" and array.ndim:
-        return f"{array.dtype}"
-    return what_it_is(part)
+def _flattened(
+    w: ArrayTree, name: str | Sequence[str] = "W"
+) -> tuple[list[Any], optree.PyTreeSpec, list[str]]:
+    """The leaves of a nesting, its structure and the names of its leaves; dictionaries keep their order."""
+    with optree.dict_insertion_ordered(True, namespace=NAMESPACE):
+        while True:
+            paths, leaves, spec = optree.tree_flatten_with_accessor(w, namespace=NAMESPACE)
+            unknown = {type(leaf) for leaf in leaves if dataclasses.is_dataclass(leaf)}
+            if not unknown:
+                return leaves, spec, [_written(path, name) for path in paths]
+            for kind in unknown:
+                _register(kind)
+
+
+def _written(path: optree.PyTreeAccessor, name: str | Sequence[str]) -> str:
+    """How one writes a part of W in Python."""
+    return path.codify(name) if isinstance(name, str) else path[1:].codify(name[path[0].entry])
+
+
+def _register(kind: type) -> None:
+    """Let optree take a dataclass apart, field by field."""
+    fields = tuple(f.name for f in dataclasses.fields(kind))
+
+    def apart(instance: Any) -> tuple[tuple[Any, ...], None, tuple[str, ...]]:
+        return tuple(getattr(instance, name) for name in fields), None, fields
+
+    def together(_: Any, values: Iterable[Any]) -> Any:
+        made: Any = object.__new__(kind)  # __post_init__ may refuse what stands in for arrays
+        for name, value in zip(fields, values, strict=True):
+            object.__setattr__(made, name, value)
+        return made
+
+    optree.register_pytree_node(
+        kind, apart, together, namespace=NAMESPACE, path_entry_type=optree.GetAttrEntry
+    )
+
+
+def _is_nothing(part: Any) -> bool:
+    """Whether a gradient says that there is none, as JAX does by arrays of a type without bits."""
+    return part is None or getattr(getattr(part, "dtype", None), "itemsize", 1) == 0
+
+
+def _children(node: Any) -> dict[Any, Any] | None:
+    """The parts of a container by how one reaches them; None of a leaf."""
+    if isinstance(node, Mapping):
+        return {f"[{key!r}]": value for key, value in node.items()}
+    if isinstance(node, tuple) and hasattr(node, "_fields"):
+        return {f".{key}": value for key, value in zip(node._fields, node, strict=True)}
+    if isinstance(node, list | tuple | deque):
+        return {f"[{i}]": value for i, value in enumerate(node)}
+    if dataclasses.is_dataclass(node) and not isinstance(node, type):
+        return {f".{f.name}": getattr(node, f.name) for f in dataclasses.fields(node)}
+    return None
+
+
+def _wanted(skeleton: Any, name: str) -> str:
+    if isinstance(skeleton, Mapping):
+        return f"have {name}'s keys {sorted(map(str, skeleton))}"
+    return f"be {len(_children(skeleton) or ())} arrays, as {name} is"
+
+
+def _what(found: Any) -> str:
+    if isinstance(found, Mapping):
+        return f"the keys {sorted(map(str, found))}"
+    children = _children(found)
+    return what_it_is(found) if children is None else str(len(children))

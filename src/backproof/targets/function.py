@@ -12,15 +12,9 @@ from typing import Any
 import numpy as np
 
 from backproof.network.arrays import Array, DType, FloatType
-from backproof.targets.container import (
-    ArrayTree,
-    FunctionError,
-    array_of,
-    container_of,
-    what_is_wrong,
-    what_it_is,
-)
-from backproof.targets.layout import Layout, Tensor
+from backproof.targets.container import ArrayTree, container_of
+from backproof.targets.layout import Index, Layout
+from backproof.targets.leaves import FunctionError, Leaf, ShapeError, what_it_is
 from backproof.targets.order import order_hint
 from backproof.targets.source import UserFunction, defined_at, in_one_line, raised_at
 
@@ -47,8 +41,11 @@ class Function:
     ) -> None:
         self.container, self.start = container_of(w)
         self.args, self.f, self.df, self.f_df = tuple(args), f, df, f_df
-        self.evaluations = self.gradients = 0
+        self._calls = self.gradients = 0
         self.notes: dict[str, None] = {}
+        for leaf in self.container.varying:
+            if leaf.precision != self.dtype:
+                self.note(f"{leaf.name} is {leaf.dtype}, and checked in {self.dtype} as its neighbours are")
         self._at_start: float | np.longdouble | None = None
         self.low: Array | None = None
         self.high: Array | None = None
@@ -61,6 +58,16 @@ class Function:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._w = self.container.filled(self._work)  # views again, of this process's own vector
+
+    @property
+    def evaluations(self) -> int:
+        """How often the loss was evaluated."""
+        return self._calls
+
+    @property
+    def rows(self) -> Sequence[tuple[Function, Index]]:
+        """The functions whose sum it is, and which parameters are each one's own: itself, and all."""
+        return ((self, np.arange(self.layout.size)),)
 
     @property
     def layout(self) -> Layout:
@@ -85,6 +92,26 @@ class Function:
         found = self.df or self.f_df
         assert found is not None
         return found
+
+    def hold_what_has_no_gradient(self) -> None:
+        """Leave out the arrays of several whose gradient is None, with a note for each.
+
+        Raises:
+            FunctionError: if that leaves none.
+        """
+        if len(self.container.varying) < 2:
+            return
+        parts = self.container.parts(self._gradient_as_returned(), defined_at(self.derivative))
+        nothing = [
+            leaf.name for leaf, part in zip(self.container.varying, parts, strict=True) if part is None
+        ]
+        for name in nothing:
+            self.note(f"{name} is held fixed and not checked: its gradient is None")
+        if nothing:
+            w = self.container.filled(self.start.copy())
+            self.container, self.start = container_of(w, held=dict.fromkeys(nothing, "its gradient is None"))
+            self._work = self.start.copy()
+            self._w = self.container.filled(self._work)
 
     def value(self, theta: Array) -> float | np.longdouble:
         """f(θ)."""
@@ -133,7 +160,7 @@ class Function:
         self._work[:] = self.start
 
     def _value(self) -> float | np.longdouble:
-        self.evaluations += 1
+        self._calls += 1
         if self.f is not None:
             found = self._call(self.f)
             if isinstance(found, tuple | list):
@@ -182,11 +209,21 @@ class Function:
         """
         self.gradients += 1
         self._work[:] = self.start if theta is None else theta
-        found = self._call(self.df) if self.df is not None else self._both()[1]
-        parts = self.container.parts(found, defined_at(self.derivative))
-        flat = [self._part(part, t) for part, t in zip(parts, self.layout.tensors, strict=True)]
+        parts = self.container.parts(self._gradient_as_returned(), defined_at(self.derivative))
+        return self.flat_gradient(parts, self.container.varying)
+
+    def flat_gradient(self, parts: Sequence[Any], leaves: Sequence[Leaf]) -> Array:
+        """The gradients of some arrays as one vector, at least as precise as W.
+
+        Raises:
+            FunctionError: if one has another shape than its array, or is none of numbers.
+        """
+        flat = [self._part(part, leaf) for part, leaf in zip(parts, leaves, strict=True)]
         joined = np.concatenate(flat)
         return joined.astype(np.promote_types(joined.dtype, self.dtype), copy=True)
+
+    def _gradient_as_returned(self) -> Any:
+        return self._call(self.df) if self.df is not None else self._both()[1]
 
     def gradient_near(self, theta: Array) -> Array:
         """df at a point that a check has chosen, moved within the bounds; NaN where it raises."""
@@ -196,23 +233,19 @@ class Function:
         except FunctionError:
             return np.full(theta.shape, np.nan)
 
-    def _part(self, part: Any, tensor: Tensor) -> Array:
+    def _part(self, part: Any, leaf: Leaf) -> Array:
         """One array of the gradient, flat."""
-        where, label = defined_at(self.derivative), "d" + tensor.name
-        array = array_of(part, f"{where}: {label}")
-        if array.dtype == object or array.dtype.kind not in "fiub":
-            raise FunctionError(f"{where}: {label} must be real numbers; not {what_is_wrong(part, label)}")
-        if array.shape != tensor.shape:
-            hint = "; is it transposed?" if array.shape == tensor.shape[::-1] else self._whose(array.shape)
-            raise FunctionError(
-                f"{where}: {label} has shape {array.shape}, and {tensor.name} has {tensor.shape}{hint}"
-            )
+        where = defined_at(self.derivative)
+        try:
+            array = leaf.numbers(part, where)
+        except ShapeError as error:
+            raise FunctionError(f"{error}{self._whose(error.shape) if error.shape else ''}") from None
         if array.dtype.kind in "iub":
-            self.note(f"{where}: {label} holds {_kind_of(array)} ({array.dtype}), read as {self.dtype}")
-            return array.ravel().astype(self.dtype)
-        if np.finfo(array.dtype).eps > np.finfo(self.dtype).eps:
-            self.note(f"{where}: {label} is {array.dtype} although W is {self.dtype}")
-        return array.ravel()
+            self.note(f"{where}: d{leaf.name} holds {_kind_of(array)} ({array.dtype}), read as {self.dtype}")
+            return array.astype(self.dtype)
+        if np.finfo(array.dtype).eps > np.finfo(leaf.dtype).eps:
+            self.note(f"{where}: d{leaf.name} is {array.dtype} although {leaf.name} is {leaf.dtype}")
+        return array
 
     def _whose(self, shape: tuple[int, ...]) -> str:
         """Which other argument a gradient of this shape may belong to."""
@@ -283,7 +316,7 @@ def _why_no_loss(array: Array, found: Any) -> str:
     if array.dtype == object or array.dtype.kind not in "fiubc":
         return f"must be a number; not {what_it_is(found)}"
     if array.size != 1:
-        return f"must be one number; it returns an array of shape {array.shape}"
+        return f"must be one number; it returns an array of shape {array.shape}, which check_vjp is for"
     if array.dtype.kind == "c":
         return f"must be a real number; not {array.dtype}"
     if array.dtype.kind in "iub":

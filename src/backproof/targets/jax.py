@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from backproof.targets.adapters import converted, library
-from backproof.targets.container import ArrayTree
+from backproof.targets.adapters import library
+from backproof.targets.container import ArrayTree, mapped
 from backproof.targets.function import Function
 from backproof.targets.source import UserFunction, shown_as
 
@@ -26,14 +26,25 @@ def jax_function(f: UserFunction, w: ArrayTree, args: Sequence[Any]) -> Function
     derivative = jax.grad(f)
     doubles = jax.enable_x64 if hasattr(jax, "enable_x64") else import_module("jax.experimental").enable_x64
 
+    def in_jax(part: Any) -> Any:
+        return jax.numpy.asarray(part) if isinstance(part, np.ndarray) else part
+
+    def plain(part: Any) -> Any:
+        return np.asarray(part) if isinstance(part, jax.Array) else part
+
     @shown_as(f)
     def value(values: ArrayTree, *more: Any) -> Any:
         with doubles(True):
-            return np.asarray(f(converted(values, jax.numpy.asarray), *more))
+            return np.asarray(f(mapped(in_jax, values), *more))
 
     @shown_as(f)
     def gradient(values: ArrayTree, *more: Any) -> Any:
         with doubles(True):
-            return converted(derivative(converted(values, jax.numpy.asarray), *more), np.asarray)
+            return mapped(_conjugate, derivative(mapped(in_jax, values), *more))
 
-    return Function(converted(w, np.asarray), args, f=value, df=gradient)
+    return Function(mapped(plain, w), args, f=value, df=gradient)
+
+
+def _conjugate(gradient: Any) -> Any:
+    """JAX's gradient of a real loss with respect to x + iy is ∂L/∂x − i ∂L/∂y; elsewhere it is +."""
+    return np.conj(np.asarray(gradient))

@@ -79,6 +79,11 @@ class Tensor:
         row, column = divmod(index - self.block.start, self._width)
         return row * (stop - first) + column - first if first <= column < stop else None
 
+    def entry(self, offset: int) -> str:
+        """The name of one entry, by its row-major position within the array."""
+        at = np.unravel_index(offset, self.shape)
+        return f"{self.name}[{','.join(map(str, at))}]" if self.shape else self.name
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -96,8 +101,7 @@ class Layout:
         for tensor in self.tensors:
             offset = tensor.offset_of(index)
             if offset is not None:
-                at = np.unravel_index(offset, tensor.shape)
-                return f"{tensor.name}[{','.join(map(str, at))}]" if tensor.shape else tensor.name
+                return tensor.entry(offset)
         raise IndexError(index)
 
 

@@ -31,6 +31,23 @@ def shown_as(source: UserFunction) -> Callable[[UserFunction], UserFunction]:
     return marked
 
 
+def without_auxiliary(function: UserFunction) -> UserFunction:
+    """A function that returns (loss, more) as one that returns the loss; what it returns beside is dropped.
+
+    One that returns ((loss, more), gradient) returns (loss, gradient).
+    """
+
+    @shown_as(function)
+    def alone(*args: Any, **keywords: Any) -> Any:
+        found = function(*args, **keywords)
+        if not isinstance(found, tuple) or len(found) != 2:
+            return found  # and it is said that this is no loss
+        first, second = found
+        return (first[0], second) if isinstance(first, tuple) and len(first) == 2 else first
+
+    return alone
+
+
 def _innermost(function: UserFunction) -> Any:
     while isinstance(function, partial):
         function = function.func

@@ -14,9 +14,9 @@ import numpy as np
 from scipy.sparse import csc_array, eye_array
 
 from backproof.network.arrays import Array, FloatType, root_mean_square
-from backproof.targets.container import FunctionError
 from backproof.targets.function import Function
 from backproof.targets.layout import Layout, in_sequence
+from backproof.targets.leaves import FunctionError
 
 LARGEST = 2000
 """Parameters on a sphere, whose tangent directions are all dense."""

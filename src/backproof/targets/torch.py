@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from backproof.targets.adapters import converted, library
-from backproof.targets.container import ArrayTree, FunctionError
+from backproof.targets.adapters import library
+from backproof.targets.container import ArrayTree, mapped
 from backproof.targets.function import Function
+from backproof.targets.leaves import FunctionError
 from backproof.targets.source import UserFunction, shown_as
 
 
@@ -28,21 +29,24 @@ def torch_function(f: Any, w: ArrayTree, args: Sequence[Any]) -> Function:
         loss = _of_module(torch, f)
         w = {name: p for name, p in f.named_parameters() if p.requires_grad} if w is None else w
 
+    def in_torch(part: Any) -> Any:
+        return torch.tensor(part) if isinstance(part, np.ndarray) else part
+
     @shown_as(loss)
     def value(values: ArrayTree, *more: Any) -> Any:
         with torch.no_grad():
-            return _plain(torch, loss(converted(values, torch.tensor), *_tensors(torch, more)))
+            return _plain(torch, loss(mapped(in_torch, values), *_tensors(torch, more)))
 
     @shown_as(loss)
     def gradient(values: ArrayTree, *more: Any) -> Any:
-        leaves = converted(values, lambda a: torch.tensor(a, requires_grad=True))
+        leaves = mapped(lambda part: _leaf(torch, part), values)
         found = loss(leaves, *_tensors(torch, more))
         if not isinstance(found, torch.Tensor) or not found.requires_grad:
-            return converted(values, np.zeros_like)  # the loss does not depend on W
+            return mapped(_zeros, values)  # the loss does not depend on W
         found.backward()
-        return converted(leaves, _gradient_of)
+        return mapped(_gradient_of, leaves)
 
-    return Function(converted(w, lambda p: _array(torch, p)), given, f=value, df=gradient)
+    return Function(mapped(lambda part: _array(torch, part), w), given, f=value, df=gradient)
 
 
 def torch_module(make: UserFunction, seed: int, precision: str, **given: Any) -> Any:
@@ -68,8 +72,24 @@ def _of_module(torch: Any, module: Any) -> UserFunction:
     return loss
 
 
+def _leaf(torch: Any, part: Any) -> Any:
+    """A tensor that has a gradient where an array is one of numbers that have one."""
+    if not isinstance(part, np.ndarray):
+        return part
+    return torch.tensor(part, requires_grad=part.dtype.kind in "fc")
+
+
+def _zeros(part: Any) -> Any:
+    return np.zeros_like(part) if isinstance(part, np.ndarray) and part.dtype.kind in "fc" else None
+
+
 def _gradient_of(leaf: Any) -> Any:
-    return np.zeros(tuple(leaf.shape)) if leaf.grad is None else leaf.grad.detach().cpu().numpy()
+    """As an array; None of what is no tensor or holds whole numbers."""
+    if not getattr(leaf, "requires_grad", False):
+        return None
+    return (
+        np.zeros(tuple(leaf.shape)) if leaf.grad is None else leaf.grad.detach().cpu().resolve_conj().numpy()
+    )
 
 
 def _array(torch: Any, part: Any) -> Any:

@@ -13,11 +13,12 @@ from backproof.estimates.differencer import CoordinateDifferencer, Mapper
 from backproof.estimates.directional import DIRECTIONS, probability_of_a_miss
 from backproof.estimates.joint_kinks import with_joint_kinks
 from backproof.estimates.noise import gradient_rounding_error
+from backproof.estimates.record import Estimate, stacked
 from backproof.estimates.sizes import sizes_of
 from backproof.network.arrays import Array, unit_roundoff
-from backproof.targets.container import FunctionError
 from backproof.targets.function import Function
 from backproof.targets.layout import Index
+from backproof.targets.leaves import FunctionError
 from backproof.verdicts.causes import Cause
 from backproof.verdicts.check import Check
 from backproof.verdicts.comparison import RESOLUTION, Comparison
@@ -179,27 +180,47 @@ class FunctionTarget:
     def _measured(self) -> FunctionEvidence | DirectionalEvidence:
         """What evaluations find, along directions or of every coordinate that is checked."""
         function, sampling = self.function, self.sampling
-        differencer = CoordinateDifferencer(function, self.loss, self.analytic, self.generator)
-        noisy = self._is_noisy(float(np.median(differencer.noise)))
-        digits = differencer.arithmetic(differencer.noise)
-        round_off = gradient_rounding_error(
-            function, self.analytic, differencer.sizes, digits, self.generator
-        )
         if sampling.along_directions(self.size):
+            differencer, round_off = self._differencer(function, self.loss, self.analytic)
+            self._is_noisy(differencer)
             return directional_evidence(differencer, self.analytic, round_off, sampling.rtol)
-        selected = sampling.drawn(self.size, self.generator)
-        estimate = estimate_coordinates(
-            differencer, self.analytic, round_off, selected,
-            resolution=sampling.resolution, blocks=sampling.blocks,
-        )  # fmt: skip
-        if not noisy:  # the edges of plateaus look like kinks that only several entries together meet
-            estimate = with_joint_kinks(estimate, function.value_near, function.start, sampling.seed)
+        selected, rows = sampling.drawn(self.size, self.generator), function.rows
+        estimates = [
+            self._estimate(row, self.analytic[own], np.flatnonzero(np.isin(own, selected)))
+            for row, own in rows
+        ]
+        estimate = estimates[0]
+        if len(rows) > 1:
+            estimate = stacked(estimates, function.layout, [own for _, own in rows])
         comparison = Comparison(estimate.selected(self.analytic), estimate, sampling.rtol)
         return FunctionEvidence(function, self.analytic, comparison)
 
-    def _is_noisy(self, noise: float) -> bool:
+    def _estimate(self, row: Function, analytic: Array, selected: Index) -> Estimate:
+        """The derivatives of one of the functions whose sum is checked."""
+        value = self.loss if row is self.function else row.value_at_start()
+        differencer, round_off = self._differencer(row, value, analytic)
+        estimate = estimate_coordinates(
+            differencer, analytic, round_off, selected,
+            resolution=self.sampling.resolution, blocks=self.sampling.blocks,
+        )  # fmt: skip
+        if self._is_noisy(differencer):
+            return estimate  # the edges of plateaus look like kinks that only several entries together meet
+        return with_joint_kinks(estimate, row.value_near, row.start, self.sampling.seed)
+
+    def _differencer(
+        self, function: Function, value: float | np.longdouble, analytic: Array
+    ) -> tuple[CoordinateDifferencer, Array]:
+        """What takes a function's differences, and the rounding error of its gradient."""
+        differencer = CoordinateDifferencer(function, value, analytic, self.generator)
+        digits = differencer.arithmetic(differencer.noise)
+        return differencer, gradient_rounding_error(
+            function, analytic, differencer.sizes, digits, self.generator
+        )
+
+    def _is_noisy(self, differencer: CoordinateDifferencer) -> bool:
         """Whether values are coarser than the parameters' precision makes them; then there is a remark."""
-        scatter, single = noise / (abs(float(self.loss)) or np.inf), np.finfo(np.float32).eps
+        noise = float(np.median(differencer.noise))
+        scatter, single = noise / (abs(float(differencer.value)) or np.inf), np.finfo(np.float32).eps
         if not scatter > NOISY * np.finfo(self.function.dtype).eps:
             return False
         like = ", as float32's are" if single / NOISY**0.5 < scatter < single * NOISY**0.5 else ""

@@ -1,0 +1,224 @@
+"""Derivatives of functions that return arrays, checked from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from backproof.targets.function import Function
+from backproof.targets.jacobian import jacobian, note_asymmetry
+from backproof.targets.jvp import jvp
+from backproof.targets.source import UserFunction, shown_as
+from backproof.targets.vjp import vjp
+from backproof.verdicts.check import Check
+from backproof.verdicts.comparison import RESOLUTION
+from backproof.verdicts.function import Sampling, check_function
+
+
+def check_vjp(
+    forward: UserFunction,
+    backward: UserFunction,
+    *inputs: Any,
+    residuals: bool = False,
+    cotangents: Sequence[Any] | None = None,
+    keywords: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    parameters: int | None = None,
+    directions: bool | None = None,
+    resolution: float = RESOLUTION,
+    rtol: float = 0.0,
+) -> Check:
+    """Is this backward pass right?
+
+    Args:
+        forward: `forward(*inputs) → outputs`, an array or any container of arrays.
+        backward: `backward(cotangent, *inputs)` → a gradient for each input; None for one to leave out.
+        residuals: forward returns (outputs, residuals) and backward takes (residuals, cotangent), as the two
+            functions of JAX's `custom_vjp` do.
+        cotangents: what backward is given, each like the outputs; by default every output alone where the
+            Jacobian has at most 2,500 entries, or else four that are drawn.
+        keywords: passed on to forward and backward by name.
+
+    The other arguments are those of `check`.
+
+    Raises:
+        FunctionError: if forward or backward does what no such function does; it names the file and line.
+    """
+    named = _named(forward, keywords)
+    pulled = backward if residuals else _named(backward, keywords)
+    generator = np.random.default_rng(seed)
+    function = vjp(
+        named, pulled, inputs, residuals=residuals, cotangents=cotangents, generator=generator
+    )  # fmt: skip
+    return check_function(function, Sampling(seed, parameters, directions, None, resolution, rtol))
+
+
+def check_jvp(
+    function: UserFunction,
+    pushforward: UserFunction,
+    *inputs: Any,
+    primals: bool = False,
+    tangents: Sequence[Any] | None = None,
+    keywords: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    resolution: float = RESOLUTION,
+    rtol: float = 0.0,
+) -> Check:
+    """Is this forward-mode derivative right?
+
+    Args:
+        function: `function(*inputs) → outputs`, an array or any container of arrays.
+        pushforward: `pushforward(tangent, *inputs)` → the tangent of the outputs; the tangent is like the
+            input, or a tuple of several inputs' own.
+        primals: pushforward takes (inputs, tangents) and returns (outputs, their tangent), as the rule of
+            JAX's `custom_jvp` does.
+        tangents: along what it is checked, each like the input or a tuple for several; by default every
+            parameter alone where the Jacobian has at most 2,500 entries, or else four that are drawn.
+        keywords: passed on to both by name.
+
+    The other arguments are those of `check`.
+
+    Raises:
+        FunctionError: if one of them does what no such function does; it names the file and line.
+    """
+    named, pushed = _named(function, keywords), _named(pushforward, keywords)
+    generator = np.random.default_rng(seed)
+    target = jvp(named, pushed, inputs, primals=primals, tangents=tangents, generator=generator)
+    return check_function(target, Sampling(seed, None, False, None, resolution, rtol))
+
+
+def check_jacobian(
+    f: UserFunction,
+    jac: UserFunction,
+    x: Any,
+    *args: Any,
+    keywords: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    parameters: int | None = None,
+    directions: bool | None = None,
+    resolution: float = RESOLUTION,
+    rtol: float = 0.0,
+) -> Check:
+    """Is this Jacobian right?
+
+    Args:
+        f: `f(x, *args) → outputs`, as the residuals of SciPy's `least_squares`.
+        jac: `jac(x, *args)` → (outputs, parameters), dense or sparse. Of one with more than 2,500 entries
+            the products with four cotangents that are drawn are compared: no single wrong entry is missed.
+        keywords: passed on to both by name.
+
+    The other arguments are those of `check`.
+
+    Raises:
+        FunctionError: if one of them does what no such function does; it names the file and line.
+    """
+    generator = np.random.default_rng(seed)
+    target = jacobian(_named(f, keywords), _named(jac, keywords), x, args, generator=generator)
+    return check_function(target, Sampling(seed, parameters, directions, None, resolution, rtol))
+
+
+def check_hessian(
+    f: UserFunction | None,
+    df: UserFunction,
+    hessian: UserFunction,
+    w: Any,
+    *args: Any,
+    keywords: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    resolution: float = RESOLUTION,
+    rtol: float = 0.0,
+) -> Check:
+    """Is this Hessian that of the loss?
+
+    The gradient is checked first; where it does not agree, that check is what is returned. Then the Hessian
+    is compared with differences of the gradient, and an asymmetry is noted.
+
+    Args:
+        f: `f(W, *args) → loss`; None where the gradient is known to be right.
+        df: `df(W, *args) → gradient`, in W's container.
+        hessian: `hessian(W, *args)` → (parameters, parameters), dense or sparse, in the order of W flattened.
+        keywords: passed on to all of them by name.
+
+    The other arguments are those of `check`.
+
+    Raises:
+        FunctionError: if one of them does what no such function does; it names the file and line.
+    """
+    named, second = _named(df, keywords), _named(hessian, keywords)
+    sampling = Sampling(seed, None, None, None, resolution, rtol)
+    first = _gradient(_named(f, keywords) if f else None, named, w, args, sampling)
+    if first is not None:
+        return first
+    generator = np.random.default_rng(seed)
+    target = jacobian(named, second, w, args, generator=generator, name="W", output="g")
+    note_asymmetry(target, second, w, args)
+    return check_function(target, sampling)
+
+
+def check_hvp(
+    f: UserFunction | None,
+    df: UserFunction,
+    hvp: UserFunction,
+    w: Any,
+    *args: Any,
+    vectors: Sequence[Any] | None = None,
+    keywords: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    resolution: float = RESOLUTION,
+    rtol: float = 0.0,
+) -> Check:
+    """Are these products of vectors with the Hessian right?
+
+    The gradient is checked first, as by `check_hessian`.
+
+    Args:
+        f: `f(W, *args) → loss`; None where the gradient is known to be right.
+        df: `df(W, *args) → gradient`, in W's container.
+        hvp: `hvp(v, W, *args)` → the Hessian times v, in W's container.
+        vectors: those that are multiplied, each like W; by default every parameter alone where the Hessian
+            has at most 2,500 entries, or else four that are drawn.
+        keywords: passed on to all of them by name.
+
+    The other arguments are those of `check`.
+
+    Raises:
+        FunctionError: if one of them does what no such function does; it names the file and line.
+    """
+    named, product = _named(df, keywords), _named(hvp, keywords)
+    sampling = Sampling(seed, None, None, None, resolution, rtol)
+    first = _gradient(_named(f, keywords) if f else None, named, w, args, sampling)
+    if first is not None:
+        return first
+
+    @shown_as(df)
+    def gradient(w: Any) -> Any:
+        return named(w, *args)
+
+    @shown_as(hvp)
+    def times(v: Any, w: Any) -> Any:
+        return product(v, w, *args)
+
+    generator = np.random.default_rng(seed)
+    target = jvp(gradient, times, (w,), tangents=vectors, generator=generator)
+    return check_function(target, sampling)
+
+
+def _named(function: UserFunction, keywords: Mapping[str, Any] | None) -> UserFunction:
+    return partial(function, **keywords) if keywords else function
+
+
+def _gradient(
+    f: UserFunction | None, df: UserFunction, w: Any, args: Sequence[Any], sampling: Sampling
+) -> Check | None:
+    """The check of the gradient, where it does not agree."""
+    if f is None:
+        return None
+    function = Function(w, args, f=f, df=df)
+    found = check_function(function, sampling)
+    if found.agrees:
+        return None
+    function.note("the Hessian is not compared: the gradient, whose derivative it is, does not agree")
+    return found

@@ -1,0 +1,136 @@
+"""Products of cotangents with the Jacobian of a vector function, as a backward pass makes them (VJP)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backproof.network.arrays import Array
+from backproof.targets.container import Container, container_of
+from backproof.targets.leaves import FunctionError, what_it_is
+from backproof.targets.source import UserFunction, defined_at, in_one_line, raised_at
+from backproof.targets.vector import Forward, Rows, chosen_cotangents
+
+
+class Backward:
+    """A backward pass: cotangents to gradients of the inputs, both flat.
+
+    Attributes:
+        function: (cotangent, *inputs) → a gradient for each input.
+        forward: where backward takes what forward has kept, (residuals, cotangent) as in JAX's `custom_vjp`:
+            the user's forward pass, inputs → (outputs, residuals).
+    """
+
+    def __init__(self, function: UserFunction, forward: UserFunction | None) -> None:
+        self.function, self.forward = function, forward
+
+    def parts(self, inputs: Container, outputs: Container, cotangent: Array, x: Array) -> list[Any]:
+        """The gradient of each array of the inputs, as it was returned.
+
+        Raises:
+            FunctionError: if the pass raises, changes its arguments, or returns too few gradients.
+        """
+        arguments = inputs.filled(x.copy())
+        given = cotangent.astype(outputs.dtype)
+        upstream = outputs.filled(given)
+        try:
+            with np.errstate():
+                found = self._returned(arguments, upstream)
+        except FunctionError:
+            raise
+        except Exception as error:
+            where = raised_at(error, self.function)
+            raise FunctionError(f"{where}: raises {in_one_line(error)}") from error
+        if not np.array_equal(given, cotangent.astype(outputs.dtype), equal_nan=True):
+            raise FunctionError(f"{defined_at(self.function)}: changes its cotangent; copy it first")
+        return inputs.parts(self._of_each(found, len(arguments)), defined_at(self.function))
+
+    def _returned(self, arguments: Sequence[Any], upstream: Any) -> Any:
+        if self.forward is None:
+            return self.function(upstream, *arguments)
+        return self.function(output_and_residuals(self.forward, arguments)[1], upstream)
+
+    def _of_each(self, found: Any, inputs: int) -> Any:
+        """A gradient for every input; a single one may be returned alone."""
+        several = isinstance(found, tuple | list)
+        if inputs == 1 and not (several and len(found) == 1):
+            return (found,)
+        if not several or len(found) != inputs:
+            what = f"{len(found)}" if several else what_it_is(found)
+            raise FunctionError(
+                f"{defined_at(self.function)}: must return {inputs} gradients, one for each input; not {what}"
+            )
+        return tuple(found)
+
+
+def output_and_residuals(forward: UserFunction, arguments: Sequence[Any]) -> tuple[Any, Any]:
+    """What a forward pass returns that keeps residuals.
+
+    Raises:
+        FunctionError: if it does not return a pair.
+    """
+    found = forward(*arguments)
+    if not isinstance(found, tuple) or len(found) != 2:
+        what = f"{len(found)} values" if isinstance(found, tuple) else what_it_is(found)
+        raise FunctionError(f"{defined_at(forward)}: must return (outputs, residuals); not {what}")
+    return found
+
+
+def vjp(
+    forward: UserFunction,
+    backward: UserFunction,
+    inputs: Sequence[Any],
+    *,
+    residuals: bool = False,
+    cotangents: Any = None,
+    generator: np.random.Generator,
+) -> Rows:
+    """The products of cotangents with the Jacobian, as a function of one vector and its gradient.
+
+    Args:
+        forward: inputs → outputs, in any container; with `residuals`, (outputs, residuals).
+        backward: (cotangent, *inputs) → a gradient for each input; with `residuals`, (residuals, cotangent).
+        cotangents: a list of them, each like the outputs; by default every output alone where the Jacobian
+            has at most 2,500 entries, or else four that are drawn.
+
+    Raises:
+        FunctionError: if one of the functions does what no such function does; it names the file and line.
+    """
+
+    def call(arguments: Sequence[Any]) -> Any:
+        return output_and_residuals(forward, arguments)[0] if residuals else forward(*arguments)
+
+    rule = Backward(backward, forward if residuals else None)
+    names = argument_names(forward, len(inputs))
+    container, x = container_of(tuple(inputs), names)
+    function = Forward(forward, container, call)
+    values = function.at(x)
+    chosen = chosen_cotangents(function.outputs, values, len(x), cotangents, generator)
+    parts = rule.parts(container, function.outputs, chosen.rows[0], x)
+    held = [leaf.name for leaf, part in zip(container.varying, parts, strict=True) if part is None]
+    if held and len(held) < len(parts):
+        container, x = container_of(tuple(inputs), names, dict.fromkeys(held, "its gradient is None"))
+        function = Forward(forward, container, call)
+        function.at(x)
+
+    def row_at(rows: Rows, number: int, at: Array) -> Array:
+        parts = rule.parts(container, function.outputs, chosen.rows[number], at)
+        return rows.flat_gradient(parts, container.varying)
+
+    rows = Rows(function, x, chosen, row_at, backward)
+    for name in held:
+        rows.note(f"{name} is held fixed and not checked: its gradient is None")
+    return rows
+
+
+def argument_names(function: UserFunction, count: int) -> tuple[str, ...]:
+    """The names of a function's first positional parameters, or numbers where it has none of its own."""
+    try:
+        found = inspect.signature(function).parameters.values()
+        named = [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    except (ValueError, TypeError):
+        named = []
+    return tuple([*named, *(f"input{k}" for k in range(len(named), count))][:count])
