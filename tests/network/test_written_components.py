@@ -60,8 +60,7 @@ def test_its_domain_is_found():
 @pytest.mark.parametrize(
     ("text", "derivative", "says"),
     [
-        ("abs(y - t)", None, "its derivative jumps at y = 0 for t = 0"),
-        ("maximum(0, 1 - (2 * t - 1) * y)", None, "its derivative jumps at y = -1 for t = 0"),
+        ("sqrt(1 - cos(y - t)**2)", None, ", and no abs, maximum, minimum or where in it states that"),
         ("where(y > 0.5, 1, 0) * t", None, "jump"),
         ("log(-1 - y**2)", None, "is a finite number for no output"),
         ("(y - t)**2 / 2", "1.001 * (y - t)", "it must be"),
@@ -77,6 +76,31 @@ def test_what_is_no_loss(text, derivative, says):
         loss(text, derivative)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinks"),
+    [
+        ("abs(y - t)", lambda t: [t]),
+        ("sqrt((y - t)**2)", lambda t: [t]),
+        ("maximum(0, 1 - (2 * t - 1) * y)", lambda t: [1 / (2 * t - 1)]),
+        ("where(y > t, 0.3 * (y - t), 0.7 * (t - y))", lambda t: [t]),
+        ("minimum(abs(y - t), 2)", lambda t: [t - 2, t, t + 2]),
+        ("where(abs(y - t) < 0.5, (y - t)**2 / 2, 0.5 * (abs(y - t) - 0.25))", lambda _: []),
+        (
+            "where(abs(y - t) < 0.5, (y - t)**2 / 2, 0.501 * (abs(y - t) - 0.5) + 0.125)",
+            lambda t: [t - 0.5, t + 0.5],
+        ),
+        ("log(1 + (y - t)**2)", lambda _: []),
+    ],
+)
+def test_the_kinks_of_a_loss_are_where_its_derivative_jumps(text, kinks):
+    found = loss(text)
+    y = np.linspace(-5, 5, 40_001)[None]
+    for t in (0.0, 1.0, 0.3):
+        signs = [np.sign(part[0]) for part in found.kinks(y, np.full((1, 1), t))]
+        at = {round(float(y[0, i]), 2) for side in signs for i in np.flatnonzero(side[1:] != side[:-1])}
+        assert sorted(at) == pytest.approx(sorted(k for k in kinks(t) if abs(k) < 5), abs=2e-3)
 
 
 def test_a_right_derivative_is_taken():

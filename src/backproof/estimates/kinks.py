@@ -26,9 +26,9 @@ class KinkEvent:
 
     Attributes:
         kind: "touched" or "crossed".
-        what: "unit" of a layer, or "clip" at the output.
+        what: "unit" of a layer, "clip" or "loss" at the output.
         layer, unit, sample: where; the layer is counted from 1.
-        at: the kink. value: what lies there at θ.
+        at: the kink. value: what lies there at θ; of a loss, that by which it switches, as y − t in |y − t|.
     """
 
     kind: str
@@ -41,7 +41,8 @@ class KinkEvent:
 
     def __str__(self) -> str:
         verb = "lies on" if self.kind == "touched" else "crosses"
-        whose = "p of output" if self.what == "clip" else f"layer {self.layer}, unit"
+        named = {"clip": "p of output", "loss": "switch of the loss at output"}
+        whose = named.get(self.what, f"layer {self.layer}, unit")
         return f"sample {self.sample}, {whose} {self.unit}: {self.value:.6g} {verb} the kink at {self.at:g}"
 
 
@@ -79,6 +80,8 @@ def _arguments(problem: Problem, forward: Forward) -> Iterator[tuple[str, int, f
         for edge in problem.clip.edges(np.asarray(problem.eps)):
             yield "clip", last, float(edge), forward.outputs
             yield "clip", last, float(1 - edge), forward.outputs
+    for part in problem.loss.kinks(forward.outputs, problem.targets):
+        yield "loss", last, 0.0, part
 
 
 def kink_distances(problem: Problem, weights: Weights) -> list[Array]:

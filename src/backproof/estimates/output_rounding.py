@@ -27,7 +27,8 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
     u, kind = unit_roundoff(y.dtype), wider(y.dtype)
     outputs, targets = y.astype(kind), problem.targets.astype(kind)
     ulp = np.abs(np.spacing(y)).astype(kind)
-    derivative, change = _of_loss(problem, outputs, ulp, u)
+    beside = _beside_kinks(problem, y, outputs, ulp)
+    derivative, change = np.max([_of_loss(problem, each, ulp, u) for each in beside], axis=0)
     size = derivative if problem.loss.uses_clip else derivative + np.abs(targets)
     error = change + ROUNDINGS * u * size
     if problem.output.elementwise:
@@ -39,6 +40,20 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
     # Softmax couples the outputs: |J| ≤ y_k (1 at k + y), and y (g − Σ g y) cancels.
     error = error + ROUNDINGS * u * derivative
     return np.asarray(outputs * (error + (outputs * error).sum(axis=1, keepdims=True)))
+
+
+def _beside_kinks(problem: Problem, y: Array, outputs: Array, ulp: Array) -> list[Array]:
+    """The outputs; where they lie on a kink of the loss, those a little to either side of it.
+
+    An output on a kink has a derivative on each side, which the interval of its parameters states already. It
+    is one that is not on the kink, and nearer to it than y's rounding, whose derivative rounding can change.
+    """
+    on_kink = np.zeros(y.shape, bool)
+    for part in problem.loss.kinks(y, problem.targets):
+        on_kink |= part == 0
+    if not on_kink.any():
+        return [outputs]
+    return [outputs + np.where(on_kink, way * 2 * ulp, 0) for way in (-1, 1)]
 
 
 def _of_loss(problem: Problem, outputs: Array, ulp: Array, u: float) -> tuple[Array, Array]:

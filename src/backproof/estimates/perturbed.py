@@ -206,6 +206,7 @@ class PerturbedLoss:
             for edge in self.edges:
                 sides.append(_side(y, edge))
                 sides.append(_side(1 - y, edge))
+            sides.extend(_side(part, 0) for part in problem.loss.kinks(y, targets))
         return problem.loss.terms(y, targets, problem.clip, problem.eps)
 
     @staticmethod

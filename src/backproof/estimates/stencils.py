@@ -111,8 +111,14 @@ def loss_takes_complex(problem: Problem, dtype: FloatType) -> bool:
 
 
 def refuses_complex(problem: Problem) -> str:
-    """Which of a problem's functions takes no complex numbers of its precision; empty if all do."""
+    """Which of a problem's functions takes no complex numbers of its precision; empty if all do.
+
+    A loss with kinks takes none: at a kink imaginary moves would be to neither side.
+    """
     dtype = problem.inputs.dtype.type
+    nothing = np.zeros((1, 1), dtype)
+    if problem.loss.kinks(nothing, nothing):
+        return "loss"
     for name, choice in (("activation", problem.activation), ("output", problem.output)):
         if not takes_complex(choice.value, dtype):
             return name

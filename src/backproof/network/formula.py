@@ -223,13 +223,18 @@ def _program(of: Evaluated) -> Callable[..., Array | float]:
     symbols = tuple(formula.symbols.values())
 
     def program() -> Callable[..., Array | float]:
-        found = formula.expression
-        return compiled(found.diff(symbols[0]) if of.derivative else found, symbols)
+        expression = formula.expression
+        found = compiled(expression.diff(symbols[0]) if of.derivative else expression, symbols)
+        with np.errstate(all="ignore"):
+            found(
+                *(np.ones(1) for _ in symbols)
+            )  # of constants that SymPy has moved together, one may overflow
+        return found
 
     return worked_out(of.text, program)
 
 
-KINKED = ("abs", "sign", "step")
+KINKED = ("abs", "Abs", "sign", "step")
 """Functions whose derivative, or which themselves, jump where their argument is zero."""
 
 

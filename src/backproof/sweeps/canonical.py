@@ -174,12 +174,12 @@ def _check_scheme(case: NetworkCase) -> None:
             f"check.scheme: complex needs complex numbers, and {case.precision} has none"
         )
     nothing = np.zeros((1, 1), dtype)
-    group = refuses_complex(problem_of(case, nothing, nothing))
+    problem = problem_of(case, nothing, nothing)
+    group = refuses_complex(problem)
     if group:
-        name = getattr(case, group).name
-        raise ConfigurationError(
-            f"check.scheme: complex does not apply, since {group}={name} takes no complex numbers"
-        )
+        name, kinked = getattr(case, group).name, group == "loss" and problem.loss.kinks(nothing, nothing)
+        why = "has kinks" if kinked else "takes no complex numbers"
+        raise ConfigurationError(f"check.scheme: complex does not apply, since {group}={name} {why}")
 
 
 def _check_targets(case: NetworkCase, loss: Loss) -> None:

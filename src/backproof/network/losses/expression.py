@@ -1,7 +1,7 @@
 """A loss from an expression in y and t, `where(abs(y - t) < d, (y - t)**2 / 2, d * (abs(y - t) - d / 2))`.
 
-Its derivative is SymPy's, the outputs that it is meant for are found by a scan, and how far rounding on the
-way reaches its terms by a running error analysis of the expression.
+Its derivative is SymPy's, the outputs that it is meant for and its kinks are found by a scan, and how far
+rounding on the way reaches its terms by a running error analysis of the expression.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from backproof.network.arrays import REALS, Array, Interval
 from backproof.network.clips import Clip, Eps
-from backproof.network.formula import Evaluated, Formula, formula_of
+from backproof.network.formula import Evaluated, Formula, formula_of, switches
 from backproof.network.losses.loss import PROBABILITIES, Loss
 from backproof.network.programs import compiled
 from backproof.network.scan import bisected, find_kinks
@@ -25,6 +25,17 @@ TARGETS = (0.0, 1.0)
 """The targets at which an expression is looked at; the domain is where it is a number for all of them."""
 
 FARTHEST, PIECES = 64.0, 4096
+NEAR, BESIDE = 1e-5, 1e-10
+"""How far to either side of a kink signs are looked at, and derivatives, relative to where it is."""
+
+JUMP, MOST_CHANGES = 1e-5, 64
+"""What the derivative must jump by to be a kink, relatively; and how many changes of a sign are looked at."""
+
+SMALL = 1e-3
+"""Of a derivative, below which a jump is not relative to it."""
+
+Switch = Callable[..., Array | float]
+
 SAME = 1e-6
 """A derivative that is given and SymPy's are the same within this, relatively."""
 
@@ -33,10 +44,10 @@ def loss_of(name: str, value: Formula, derivative: Formula | None = None) -> Los
     """The loss of an expression.
 
     Raises:
-        ValueError: in one line, if it has no finite values, a kink or a jump, or the derivative is wrong.
+        ValueError: in one line, if it has no finite values, a jump, or a kink at a place that no part of it
+            states, or if the derivative is wrong.
     """
     domain = _domain(value.value())
-    _refuse_kinks(value.value())
     found = value.derivative() if derivative is None else derivative.value()
     if derivative is not None:
         _compare(found, value.derivative(), domain)
@@ -48,6 +59,7 @@ def loss_of(name: str, value: Formula, derivative: Formula | None = None) -> Los
         domain=domain,
         matching_output="sigmoid" if domain == PROBABILITIES else "identity",
         intermediate=_Rounding(value.value()),
+        kinks=_Kinks(value.value(), _at_kinks(value.value(), value.derivative())),
     )
 
 
@@ -93,16 +105,57 @@ def _edge(value: Evaluated, outside: float, inside: float) -> float:
     return round(end, 12) + 0.0
 
 
-def _refuse_kinks(value: Evaluated) -> None:
+def _at_kinks(value: Evaluated, derivative: Evaluated) -> tuple[int, ...]:
+    """The numbers of the switches at which the derivative jumps; the pieces of a Huber loss meet smoothly."""
+    every = switches(value)
     for t in TARGETS:
         try:
             kinks = find_kinks(lambda y, t=t: value(y, np.full_like(y, t)))  # type: ignore[misc]
         except ValueError as error:
             raise ValueError(f"{error}, for t = {t:g}") from error
-        if kinks:
-            raise ValueError(
-                f"its derivative jumps at y = {kinks[0].at:.6g} for t = {t:g}; a loss must be differentiable"
-            )
+        for kink in kinks:
+            low, high = kink.at + NEAR * max(1.0, abs(kink.at)) * np.array([-1.0, 1.0])
+            if not any(_sign(switch, low, t) != _sign(switch, high, t) for switch in every):
+                raise ValueError(
+                    f"its derivative jumps at y = {kink.at:.6g} for t = {t:g}, and no abs, maximum, minimum"
+                    " or where in it states that"
+                )
+    return tuple(k for k, switch in enumerate(every) if any(_jumps(derivative, switch, t) for t in TARGETS))
+
+
+def _jumps(derivative: Evaluated, switch: Switch, t: float) -> bool:
+    """Whether the derivative jumps where a switch changes its sign."""
+    points = _points()
+    with np.errstate(all="ignore"):
+        sides = np.sign(np.broadcast_to(switch(points, np.full_like(points, t)), points.shape))
+    changes = np.flatnonzero(sides[1:] != sides[:-1])[:MOST_CHANGES]
+    ends = [(float(points[i]), float(points[i + 1]), sides[i]) for i in changes]
+    at = np.array([
+        bisected(lambda y, side=side: _sign(switch, y, t) != side, low, high)  # type: ignore[misc]
+        for low, high, side in ends
+    ])  # fmt: skip
+    beside = BESIDE * np.maximum(1, np.abs(at))
+    below, above = (derivative(at + way * beside, np.full_like(at, t)) for way in (-1, 1))
+    size = np.maximum(np.maximum(np.abs(above), np.abs(below)), SMALL)
+    return bool((np.abs(above - below) > JUMP * size).any())
+
+
+def _sign(switch: Switch, y: float, t: float) -> float:
+    with np.errstate(all="ignore"):
+        return float(np.sign(np.broadcast_to(switch(np.array([y]), np.array([t])), 1)[0]))
+
+
+@dataclass(frozen=True)
+class _Kinks:
+    """(y, t) to the values of the switches at which the derivative jumps."""
+
+    function: Evaluated
+    numbers: tuple[int, ...]
+
+    def __call__(self, y: Array, t: Array) -> tuple[Array, ...]:
+        shape, every = np.broadcast_shapes(y.shape, t.shape), switches(self.function) if self.numbers else ()
+        with np.errstate(all="ignore"):
+            return tuple(np.broadcast_to(np.asarray(every[k](y, t)), shape) for k in self.numbers)
 
 
 def _compare(given: Evaluated, right: Evaluated, domain: Interval) -> None:

@@ -46,6 +46,10 @@ def _none(y: Array, _t: Array) -> Array:
     return np.zeros_like(y)
 
 
+def _smooth(_y: Array, _t: Array) -> tuple[Array, ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Loss:
     """A loss of outputs y and targets t.
@@ -63,6 +67,8 @@ class Loss:
         takes_logits: whether it applies its link function itself, so that y are no probabilities.
         intermediate: (y, t) to the size of results on the way whose rounding reaches the term whole, however
             small the term is: the 1 in log(1 − y), the two sides of a difference. Zero where there are none.
+        kinks: (y, t) to arrays that are zero where the derivative jumps, and of other signs on either side; a
+            clip's kinks are not among them.
     """
 
     name: str
@@ -78,3 +84,4 @@ class Loss:
     matching_output: str = "identity"
     takes_logits: bool = False
     intermediate: Callable[[Array, Array], Array] = _none
+    kinks: Callable[[Array, Array], tuple[Array, ...]] = _smooth
