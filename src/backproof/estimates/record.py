@@ -120,25 +120,30 @@ class Estimate:
         return chosen.astype(self.value.dtype, copy=False)
 
 
-def stacked(estimates: Sequence[Estimate], layout: Layout, positions: Sequence[Index]) -> Estimate:
+def stacked(
+    estimates: Sequence[Estimate], layout: Layout, positions: Sequence[Index], values: Sequence[float]
+) -> Estimate:
     """Estimates of functions of different parameters as that of their sum.
 
-    Units are counted in what is typical of each function's derivatives, so that entries of functions of
-    different sizes are compared by what they do to their own.
+    Units are counted in what is typical of each function's changes, so that entries of functions of different
+    sizes are compared by what they do to their own; of a function that does not change, in its value.
 
     Args:
         layout: that of the sum.
         positions: of each function's parameters in it.
+        values: of each function.
     """
     joined: dict[str, Array] = {}
     for name in (f.name for f in fields(Estimate) if f.name not in ("layout", "index", "unit")):
         joined[name] = np.concatenate([getattr(e, name) for e in estimates])
-    joined["unit"] = np.concatenate([e.unit / (_typical(e.value * e.unit) or 1.0) for e in estimates])
+    effects = [_typical(e) or abs(v) or 1.0 for e, v in zip(estimates, values, strict=True)]
+    joined["unit"] = np.concatenate([e.unit / effect for e, effect in zip(estimates, effects, strict=True)])
     index = np.concatenate([p[e.index] for e, p in zip(estimates, positions, strict=True)])
     order = np.argsort(index)
     return Estimate(layout=layout, index=index[order], **{k: v[order] for k, v in joined.items()})
 
 
-def _typical(effects: Array) -> float:
-    finite = np.abs(effects[np.isfinite(effects)])
-    return root_mean_square(finite) if len(finite) else 0.0
+def _typical(estimate: Estimate) -> float:
+    """The typical change of a function as one of its entries moves by its unit; 0 where none is seen."""
+    seen = np.isfinite(estimate.value) & (np.abs(estimate.value) > estimate.bound)
+    return root_mean_square(np.abs(estimate.value * estimate.unit)[seen]) if seen.any() else 0.0

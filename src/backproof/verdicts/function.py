@@ -185,19 +185,22 @@ class FunctionTarget:
             self._is_noisy(differencer)
             return directional_evidence(differencer, self.analytic, round_off, sampling.rtol)
         selected, rows = sampling.drawn(self.size, self.generator), function.rows
+        values = [self.loss] if len(rows) == 1 else [row.value_at_start() for row, _ in rows]
         estimates = [
-            self._estimate(row, self.analytic[own], np.flatnonzero(np.isin(own, selected)))
-            for row, own in rows
+            self._estimate(row, value, self.analytic[own], np.flatnonzero(np.isin(own, selected)))
+            for (row, own), value in zip(rows, values, strict=True)
         ]
         estimate = estimates[0]
         if len(rows) > 1:
-            estimate = stacked(estimates, function.layout, [own for _, own in rows])
+            places = [own for _, own in rows]
+            estimate = stacked(estimates, function.layout, places, [float(v) for v in values])
         comparison = Comparison(estimate.selected(self.analytic), estimate, sampling.rtol)
         return FunctionEvidence(function, self.analytic, comparison)
 
-    def _estimate(self, row: Function, analytic: Array, selected: Index) -> Estimate:
+    def _estimate(
+        self, row: Function, value: float | np.longdouble, analytic: Array, selected: Index
+    ) -> Estimate:
         """The derivatives of one of the functions whose sum is checked."""
-        value = self.loss if row is self.function else row.value_at_start()
         differencer, round_off = self._differencer(row, value, analytic)
         estimate = estimate_coordinates(
             differencer, analytic, round_off, selected,
