@@ -1,5 +1,6 @@
 """`backproof merge`: parts of a grid in one folder, the same as the grid run at once; and wrong input."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -7,15 +8,27 @@ import pandas as pd
 import pytest
 
 import backproof
+from backproof.interfaces.cli import main
 
+TINY = ("data=xor", "network.hidden=[3]", "training=none", "engine=serial")
 GRID = ("-m", "activation=relu,tanh", "training=sgd", "training.steps=3")
 
 
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """Three folders, run once: seeds 0 and 1, seeds 1 and 2, and all of them at once."""
+    folder = tmp_path_factory.mktemp("swept")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, seeds in (("a", "0,1"), ("b", "1,2"), ("whole", "0,1,2")):
+            assert main(["sweep", *TINY, *GRID, f"seed={seeds}", f"name={name}"]) == 0
+    return folder / "results"
+
+
 @pytest.fixture
-def parts(tiny):
-    """Three folders: seeds 0 and 1, seeds 1 and 2, and all of them at once."""
-    for name, seeds in (("a", "0,1"), ("b", "1,2"), ("whole", "0,1,2")):
-        assert tiny("sweep", *GRID, f"seed={seeds}", f"name={name}").status == 0
+def parts(swept, here):
+    """Copies of them."""
+    shutil.copytree(swept, here / "results")
 
 
 def change(folder, statement, *values):
@@ -39,8 +52,7 @@ def test_the_parts_of_a_grid_are_the_grid(program, here):
         keys = [c for c in ("cell", "series", "step", "tensor") if c in one]
         one, other = (f.sort_values(keys).reset_index(drop=True) for f in (one, other))
         pd.testing.assert_frame_equal(one, other, check_exact=True)
-    again = program("sweep", *("data=xor", "network.hidden=[3]", "training=none", "engine=serial"), *GRID,
-                    "seed=0,1,2", "name=both")  # fmt: skip
+    again = program("sweep", *TINY, *GRID, "seed=0,1,2", "name=both")
     assert "6 already there, 0 to run" in again.err
 
 
