@@ -216,7 +216,44 @@ def units(draw, n):
     return piecewise("units at 0", units_ * inputs, f, draw)
 
 
+def order_statistic(draw, n):
+    """The k-th largest entry: every single one alone may be it nearby."""
+    k = int(draw.integers(0, n))
+    return Block("order statistic", n, lambda x: np.sort(x, axis=-1)[..., k], Hull(np.eye(n)))
+
+
+def _groups(draw, n):
+    """The entries in groups, and the linear functions in every group."""
+    a = np.eye(n) if draw.random() < 0.5 else np.round(draw.standard_normal((n, n)), 2)
+    return a, np.array_split(draw.permutation(n), int(draw.integers(2, max(3, n // 2 + 1))))
+
+
+def max_of_minima(draw, n):
+    a, groups = _groups(draw, n)
+
+    def f(x):
+        return np.max([(x @ a[g].T).min(axis=-1) for g in groups], axis=0)
+
+    return piecewise("max of minima", n, f, draw)
+
+
+def min_of_maxima(draw, n):
+    a, groups = _groups(draw, n)
+
+    def f(x):
+        return np.min([(x @ a[g].T).max(axis=-1) for g in groups], axis=0)
+
+    return piecewise("min of maxima", n, f, draw)
+
+
+def trimmed(draw, n):
+    """The mean of all but the largest and the smallest entry."""
+    n = max(n, 3)
+    return piecewise("trimmed mean", n, lambda x: np.sort(x, axis=-1)[..., 1:-1].mean(axis=-1), draw)
+
+
 MAKERS = (
     largest, smallest, tie, low_tie, magnitude, sort, signed, norm, negative_norm, spread, top, differences,
     median, convex_minus_convex, absolute_difference, pooled, nearest, hinges, clipped, units,
+    order_statistic, max_of_minima, min_of_maxima, trimmed,
 )  # fmt: skip

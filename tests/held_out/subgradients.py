@@ -87,13 +87,14 @@ def coincidence(draw: np.random.Generator, block: Block) -> np.ndarray | None:
     return None
 
 
-def nearly(draw: np.random.Generator, block: Block) -> np.ndarray:
+def nearly(draw: np.random.Generator, block: Block) -> np.ndarray | None:
     """Off by SLIGHT from the face of the subdifferential that is farthest in a random direction."""
     v = draw.standard_normal(block.n)
     v /= np.linalg.norm(v)
     on = block.subdifferential.farthest(v)
     low, high = block.subdifferential.box()
-    return on + SLIGHT * float(np.abs([low, high]).max()) * v
+    g = on + SLIGHT * float(np.abs([low, high]).max()) * v
+    return g if block.subdifferential.gap(g) > 0 else None  # where all derivatives are 0 nothing is off
 
 
 KINDS = {"subgradient": lambda draw, b: b.subdifferential.member(draw), "coincidence": coincidence,

@@ -31,10 +31,6 @@ RIGHT = {
     "a pole within a step": (
         lambda w: np.tan(w[0]) + w[1] ** 2, [np.pi / 2 - 1e-5, 0.2],
         lambda w: np.array([1 / np.cos(w[0]) ** 2, 2 * w[1]])),
-    "one of the gradients near a median of equal entries": (
-        np.median, [1, 1, 1], lambda _: np.array([1.0, 0, 0])),
-    "one of the gradients near a tie of a maximum of minima": (
-        lambda w: max(min(w[0], w[1]), w[2]), [1, 1, 1], lambda _: np.array([1.0, 0, 0])),
 }  # fmt: skip
 
 WRONG = {

@@ -143,3 +143,59 @@ def test_the_norm_at_zero_has_the_ball_for_its_subdifferential(factor):
 def test_the_direction_that_decides_is_said():
     found = backproof.check(lambda w: float(w.max()), np.ones(2), df=lambda _w: np.ones(2))
     assert found.causes[0] == ("no subgradient: along W[0] + W[1] the derivative is 1, and the gradient's 2")
+
+
+TIES = {
+    "median": (np.median, 3),
+    "second of five": (lambda w: np.sort(w)[1], 5),
+    "max of minima": (lambda w: max(min(w[0], w[1]), w[2]), 3),
+    "min of maxima": (lambda w: min(max(w[0], w[1]), max(w[2], w[3])), 4),
+}
+"""Functions of equal entries of which any one alone may be what they are nearby: the pieces are the axes."""
+
+
+@pytest.mark.parametrize("size", [0.0, 0.1, 1.0, 10.0, 30.0])
+@pytest.mark.parametrize("name", TIES)
+def test_a_linear_term_changes_no_verdict(name, size):
+    """Neither convex nor concave: moving one entry alone tells nothing of what it does beside others."""
+    f, n = TIES[name]
+    draw = np.random.default_rng([sorted(TIES).index(name), int(10 * size)])
+    a = size * draw.standard_normal(n)
+
+    def verdict(g):
+        return backproof.check(lambda w: f(w) + a @ w, np.ones(n), df=lambda _w: a + g).verdict
+
+    shares = draw.dirichlet(np.ones(n))
+    for right in (np.eye(n)[draw.integers(n)], np.full(n, 1 / n), shares):
+        assert verdict(right) is Verdict.VALID_SUBGRADIENT
+    for wrong in (np.zeros(n), 2 * shares, 3 * np.eye(n)[0], np.eye(n)[0] + np.eye(n)[1], -np.eye(n)[0]):
+        assert verdict(wrong) is Verdict.INCORRECT_GRADIENT
+
+
+def test_ties_beside_entries_of_other_units_and_on_their_bounds():
+    """Entries that are not moved with others do not keep the others from being looked at."""
+    w = np.array([1.0, 1.0, 1.0, 0.0, 1e6])
+
+    def verdict(g, **given):
+        def f(w):
+            return np.median(w[:3]) + (w[3] + 1) ** 2 + 1e-6 * w[4]
+
+        return backproof.check(f, w, df=lambda _w: np.array([*g, 2, 1e-6]), **given).verdict
+
+    bounds = (np.array([-np.inf] * 3 + [0, -np.inf]), None)
+    assert verdict([0, 1, 0], bounds=bounds) is Verdict.VALID_SUBGRADIENT
+    assert verdict([0, 1, 1], bounds=bounds) is Verdict.INCORRECT_GRADIENT
+
+
+def test_a_tie_among_many_entries():
+    """Of more than are looked at all, those on kinks and those that seem wrong are."""
+    n = 700
+
+    def verdict(g):
+        def f(w):
+            return max(min(w[0], w[1]), w[2]) + (w[3:] ** 2).sum()
+
+        return backproof.check(f, np.ones(n), df=lambda w: np.append(g, 2 * w[3:])).verdict
+
+    assert verdict([1, 0, 0]) is Verdict.VALID_SUBGRADIENT
+    assert verdict([1.5, 0, 0]) is Verdict.INCORRECT_GRADIENT

@@ -4,6 +4,10 @@ Moving one of three equal numbers leaves their median as it is, and a central di
 very number that the gradient holds. A function with a derivative changes along any direction by the sum of
 what it does along the entries, and its gradient nearby is almost that at the point. Where either fails at two
 distances alike, there is a kink.
+
+Near the point such a function is, to first order, linear in each of a number of cones. Their gradients are
+looked for: a random move whose value none of those that are known explains leads to another. What is asked of
+them is how they differ, which a linear term in the function leaves as it is.
 """
 
 from __future__ import annotations
@@ -19,59 +23,93 @@ from backproof.network.arrays import Array
 from backproof.targets.layout import Index
 
 MOST = 500
-"""Up to so many entries all are looked at; of more, only those that are known to touch a kink."""
+"""Up to so many entries all are looked at; of more, those that are known to touch a kink or seem wrong."""
 
 DIRECTIONS = 2
 """Directions along which the sum of the entries' derivatives is compared with what the loss does."""
 
-IN_VAIN = 12
-"""Points around the kinks at which no other entry's derivative differs, before the search ends."""
+IN_VAIN = 96
+"""Points around the kinks that known gradients explain, before the search for others ends."""
 
 UNSEEN = 4
 """So many times as many where no single entry shows a kink."""
 
+ROOM = 24_000
+"""Evaluations that are spent on gradients around the kinks at most."""
+
 DIFFERS = 1e-3
 """The share of a derivative by which another is a different one."""
 
-SMALLER = 2.0**-16
-"""The smallest share of its step by which an entry of unknown unit is moved."""
+SMALLER, LITTLE = 2.0**-16, 2.0**-8
+"""The smallest shares of their steps by which entries are moved: of unknown unit, and of a doubtful one."""
 
 CLOSER = 4.0
 """From one distance to the next."""
 
+OFF = EntryStatus.ONE_SIDED | EntryStatus.JUMPS
+"""Entries that are not moved with others."""
 
-def with_joint_kinks(estimate: Estimate, value: Value, theta: Array, seed: int = 0) -> Estimate:
+
+def with_joint_kinks(
+    estimate: Estimate, value: Value, theta: Array, suspects: Mask, seed: int = 0
+) -> Estimate:
     """The estimate, with the entries marked that touch a kink together with others.
+
+    The interval of such an entry holds its derivatives at points around the kinks as well.
 
     Args:
         value: the function, of the flat parameters.
         theta: the point, (parameters).
+        suspects: entries whose derivatives are not those of the gradient under test, (entries).
     """
-    every = np.arange(len(estimate.index))
-    movable = (estimate.step > 0) & np.isfinite(estimate.value) & ~estimate.has(EntryStatus.ONE_SIDED)
-    if len(every) > MOST or not movable.all():
+    movable = (estimate.step > 0) & np.isfinite(estimate.value) & ~estimate.has(OFF)
+    if np.count_nonzero(movable) > MOST:
+        movable &= estimate.touched | suspects
+    chosen = np.flatnonzero(movable)
+    if not 0 < len(chosen) <= MOST:
         return estimate
-    steps = balanced_steps(estimate, theta, every, lengthened_steps(estimate, value, theta, every))
-    kinked = Kinked(value, theta, estimate.index, steps, seed)
-    search = _Search(estimate, kinked)
-    if not estimate.touched.any() and search.adds_up():
+    part = estimate.at(estimate.index[chosen])
+    steps = balanced_steps(estimate, theta, chosen, lengthened_steps(estimate, value, theta, chosen))
+    kinked = Kinked(value, theta, part.index, steps, seed)
+    search = _Search(part, kinked)
+    if not part.touched.any() and search.adds_up():
         return estimate
-    found = search.varying()
+    search.explore()
+    found = search.found
+    if not found.any():
+        return estimate
     kinked = replace(kinked, steps=kinked.steps * search.reach)
-    return _marked(estimate, kinked, np.flatnonzero(found & ~estimate.touched)) if found.any() else estimate
+    return _marked(estimate, kinked, chosen, found, search.around / kinked.steps)
 
 
 class _Search:
-    """Compares what a function does near a point with the derivatives of its entries at the point."""
+    """Compares what a function does near a point with the derivatives of its entries at the point.
+
+    Attributes:
+        found: which entries touch a kink, (n).
+        reach: how far each was moved for that, in its steps.
+        around: gradients near the point, (gradients, n), for moves by `reach` steps.
+    """
 
     def __init__(self, estimate: Estimate, kinked: Kinked) -> None:
         self.kinked, self.draw = kinked, np.random.default_rng(kinked.seed)
         self.known = estimate.value.astype(float) * kinked.steps
         self.bound = (estimate.bound - estimate.round_off).astype(float) * kinked.steps
-        self.noise = noise_of_values(estimate)
-        self.touched = estimate.touched
-        self.silent = (np.abs(self.known) <= self.noise) & ~self.touched
+        self.noise = max(noise_of_values(estimate), kinked.rounding_near(0) / 2)
+        self.found = estimate.touched.copy()
+        self.silent = (np.abs(self.known) <= self.noise) & ~self.found
+        # Entries that are counted in one unit: what a tie of them, or a sum, moves is in no relation to what
+        # the function does along each of them.
+        alike = (estimate.unit / kinked.steps).astype(float)
+        self.alike = np.where(np.isfinite(alike), alike / alike.max(), 1.0)
         self.reach = np.ones(len(self.known))
+        self.pieces = [self.known]
+        self.room = ROOM
+
+    @property
+    def around(self) -> Array:
+        """The gradients that were found, for moves by `reach` steps."""
+        return np.array(self.pieces[1:]).reshape(-1, len(self.known)) * self.reach
 
     def adds_up(self) -> bool:
         """Whether the function changes along random directions as the sum of its entries says."""
@@ -88,45 +126,101 @@ class _Search:
         above, below = self.kinked.at(size * v), self.kinked.at(-size * v)
         return (above - below) / (2 * size), abs(above + below - 2 * self.kinked.rest) / (2 * size)
 
-    def varying(self) -> Mask:
-        """Entries that touch a kink: the known ones, and those whose derivative is another near the point.
+    def explore(self) -> None:
+        """Look for gradients near the point until random moves lead to no other, and mark what varies."""
+        vain, turn = 0, 0
+        while vain < IN_VAIN * (1 if self.found.any() else UNSEEN) and not self._complete() and self.room > 0:
+            units = self._units(turn)
+            turn += 1
+            way = units * self.draw.standard_normal(len(units))
+            gradient = self._gradient(way, units) if self._is_new(way) else None
+            if gradient is None:
+                vain += 1
+                continue
+            vain = 0
+            self.pieces.append(gradient)
+            self._mark(gradient, units)
 
-        The unit of an entry that changes nothing alone is drawn; `reach` is how far it was moved.
+    def _complete(self) -> bool:
+        """Whether all entries touch a kink, and each is known from more than one gradient."""
+        return bool(self.found.all() and len(self.pieces) > len(self.found))
+
+    def _units(self, turn: int) -> Array:
+        """By how much entries are moved in a turn, in their steps.
+
+        As their kinks are known to change the function alike, or as they are counted in one unit, or as they
+        are all moved alike; what is not known of an entry is drawn.
         """
-        found, vain = self.touched.copy(), 0
-        limit = IN_VAIN if found.any() else UNSEEN * IN_VAIN
-        while vain < limit and not found.all():
-            units = np.where(self.silent, SMALLER ** self.draw.random(len(found)), 1)
-            way, rest = units * self.draw.standard_normal(len(found)), np.flatnonzero(~found)
-            far = self._differs(way, rest)
-            rest, far = rest[far != 0], far[far != 0]
-            stays = np.abs(self._differs(way / CLOSER, rest) - far) < np.abs(far) / 2
-            found[rest[stays]] = True
-            self.reach[rest[stays]] = units[rest[stays]]
-            vain = 0 if stays.any() else vain + 1
-        return found
+        if turn % 3 == 1:
+            return self.alike
+        drawn = np.where(self.silent, SMALLER, LITTLE) ** self.draw.random(len(self.known))
+        if turn % 3 == 2:
+            return np.asarray(np.where(self.silent, drawn, 1.0))
+        jumps = np.ptp(self.pieces, axis=0)
+        known = self.found & (jumps > 0)
+        return np.asarray(
+            np.where(known, jumps[known].min(initial=np.inf) / np.where(known, jumps, 1), drawn)
+        )
 
-    def _differs(self, way: Array, entries: Index) -> Array:
-        """By how much the derivatives of entries differ at a point nearby; 0 where that is within errors."""
-        size = TINY * float(np.abs(way).max())
-        middle = self.kinked.at(way)
-        slope = self.kinked.differences(way, middle, entries, size)[0] / (2 * size)
-        known, slack = self.known[entries], self.bound[entries] + self.noise / size
-        gap = slope - known
-        slack += DIFFERS * np.maximum(np.abs(slope), np.abs(known))
-        return np.where(np.abs(gap) > slack, gap, 0.0)
+    def _is_new(self, way: Array) -> bool:
+        """Whether no known gradient explains the function's value there, nor a quarter of the way there."""
+        self.room -= 2
+        terms = np.array(self.pieces) * way
+        slack = CLOSER * self.noise + self.bound @ np.abs(way) + DIFFERS * np.abs(terms).max(axis=1)
+        gaps = self.kinked.at(way) - self.kinked.rest - terms.sum(axis=1)
+        if (np.abs(gaps) <= slack).any():
+            return False
+        nearest = int(np.argmin(np.abs(gaps)))
+        closer = CLOSER * (self.kinked.at(way / CLOSER) - self.kinked.rest) - self.pieces[nearest] @ way
+        return bool(abs(closer - gaps[nearest]) < abs(gaps[nearest]) / 2)
+
+    def _gradient(self, way: Array, units: Array) -> Array | None:
+        """The gradient there; None where another kink is too near."""
+        self.room -= 2 * len(way)
+        middle, sides = self.kinked.at(way), np.zeros((2, len(way)))
+        for k, size in enumerate(TINY * units):
+            move = np.zeros(len(way))
+            move[k] = size
+            sides[:, k] = self.kinked.at(way + move), self.kinked.at(way - move)
+        slopes = (sides[0] - sides[1]) / (2 * TINY * units)
+        bent = np.abs(sides.sum(axis=0) - 2 * middle) / (2 * TINY * units)
+        straight = DIFFERS * np.maximum(np.abs(slopes), np.abs(self.known)) + self._blur(units)
+        return slopes if (bent <= straight).all() else None
+
+    def _blur(self, units: Array) -> Array:
+        """By how much noise moves such a gradient."""
+        return np.asarray(CLOSER * self.noise / (TINY * units))
+
+    def _mark(self, gradient: Array, units: Array) -> None:
+        """Mark the entries whose derivative is not that at the point."""
+        slack = DIFFERS * np.maximum(np.abs(gradient), np.abs(self.known)) + self.bound + self._blur(units)
+        new = (np.abs(gradient - self.known) > slack) & ~self.found
+        self.found |= new
+        self.reach[new] = units[new]
 
 
-def _marked(estimate: Estimate, kinked: Kinked, more: Index) -> Estimate:
-    """The estimate with more entries marked as touching a kink, and their derivatives to either side."""
+def _marked(estimate: Estimate, kinked: Kinked, chosen: Index, found: Mask, around: Array) -> Estimate:
+    """The estimate with more entries marked as touching a kink, and their derivatives to either side.
+
+    Args:
+        chosen: the entries of `kinked` among those of the estimate, (n).
+        found: which of them touch a kink, (n).
+        around: gradients near the kinks, (gradients, n).
+    """
     low, high, step = estimate.low.copy(), estimate.high.copy(), estimate.step.copy()
     status = estimate.status.copy()
-    for k in more:
-        e = np.zeros(len(estimate.index))
-        e[k] = 1.0
-        (right, off), (left, also_off) = kinked.derivative(e), kinked.derivative(-e)
-        slack = max(off, also_off)
-        low[k], high[k] = np.array([min(right, -left) - slack, max(right, -left) + slack]) / kinked.steps[k]
-        step[k] = kinked.steps[k]
-    status[more] |= np.uint8(EntryStatus.TOUCHED)
+    for k in np.flatnonzero(found):
+        i = chosen[k]
+        if not status[i] & np.uint8(EntryStatus.TOUCHED):
+            e = np.zeros(len(chosen))
+            e[k] = 1.0
+            (right, off), (left, also_off) = kinked.derivative(e), kinked.derivative(-e)
+            slack = max(off, also_off)
+            low[i], high[i] = (
+                np.array([min(right, -left) - slack, max(right, -left) + slack]) / kinked.steps[k]
+            )
+            step[i] = kinked.steps[k]
+            status[i] |= np.uint8(EntryStatus.TOUCHED)
+        low[i] = min(low[i], around[:, k].min(initial=np.inf))
+        high[i] = max(high[i], around[:, k].max(initial=-np.inf))
     return replace(estimate, low=low, high=high, step=step, status=status)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.estimates.one_sided import Value
-from backproof.estimates.record import Estimate
+from backproof.estimates.record import EntryStatus, Estimate
 from backproof.network.arrays import Array, unit_roundoff
 from backproof.targets.layout import Index
 
@@ -24,9 +24,6 @@ CLEAR = 1e-3
 FARTHEST = 2.0**16
 """By how many times a step is made longer at most."""
 
-WIDER = 4.0
-"""By how many times errors may make the interval of one-sided derivatives wider than it is."""
-
 VANISHES = 1e-7
 """An entry at whose kinks the loss changes by less than this share of the most is moved as it is."""
 
@@ -36,7 +33,10 @@ LONGER = 4.0
 
 def noise_of_values(estimate: Estimate) -> float:
     """By how much rounding moves the loss, as the entries' bounds have it."""
-    return float(np.nan_to_num((estimate.noise * estimate.step).astype(float)).max(initial=0))
+    each = np.nan_to_num((estimate.noise * estimate.step).astype(float))
+    # Values that are all equal along an entry do not say how they are rounded.
+    told = each[~estimate.has(EntryStatus.FLAT)]
+    return float(told.max(initial=0))
 
 
 def lengthened_steps(estimate: Estimate, value: Value, theta: Array, chosen: Index) -> Array:
@@ -58,15 +58,14 @@ def lengthened_steps(estimate: Estimate, value: Value, theta: Array, chosen: Ind
         return (float(value(moved)) - rest) / step
 
     for k in map(int, np.flatnonzero(part.touched)):
-        low, high = float(part.low[k]), float(part.high[k])
+        low, high = sorted((change(k, steps[k]), change(k, -steps[k])))
         apart = high - low > CLEAR * max(abs(low), abs(high))
         farthest = FARTHEST * steps[k]
         while apart and steps[k] < farthest and steps[k] * (high - low) < AUDIBLE * noise:
             longer, slack = LONGER * steps[k], ALIKE * (high - low)
             left, right = sorted((change(k, longer), change(k, -longer)))
-            slack += noise / longer
-            # The interval holds the errors of a shorter step, and so may be wider.
-            if left < low - slack or right > high + slack or right - left < (high - low) / WIDER:
+            slack += 2 * noise / steps[k]
+            if max(abs(left - low), abs(right - high)) > slack:
                 break
             steps[k], low, high = longer, left, right
     return steps

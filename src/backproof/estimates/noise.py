@@ -198,8 +198,8 @@ def _spread_out(line: Line, side: float) -> tuple[Array, float]:
 
 
 def _precision(table: Array) -> float:
-    """The unit round-off of f's values: float32's where every one of them is such a number."""
-    single = bool((table.astype(np.float32) == table).all())
+    """The unit round-off of f's values: float32's where they differ and all are such numbers."""
+    single = bool((table.astype(np.float32) == table).all() and (table != table[0]).any())
     return unit_roundoff(np.dtype(np.float32 if single else table.dtype))
 
 

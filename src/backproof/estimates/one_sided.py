@@ -140,6 +140,11 @@ class Kinked:
         return np.array([self.derivative(v)[0] for v in np.eye(len(self.entries))])
 
     @cached_property
+    def to_the_left(self) -> Array:
+        """The same as it falls, in the direction in which it grows, (n)."""
+        return np.array([-self.derivative(-v)[0] for v in np.eye(len(self.entries))])
+
+    @cached_property
     def around(self) -> tuple[Array, Array]:
         """Random points around the kinks and the gradients of f there; both (points, n)."""
         n, draw = len(self.entries), np.random.default_rng(self.seed)

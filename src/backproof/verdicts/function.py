@@ -208,7 +208,8 @@ class FunctionTarget:
         )  # fmt: skip
         if self._is_noisy(differencer):
             return estimate  # the edges of plateaus look like kinks that only several entries together meet
-        return with_joint_kinks(estimate, row.value_near, row.start, self.sampling.seed)
+        off = Comparison(estimate.selected(analytic), estimate, self.sampling.rtol).beyond
+        return with_joint_kinks(estimate, row.value_near, row.start, off, self.sampling.seed)
 
     def _differencer(
         self, function: Function, value: float | np.longdouble, analytic: Array

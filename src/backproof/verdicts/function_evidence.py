@@ -114,12 +114,12 @@ class FunctionEvidence:
         """What the wrong entries have in common with the right ones: a factor, zeros, a plateau."""
         here, estimate = self.comparison, self.comparison.estimate
         a, n = here.analytic[wrong], estimate.value[wrong]
+        if estimate.touched[wrong].all():
+            return "; there a kink is touched, and the value lies outside the derivatives around it"
         if estimate.has(EntryStatus.FLAT)[wrong].all():
             return "; there the loss does not change at all, and the gradient is not zero"
         if not a.any():
             return "; there the gradient is zero"
-        if estimate.touched[wrong].all():
-            return "; there a kink is touched, and the value lies outside the one-sided derivatives"
         error = Error(a, n, 2 * estimate.bound[wrong], np.ones(a.shape, bool))
         known = first_fit(error, multiples_of(error))
         return f"; there {known.detail}" if known else ""

@@ -63,9 +63,9 @@ class Mixtures:
         """Whether the gradient is a mixture; as long as a point along what is lacking reaches farther."""
         for _ in range(ROUNDS):
             left = self._left()
-            if np.abs(left).max() <= CLOSE:
+            if (np.abs(left) <= CLOSE * self._sizes).all():
                 return True
-            v = left / self._sizes
+            v = left / self._ranges**2
             v /= np.linalg.norm(v)
             self.ways += [v, -v]
             before = self._farthest(v)
@@ -130,18 +130,25 @@ class Mixtures:
         sizes = np.maximum(self.near.error / CLOSE, np.abs(self.g))
         return np.where(sizes > 0, sizes, 1.0)
 
+    @property
+    def _ranges(self) -> Array:
+        """What the known gradients and this one differ by, (n); a linear term in f changes none of it."""
+        every = np.vstack([self.near.gradients, self.g])
+        ranges = np.maximum(np.ptp(every, axis=0), CLOSE * self._sizes)
+        return np.where(np.isfinite(ranges), ranges, self._sizes)
+
     def _left(self) -> Array:
         """What the mixture nearest to the gradient lacks of it: min ‖Σ λ piece − g‖, λ ≥ 0, Σ λ = 1."""
         from scipy.optimize import nnls  # slow to import, and seldom needed
 
-        sizes, pieces = self._sizes, self.near.gradients
+        pieces = self.near.gradients
         if not len(pieces):
-            return self.g / sizes
-        rows = np.vstack([pieces.T / sizes[:, None], np.full(len(pieces), HEAVY)])
+            return self.g
+        rows = np.vstack([(pieces - self.g).T / self._ranges[:, None], np.full(len(pieces), HEAVY)])
         if not np.isfinite(rows).all():
-            return self.g / sizes
+            return self.g
         try:
-            shares, _ = nnls(rows, np.append(self.g / sizes, HEAVY))
+            shares, _ = nnls(rows, np.append(np.zeros(len(self.g)), HEAVY))
         except RuntimeError:  # so ill-conditioned that it goes round in circles
-            return self.g / sizes
-        return np.asarray((self.g - shares @ pieces / shares.sum()) / sizes)
+            return self.g
+        return np.asarray(self.g - shares @ pieces / shares.sum())

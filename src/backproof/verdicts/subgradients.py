@@ -157,10 +157,7 @@ class _OnKinks:
         To which side of its kinks its one-sided derivative is the gradient's; and −1 where f is concave as it
         moves alone.
         """
-        estimate = self.comparison.estimate
-        both = (estimate.low + estimate.high)[self.touched].astype(float) * self.kinked.steps
-        right = self.kinked.to_the_right
-        left = np.where(np.isfinite(both), both - right, right)
+        right, left = self.kinked.to_the_right, self.kinked.to_the_left
         side = np.where(np.abs(self.g - right) <= np.abs(self.g - left), 1.0, -1.0)
         return side, np.where(right < left, -1.0, 1.0)
 
