@@ -10,8 +10,8 @@ import shlex
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from backproof.errors import ConfigurationError, FolderGoneError, ResultsError
 from backproof.requests import MergeResult, PlanResult, ReportResult, Request, SweepResult
 from backproof.sweeps import experiment as experiments
 from backproof.sweeps.columns import RESULTS
-from backproof.sweeps.composition import Composition, composed
+from backproof.sweeps.composition import Composition, composed, study_of
 from backproof.sweeps.database import FILE as STORE_FILE
 from backproof.sweeps.description import Description
 from backproof.sweeps.engines import engine_of
@@ -32,6 +32,7 @@ from backproof.sweeps.launching import Launcher, Listener, Silence, on_engine, o
 from backproof.sweeps.locking import alone
 from backproof.sweeps.merging import merge, require_sweeps
 from backproof.sweeps.one_case import check_cell
+from backproof.sweeps.optimisation import Best, Optimisation, require_optuna
 from backproof.sweeps.overrides import is_public
 from backproof.sweeps.provenance import changed_since
 from backproof.sweeps.refinement import Refinement, expected_cells, refinement_of
@@ -163,19 +164,78 @@ class Session:
             todo = _missing(store, grid.cells, request.retry_failed)
             self._note_start(store, asked, todo)
             self._description(request, asked).keep(store, folder)
-            interrupted, cells = False, list(grid.cells)
-            try:
+            cells = list(grid.cells)
+
+            def action() -> None:
                 self._run(todo, request, asked, store, launcher)
                 if asked.refinement is not None and not store.pending():
                     self._refine(cells, request, asked, store, launcher)
-            except KeyboardInterrupt:
-                interrupted = True
-                listener.note("interrupted: what is finished is kept, and the same command goes on from here")
-            except FolderGoneError:
-                raise
-            except ResultsError as error:  # of the engine's; what is stored can be shown
-                listener.note(f"stopped: {error}; what is finished is kept")
-            return self._finished(store, folder, cells, interrupted)
+
+            return self._finished(store, folder, cells, self._interrupted(action))
+
+    def _interrupted(self, action: Callable[[], None]) -> bool:
+        """Whether an action was; where it was, or the engine failed, what is stored can be shown."""
+        try:
+            action()
+        except KeyboardInterrupt:
+            self.listener.note(
+                "interrupted: what is finished is kept, and the same command goes on from here"
+            )
+            return True
+        except FolderGoneError:
+            raise
+        except ResultsError as error:
+            self.listener.note(f"stopped: {error}; what is finished is kept")
+        return False
+
+    def optimise(self, request: Request) -> tuple[SweepResult, Best | None]:
+        """Compute the trials that Optuna asks for, as cells, then write tables and report; and the best one.
+
+        Raises:
+            ConfigurationError: if Optuna is not installed, or anything about study or trials is wrong.
+            ResultsError: if it cannot go on.
+        """
+        require_optuna()
+        study, overrides = study_of(request.overrides)
+        asked = self._asked_to_optimise(replace(request, overrides=overrides))
+        space, fixed = asked.composition.space()
+        every = Experiment(name="")
+        optimisation = Optimisation(
+            study, space, fixed, lambda each: asked.composition.cells(each, every, ())
+        )
+        cells = optimisation.ask()
+        optimisation.require_objective(cells)
+        with Store(asked.folder) as store, alone(asked.folder), interruptible(asked.engine.grace):
+            store.announce([])
+            self._description(request, asked).keep(store, asked.folder)
+            done: dict[str, Cell] = {}
+
+            def action() -> None:
+                asks = cells
+                while asks:
+                    done.update({cell.case.id: cell for cell in asks})
+                    self._trials(asks, request, asked, store)
+                    optimisation.tell(store.cells(pending=True))
+                    asks = optimisation.ask()
+
+            interrupted = self._interrupted(action)
+            result = self._finished(store, asked.folder, list(done.values()), interrupted)
+        return result, optimisation.best
+
+    def _trials(self, cells: Sequence[Cell], request: Request, asked: Asked, store: Store) -> None:
+        """Compute those of the trials' cells that are not there."""
+        distinct = list({cell.case.id: cell for cell in cells}.values())
+        store.announce(distinct, append=True)
+        self._run(_missing(store, distinct, request.retry_failed), request, asked, store, None)
+
+    def _asked_to_optimise(self, request: Request) -> Asked:
+        composition = self._composed(request)
+        if composition.experiment is not None:
+            raise ConfigurationError(
+                "experiment: has a grid of its own, and hydra/sweeper=optuna chooses cells"
+            )
+        folder = self.folder_of(request.name or composition.named or DEFAULT_NAME)
+        return Asked(folder, engine_of(composition.engine), None, Grid(), composition)
 
     def _run(
         self, todo: Sequence[Cell], request: Request, asked: Asked, store: Store, launcher: Launcher | None

@@ -52,7 +52,6 @@ REFUSED = [
     (["hydra.job.chdir=true"], "hydra.job.chdir: jobs run in the folder that the program is started in"),
     (["hydra/sweeper=basic", "hydra.run.dir=x"], "hydra.run.dir: results go to results/NAME"),
     (["hydra/launcher=ray", "seed=1"], "=ray: is not installed; pip install hydra-ray-launcher"),
-    (["hydra/sweeper=optuna", "seed=1"], "=optuna: is not installed; pip install hydra-optuna-sweeper"),
     (["hydra/sweeper=optnua", "seed=1"], "hydra/sweeper: must be one of backproof, basic"),
     (["clip.eps=interval(0.1,0.2)"], "clip.eps: an interval needs a sweeper that optimises"),
     (["--resolve"], "--resolve: is about what --cfg shows"),

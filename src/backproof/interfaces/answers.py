@@ -11,6 +11,7 @@ from backproof.errors import ConfigurationError, ExitStatus, ResultsError
 
 if TYPE_CHECKING:
     from backproof.requests import MergeResult, PlanResult, ReportResult, SweepResult
+    from backproof.sweeps.optimisation import Best
     from backproof.verdicts.check import Check
 
 
@@ -60,6 +61,13 @@ def show_sweep(sweep: SweepResult) -> ExitStatus:
         print(f"{sweep.failed} of {sweep.cells} cells failed; {why}", file=sys.stderr)
     print(f"report: {sweep.page}")
     return sweep.status
+
+
+def show_best(best: Best | None) -> None:
+    """Print the best trial of an optimisation."""
+    if best is not None:
+        print(f"best: {best.value:.6g} in trial {best.number}: {' '.join(best.overrides)}")
+        print(f"  {best.command}")
 
 
 def show_check(check: Check, *, as_json: bool, plots: Path | None) -> ExitStatus:

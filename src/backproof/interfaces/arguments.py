@@ -24,7 +24,7 @@ SHOWING = ("cfg", "info", "hydra_help")
 MODES = ("run", "multirun", "cfg", "info", "shell_completion")
 """Flags of which one at a time makes sense."""
 
-SWEEPER = "hydra/sweeper"
+SWEEPER, OPTUNA = "hydra/sweeper", "optuna"
 STOCK = (SWEEPER, "hydra.sweeper", "hydra/launcher", "hydra.launcher")
 """Overrides with which a sweep is run by Hydra itself."""
 
@@ -59,9 +59,14 @@ class Arguments:
         return self.value("hydra.sweeper._target_") is not None or named not in (None, "backproof")
 
     @property
+    def optimises(self) -> bool:
+        """Whether trials are chosen by Optuna, which is ours to run."""
+        return self.command == "sweep" and self.value(SWEEPER) == OPTUNA and not self.shows
+
+    @property
     def for_hydra(self) -> bool:
         """Whether Hydra itself has to run: to show something, or for a sweeper or launcher of its own."""
-        stock = any(_key(word).startswith(STOCK) for word in self.overrides)
+        stock = not self.optimises and any(_key(word).startswith(STOCK) for word in self.overrides)
         return self.shows or (self.command == "sweep" and stock)
 
 

@@ -105,8 +105,12 @@ def _sweep(words: Sequence[str]) -> ExitStatus:
     arguments = read("sweep", words)
     if arguments.for_hydra:
         return _in_hydra(arguments)
-    from backproof.interfaces.answers import show_sweep
+    from backproof.interfaces.answers import show_best, show_sweep
 
+    if arguments.optimises:
+        result, best = session_of(arguments).optimise(request_of(arguments))
+        show_best(best)
+        return show_sweep(result)
     return show_sweep(session_of(arguments).sweep(request_of(arguments)))
 
 

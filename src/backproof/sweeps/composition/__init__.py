@@ -9,6 +9,16 @@ from backproof.sweeps.composition.composer import CONFIG_NAME, Composer
 from backproof.sweeps.composition.errors import translated
 from backproof.sweeps.composition.idle import refuse_idle
 from backproof.sweeps.composition.request import Composition, composed
+from backproof.sweeps.composition.spaces import study_of
 from backproof.sweeps.composition.store import register
 
-__all__ = ["CONFIG_NAME", "Composer", "Composition", "composed", "refuse_idle", "register", "translated"]
+__all__ = [
+    "CONFIG_NAME",
+    "Composer",
+    "Composition",
+    "composed",
+    "refuse_idle",
+    "register",
+    "study_of",
+    "translated",
+]

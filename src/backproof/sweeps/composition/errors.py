@@ -22,7 +22,6 @@ PLUGINS = {
     ("hydra/launcher", "submitit_slurm"): "hydra-submitit-launcher",
     ("hydra/sweeper", "ax"): "hydra-ax-sweeper",
     ("hydra/sweeper", "nevergrad"): "hydra-nevergrad-sweeper",
-    ("hydra/sweeper", "optuna"): "hydra-optuna-sweeper",
 }
 """Launchers and sweepers of Hydra's that are packages of their own."""
 

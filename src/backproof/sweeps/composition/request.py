@@ -18,6 +18,7 @@ from backproof.sweeps.composition.errors import translated
 from backproof.sweeps.composition.files import Parts, plain
 from backproof.sweeps.composition.idle import refuse_idle
 from backproof.sweeps.composition.sorting import EXPERIMENT, Sorted, parsed, values_of
+from backproof.sweeps.composition.spaces import Dimension, space_of
 from backproof.sweeps.experiment import Experiment
 from backproof.sweeps.grid import Cell, Grid, Product, expand
 from backproof.sweeps.overrides import RUN, Value, shown
@@ -79,6 +80,15 @@ class Composition:
         with translated(lambda: self.composer.keys):
             products = [self._product(grid) for grid in (experiment.grids if experiment else ({},))]
             return expand(products, experiment.exclude if experiment else (), self.options)
+
+    def space(self) -> tuple[dict[str, Dimension], tuple[str, ...]]:
+        """What an optimisation may vary, and the overrides that hold for every trial.
+
+        Raises:
+            ConfigurationError: if nothing varies, or an interval is empty.
+        """
+        with translated(lambda: self.composer.keys):
+            return space_of(self.overrides, self.composer)
 
     def cells(
         self, each: Sequence[Sequence[str]], experiment: Experiment, known: Iterable[str]

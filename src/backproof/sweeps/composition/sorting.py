@@ -121,7 +121,7 @@ def _swept(override: Override, choices: list[str]) -> Iterator[Value]:
     if not override.is_discrete_sweep():
         raise ConfigurationError(
             f"{key}: an interval needs a sweeper that optimises, as hydra/sweeper=optuna does"
-            " (pip install hydra-optuna-sweeper); here give a list, range(…) or choice(…)"
+            " (pip install 'backproof[optuna]'); here give a list, range(…) or choice(…)"
         )
     if isinstance(value, Glob):
         elements: list[object] = list(value.filter(choices))
