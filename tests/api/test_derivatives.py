@@ -1,5 +1,7 @@
 """VJP, JVP, Jacobian, HVP and Hessian: right ones agree, ones that are off by 0.1 % are refused by name."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -382,3 +384,38 @@ def test_an_output_that_does_not_change_is_compared_in_its_own_size():
     z = a(6)
     check_jacobian(f, jac, z).assert_agrees(8)
     assert check_jacobian(f, lambda z: jac(z, 1e-6), z).verdict == "incorrect gradient"
+
+
+# --- functions in JAX, whose backward pass may hold a custom one
+
+
+@jax.custom_vjp
+def swish(x):
+    return x * jax.nn.sigmoid(x)
+
+
+def swish_forward(x):
+    return swish(x), x
+
+
+def swish_backward(factor, x, g):
+    s = jax.nn.sigmoid(x)
+    return (g * s * (1 + factor * x * (1 - s)),)
+
+
+@pytest.mark.parametrize(("factor", "right"), [(1, True), (1.001, False)])
+def test_a_custom_vjp_of_jax(factor, right):
+    swish.defvjp(swish_forward, partial(swish_backward, factor))
+    found = check_vjp(lambda x, w: (swish(x @ w), x.sum()), None, jnp.asarray(a(2, 3)), jnp.asarray(a(3, 2)))
+    assert found.agrees == right, found
+
+
+def test_complex_numbers_in_jax_by_one_convention():
+    z = jnp.asarray(a(3) + 1j * a(3))
+    assert check_vjp(lambda z: (z**2, jnp.abs(z)), None, z).agrees
+    assert backproof.check(lambda z: jnp.abs(jnp.exp(z)).sum(), z).agrees
+
+
+def test_a_library_is_needed_where_there_is_no_backward_pass():
+    with pytest.raises(backproof.FunctionError, match="backward: needed where no input is a tensor"):
+        check_vjp(np.sin, None, a(3))

@@ -34,6 +34,21 @@ def test_an_autograd_function():
     assert found.causes == ("scale: W['a']: the gradient is 1/2 times the right one",)
 
 
+def test_a_backward_pass_of_tensors():
+    x = torch.linspace(-1, 2, 6, dtype=torch.float64).reshape(2, 3)
+    index = torch.tensor([0, 2])
+    assert backproof.check_vjp(lambda x, i: (x[:, i] ** 2, x.sum(0)), None, x, index).agrees
+    wrong = backproof.check_vjp(lambda x: (Square.apply(x), x.sum()), None, x)
+    assert wrong.verdict == "incorrect gradient"
+    assert wrong.judgement.worst_parameter.startswith("∂y[0][")
+
+
+def test_complex_tensors():
+    z = torch.tensor([1 + 2j, -0.5j], dtype=torch.complex128)
+    assert backproof.check_vjp(lambda z: (z * z.conj(), z**2), None, z).agrees
+    assert backproof.check(lambda z: (z.abs() ** 2).sum(), z).agrees
+
+
 class Net(torch.nn.Module):
     def __init__(self, square):
         super().__init__()

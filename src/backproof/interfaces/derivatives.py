@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from backproof.targets.adapters import made_with
 from backproof.targets.function import Function
 from backproof.targets.jacobian import jacobian, note_asymmetry
 from backproof.targets.jvp import jvp
+from backproof.targets.leaves import FunctionError
 from backproof.targets.source import UserFunction, shown_as
 from backproof.targets.vjp import vjp
 from backproof.verdicts.check import Check
@@ -20,7 +22,7 @@ from backproof.verdicts.function import Sampling, check_function
 
 def check_vjp(
     forward: UserFunction,
-    backward: UserFunction,
+    backward: UserFunction | None,
     *inputs: Any,
     residuals: bool = False,
     cotangents: Sequence[Any] | None = None,
@@ -36,6 +38,8 @@ def check_vjp(
     Args:
         forward: `forward(*inputs) → outputs`, an array or any container of arrays.
         backward: `backward(cotangent, *inputs)` → a gradient for each input; None for one to leave out.
+            Itself None where forward is written in PyTorch or JAX, which make it; a custom one inside, an
+            `autograd.Function` or a `custom_vjp`, is part of what is checked.
         residuals: forward returns (outputs, residuals) and backward takes (residuals, cotangent), as the two
             functions of JAX's `custom_vjp` do.
         cotangents: what backward is given, each like the outputs; by default every output alone where the
@@ -48,7 +52,10 @@ def check_vjp(
         FunctionError: if forward or backward does what no such function does; it names the file and line.
     """
     named = _named(forward, keywords)
-    pulled = backward if residuals else _named(backward, keywords)
+    if backward is None:
+        named, pulled, inputs = _made_by_library(named, inputs)
+    else:
+        pulled = backward if residuals else _named(backward, keywords)
     generator = np.random.default_rng(seed)
     function = vjp(
         named, pulled, inputs, residuals=residuals, cotangents=cotangents, generator=generator
@@ -204,6 +211,26 @@ def check_hvp(
     generator = np.random.default_rng(seed)
     target = jvp(gradient, times, (w,), tangents=vectors, generator=generator)
     return check_function(target, sampling)
+
+
+def _made_by_library(
+    forward: UserFunction, inputs: tuple[Any, ...]
+) -> tuple[UserFunction, UserFunction, tuple[Any, ...]]:
+    """The passes of a function in PyTorch or JAX, by what its inputs are made of.
+
+    Raises:
+        FunctionError: if they are made of neither.
+    """
+    match made_with(forward, inputs):
+        case "torch":
+            from backproof.targets.torch import torch_passes
+
+            return torch_passes(forward, inputs)
+        case "jax":
+            from backproof.targets.jax import jax_passes
+
+            return jax_passes(forward, inputs)
+    raise FunctionError("backward: needed where no input is a tensor of PyTorch or an array of JAX")
 
 
 def _named(function: UserFunction, keywords: Mapping[str, Any] | None) -> UserFunction:

@@ -1,8 +1,9 @@
-"""Losses in JAX as functions over NumPy arrays, with the gradient that `jax.grad` makes."""
+"""Functions in JAX as functions over NumPy arrays, with the derivatives that JAX makes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Any
 
@@ -23,28 +24,63 @@ def jax_function(f: UserFunction, w: ArrayTree, args: Sequence[Any]) -> Function
         FunctionError: if JAX is not installed, or W is no container of floating arrays.
     """
     jax: Any = library("jax")
-    derivative = jax.grad(f)
-    doubles = jax.enable_x64 if hasattr(jax, "enable_x64") else import_module("jax.experimental").enable_x64
-
-    def in_jax(part: Any) -> Any:
-        return jax.numpy.asarray(part) if isinstance(part, np.ndarray) else part
-
-    def plain(part: Any) -> Any:
-        return np.asarray(part) if isinstance(part, jax.Array) else part
+    derivative = jax.grad(f, allow_int=True)
 
     @shown_as(f)
     def value(values: ArrayTree, *more: Any) -> Any:
-        with doubles(True):
-            return np.asarray(f(mapped(in_jax, values), *more))
+        with _doubles(jax):
+            return np.asarray(f(_in_jax(jax, values), *more))
 
     @shown_as(f)
     def gradient(values: ArrayTree, *more: Any) -> Any:
-        with doubles(True):
-            return mapped(_conjugate, derivative(mapped(in_jax, values), *more))
+        with _doubles(jax):
+            return mapped(_conjugate, derivative(_in_jax(jax, values), *more))
 
-    return Function(mapped(plain, w), args, f=value, df=gradient)
+    return Function(_plain(jax, w), args, f=value, df=gradient)
+
+
+def jax_passes(f: UserFunction, inputs: Sequence[Any]) -> tuple[UserFunction, UserFunction, ArrayTree]:
+    """A function of arrays that returns arrays, its backward pass, and the inputs, all over NumPy's arrays.
+
+    Raises:
+        FunctionError: if JAX is not installed.
+    """
+    jax: Any = library("jax")
+
+    @shown_as(f)
+    def forward(*arrays: Any) -> Any:
+        with _doubles(jax):
+            return _plain(jax, f(*_in_jax(jax, arrays)))
+
+    @shown_as(f)
+    def backward(cotangent: Any, *arrays: Any) -> Any:
+        with _doubles(jax):
+            _, pull = jax.vjp(f, *_in_jax(jax, arrays))
+            upstream = _in_jax(jax, mapped(np.conj, cotangent))
+            return mapped(_conjugate, pull(upstream))
+
+    return forward, backward, _plain(jax, tuple(inputs))
+
+
+def _doubles(jax: Any) -> AbstractContextManager[None]:
+    """Within, JAX has numbers of 64 bits."""
+    enable = jax.enable_x64 if hasattr(jax, "enable_x64") else import_module("jax.experimental").enable_x64
+    found: AbstractContextManager[None] = enable(True)
+    return found
+
+
+def _in_jax(jax: Any, values: ArrayTree) -> ArrayTree:
+    return mapped(lambda part: jax.numpy.asarray(part) if isinstance(part, np.ndarray) else part, values)
+
+
+def _plain(jax: Any, values: ArrayTree) -> ArrayTree:
+    return mapped(lambda part: np.asarray(part) if isinstance(part, jax.Array) else part, values)
 
 
 def _conjugate(gradient: Any) -> Any:
-    """JAX's gradient of a real loss with respect to x + iy is ∂L/∂x − i ∂L/∂y; elsewhere it is +."""
-    return np.conj(np.asarray(gradient))
+    """JAX's gradient of a real loss with respect to x + iy is ∂L/∂x − i ∂L/∂y; elsewhere it is +.
+
+    That of whole numbers, of a type without bits, is none.
+    """
+    array = np.asarray(gradient)
+    return np.conj(array) if array.dtype.itemsize else None

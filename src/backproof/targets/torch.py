@@ -1,4 +1,4 @@
-"""Losses in PyTorch as functions over NumPy arrays, with the gradient that `.backward()` makes."""
+"""Functions in PyTorch as functions over NumPy arrays, with the derivatives that PyTorch makes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backproof.targets.adapters import library
-from backproof.targets.container import ArrayTree, mapped
+from backproof.targets.container import ArrayTree, leaves_of, mapped
 from backproof.targets.function import Function
 from backproof.targets.leaves import FunctionError
 from backproof.targets.source import UserFunction, shown_as
@@ -29,13 +29,10 @@ def torch_function(f: Any, w: ArrayTree, args: Sequence[Any]) -> Function:
         loss = _of_module(torch, f)
         w = {name: p for name, p in f.named_parameters() if p.requires_grad} if w is None else w
 
-    def in_torch(part: Any) -> Any:
-        return torch.tensor(part) if isinstance(part, np.ndarray) else part
-
     @shown_as(loss)
     def value(values: ArrayTree, *more: Any) -> Any:
         with torch.no_grad():
-            return _plain(torch, loss(mapped(in_torch, values), *_tensors(torch, more)))
+            return _plain(torch, loss(_in_torch(torch, values), *_tensors(torch, more)))
 
     @shown_as(loss)
     def gradient(values: ArrayTree, *more: Any) -> Any:
@@ -47,6 +44,36 @@ def torch_function(f: Any, w: ArrayTree, args: Sequence[Any]) -> Function:
         return mapped(_gradient_of, leaves)
 
     return Function(mapped(lambda part: _array(torch, part), w), given, f=value, df=gradient)
+
+
+def torch_passes(f: UserFunction, inputs: Sequence[Any]) -> tuple[UserFunction, UserFunction, ArrayTree]:
+    """A function of tensors that returns tensors, its backward pass, and the inputs, all over NumPy's arrays.
+
+    Raises:
+        FunctionError: if PyTorch is not installed.
+    """
+    torch = library("torch")
+
+    @shown_as(f)
+    def forward(*arrays: Any) -> Any:
+        with torch.no_grad():
+            return mapped(lambda part: _array(torch, part), f(*_in_torch(torch, arrays)))
+
+    @shown_as(f)
+    def backward(cotangent: Any, *arrays: Any) -> Any:
+        leaves = mapped(lambda part: _leaf(torch, part), arrays)
+        found, upstream = leaves_of(f(*leaves)), leaves_of(_in_torch(torch, cotangent))
+        pairs = [(y, g) for y, g in zip(found, upstream, strict=True) if getattr(y, "requires_grad", False)]
+        if not pairs:
+            return mapped(_zeros, arrays)  # the outputs do not depend on the inputs
+        torch.autograd.backward(*zip(*pairs, strict=True))
+        return mapped(_gradient_of, leaves)
+
+    return forward, backward, mapped(lambda part: _array(torch, part), tuple(inputs))
+
+
+def _in_torch(torch: Any, values: ArrayTree) -> ArrayTree:
+    return mapped(lambda part: torch.tensor(part) if isinstance(part, np.ndarray) else part, values)
 
 
 def torch_module(make: UserFunction, seed: int, precision: str, **given: Any) -> Any:
