@@ -16,13 +16,17 @@ from backproof.estimates.differencer import CoordinateDifferencer, Mapper, move
 from backproof.estimates.noise import rounding_of
 from backproof.estimates.record import EntryStatus, Estimate, Mask
 from backproof.estimates.refinement import Refinement
-from backproof.estimates.step_sequence import Entry
+from backproof.estimates.stairs import OWN, Stairs
+from backproof.estimates.step_sequence import RATIO, Entry
 from backproof.network.arrays import Array
 from backproof.targets.layout import Index
 
 CLEAR, AIM = 1 / 4, 1 / 10
 """The noise, relative to the derivative, up to which one look is enough, and the error at which a second one
 ends; in units of the relative error that must not go unseen."""
+
+NATURAL = 8.0
+"""The least truncation of a first step, in squares of it, relative to the parameter's size."""
 
 ROUGH = 0.9
 """The quantile of a tensor's bends taken for what kinks do to its derivatives."""
@@ -40,9 +44,11 @@ MARGIN = 4.0
 RESIDUE = 4.0
 """Units of round-off of the largest entry that may be left where terms cancel."""
 
-STAIRS = (2.0**-14, 2.0**-18)
-"""Lengths of stairs, relative to a parameter's size, that are f's own and not noise; the shorter one for
-points near an edge."""
+EVEN = 0.1
+"""Half the difference of one-sided derivatives up to which they are about the same."""
+
+COARSE = 2.0**-16
+"""The noise, relative to f, beyond which it may be f's stairs."""
 
 SURELY, PROVEN = 16.0, 3
 """Of a tensor's entries that are off by so many bounds, and by so many times what kinks may do, so many are
@@ -50,6 +56,9 @@ looked at twice, and all others only if that finds anything new."""
 
 NOISIER = 2.0
 """An entry that is noisier than its tensor by this factor has noise of its own."""
+
+QUIETER = 16.0
+"""An entry that is quieter than its tensor by this factor is measured with its own noise."""
 
 EXPLAINS = 100.0
 """The noise that would explain an entry's gap, in units of one that would not."""
@@ -91,13 +100,17 @@ class _Measurement:
         # By dimension: f‴ is about f″² / f′, and the sides differ by h f″.
         bend = np.maximum(apart - noise, 0)
         truncation = np.where(self.size > 0, bend / 6 * (bend / self.size), 0)
+        # That may be 0 by symmetry; at unit scale truncation is about h² of the derivative.
+        relative = steps / differencer.sizes[selected]
+        natural = NATURAL * relative**2 * np.abs(value)
         self.found = Estimate(
-            function.layout, selected, value, truncation, noise, round_off[selected].copy(),
-            np.zeros_like(value), steps.copy(), differencer.sizes[selected], nothing, nothing.copy(), status,
+            function.layout, selected, value, np.maximum(truncation, natural), noise,
+            round_off[selected].copy(), np.zeros_like(value), steps.copy(), differencer.sizes[selected],
+            nothing, nothing.copy(), status,
         )  # fmt: skip
         self.first, self.steps, self.ends, self.looked = value.copy(), steps, both, set[int]()
         self.first_gap = np.abs(self.analytic - value)
-        self.first_bound = noise + round_off[selected]
+        self.first_bound = noise + round_off[selected] + natural
         # A kink within the step bends the derivative by half the distance of the one-sided ones.
         self.bend = apart / 2
 
@@ -195,43 +208,53 @@ class _Measurement:
 
         return Refinement(
             measure, noise, self.differencer.digits, self.analytic[k], self.found.round_off[k],
-            AIM * self.asked, floor, step,
+            AIM * self.asked, floor, step, self.differencer.shortest(int(self.selected[k])),
             {step: (self.first[k], self.right[k], self.left[k])},
         ).entry()  # fmt: skip
 
     def _ask_for_noise(self, looked: Index, floors: Array) -> None:
         """Before entries are said to be wrong or on a kink, or not to be what the first step found: are they
-        noisier than their tensor?
+        noisier than their tensor? And of those that noise hides: are they quieter?
         """
         f, bound = self.found, self.bound()
         gap = np.abs(self.analytic - f.value)
         drift = np.abs(self.first - f.value) > self.first_bound + bound + 2 * self.bend
-        doubted = ~(gap <= bound) | f.has(EntryStatus.TOUCHED | EntryStatus.JUMPS) | drift
+        far = f.step > self.differencer.sizes[self.selected]
+        doubted = ~(gap <= bound) | f.has(EntryStatus.TOUCHED | EntryStatus.JUMPS) | drift | far
         for members in self.owned:
             mine = np.intersect1d(looked[doubted[looked]], members)
             loudest, quiet = 0.0, list[int]()
             for k in mine[np.lexsort(((gap / bound)[mine], ~drift[mine]))][:ASKED]:
                 enough = not drift[k] and np.count_nonzero(~drift[quiet]) > len(mine) // 20
-                own = self._own_noise(k, only_probed=bool(enough))
-                if own > self._least(k):
+                own = self._own_noise(k, only_probed=bool(enough and not far[k]))
+                if own is not None and own > self._least(k):
                     self._allow_for_arithmetic(k, own)
                     self._write(k, self._refined(k, floors[k], own))
                     loudest = max(loudest, own)
-                else:
-                    quiet.append(k)
+                    continue
+                if own is not None and QUIETER * own < self.differencer.noise[self.selected[k]]:
+                    entry = self._refined(k, floors[k], own)
+                    # A plateau around the point is not all that f does, if longer steps agree.
+                    if gap[k] > bound[k] or not entry.status & EntryStatus.FLAT:
+                        self._write(k, entry)
+                quiet.append(k)
             self._allow_what_others_have(quiet, loudest, floors)
 
-    def _own_noise(self, k: int, *, only_probed: bool) -> float:
+    def _own_noise(self, k: int, *, only_probed: bool) -> float | None:
         """An entry's own noise; also farther away, if a long step speaks for the gradient under test.
 
-        Where others of its tensor have none, it is `only_probed` whether a long step does.
+        Where others of its tensor have none, it is `only_probed` whether a long step does; None if not.
         """
         differencer, index, step = self.differencer, int(self.selected[k]), float(self.steps[k])
         differencer.remember(index, step, *(side[k] for side in self.ends))
         least, value = self._least(k), float(self.found.value[k])
-        own = 0.0 if only_probed else differencer.own_noise(index, step, least)
-        if own <= least and differencer.speaks_for(index, float(self.analytic[k]), value):
-            return differencer.noise_farther_away(index, step, least)
+        # Where noise asked for longer steps, it matters whether the entry has less.
+        longer = self.found.step[k] > RATIO * step
+        negligible = float(differencer.noise[index]) / QUIETER if longer else least
+        own = None if only_probed else differencer.own_noise(index, step, negligible)
+        loud = own is not None and own > least
+        if not loud and differencer.speaks_for(index, float(self.analytic[k]), value):
+            return differencer.noise_farther_away(index, step, least) or own
         return own
 
     def _least(self, k: int) -> float:
@@ -322,19 +345,16 @@ class _Measurement:
         f.round_off[still] = np.maximum(f.round_off, residue)[still]
 
     def leave_stairs_open(self) -> None:
-        """Where f is flat around the point, as a gradient of 0 says, and rises over many stairs.
-
-        Both are right in their way: the derivative is 0, and a step over many stairs finds another. Stairs
-        so short as those of lower precision are noise, beside which a gradient of 0 is wrong.
-        """
-        f = self.found
-        off = ~(np.abs(self.analytic - f.value) <= self.bound())
-        zero = np.flatnonzero(off & (self.analytic == 0))
-        if len(zero):
-            index = self.selected[zero]
-            for length in STAIRS:
-                _, right, left = self.differencer.at(index, length * self.differencer.sizes[index])
-                f.status[zero[(right == 0) & (left == 0)]] |= np.uint8(EntryStatus.OPEN)
+        """Leave open what f's stairs do not decide."""
+        off = ~(np.abs(self.analytic - self.found.value) <= self.bound())
+        drift = ~(self.first_gap <= self.first_bound + 2 * self.bend)
+        flat = (self.right == 0) & (self.left == 0)
+        coarse = self.found.noise * self.found.step > COARSE * self.differencer.scale
+        # Beside a long plateau no shorter step can find the same on both sides.
+        larger = np.fmax(np.abs(self.right), np.abs(self.left))
+        even = (self.bend <= EVEN * larger) & ~flat & (self.steps < OWN / 2 * self.found.unit)
+        stairs = Stairs(self.differencer, self.found, self.analytic)
+        stairs.leave_open(off, ~off & (drift | flat | coarse), ~even)
 
     def allow_for_several_kinks(self) -> None:
         """Among kinks, an entry a little beyond its bound is not resolved.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.estimates.noise import ROUNDING, USUAL, Line, noise_along
+from backproof.estimates.noise import ROUNDING, SPACING, USUAL, Line, noise_along
 from backproof.estimates.sizes import sizes_of
 from backproof.estimates.step_sequence import RATIO
 from backproof.estimates.steps import best_step, wide
@@ -71,6 +71,7 @@ class CoordinateDifferencer:
     Attributes:
         sizes: what a first step is relative to, (parameters).
         noise: the largest error of a value of f as each parameter moves, (parameters).
+        scale: the size of f or of the terms that cancel in it.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class CoordinateDifferencer:
         self.function, self.kind = function, wide(function.dtype)
         self.value = self.kind(value)
         self.sizes = sizes_of(function, value, analytic)
+        self.scale = self._scale(analytic)
         self.generator = generator
         self._known = dict[tuple[int, float], float | np.longdouble]()
         self.noise = np.empty(function.layout.size, self.kind)
@@ -106,8 +108,13 @@ class CoordinateDifferencer:
         Between the parameters' own and float32's; noise that is larger yet has other sources.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
-            seen = np.nan_to_num(noise / (USUAL * abs(self.value)), nan=0.0)
+            seen = np.nan_to_num(noise / (USUAL * self.scale), nan=0.0)
         return np.clip(seen, self.digits, max(self.digits, unit_roundoff(np.dtype(np.float32))))
+
+    def _scale(self, analytic: Array) -> float:
+        """What f's rounding is relative to: |f|, or what its parameters do to it where its terms cancel."""
+        effects = np.abs(analytic.astype(self.kind) * self.sizes)
+        return max(abs(float(self.value)), float(effects[np.isfinite(effects)].max(initial=0)))
 
     def own_noise(self, index: int, step: float, negligible: float) -> float:
         """The largest error of a value of f as one parameter moves, nearby and as far as a step."""
@@ -130,6 +137,11 @@ class CoordinateDifferencer:
                 return noise
             longer /= RATIO
         return 0.0
+
+    def shortest(self, index: int) -> float:
+        """The shortest step of one parameter that its own precision allows."""
+        theta = abs(float(self.function.start[index])) or float(self.sizes[index])
+        return SPACING * self.digits * theta
 
     def _line_of(self, index: int) -> Line:
         """The line along one parameter."""
@@ -190,12 +202,12 @@ class CoordinateDifferencer:
 
     def first_steps(self) -> Array:
         """The first step of every parameter, by its size and the noise; (parameters)."""
-        function, value = self.function, abs(float(self.value))
+        function = self.function
         usual, digits = best_step(function.dtype), self.digits
         relative = np.full(len(self.sizes), usual, self.kind)
-        if value > 0:
+        if self.scale > 0:
             # Noise beyond the precision's own asks for steps that are longer by its cube root.
-            relative *= np.clip(np.cbrt(self.noise / (USUAL * digits * value)), 1, LONGEST / usual)
+            relative *= np.clip(np.cbrt(self.noise / (USUAL * digits * self.scale)), 1, LONGEST / usual)
         for tensor in function.layout.tensors:
             if tensor.size > MANY:
                 relative[tensor.block] *= self._longer(tensor.block, relative)

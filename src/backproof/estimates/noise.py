@@ -40,10 +40,20 @@ NEGLIGIBLE = 2.0**-36
 NOISIER = 4.0
 """By how much values far away must err more than nearby ones for these to hide something."""
 
-LOOKS, STAYS = 3, 0.28
-"""How often one looks at two of the distances between such values in their place, divided anew, and what is
-left from the first look to the last of noise: of a thousand kinks five leave more, and four of as many noisy
-functions less."""
+SAME, HELD_FOR = 0.05, 4
+"""The bend of a jump is the same, to this share, however closely one looks: so many times in turn."""
+
+JUMPS = 0.7
+"""What is left of a jump, at least, where the points are as near to it as can be."""
+
+SPLIT = 0.43
+"""Where, on the way between two points, one looks at what lies between."""
+
+LEFT = 2.0**-7
+"""What is left, at least, of the bend of noise from many sources, the largest of which is looked at."""
+
+POLE = 8.0
+"""A bend that grows by this factor the closer one looks is that of a pole."""
 
 ONCE = 1.5
 """Values that are rounded once err by half a plateau's edge at most, and by 1/√12 of it in the mean; a factor
@@ -128,29 +138,85 @@ def noise_along(line: Line, far: float, negligible: float = 0.0) -> float | None
             return max(2 * rounding, found)
         near = _noise_nearby(line, side)
         if near is not None:
-            hidden = alike and found > NOISIER * near and _stays(line, table, side * far)
+            hidden = alike and found > NOISIER * near and _stays(line, table, side * far, near, max(scatter))
             return max(near, found) if hidden else near
     return None
 
 
-def _stays(line: Line, table: Array, step: float) -> bool:
-    """Whether values closer and closer to where they bend most scatter as much.
+@dataclass
+class _Bend:
+    """Three points of a line, in units of a step, and f there; the middle one is at SPLIT of the way.
 
-    What a kink adds falls with the distance; what a jump of f or noise adds does not.
+    At no simple fraction of it, since values on a grid would often lie on a straight line there.
+    """
+
+    ends: Array
+    values: Array
+    middle: float
+
+    @property
+    def bend(self) -> float:
+        """By how much f departs in the middle from a straight line between the ends."""
+        return float(self.middle - self.values @ [1 - SPLIT, SPLIT])
+
+    def jump(self, half: int) -> float:
+        """What f jumps by, if it does in one of the halves and rises steadily beside that."""
+        return self.bend / (-SPLIT if half else 1 - SPLIT)
+
+    def half(self, which: int, middle: float) -> _Bend:
+        """One of its halves."""
+        ends, values = self.ends.copy(), self.values.copy()
+        ends[1 - which], values[1 - which] = split(ends), self.middle
+        return _Bend(ends, values, middle)
+
+
+def split(ends: Array) -> float:
+    """Where the middle point between two is."""
+    return float(ends @ [1 - SPLIT, SPLIT])
+
+
+def _stays(line: Line, table: Array, step: float, near: float, scatter: float) -> bool:
+    """Whether f bends as much however closely one looks at where it bends most: a jump, so that it is noise.
+
+    What a jump does is the same at any distance; the bend of a kink halves with the distance, that of a
+    smooth f falls fourfold once it is resolved, be its period ever so short, and that of a pole grows.
 
     Args:
         table: at PLACES, in units of a step.
+        near: the noise nearby, in which the bend of a smooth f is lost at last.
+        scatter: that of the table about polynomials.
     """
-    places, found = PLACES, list[float]()
-    for _ in range(LOOKS):
-        before = int(np.argmax(np.abs(np.diff(np.diff(table) / np.diff(places)))))
-        first, last = places[before], places[before + 2]
-        # A little more than that, for a kink at an end of it to lie within.
-        spread = 1.2 * (last - first) / (PLACES[-1] - PLACES[0])
-        places = (first + last) / 2 + spread * (PLACES - PLACES[[0, -1]].mean())
-        table = line.at(places, step)
-        found.append(max(_scatter_about_polynomials(table)))
-    return found[-1] >= STAYS * found[0]
+    k = int(np.argmax(np.abs(np.diff(np.diff(table) / np.diff(PLACES)))))
+    ends = PLACES[[k, k + 2]]
+    at = _Bend(ends, table[[k, k + 2]], line.at([split(ends)], step)[0])
+    first, held = max(abs(at.bend), scatter), 0
+    shortest = SPACING * unit_roundoff(line.dtype) * line.unit / abs(step)
+    while at.ends[1] - at.ends[0] > shortest:
+        if not max(NOISIER * near, LEFT * first) < abs(at.bend) < POLE * max(first, near):
+            return False
+        halves = [at.half(which, 0.0) for which in (0, 1)]
+        for half, middle in zip(halves, line.at([split(half.ends) for half in halves], step), strict=True):
+            half.middle = middle
+        side = int(abs(halves[1].bend) > abs(halves[0].bend))
+        jump, inner = at.jump(side), halves[side]
+        held = held + 1 if min(abs(inner.jump(k) - jump) for k in (0, 1)) <= SAME * abs(jump) else 0
+        if held == HELD_FOR:
+            if _jumps_within(line, at, step, shortest, jump):
+                return True
+            held = 0  # there are several, and by chance the bends were alike
+        at = inner
+    return True
+
+
+def _jumps_within(line: Line, at: _Bend, step: float, shortest: float, jump: float) -> bool:
+    """Whether a jump of a known size is left between two points that are as near as can be."""
+    while at.ends[1] - at.ends[0] > shortest:
+        side = int((at.bend > 0) != (jump > 0))
+        if not abs(at.jump(side) - jump) <= (1 - JUMPS) * abs(jump):
+            return False
+        at = at.half(side, 0.0)
+        at.middle = line.at([split(at.ends)], step)[0]
+    return True
 
 
 def _noise_nearby(line: Line, side: float) -> float | None:

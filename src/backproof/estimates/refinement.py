@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -32,6 +32,15 @@ BACK = RATIO**2
 """From one step to the next shorter one while f is not finite there, and how often that is tried."""
 TRIES = 6
 
+CLOSER = RATIO**12
+"""From the last step of a sequence to one that tells whether what it takes for a kink or a jump is one."""
+
+REMAINS = 0.7
+"""What is left there, at least, of what a kink or a jump does."""
+
+REACH = 16.0
+"""How far above noise a gap or the distance of one-sided derivatives must be to tell."""
+
 Sides = tuple[float, float, float]
 """Derivatives at one step: central, to the right and to the left."""
 
@@ -49,6 +58,7 @@ class Refinement:
         aim: the error, relative to the derivative, at which it is known well enough.
         floor: the size of derivative below which nothing is asked of its error.
         first: the first step.
+        shortest: the shortest step that the parameter's own precision allows.
         known: derivatives by their steps.
     """
 
@@ -60,6 +70,7 @@ class Refinement:
     aim: float
     floor: float
     first: float
+    shortest: float
     known: dict[float, Sides] = field(default_factory=dict)
 
     def entry(self) -> Entry:
@@ -70,18 +81,67 @@ class Refinement:
             if longest is None or longest in found:
                 break
             sequence = self._sequence(longest)
-            entry = found[longest] = sequence.entry()
+            entry = found[longest] = self._of(sequence)
+            closer = self._closer(entry)
+            if closer is not None:
+                del found[longest]
+                longest = closer
+                continue
             if self._settled(entry) and self._believed(entry):
                 return entry
             longest = self._elsewhere(sequence, entry)
         if self.first not in found:
-            found[self.first] = self._sequence(self.first).entry()
+            found[self.first] = self._of(self._sequence(self.first))
         believed = [found[self.first], *(entry for entry in found.values() if self._believed(entry))]
         best = min(believed, key=lambda e: 0 if e.odd else np.nan_to_num(e.error, nan=np.inf))
+        if self._closer(best) is not None:  # and no other steps show what it is
+            best = replace(best, status=best.status | EntryStatus.OPEN)
         if best.value == 0 and not any(self._at(self.first)):
             # Whatever lies farther away: a leap may end on the other side of all that f does.
             return Entry(0.0, 0.0, self.noise / self.first, 0.0, self.first, status=EntryStatus.FLAT)
         return best
+
+    def _of(self, sequence: StepSequence) -> Entry:
+        """What a sequence finds; no kink and no jump that is none at a far shorter step."""
+        entry = sequence.entry()
+        return entry if not entry.odd or self._remains(sequence, entry) else sequence.smooth_entry()
+
+    def _closer(self, entry: Entry) -> float | None:
+        """Where to begin instead, if the shortest step that could tell speaks against an entry.
+
+        Of a period that is shorter than all steps these see an average, which they may agree on. So it is
+        with a gap as it is with a kink: it must be there at any step at which noise would not hide it.
+        """
+        gap = abs(self.analytic - entry.value)
+        if entry.odd or not gap > entry.error + self.allowed:
+            return None
+        step = max(REACH * self.noise / gap, self.shortest)
+        if not step < entry.step / RATIO:
+            return None
+        central, right, left = self._at(step)
+        away = abs(central - entry.value) - self._rounding(step, right, left) - entry.error
+        return step * RATIO ** (SHORTER - 1) if away > abs(self.analytic - central) else None
+
+    def _remains(self, sequence: StepSequence, entry: Entry) -> bool:
+        """Whether one-sided derivatives stay as far apart as a sequence found, as close as noise allows.
+
+        The sides of a narrow peak look like those of a kink, and its flank like a jump, while steps are as
+        long as it is wide.
+        """
+        last = float(sequence.steps[-1])
+        jumps = bool(entry.status & EntryStatus.JUMPS)
+        clear = 0.0 if jumps else REACH * self.noise / float(sequence.apart[-1])
+        step = max(last / CLOSER, clear, self.shortest)
+        if not step < last / RATIO:
+            return True
+        _, right, left = self._at(step)
+        noise = self._rounding(step, right, left)
+        if jumps:
+            sides = zip((right, left), (sequence.right[-1], sequence.left[-1]), strict=True)
+            return any(abs(side) * step > REMAINS * abs(before) * last > 0 for side, before in sides)
+        ratio = abs(right - left) / float(sequence.apart[-1])
+        slack = 4 * noise / float(sequence.apart[-1])
+        return bool(REMAINS - slack <= ratio <= 1 / REMAINS + slack)
 
     def _believed(self, entry: Entry) -> bool:
         """Whether a sequence found something, and nothing that the first step contradicts."""

@@ -1,0 +1,100 @@
+"""Entries in which a function is constant around the point and rises over many stairs, as a rounded one is.
+
+Its derivative is 0 there, and a step over many stairs finds another number, which a gradient of the function
+without its rounding has. Both are right in their way, so that neither is wrong, and the second is not what
+the function's values show. Stairs so short as those of lower precision are noise, beside which 0 is wrong.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backproof.estimates.differencer import LONGEST, CoordinateDifferencer
+from backproof.estimates.noise import USUAL
+from backproof.estimates.record import EntryStatus, Estimate, Mask
+from backproof.estimates.step_sequence import RATIO
+from backproof.network.arrays import Array
+from backproof.targets.layout import Index
+
+OWN = 2.0**-14
+"""The length of stairs, relative to a parameter's size, from which on they are f's own and no noise."""
+
+BESIDE_EDGE = 2.0**-18
+"""The length over which f must be constant at a point near an edge of such stairs."""
+
+ALONE = 2.0**-22
+"""Stairs that are longer than those of single precision and those of a single entry, where others have none,
+are f's own as well."""
+
+OTHERS = 3
+"""Entries that are looked at to tell that."""
+
+
+class Stairs:
+    """Looks for stairs in entries of an estimate."""
+
+    def __init__(self, differencer: CoordinateDifferencer, found: Estimate, analytic: Array) -> None:
+        self.differencer, self.found, self.analytic = differencer, found, analytic
+
+    def leave_open(self, off: Mask, suspect: Mask, maybe: Mask) -> None:
+        """Mark the entries of which it cannot be said whether f has the derivative under test.
+
+        Args:
+            off: entries beyond their bounds.
+            suspect: entries within them, though the first step found another derivative or none.
+            maybe: those that may lie beside a plateau.
+        """
+        zero = self.analytic == 0
+        still = np.flatnonzero(off & zero).tolist()
+        left_open = [k for k in still if self._is_constant(k, [OWN, BESIDE_EDGE])]
+        left = np.setdiff1d(still, left_open).tolist()
+        if len(left) and not self._all_have_stairs(np.flatnonzero(~off & (self.found.value != 0))):
+            left_open += [k for k in left if self._is_constant(k, [ALONE])]
+        left_open += [k for k in np.flatnonzero(suspect & maybe & ~zero).tolist() if self._beside_plateau(k)]
+        beyond = np.flatnonzero(off & maybe & ~zero).tolist()
+        left_open += [k for k in beyond if self._beside_plateau(k) and self._is_mean_slope(k)]
+        self.found.status[np.array(left_open, int)] |= np.uint8(EntryStatus.OPEN)
+
+    def _sides(self, k: int, length: float) -> tuple[float, float, float]:
+        """Derivatives over a length, relative to the entry's size: central, to the right and to the left."""
+        index = self.found.index[k : k + 1]
+        central, right, left = self.differencer.at(index, length * self.differencer.sizes[index])
+        return float(central[0]), float(right[0]), float(left[0])
+
+    def _is_constant(self, k: int, lengths: list[float]) -> bool:
+        """Whether f does not change at all over one of some lengths to both sides."""
+        return any(not any(self._sides(k, length)) for length in lengths)
+
+    def _all_have_stairs(self, others: Index) -> bool:
+        """Whether some other entries show stairs as well, as those of lower precision do."""
+        chosen = others[np.linspace(0, len(others) - 1, min(OTHERS, len(others))).astype(int)]
+        return len(others) > 0 and all(self._is_constant(k, [ALONE, ALONE / RATIO]) for k in chosen)
+
+    def _beside_plateau(self, k: int) -> bool:
+        """Whether f is constant over the length of long stairs to one side, at least from near the point."""
+        index = self.found.index[k : k + 1]
+        size = self.differencer.sizes[index]
+        start = self.differencer.function.start[index]
+        last_digits = USUAL * self.differencer.digits * abs(float(self.differencer.value))
+        if not abs(float(self.analytic[k] * size[0])) * OWN > last_digits:
+            return False  # f could not be seen to change
+
+        def value(length: float) -> float:
+            return float(self.differencer.value_with(int(index[0]), (start + length * size)[0]))
+
+        return any(value(side * OWN) == value(side * BESIDE_EDGE) for side in (1.0, -1.0))
+
+    def _is_mean_slope(self, k: int) -> bool:
+        """Whether the derivative under test is that over many stairs, as well as that can be told.
+
+        An entry that is far smaller than its tensor may be smaller than a stair.
+        """
+        index, sizes = int(self.found.index[k]), self.differencer.sizes
+        blocks = (tensor.block for tensor in self.differencer.function.layout.tensors)
+        beside = next(sizes[block] for block in blocks if block.start <= index < block.stop)
+        longest, plateau = LONGEST * float(beside.max() / sizes[index]), OWN
+        while plateau < longest and self._is_constant(k, [RATIO * plateau]):
+            plateau *= RATIO
+        central, right, left = self._sides(k, longest)
+        slack = abs(right - left) / 2 + abs(central) * RATIO * plateau / longest
+        return bool(abs(self.analytic[k] - central) <= slack)
