@@ -38,8 +38,9 @@ class PlanResult:
         excluded: how many cells each reason leaves out.
         done, to_run: cells that the results hold, and cells that they lack.
         tasks, workers: into how many tasks those are cut, and how many run at a time.
-        seconds: the expected time, without the refinement's.
-        refinement: about how many cells a refinement adds, where each row has one edge.
+        seconds: the expected time, the refinement's included.
+        refinement: about how many cells a refinement adds: to rows that are computed what their edges take,
+            to others as if each had one.
     """
 
     folder: Path

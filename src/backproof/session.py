@@ -93,14 +93,18 @@ class Session:
     def plan(self, request: Request) -> PlanResult:
         """What `sweep` would do with the same request; runs nothing and writes nothing."""
         asked = self._asked(request)
-        grid, measured = asked.grid, None
-        todo = [c for c in grid.cells if c.excluded is None]
+        grid, measured, cells = asked.grid, None, list(asked.grid.cells)
+        todo, refinement = [c for c in cells if c.excluded is None], 0
         if (asked.folder / STORE_FILE).is_file():
             with read_only(asked.folder) as store:
                 todo, measured = _missing(store, grid.cells, request.retry_failed), store.mean_seconds()
+                if asked.refinement is not None:
+                    refinement = expected_cells(asked.refinement, planned(cells, store.cells(pending=True)))
+        elif asked.refinement is not None:
+            refinement = expected_cells(asked.refinement, planned(cells))
         self._note_idle(grid)
         tasks, workers = tasks_of(c.case for c in todo), asked.engine.workers
-        seconds = measured * len(todo) if measured else sum(task.seconds for task in tasks)
+        each = measured or sum(task.seconds for task in tasks) / max(len(todo), 1)
         return PlanResult(
             folder=asked.folder,
             requested=grid.requested,
@@ -110,8 +114,8 @@ class Session:
             to_run=len(todo),
             tasks=len(tasks),
             workers=workers,
-            seconds=seconds / workers,
-            refinement=expected_cells(asked.refinement, planned(grid.cells)) if asked.refinement else 0,
+            seconds=each * (len(todo) + refinement) / workers,
+            refinement=refinement,
         )
 
     def check(self, request: Request) -> Check:
@@ -350,6 +354,7 @@ class Session:
             known = paths.experiment_folders(composition.folders)
             others = composition.composer.options("experiment")
             experiment = experiments.load(experiments.find(composition.experiment, known, others))
+            experiment = experiment.unrefined() if composition.unrefined else experiment
         grid = composition.grid(experiment)
         refinement = None
         if experiment:

@@ -65,6 +65,18 @@ REFUSED = [
 ]  # fmt: skip
 
 
+def test_an_experiment_of_both_kinds_is_refused(program, presets, here):
+    (here / "my" / "experiments").mkdir()
+    (here / "my" / "experiments" / "preset.yaml").write_text("grid: {seed: 1}\n")
+    done = program("plan", *presets, "experiment=preset")
+    refused(done, "experiment=preset: is two files, ")
+    assert (
+        "my/experiments/preset.yaml and one of the group experiment/; one of them needs another name"
+        in done.err
+    )
+    assert program("plan", *presets, "experiment=other").status == 0
+
+
 @pytest.mark.parametrize(("words", "says"), REFUSED, ids=lambda v: " ".join(v) if isinstance(v, list) else "")
 def test_what_is_refused(program, here, words, says):
     refused(program("sweep", *words), says)

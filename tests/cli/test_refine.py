@@ -205,9 +205,44 @@ def test_a_merged_sweep_knows_what_was_added(refined, table, program):
     assert not merged.loc[merged["subject.eps"] == added, "refined"].any()
 
 
-def test_the_plan_counts_it(refined, here):
+def test_the_plan_counts_it(refined):
     plan = refined(command="plan")
-    assert f"+ about {3 * EVALUATIONS} cells of refinement" in plan.out
+    assert "+ about 16 cells of refinement" in plan.out, "5, 6 or 5 in each of three rows"
+    refined("engine=serial", "refine=null")
+    plan = refined(command="plan")
+    assert f"+ about {2 * EVALUATIONS} cells of refinement" in plan.out, "the third row has no edge"
+    refined()
+    assert "of refinement" not in refined(command="plan").out
+
+
+@pytest.mark.parametrize("off", ["refine=null", "~refine"])
+def test_it_can_be_switched_off(refined, here, off):
+    assert refined("engine=serial", off).status == 0
+    cells = pd.read_parquet(here / "results" / "mine" / "cells.parquet")
+    assert (len(cells), cells["refined"].sum()) == (12, 0)
+    assert not (here / "results" / "mine" / "edges.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ("experiment=mine", "refine=subject.eps"),
+            "refine: is set in the experiment's file; refine=null or ~refine",
+        ),
+        (("seed=1", "refine=null"), "refine: is a key of experiments; there is none here"),
+    ],
+)
+def test_what_switches_nothing_off(refined, program, words, says):
+    refined(command="plan")
+    done = program("plan", *words)
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert says in done.err
+
+
+def test_an_experiment_that_refines_nothing(refined, here):
+    done = refined("refine=null", command="plan", refine=None)
+    assert "refine: experiment=mine refines nothing" in done.err
     assert not (here / "results").exists()
 
 

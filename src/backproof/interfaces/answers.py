@@ -45,7 +45,7 @@ def show_plan(plan: PlanResult) -> ExitStatus:
     print(f"  {plan.done} done")
     print(f"  {plan.to_run} to run, in {plan.tasks} tasks on {plan.workers} workers")
     if plan.refinement:
-        print(f"  + about {plan.refinement} cells of refinement, where the condition flips once in each row")
+        print(f"  + about {plan.refinement} cells of refinement, if each row that is to run has one edge")
     print(f"expected time: about {_duration(plan.seconds)}")
     return ExitStatus.OK
 

@@ -6,7 +6,7 @@ as written: `reports` parses them once the columns are known.
 
 # Annotations are not postponed here: `Required` could not be read off them.
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Required, TypedDict
 
@@ -61,6 +61,8 @@ class ExperimentFile(TypedDict, total=False):
     figures: list[FigureEntry]
 
 
+REFINE = "refine"
+
 KEYS = tuple(ExperimentFile.__annotations__)
 
 
@@ -95,6 +97,17 @@ class Experiment:
     claims: tuple[Mapping[str, object], ...] = ()
     figures: tuple[Mapping[str, object], ...] = ()
     content: Mapping[str, object] = field(default_factory=dict)
+
+    def unrefined(self) -> "Experiment":
+        """The same without its refinement.
+
+        Raises:
+            ConfigurationError: if it has none.
+        """
+        if self.refine is None:
+            raise ConfigurationError(f"{REFINE}: experiment={self.name} refines nothing")
+        content = {key: value for key, value in self.content.items() if key != REFINE}
+        return replace(self, refine=None, content=content)
 
 
 def find(name: str, folders: Iterable[Path], others: Iterable[str] = ()) -> Path:

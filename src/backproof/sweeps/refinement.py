@@ -168,6 +168,15 @@ def _condition(given: Mapping[str, object], cells: pd.DataFrame) -> Expression |
 
 def edges_of(refinement: Refinement, cells: pd.DataFrame) -> list[Edge]:
     """The edges in a table of cells, in the order of its rows."""
+    names = [str(c) for c in cells.columns if is_axis(str(c)) and c != refinement.axis]
+    return [
+        edge
+        for key, row in _points_by_row(refinement, cells).items()
+        for edge in _edges_of_row(refinement, dict(zip(names, key, strict=True)), row)
+    ]
+
+
+def _points_by_row(refinement: Refinement, cells: pd.DataFrame) -> dict[Key, list[Point]]:
     there = cells[cells[refinement.axis].notna() & ((cells["status"] != Status.EXCLUDED) | cells["refined"])]
     points = [
         Point(value, cell, status, condition if status == Status.OK else None, bool(refined))
@@ -179,12 +188,7 @@ def edges_of(refinement: Refinement, cells: pd.DataFrame) -> list[Edge]:
     rows: dict[Key, list[Point]] = {}
     for key, point in zip(_row_keys(there, refinement.axis), points, strict=True):
         rows.setdefault(key, []).append(point)
-    names = [str(c) for c in cells.columns if is_axis(str(c)) and c != refinement.axis]
-    return [
-        edge
-        for key, row in rows.items()
-        for edge in _edges_of_row(refinement, dict(zip(names, key, strict=True)), row)
-    ]
+    return rows
 
 
 def _edges_of_row(
@@ -222,10 +226,21 @@ def _bisected(refinement: Refinement, edge: Edge, at: Mapping[Number, Point]) ->
 
 
 def expected_cells(refinement: Refinement, cells: pd.DataFrame) -> int:
-    """How many cells a refinement takes if each row has one edge, between its most distant neighbours."""
-    rows = _by_row(cells[cells["status"] != Status.EXCLUDED], refinement.axis)
-    ordered = [sorted(set(row)) for row in rows.values()]
-    return sum(max((refinement.rounds(a, b) for a, b in pairwise(row)), default=0) for row in ordered)
+    """How many more cells a refinement takes, from the table of a grid's cells, computed or not.
+
+    Of a row that is computed its edges are known. Of any other one edge is expected, as likely between any
+    two neighbours.
+    """
+    return round(sum(_still_to_come(refinement, row) for row in _points_by_row(refinement, cells).values()))
+
+
+def _still_to_come(refinement: Refinement, row: list[Point]) -> float:
+    if any(point.status == Status.PENDING and not point.refined for point in row):
+        values = sorted({point.value for point in row if not point.refined})
+        rounds = [refinement.rounds(a, b) for a, b in pairwise(values)]
+        return sum(rounds) / max(len(rounds), 1)
+    edges = _edges_of_row(refinement, {}, row)
+    return sum(refinement.rounds(e.below.value, e.above.value) for e in edges if e.wanted is not None)
 
 
 def _by_row(cells: pd.DataFrame, axis: str) -> dict[Key, list[Number]]:

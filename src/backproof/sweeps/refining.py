@@ -77,14 +77,21 @@ def _settings(cell: Cell) -> dict[str, Value]:
     return {key: value for key, value in cell.case.flat().items() if is_public(key)}
 
 
-def planned(cells: Iterable[Cell]) -> pd.DataFrame:
-    """The table of a grid's cells before any is computed."""
+def planned(cells: Iterable[Cell], stored: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The table of a grid's cells before any is computed; or with those that are stored, from their table."""
     from backproof.sweeps.table import as_table
 
-    return as_table(
+    table = as_table(
         StoredCell(c.case.id, c.case.flat(), _planned_status(c), c.excluded, None, {}, None, 0, c.command)
         for c in cells
     )
+    if stored is None or stored.empty:
+        return table
+    import pandas as pd
+
+    kept = stored[stored["cell"].isin(table["cell"]) | stored["refined"]]
+    both = pd.concat([kept.astype(object), table[~table["cell"].isin(kept["cell"])].astype(object)])
+    return both.assign(refined=both["refined"].astype(bool)).infer_objects()
 
 
 def _planned_status(cell: Cell) -> Status:

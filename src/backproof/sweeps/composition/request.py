@@ -19,7 +19,7 @@ from backproof.sweeps.composition.files import Parts, plain
 from backproof.sweeps.composition.idle import refuse_idle
 from backproof.sweeps.composition.sorting import EXPERIMENT, Sorted, parsed, values_of
 from backproof.sweeps.composition.spaces import Dimension, space_of
-from backproof.sweeps.experiment import Experiment
+from backproof.sweeps.experiment import REFINE, Experiment
 from backproof.sweeps.grid import Cell, Grid, Product, expand
 from backproof.sweeps.overrides import RUN, Value, shown
 
@@ -35,6 +35,7 @@ class Composition:
         presets: the choices of Hydra's kind of experiment, a group of files that set values anywhere.
         composer: the default configuration and its alternatives.
         overrides: those that are about cells.
+        unrefined: whether the experiment's refinement is switched off.
     """
 
     name: str | None
@@ -43,6 +44,7 @@ class Composition:
     engine: Parts
     composer: Composer
     overrides: tuple[Override, ...]
+    unrefined: bool = False
 
     @property
     def named(self) -> str | None:
@@ -150,7 +152,8 @@ def composed(
     Raises:
         ConfigurationError: if an override cannot be read, or one that is about the run is wrong.
     """
-    given = parsed(overrides)
+    every = parsed(overrides)
+    given = [override for override in every if override.key_or_group != REFINE]
     about_run = [o for o in given if _is_of_run(o) or o.is_hydra_override()]
     refuse_idle(o.key_or_group for o in about_run)
     experiments = [o for o in about_run if o.key_or_group == EXPERIMENT]
@@ -172,7 +175,21 @@ def composed(
             engine=_engine(composer.config),
             composer=composer,
             overrides=(*([] if one_case else _params(composer, presets, asked)), *asked),
+            unrefined=_unrefined(every, experiment),
         )
+
+
+def _unrefined(overrides: Sequence[Override], experiment: str | None) -> bool:
+    """Whether `~refine` or `refine=null` switches an experiment's refinement off."""
+    found = [override for override in overrides if override.key_or_group == REFINE]
+    if found and experiment is None:
+        raise ConfigurationError(f"{REFINE}: is a key of experiments; there is none here")
+    for override in found:
+        if override.value() is not None:
+            raise ConfigurationError(
+                f"{REFINE}: is set in the experiment's file; {REFINE}=null or ~{REFINE} switches it off"
+            )
+    return bool(found)
 
 
 def _params(composer: Composer, presets: Sequence[str], asked: Sequence[Override]) -> list[Override]:
@@ -206,6 +223,12 @@ def _experiment(override: Override | None, composer: Composer) -> tuple[str | No
     names, options = list(map(str, values)), composer.options(EXPERIMENT)
     folders = [folder for folder in composer.files.folders if folder != paths.conf()]
     ours = [name for name in names if paths.experiment(name, folders) is not None]
+    for name in ours:
+        if name in options:
+            raise ConfigurationError(
+                f"{EXPERIMENT}={name}: is two files, {paths.experiment(name, folders)} and one of the group"
+                f" {EXPERIMENT}/; one of them needs another name"
+            )
     if len(names) == 1 and (ours or names[0] not in options):
         return names[0], ()
     for name in names:
