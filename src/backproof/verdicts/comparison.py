@@ -52,6 +52,8 @@ class Comparison:
         excused: whether the entries on kinks are known to be those of one subgradient, also where they lie
             outside the one-sided derivatives of single entries.
         at_kinks: the smallest relative error that would have been seen in these entries.
+        variation: the derivative within reach of an entry whose own is zero here, and 0 of others; an error
+            of such an entry is relative to that. None where there was no need to know.
     """
 
     analytic: Array
@@ -59,6 +61,7 @@ class Comparison:
     rtol: float = 0.0
     excused: bool = False
     at_kinks: float = 0.0
+    variation: Array | None = None
 
     @cached_property
     def gap(self) -> Array:
@@ -67,8 +70,9 @@ class Comparison:
 
     @cached_property
     def size(self) -> Array:
-        """The larger of |analytic| and |numerical|."""
-        return np.asarray(np.maximum(np.abs(self.analytic), np.abs(self.estimate.value)))
+        """The larger of |analytic| and |numerical|; where these are zero, what it is within reach."""
+        size = np.maximum(np.abs(self.analytic), np.abs(self.estimate.value))
+        return np.asarray(size if self.variation is None else np.maximum(size, self.variation))
 
     @cached_property
     def scale(self) -> Array:
@@ -167,7 +171,8 @@ class Comparison:
     def of(self, analytic: Array, round_off: Array) -> Comparison:
         """Another gradient of more rounding compared with the same estimate."""
         estimate = replace(self.estimate, round_off=self.estimate.round_off + round_off)
-        return Comparison(analytic.astype(self.analytic.dtype), estimate, self.rtol)
+        gradient = analytic.astype(self.analytic.dtype)
+        return Comparison(gradient, estimate, self.rtol, variation=self.variation)
 
     @property
     def finite(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -13,8 +13,9 @@ from backproof.estimates.differencer import CoordinateDifferencer, Mapper
 from backproof.estimates.directional import DIRECTIONS, probability_of_a_miss
 from backproof.estimates.joint_kinks import with_joint_kinks
 from backproof.estimates.noise import gradient_rounding_error
-from backproof.estimates.record import Estimate, stacked
+from backproof.estimates.record import EntryStatus, Estimate, stacked
 from backproof.estimates.sizes import sizes_of
+from backproof.estimates.variation import variation_along
 from backproof.network.arrays import Array, unit_roundoff
 from backproof.targets.function import Function
 from backproof.targets.layout import Index
@@ -195,7 +196,20 @@ class FunctionTarget:
             places = [own for _, own in rows]
             estimate = stacked(estimates, function.layout, places, [float(v) for v in values])
         comparison = Comparison(estimate.selected(self.analytic), estimate, sampling.rtol)
+        if len(rows) == 1:
+            comparison = self._with_variation(comparison)
         return FunctionEvidence(function, self.analytic, comparison)
+
+    def _with_variation(self, comparison: Comparison) -> Comparison:
+        """The same, with errors of unresolved entries that are zero relative to what they are nearby."""
+        estimate = comparison.estimate
+        zero = (comparison.size <= comparison.bound) & (comparison.relative > self.sampling.resolution)
+        chosen = np.flatnonzero(zero & ~estimate.has(EntryStatus.FLAT))
+        if not len(chosen):
+            return comparison
+        return replace(
+            comparison, variation=variation_along(self.function, float(self.loss), estimate, chosen)
+        )
 
     def _estimate(
         self, row: Function, value: float | np.longdouble, analytic: Array, selected: Index
