@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from backproof.network.arrays import Array
@@ -16,6 +18,7 @@ MOST_STEPS = 100_000
 """So many steps of a schedule are looked at before anything runs; of more, evenly spaced ones."""
 
 
+@lru_cache(maxsize=1 << 10)
 def schedule_of(text: str) -> Formula:
     """The expression of a schedule.
 
