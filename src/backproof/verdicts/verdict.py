@@ -100,7 +100,7 @@ class Verdict(StrEnum):
         "#D55E00",
         False,
         "The analytic gradient is not the gradient of the loss; neither arithmetic nor a kink explains it.",
-        "Fix the first operation listed; everything below it follows from it.",
+        "Fix the first cause listed; those below it may follow from it.",
     )
     OUTSIDE_DOMAIN = (
         "outside domain",
@@ -118,7 +118,7 @@ class Verdict(StrEnum):
         "The difference is within its bound, but the bound is so wide that an incorrect gradient could hide "
         "in it.",
         "Use a higher precision, weights that do not saturate the outputs, or a point where the loss is not "
-        "so large beside its changes; or ask for less (check.resolution).",
+        "so large beside its changes; or ask for less (check.resolution, in Python resolution=).",
     )
     UNDETERMINED = (
         "undetermined",
