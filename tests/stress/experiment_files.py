@@ -96,6 +96,8 @@ def mutated(draw: random.Random) -> str | bytes:
 def _spoil(content: Any, draw: random.Random) -> None:
     """Change one thing, at any depth."""
     places = list(_places(content))
+    if not places:  # all of it is gone
+        return
     where, key = draw.choice(places)
     how = draw.randrange(4)
     if how == 0:
