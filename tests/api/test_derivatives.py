@@ -386,6 +386,21 @@ def test_an_output_that_does_not_change_is_compared_in_its_own_size():
     assert check_jacobian(f, lambda z: jac(z, 1e-6), z).verdict == "incorrect gradient"
 
 
+def test_what_cancels_in_the_derivative_of_a_constant_output_is_rounding():
+    """The sums of probabilities are 1 however far z moves, and their derivative by hand is some 1e-16."""
+
+    def forward(z):
+        return softmax(z).sum(-1), 2 * z
+
+    def backward(g, z):
+        return softmax_backward(np.broadcast_to(g[0][:, None], z.shape), z) + 2 * g[1]
+
+    for seed in range(5):
+        z = np.random.default_rng(seed).normal(size=(3, 4))
+        found = check_vjp(forward, backward, z)
+        assert found.verdict == "agrees", found
+
+
 # --- functions in JAX, whose backward pass may hold a custom one
 
 

@@ -334,14 +334,13 @@ class _Measurement:
         f.status[left_open] |= np.uint8(EntryStatus.OPEN)
 
     def allow_for_residues(self) -> None:
-        """Where f does not depend on an entry, what cancels in its gradient leaves the rounding of its terms.
+        """Where no derivative is seen, what cancels in the gradient leaves the rounding of its terms.
 
-        Those may be as large as any other entry.
+        Those may be as large as any other entry, or as f itself, as the terms of a sum of probabilities are.
         """
         f = self.found
-        still = f.has(EntryStatus.FLAT) & (f.value == 0)
-        largest = np.abs(self.everything * self.differencer.sizes).max(initial=0)
-        residue = RESIDUE * self.differencer.digits * largest / f.unit
+        still = np.abs(f.value) <= f.truncation + f.noise + f.kink
+        residue = RESIDUE * self.differencer.digits * self.differencer.scale / f.unit
         f.round_off[still] = np.maximum(f.round_off, residue)[still]
 
     def leave_stairs_open(self) -> None:
