@@ -28,6 +28,9 @@ JUMP = RATIO**10
 LEAP, LEAPS = RATIO**10, 3
 """From one step to the next longer one while f does not move at all, and how often that is tried."""
 
+WITHIN = 2.0**47
+"""From the shortest step that a parameter's precision allows to its size."""
+
 BACK = RATIO**2
 """From one step to the next shorter one while f is not finite there, and how often that is tried."""
 TRIES = 6
@@ -98,8 +101,21 @@ class Refinement:
             best = replace(best, status=best.status | EntryStatus.OPEN)
         if best.value == 0 and not any(self._at(self.first)):
             # Whatever lies farther away: a leap may end on the other side of all that f does.
-            return Entry(0.0, 0.0, self.noise / self.first, 0.0, self.first, status=EntryStatus.FLAT)
+            best = Entry(0.0, 0.0, self.noise / self.first, 0.0, self.first, status=EntryStatus.FLAT)
+            return self._as_far_as_it_counts() or best
         return best
+
+    def _as_far_as_it_counts(self) -> Entry | None:
+        """The derivative over the step at which the one under test would just be seen.
+
+        Within the entry's size; what it does there may be little beside the rounding of all others.
+        """
+        step = REACH * self.noise / abs(self.analytic) if self.analytic else np.inf
+        if not step < self.shortest * WITHIN:
+            return None
+        central, right, left = self._at(step)
+        found = Entry(central, abs(right - left), self._rounding(step, right, left), 0.0, step)
+        return found if np.isfinite(found.error) else None
 
     def _of(self, sequence: StepSequence) -> Entry:
         """What a sequence finds; no kink and no jump that is none at a far shorter step."""
