@@ -49,6 +49,35 @@ def test_the_first_entry_of_a_gradient(name, factor):
     assert found.verdict == ("agrees" if factor == 1 else "incorrect gradient")
 
 
+def test_the_wrong_sign_beside_a_kink_that_is_nearer_than_any_step():
+    """Beside the rounding of the other entry the absolute value is a few of its last digits."""
+    at = np.array([1e-14, 1])
+    for sign, verdict in ((1, "agrees"), (-1, "incorrect gradient")):
+        found = backproof.check(
+            lambda w: abs(w[0]) + w[1] ** 2, at, df=lambda w, sign=sign: np.array([sign, 2 * w[1]])
+        )
+        assert found.verdict == verdict
+
+
+QUANTUM = 2.0**-8
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_quantised_parameters_are_judged_alike_at_every_point(seed):
+    """The derivative is 0, that without the rounding is what the loss does on the whole: neither is wrong."""
+    draw = np.random.default_rng(seed)
+    w, x, y = draw.normal(size=4), draw.normal(size=(20, 4)), draw.normal(size=20)
+
+    def f(w):
+        return float(((x @ (np.round(w / QUANTUM) * QUANTUM) - y) ** 2).mean())
+
+    def df(w):
+        return x.T @ (x @ w - y) / 10
+
+    words = {factor: backproof.check(f, w, df=lambda w, k=factor: k * df(w)).verdict for factor in (0, 1, -1)}
+    assert words == {0: "undetermined", 1: "undetermined", -1: "incorrect gradient"}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_wrong_gradient_agrees_and_no_right_one_is_accused(kind):
     with np.errstate(all="ignore"):

@@ -11,8 +11,8 @@ import backproof
 ACCEPTS = {"agrees", "valid subgradient"}
 
 WRONG = {
-    "the wrong sign beside a kink that is nearer than any step": (
-        lambda w: abs(w[0]) + w[1] ** 2, [1e-14, 1], lambda w: np.array([-1, 2 * w[1]])),
+    "1 % more than the steepest place of an edge that is narrower than any first step": (
+        lambda w: np.tanh(1e12 * (w[0] - 1)) + w[1] ** 2, [1, 1], lambda w: np.array([1.01e12, 2 * w[1]])),
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from backproof.estimates.noise import SPACING
 from backproof.estimates.record import EntryStatus
 from backproof.estimates.step_sequence import RATIO, Entry, StepSequence
 
@@ -216,9 +217,12 @@ class Refinement:
         return self.known[step]
 
     def _rounding(self, step: float, right: float, left: float) -> float:
-        """The noise of a derivative; f's last digits are coarser where a step makes f larger."""
+        """The noise of a derivative; f's last digits are coarser where a step makes f larger.
+
+        And f may round the parameter itself, which counts where f varies within little of its size.
+        """
         grown = np.nanmax([abs(right), abs(left), 0.0])
-        return float(self.noise / step + 4 * self.digits * grown)
+        return float(max(self.noise, self.shortest / SPACING * grown) / step + 4 * self.digits * grown)
 
     def _sequence(self, longest: float) -> StepSequence:
         """Shorter and shorter steps, until they show what there is to see."""

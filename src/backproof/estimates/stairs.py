@@ -22,6 +22,9 @@ OWN = 2.0**-14
 BESIDE_EDGE = 2.0**-18
 """The length over which f must be constant at a point near an edge of such stairs."""
 
+HERE = 2.0**-30
+"""The length over which f is constant at all points but those on an edge itself."""
+
 ALONE = 2.0**-22
 """Stairs that are longer than those of single precision and those of a single entry, where others have none,
 are f's own as well."""
@@ -78,6 +81,8 @@ class Stairs:
         last_digits = USUAL * self.differencer.digits * abs(float(self.differencer.value))
         if not abs(float(self.analytic[k] * size[0])) * OWN > last_digits:
             return False  # f could not be seen to change
+        if not self._is_constant(k, [HERE]):
+            return False  # it is constant beside the point, as next to a narrow peak, but not there
 
         def value(length: float) -> float:
             return float(self.differencer.value_with(int(index[0]), (start + length * size)[0]))
