@@ -50,7 +50,7 @@ EVEN = 0.1
 COARSE = 2.0**-16
 """The noise, relative to f, beyond which it may be f's stairs."""
 
-SURELY, PROVEN = 16.0, 3
+SURELY, PROVEN = 16.0, 2
 """Of a tensor's entries that are off by so many bounds, and by so many times what kinks may do, so many are
 looked at twice, and all others only if that finds anything new."""
 
@@ -153,7 +153,7 @@ class _Measurement:
     def _alike(self, doubtful: Index, sure: Mask) -> Index:
         """Of entries that are off by far more than their bounds, all but a few of each tensor.
 
-        The few are those of the largest, the middle and the smallest gap.
+        The few are those of the smallest and the largest gap.
         """
         postponed = list[int]()
         for members in self.owned:

@@ -32,6 +32,9 @@ are f's own as well."""
 OTHERS = 3
 """Entries that are looked at to tell that."""
 
+MANY = 32
+"""Entries up to which each is looked at; more of them are alike where f rounds them."""
+
 
 class Stairs:
     """Looks for stairs in entries of an estimate."""
@@ -53,9 +56,9 @@ class Stairs:
         left = np.setdiff1d(still, left_open).tolist()
         if len(left) and not self._all_have_stairs(np.flatnonzero(~off & (self.found.value != 0))):
             left_open += [k for k in left if self._is_constant(k, [ALONE])]
-        left_open += [k for k in np.flatnonzero(suspect & maybe & ~zero).tolist() if self._beside_plateau(k)]
-        beyond = np.flatnonzero(off & maybe & ~zero).tolist()
-        left_open += [k for k in beyond if self._beside_plateau(k) and self._is_mean_slope(k)]
+        left_open += self._beside_plateaus(np.flatnonzero(suspect & maybe & ~zero))
+        beyond = self._beside_plateaus(np.flatnonzero(off & maybe & ~zero))
+        left_open += [k for k in beyond if self._is_mean_slope(k)]
         self.found.status[np.array(left_open, int)] |= np.uint8(EntryStatus.OPEN)
 
     def _sides(self, k: int, length: float) -> tuple[float, float, float]:
@@ -72,6 +75,14 @@ class Stairs:
         """Whether some other entries show stairs as well, as those of lower precision do."""
         chosen = others[np.linspace(0, len(others) - 1, min(OTHERS, len(others))).astype(int)]
         return len(others) > 0 and all(self._is_constant(k, [ALONE, ALONE / RATIO]) for k in chosen)
+
+    def _beside_plateaus(self, entries: Index) -> list[int]:
+        """Those beside a plateau; of many entries none where none of some is, spread over them."""
+        if len(entries) > MANY:
+            chosen = entries[np.linspace(0, len(entries) - 1, MANY).astype(int)]
+            if not any(self._beside_plateau(k) for k in chosen.tolist()):
+                return []
+        return [k for k in entries.tolist() if self._beside_plateau(k)]
 
     def _beside_plateau(self, k: int) -> bool:
         """Whether f is constant over the length of long stairs to one side, at least from near the point."""
