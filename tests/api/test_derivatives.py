@@ -88,7 +88,7 @@ BACKWARD = {
 @pytest.mark.parametrize("name", BACKWARD)
 def test_a_backward_pass(name):
     forward, backward, inputs = BACKWARD[name]
-    check_vjp(forward, backward, *inputs).assert_agrees(5)
+    check_vjp(forward, backward, *inputs).assert_agrees(4)
 
     def wrong(g, *inputs):
         found = backward(g, *inputs)

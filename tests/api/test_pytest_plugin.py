@@ -55,8 +55,8 @@ def test_a_derivative_that_does_not_agree_fails_its_test_with_the_explanation(su
 @pytest.mark.parametrize("options", [(), ("-n", "2")])
 def test_digits_and_one_report_of_the_session(suite, tmp_path, options):
     page = tmp_path / "new" / "derivatives.html"
-    printed = suite("--backproof-digits=9", f"--backproof-report={page}", *options)
-    assert "fewer than 9" in printed
+    printed = suite("--backproof-digits=6", f"--backproof-report={page}", *options)
+    assert "fewer than 6" in printed
     assert "2 failed, 4 passed" in printed
     text = page.read_text()
     assert text.index("test_wrong: incorrect gradient") < text.index("test_few_digits: agrees to")
