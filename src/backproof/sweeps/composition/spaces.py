@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
@@ -22,6 +23,7 @@ SAMPLER = "hydra/sweeper/sampler"
 
 SAMPLERS = ("tpe", "random", "nsgaii", "qmc")
 DIRECTIONS = ("minimize", "maximize")
+Direction = Literal["minimize", "maximize"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Study:
     """
 
     objective: str
-    direction: str = "minimize"
+    direction: Direction = "minimize"
     trials: int = 20
     at_once: int = 1
     sampler: str = "tpe"
