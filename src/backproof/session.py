@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,18 +25,20 @@ from backproof.sweeps.description import Description
 from backproof.sweeps.engines import engine_of
 from backproof.sweeps.execution import Engine
 from backproof.sweeps.experiment import Experiment
-from backproof.sweeps.grid import Cell, Grid
+from backproof.sweeps.grid import Grid
 from backproof.sweeps.interruption import interruptible
-from backproof.sweeps.launching import Launcher, Listener, Silence, on_engine, on_launcher
+from backproof.sweeps.launching import Launcher, Listener, Looking, Silence, on_engine, on_launcher
+from backproof.sweeps.listing import Cell, unit_of
 from backproof.sweeps.locking import alone
 from backproof.sweeps.merging import merge, require_sweeps
 from backproof.sweeps.one_case import check_cell
 from backproof.sweeps.optimisation import Best, Optimisation, require_optuna
 from backproof.sweeps.overrides import is_public
+from backproof.sweeps.points import Points
 from backproof.sweeps.provenance import changed_since
 from backproof.sweeps.refinement import Refinement, expected_cells, refinement_of
 from backproof.sweeps.refining import Refining, planned
-from backproof.sweeps.status import FAILURES, Status
+from backproof.sweeps.status import Status
 from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.tasks import tasks_of
 from backproof.sweeps.work import compute
@@ -56,7 +57,11 @@ FILE = "file://"
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, composed and validated."""
+    """A request, composed and validated.
+
+    Attributes:
+        added: the cells that a refinement adds and that come next, in place of the grid's.
+    """
 
     folder: Path
     engine: Engine
@@ -64,6 +69,12 @@ class Asked:
     grid: Grid
     composition: Composition
     refinement: Refinement | None = None
+    added: tuple[Cell, ...] = ()
+
+    @property
+    def cells(self) -> Sequence[Cell]:
+        """The cells that may be computed now."""
+        return self.added or self.grid.cells
 
 
 @dataclass(frozen=True)
@@ -93,28 +104,33 @@ class Session:
     def plan(self, request: Request) -> PlanResult:
         """What `sweep` would do with the same request; runs nothing and writes nothing."""
         asked = self._asked(request)
-        grid, measured, cells = asked.grid, None, list(asked.grid.cells)
-        todo, refinement = [c for c in cells if c.excluded is None], 0
+        grid, measured, known, refinement = asked.grid, None, set[str](), 0
         if (asked.folder / STORE_FILE).is_file():
             with read_only(asked.folder) as store:
-                todo, measured = _missing(store, grid.cells, request.retry_failed), store.mean_seconds()
+                known, measured = set(store.computed(failed=not request.retry_failed)), store.mean_seconds()
                 if asked.refinement is not None:
-                    refinement = expected_cells(asked.refinement, planned(cells, store.cells(pending=True)))
+                    stored = store.cells(pending=True)
+                    refinement = expected_cells(asked.refinement, planned(grid.cells, stored))
         elif asked.refinement is not None:
-            refinement = expected_cells(asked.refinement, planned(cells))
+            refinement = expected_cells(asked.refinement, planned(grid.cells))
         self._note_idle(grid)
-        tasks, workers = tasks_of(c.case for c in todo), asked.engine.workers
+        wanted = grid.size - grid.excluded.total()
+        done = sum(c.id in known for c in grid.listed() if c.excluded is None) if known else 0
+        sample = [c for c in grid.sample if c.excluded is None]
+        todo = [unit_of(c) for c in sample if c.id not in known]
+        tasks, workers = tasks_of(todo), asked.engine.workers
+        share = len(sample) / wanted if sample else 1.0
         each = measured or sum(task.seconds for task in tasks) / max(len(todo), 1)
         return PlanResult(
             folder=asked.folder,
             requested=grid.requested,
             duplicates=grid.duplicates,
-            excluded=Counter(grid.excluded),
-            done=len(grid.cells) - len(grid.excluded) - len(todo),
-            to_run=len(todo),
-            tasks=len(tasks),
+            excluded=grid.excluded,
+            done=done,
+            to_run=wanted - done,
+            tasks=round(len(tasks) / share),
             workers=workers,
-            seconds=each * (len(todo) + refinement) / workers,
+            seconds=each * (wanted - done + refinement) / workers,
             refinement=refinement,
         )
 
@@ -164,18 +180,17 @@ class Session:
         with Store(folder) as store, alone(folder), interruptible(asked.engine.grace):
             if store.note:
                 listener.note(f"note: {store.note}")
-            store.announce(grid.cells)
-            todo = _missing(store, grid.cells, request.retry_failed)
+            store.announce(grid.listed())
+            todo = store.plan_work(retry_failed=request.retry_failed)
             self._note_start(store, asked, todo)
             self._description(request, asked).keep(store, folder)
-            cells = list(grid.cells)
 
             def action() -> None:
                 self._run(todo, request, asked, store, launcher)
                 if asked.refinement is not None and not store.pending():
-                    self._refine(cells, request, asked, store, launcher)
+                    self._refine(list(grid.cells), request, asked, store, launcher)
 
-            return self._finished(store, folder, cells, self._interrupted(action))
+            return self._finished(store, folder, self._interrupted(action))
 
     def _interrupted(self, action: Callable[[], None]) -> bool:
         """Whether an action was; where it was, or the engine failed, what is stored can be shown."""
@@ -212,25 +227,24 @@ class Session:
         with Store(asked.folder) as store, alone(asked.folder), interruptible(asked.engine.grace):
             store.announce([])
             self._description(request, asked).keep(store, asked.folder)
-            done: dict[str, Cell] = {}
 
             def action() -> None:
                 asks = cells
                 while asks:
-                    done.update({cell.case.id: cell for cell in asks})
                     self._trials(asks, request, asked, store)
                     optimisation.tell(store.cells(pending=True))
                     asks = optimisation.ask()
 
             interrupted = self._interrupted(action)
-            result = self._finished(store, asked.folder, list(done.values()), interrupted)
+            result = self._finished(store, asked.folder, interrupted)
         return result, optimisation.best
 
     def _trials(self, cells: Sequence[Cell], request: Request, asked: Asked, store: Store) -> None:
         """Compute those of the trials' cells that are not there."""
         distinct = list({cell.case.id: cell for cell in cells}.values())
         store.announce(distinct, append=True)
-        self._run(_missing(store, distinct, request.retry_failed), request, asked, store, None)
+        todo = store.plan_work(retry_failed=request.retry_failed, only=[cell.case.id for cell in distinct])
+        self._run(todo, request, asked, store, None)
 
     def _asked_to_optimise(self, request: Request) -> Asked:
         composition = self._composed(request)
@@ -239,15 +253,18 @@ class Session:
                 "experiment: has a grid of its own, and hydra/sweeper=optuna chooses cells"
             )
         folder = self.folder_of(request.name or composition.named or DEFAULT_NAME)
-        return Asked(folder, engine_of(composition.engine), None, Grid(), composition)
+        return Asked(folder, engine_of(composition.engine), None, Grid(Points((), ())), composition)
 
     def _run(
-        self, todo: Sequence[Cell], request: Request, asked: Asked, store: Store, launcher: Launcher | None
+        self, todo: int, request: Request, asked: Asked, store: Store, launcher: Launcher | None
     ) -> None:
+        """Compute the cells that the store has put in order."""
         if todo and launcher is not None:
-            on_launcher(todo, launcher, asked.folder.name, self.listener)
+            wanted = {cell.id for cell in store.todo()}
+            cells = [cell for cell in asked.cells if cell.case.id in wanted]
+            on_launcher(cells, launcher, asked.folder.name, self.listener)
         elif todo:
-            on_engine(todo, asked.engine, store, self.listener, fail_fast=request.fail_fast)
+            on_engine(store.todo(), todo, asked.engine, store, self.listener, fail_fast=request.fail_fast)
 
     def _refine(
         self, cells: list[Cell], request: Request, asked: Asked, store: Store, launcher: Launcher | None
@@ -260,13 +277,13 @@ class Session:
             refinement, store, cells, lambda each: asked.composition.cells(each, experiment, known)
         )
         while found := refining.round():
-            todo = _missing(store, found, request.retry_failed)
+            todo = store.plan_work(retry_failed=request.retry_failed, only=[cell.case.id for cell in found])
             if todo:
-                edges = f"{len(todo)} edge{'s' if len(todo) != 1 else ''}"
+                edges = f"{todo} edge{'s' if todo != 1 else ''}"
                 self.listener.note(f"refining {refinement.axis}: {edges} to halve")
-            self._run(todo, request, asked, store, launcher)
+            self._run(todo, request, replace(asked, added=tuple(found)), store, launcher)
 
-    def _finished(self, store: Store, folder: Path, cells: Sequence[Cell], interrupted: bool) -> SweepResult:
+    def _finished(self, store: Store, folder: Path, interrupted: bool) -> SweepResult:
         page = None
         store.require_folder()
         try:
@@ -279,10 +296,7 @@ class Session:
                 f"{folder}: the report cannot be written ({error}); the cells are stored,"
                 f" and `backproof report {folder}` writes it"
             ) from error
-        statuses = store.statuses(c.case.id for c in cells)
-        failed = sum(statuses[c.case.id] in FAILURES for c in cells)
-        pending = sum(statuses[c.case.id] is Status.PENDING and c.excluded is None for c in cells)
-        return SweepResult(folder, page, len(cells), failed, pending, interrupted)
+        return SweepResult(folder, page, store.size(), store.failed(), store.pending(), interrupted)
 
     def compute(self, cell: Cell, name: str) -> float:
         """Compute and store one cell, a job of Hydra's; returns its gradient error."""
@@ -355,7 +369,7 @@ class Session:
             others = composition.composer.options("experiment")
             experiment = experiments.load(experiments.find(composition.experiment, known, others))
             experiment = experiment.unrefined() if composition.unrefined else experiment
-        grid = composition.grid(experiment)
+        grid = composition.grid(experiment, Looking(self.listener))
         refinement = None
         if experiment:
             _validate_report(experiment, grid)
@@ -363,7 +377,7 @@ class Session:
                 refinement = refinement_of(experiment.refine, planned(grid.cells))
         return Asked(folder, engine, experiment, grid, composition, refinement)
 
-    def _note_start(self, store: Store, asked: Asked, todo: Sequence[Cell]) -> None:
+    def _note_start(self, store: Store, asked: Asked, todo: int) -> None:
         self._note_idle(asked.grid)
         other = store.of_other_code()
         if other:
@@ -373,8 +387,8 @@ class Session:
                 " that is kept, and not mixed in"
             )
         grid = asked.grid
-        there = len(grid.cells) - len(grid.excluded) - len(todo)
-        self.listener.note(f"{asked.folder}: {_count(grid)}; {there} already there, {len(todo)} to run")
+        there = grid.size - grid.excluded.total() - todo
+        self.listener.note(f"{asked.folder}: {_count(grid)}; {there} already there, {todo} to run")
 
     def _note_idle(self, grid: Grid) -> None:
         for key in grid.idle:
@@ -392,18 +406,12 @@ class Session:
         )
 
 
-def _missing(store: Store, cells: Sequence[Cell], retry_failed: bool) -> list[Cell]:
-    wanted = (Status.PENDING, *FAILURES) if retry_failed else (Status.PENDING,)
-    known = store.statuses(c.case.id for c in cells)
-    return [c for c in cells if c.excluded is None and known.get(c.case.id, Status.PENDING) in wanted]
-
-
 def _count(grid: Grid) -> str:
-    words = [f"{len(grid.cells)} cell{'s' if len(grid.cells) != 1 else ''}"]
+    words = [f"{grid.size} cell{'s' if grid.size != 1 else ''}"]
     if grid.duplicates:
         words.append(f"{grid.duplicates} duplicate{'s' if grid.duplicates != 1 else ''}")
     if grid.excluded:
-        words.append(f"{len(grid.excluded)} excluded")
+        words.append(f"{grid.excluded.total()} excluded")
     return ", ".join(words)
 
 
@@ -411,7 +419,7 @@ def _validate_report(experiment: Experiment, grid: Grid) -> None:
     from backproof.reports.claims import claims_of  # pandas: only where needed
     from backproof.reports.specification import figure_specs
 
-    settings = {k for c in grid.cells for k in c.case.flat() if is_public(k)}
+    settings = {key for key in grid.keys if is_public(key)}
     columns = [*settings, "cell", *RESULTS]
     claims_of(experiment.claims, columns)
     figure_specs(experiment.figures, columns)

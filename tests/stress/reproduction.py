@@ -20,7 +20,7 @@ from backproof.interfaces.arguments import read
 from backproof.interfaces.cli import request_of, session_of
 from backproof.sweeps.composition import request
 from backproof.sweeps.composition.composer import CONFIG_NAME, Composer
-from backproof.sweeps.grid import Cell
+from backproof.sweeps.listing import Cell
 from backproof.sweeps.overrides import GROUPS, shown
 from backproof.sweeps.settings import MODELS
 from backproof.sweeps.validation import words as words_of

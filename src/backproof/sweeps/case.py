@@ -74,9 +74,14 @@ class Case(Frozen):
         """A hash of the canonical case, of the user's modules and data, and of what decides bits: the
         computing code, without its comments, and the versions of the libraries that it computes with.
         """
+        text = f"[{dumps(self.flat(), ensure_ascii=False)}, {self.beside_settings}]"
+        return blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @property
+    def beside_settings(self) -> str:
+        """What is in the id beside the settings, as JSON."""
         content = self.data.content if self.data else None
-        parts = [self.flat(), self.code, content, fingerprint(*self.frameworks)]
-        return blake2b(dumps(parts, ensure_ascii=False).encode(), digest_size=8).hexdigest()
+        return dumps([self.code, content, fingerprint(*self.frameworks)], ensure_ascii=False)[1:-1]
 
     @property
     def frameworks(self) -> tuple[str, ...]:
@@ -174,7 +179,7 @@ def _flat_group(key: str, group: Group) -> dict[str, Value]:
     return group.flat(key)
 
 
-C = TypeVar("C", bound=Case)
+C = TypeVar("C")
 
 
 def grouped(cases: Iterable[C], key: Callable[[C], Hashable]) -> list[list[C]]:

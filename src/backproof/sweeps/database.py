@@ -11,7 +11,7 @@ from backproof.files import printable
 from backproof.sweeps import sql
 
 FILE = "sweep.sqlite"
-VERSION = 4
+VERSION = 5
 
 APPLICATION = int.from_bytes(b"bprf")
 """The application id in the header of our files; version 2 and older left it empty."""

@@ -7,8 +7,8 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from backproof.sweeps.case import Case
 from backproof.sweeps.limits import STARTED
+from backproof.sweeps.listing import Unit
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.status import Status
 from backproof.targets.source import PACKAGE
@@ -49,7 +49,7 @@ class Death:
         location = ":".join(custom[0]) if custom else ""
         return cls(words == STARTED, dump.startswith("Timeout"), reason, location, dump)
 
-    def outcome(self, case: Case, attempts: int, seconds: float | None) -> Outcome:
+    def outcome(self, case: Unit, attempts: int, seconds: float | None) -> Outcome:
         """The row of the cell that it died of; `seconds` is what the cell was allowed."""
         if self.timed_out:
             status, error = Status.TIMEOUT, f"took longer than {seconds:g} s (engine.timeout)"

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backproof.errors import ConfigurationError, not_one_of
-from backproof.sweeps.case import Case
 from backproof.sweeps.interruption import GRACE_SECONDS
 from backproof.sweeps.limits import Limits
-from backproof.sweeps.outcome import Outcome
-from backproof.sweeps.tasks import Task, tasks_of
+from backproof.sweeps.listing import Unit
+from backproof.sweeps.shards import Packed
+from backproof.sweeps.tasks import Task, tasks_from
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def outcomes(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
-        """Compute tasks; yields each one's outcomes as they arrive, in any order.
+    def outcomes(self, tasks: Iterable[Task]) -> Generator[Packed, None, None]:
+        """Compute tasks, taken as workers need them; yields their outcomes as they arrive, in any order.
 
         Raises:
             ConfigurationError: if the workers are elsewhere and cannot be reached.
@@ -60,15 +60,15 @@ class Engine(ABC):
 
 
 def run(
-    cases: Sequence[Case], engine: Engine, write: Callable[[list[Outcome]], None]
-) -> Generator[list[Outcome], None, None]:
-    """Compute all cases; yields each task's outcomes once they are written.
+    cases: Iterable[Unit], engine: Engine, write: Callable[[Packed], None]
+) -> Generator[Packed, None, None]:
+    """Compute all cases; yields their outcomes task by task, once they are written.
 
     One BLAS thread per worker: workers do not compete for cores, and sums are formed in one order.
     """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1), closing(engine.outcomes(tasks_of(cases))) as found:
+    with threadpool_limits(1), closing(engine.outcomes(tasks_from(cases))) as found:
         for outcomes in found:
             write(outcomes)
             yield outcomes

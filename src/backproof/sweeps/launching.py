@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from backproof.errors import ConfigurationError
 from backproof.sweeps.execution import Engine, run
-from backproof.sweeps.grid import Cell, is_keyword
+from backproof.sweeps.listing import Cell, Listed, unit_of
+from backproof.sweeps.products import is_keyword
+from backproof.sweeps.status import Status
 from backproof.sweeps.store import Store
+
+NOTE_SECONDS = 10
+"""Between two notes on a grid that takes long to be looked at."""
 
 
 class Advance(Protocol):
@@ -44,6 +51,24 @@ class Silence:
         """Drop the counts."""
 
 
+@dataclass
+class Looking:
+    """Notes every ten seconds how far a large grid has been looked at."""
+
+    listener: Listener
+    started: float = field(default_factory=time.monotonic)
+    last: float = field(default_factory=time.monotonic)
+
+    def __call__(self, done: int, number: int) -> None:
+        """So many of so many points have been."""
+        now = time.monotonic()
+        if now - self.last < NOTE_SECONDS or not done:
+            return
+        self.last, rate = now, done / (now - self.started)
+        left = (number - done) / rate
+        self.listener.note(f"grid: {done:,} of {number:,} points looked at, {rate:,.0f}/s, {left:.0f} s left")
+
+
 class Launcher(Protocol):
     """A launcher of Hydra's, which runs each cell as a job of its own."""
 
@@ -53,18 +78,18 @@ class Launcher(Protocol):
 
 
 def on_engine(
-    cells: Sequence[Cell], engine: Engine, store: Store, listener: Listener, *, fail_fast: bool
+    cells: Iterable[Listed], number: int, engine: Engine, store: Store, listener: Listener, *, fail_fast: bool
 ) -> None:
-    """Compute the cells; each is stored as it comes."""
+    """Compute so many cells; each is stored as it comes."""
     with (
-        listener.progress(len(cells)) as advance,
-        closing(run([cell.case for cell in cells], engine, store.add)) as tasks,
+        listener.progress(number) as advance,
+        closing(run(map(unit_of, cells), engine, store.add)) as tasks,
     ):
         for outcomes in tasks:
-            failed = [outcome for outcome in outcomes if outcome.status != "ok"]
-            advance(done=len(outcomes), failed=len(failed))
-            if failed and fail_fast:
-                listener.note(f"stopped at the first failure (--fail-fast): {failed[0].error}")
+            advance(done=len(outcomes), failed=outcomes.failed)
+            if outcomes.failed and fail_fast:
+                why = next(outcome.error for outcome in outcomes if outcome.status != Status.OK)
+                listener.note(f"stopped at the first failure (--fail-fast): {why}")
                 return
 
 

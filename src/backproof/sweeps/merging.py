@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backproof.errors import ConfigurationError
-from backproof.sweeps import sql
-from backproof.sweeps.rows import stored_cell, stored_curves, stored_tensors, text_of
+from backproof.sweeps.listing import Listed, batched
+from backproof.sweeps.rows import parts_of, stored_cell, stored_curves, stored_tensors, text_of
+from backproof.sweeps.shards import Head, Packed, shard_of
 from backproof.sweeps.status import FAILURES, Status
-from backproof.sweeps.store import REFINED, Store, read_only
+from backproof.sweeps.store import REFINED, Row, Store, read_only
 
 TOGETHER = 1000
 """Cells that are written in one transaction."""
@@ -50,45 +51,50 @@ def merge(folders: Sequence[Path], into: Store) -> Merged:
             experiments.append(store.record("experiment"))
             added = store.refined()
             refined |= added
-            for rows in _in_blocks(store):
+            for rows in batched(store.rows(curves=True), TOGETHER):
                 _add(rows, into, merged)
-                own |= {str(row[0]) for row in rows} - added
+                own |= {str(row[0]) for row, _ in rows} - added
     into.set_meta(REFINED, json.dumps(sorted(refined - own)))
-    (merged.cells,) = into.db.execute(sql.GRID_SIZE).fetchone()
+    merged.cells = into.size()
     into.set_meta("provenance", json.dumps(_common(about)))
     asked = [{k: v for k, v in e.items() if k != "name"} for e in experiments]
     into.set_meta("experiment", json.dumps(asked[0] if all(e == asked[0] for e in asked) else {}))
     return merged
 
 
-def _in_blocks(store: Store) -> Iterator[list[tuple[object, ...]]]:
-    """The rows of a store's grid, checked as everything that is read from one."""
-    cursor = store.db.execute(sql.WHOLE_CELLS)
-    while rows := cursor.fetchmany(TOGETHER):
-        for row in rows:
-            stored_cell(row[:9])
-            if row[9] is not None:
-                stored_tensors((row[0], row[9]))
-            if row[10] is not None:
-                stored_curves((row[0], row[10]))
-            if row[11] is not None:
-                text_of(row[11], "excluded")
-        yield rows
+def _add(rows: Sequence[tuple[Row, bytes | None]], into: Store, merged: Merged) -> None:
+    """Add some cells of one store to another; each is checked as everything that is read from one."""
+    heads, lines, listed = list[Head](), list[bytes](), list[Listed]()
+    for row, line in rows:
+        _check(row, line)
+        cell, settings, command, excluded, status, seconds, attempts, _, _, curves = row
+        held = into.result(cell)
+        if held is not None and excluded is None:
+            both = min(_rank(held[0][4]), _rank(status)) > 0
+            merged.shared += both
+            merged.differing += both and _result(*held) != _result(row, line)
+        if held is None:  # families and shares are for tasks, of which there are none here
+            listed.append(Listed(cell, settings, command=command, excluded=excluded))
+        if line is not None and (held is None or _rank(status) > _rank(held[0][4])):
+            heads.append(Head(cell, status, seconds, attempts - (held[0][6] or 0 if held else 0), curves))
+            lines.append(line)
+    into.announce(listed, append=True)
+    into.add(Packed([shard_of(heads, lines)] if heads else []))
 
 
-def _add(rows: list[tuple[object, ...]], into: Store, merged: Merged) -> None:
-    with into.db as db:
-        for row in rows:
-            *whole, excluded = row
-            held = db.execute(sql.RESULT, (row[0],)).fetchone()
-            if held is not None and excluded is None:
-                here, there = _rank(held[0]), _rank(row[2])
-                both = min(here, there) > 0
-                merged.shared += both
-                merged.differing += both and held != (row[2], row[5])
-            if held is None or _rank(row[2]) > _rank(held[0]):
-                db.execute(sql.ADD_WHOLE_CELL, whole)
-            db.execute(sql.ADD_TO_GRID, (row[0], excluded))
+def _check(row: Row, line: bytes | None) -> None:
+    stored_cell(row, line)
+    if row[3] is not None:
+        text_of(row[3], "excluded")
+    if line is not None:
+        stored_tensors(row[0], line)
+    if row[9] is not None:
+        stored_curves(row[0], row[9])
+
+
+def _result(row: Row, line: bytes | None) -> tuple[object, object]:
+    """What two folders must have alike of a cell."""
+    return row[4], parts_of(line)[2] if line is not None else None
 
 
 def _rank(status: object) -> int:

@@ -11,7 +11,7 @@ from backproof.network.outputs import Softmax
 from backproof.sweeps import components
 from backproof.sweeps.case import FunctionCase, NetworkCase
 from backproof.sweeps.checking import checkable, checked_function, cures_for, judgement_of, target_of
-from backproof.sweeps.grid import Cell
+from backproof.sweeps.listing import Cell
 from backproof.sweeps.training_runs import runs_of
 from backproof.verdicts.check import Check
 from backproof.verdicts.component import examine

@@ -14,7 +14,7 @@ from backproof.errors import ConfigurationError
 from backproof.sweeps.columns import RESULTS
 from backproof.sweeps.composition.spaces import OBJECTIVE, Dimension, Interval, Study
 from backproof.sweeps.expressions import parse
-from backproof.sweeps.grid import Cell
+from backproof.sweeps.listing import Cell
 from backproof.sweeps.overrides import is_public
 from backproof.sweeps.status import Status
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
+from itertools import islice
 
 from backproof.errors import ResultsError
-from backproof.sweeps.case import Case
 from backproof.sweeps.deaths import Death
-from backproof.sweeps.outcome import Outcome
+from backproof.sweeps.listing import Unit
+from backproof.sweeps.shards import Packed, joined, packed
 from backproof.sweeps.tasks import Task
 
-Submit = Callable[[Sequence[Case]], Future[list[Outcome]]]
+Submit = Callable[[Sequence[Unit]], Future[Packed]]
 """Hands cases to a worker."""
 
 MOST_STARTS = 30
@@ -43,34 +43,37 @@ class Pool:
     attempts: int = 3
     seconds: float | None = None
 
-    def outcomes(self, tasks: Sequence[Task]) -> Iterator[list[Outcome]]:
-        """Outcomes of the tasks as they arrive.
+    def outcomes(self, tasks: Iterable[Task]) -> Iterator[Packed]:
+        """Outcomes of the tasks as they arrive, of all together that are there at a time.
 
         A process that dies, of memory or in compiled code of the user's, may take all tasks in flight with
         it; those are then computed one at a time, so that only the cell to blame is lost.
         """
-        waiting, suspects = deque(task.cases for task in tasks), list[list[Case]]()
-        running: dict[Future[list[Outcome]], list[Case]] = {}
+        waiting, suspects = (task.cases for task in tasks), list[list[Unit]]()
+        running: dict[Future[Packed], list[Unit]] = {}
         try:
-            while waiting or running:
-                while waiting and not suspects and len(running) < self.at_once:
-                    cases = waiting.popleft()
-                    running[_submitted(self.submit, cases)] = cases
+            while True:
+                if not suspects:
+                    for cases in islice(waiting, self.at_once - len(running)):
+                        running[_submitted(self.submit, cases)] = cases
+                if not running:
+                    break
+                done = list[Packed]()
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     cases = running.pop(future)
                     try:
-                        outcomes = future.result()
+                        done.append(future.result())
                     except self.died:
                         suspects.append(cases)
-                    else:
-                        yield outcomes
+                if done:
+                    yield joined(done)
                 while suspects and not running:
                     yield from self._alone(suspects.pop(0))
         finally:
             for future in running:
                 future.cancel()
 
-    def _alone(self, cases: list[Case]) -> Iterator[list[Outcome]]:
+    def _alone(self, cases: list[Unit]) -> Iterator[Packed]:
         """A task with nothing beside it; if its process dies again, cell by cell."""
         attempts = starts = 0
         while True:
@@ -86,20 +89,18 @@ class Pool:
                         yield from self._alone([case])
                     return
                 if death.started and (death.timed_out or attempts >= self.attempts):
-                    yield [death.outcome(cases[0], attempts, self.seconds)]
+                    yield packed([death.outcome(cases[0], attempts, self.seconds)])
                     return
             else:
-                for outcome in outcomes:
-                    outcome.attempts += attempts
-                yield outcomes
+                yield outcomes.with_attempts(attempts)
                 return
 
 
-def _submitted(submit: Submit, cases: list[Case]) -> Future[list[Outcome]]:
+def _submitted(submit: Submit, cases: list[Unit]) -> Future[Packed]:
     """The future of a task; of one that failed where the executor broke before it took the task."""
     try:
         return submit(cases)
     except Exception as error:
-        failed: Future[list[Outcome]] = Future()
+        failed: Future[Packed] = Future()
         failed.set_exception(error)
         return failed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from backproof.errors import ConfigurationError, ResultsError
 from backproof.sweeps.commands import added, set_to
-from backproof.sweeps.grid import Cell
+from backproof.sweeps.listing import Cell
 from backproof.sweeps.overrides import Value, is_public
 from backproof.sweeps.refinement import Edge, Refinement, edges_of
 from backproof.sweeps.rows import StoredCell

@@ -64,51 +64,74 @@ class StoredTensors:
     tensors: Sequence[Mapping[str, Entry]]
 
 
-def stored_cell(row: Sequence[object]) -> StoredCell:
-    """A cell from a row of `sql.CELLS`.
+def stored_cell(row: Sequence[object], line: object) -> StoredCell:
+    """A cell from the first columns of `sql.ROWS` and its line of a shard; None where it is not computed.
 
     Raises:
         MalformedError: if a value is not what its column holds.
     """
-    cell, settings, status, error, traceback, outcome, seconds, attempts, command = row
+    cell, settings, command, excluded, status, seconds, attempts = row[:7]
     try:
+        known = text_of(cell, "id"), settings_of(settings)
+        written = text_of(command, "command")
+        if excluded is not None:
+            why = text_of(excluded, "excluded")
+            return StoredCell(*known, Status.EXCLUDED, why, None, {}, None, 0, written)
+        if status is None:
+            return StoredCell(*known, Status.PENDING, None, None, {}, None, 0, written)
+        error, traceback, outcome, _ = parts_of(line)
         return StoredCell(
-            text_of(cell, "id"),
-            settings_of(settings),
+            *known,
             Status(text_of(status, "status")),
             None if error is None else text_of(error, "error"),
             None if traceback is None else text_of(traceback, "traceback"),
-            record_of(json_of(outcome, "outcome"), RESULTS, "outcome"),
+            record_of(outcome, RESULTS, "outcome"),
             None if seconds is None else float(number_of(seconds, "seconds")),
             int(number_of(attempts, "attempts")),
-            text_of(command, "command"),
+            written,
         )
     except ValueError as error_found:
         raise MalformedError(f"cell {printable(str(cell))[:32]}: {error_found}") from error_found
 
 
-def stored_tensors(row: Sequence[object]) -> StoredTensors:
-    """The tensors of a cell from a row of `sql.TENSORS`.
+def stored_tensors(cell: object, line: object) -> StoredTensors:
+    """The tensors of a cell from its line of a shard.
 
     Raises:
         MalformedError: if they are not a list of records.
     """
-    cell, text = row
-    found = json_of(text, "tensors")
+    found = parts_of(line)[3]
+    if found is None:
+        found = []
     if not isinstance(found, list):
         raise MalformedError("tensors: must be a list")
     return StoredTensors(text_of(cell, "id"), [record_of(each, OF_TENSOR, "tensors") for each in found])
 
 
-def stored_curves(row: Sequence[object]) -> tuple[str, Curves]:
-    """A cell's id and curves from a row of `sql.CURVES`.
+def parts_of(line: object) -> list[object]:
+    """Error, traceback, results and tensors from a line of a shard.
+
+    Raises:
+        MalformedError: if it is not these four.
+    """
+    try:
+        text = line.decode() if isinstance(line, bytes) else line
+    except UnicodeDecodeError as error:
+        raise MalformedError(f"outcome: not readable as text ({error})") from error
+    found = json_of(text, "outcome")
+    if not isinstance(found, list) or len(found) != 4:
+        raise MalformedError("outcome: must be a list of four")
+    return found
+
+
+def stored_curves(cell: object, stored: object) -> tuple[str, Curves]:
+    """A cell's id and curves.
 
     Raises:
         MalformedError: if they are no curves.
     """
     from backproof.sweeps.curves import decode_curves  # pyarrow: only where there are curves to read
 
-    cell, stored = row
     if not isinstance(stored, bytes):
         raise MalformedError("curves: must be bytes")
     try:

@@ -5,26 +5,35 @@ from __future__ import annotations
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS cells (
-    id TEXT PRIMARY KEY,
+    cell INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     settings TEXT NOT NULL,
-    status TEXT NOT NULL DEFAULT 'pending',
-    error TEXT,
-    traceback TEXT,
-    outcome TEXT NOT NULL DEFAULT '{}',
-    tensors TEXT,
-    curves BLOB,
-    seconds REAL,
-    attempts INTEGER NOT NULL DEFAULT 0,
     command TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS grid (
     position INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE REFERENCES cells (id),
-    excluded TEXT
+    cell INTEGER NOT NULL UNIQUE REFERENCES cells,
+    excluded TEXT,
+    family INTEGER NOT NULL,
+    share INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS shards (
+    shard INTEGER PRIMARY KEY,
+    content BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS results (
+    cell INTEGER PRIMARY KEY REFERENCES cells,
+    status TEXT NOT NULL,
+    seconds REAL,
+    attempts INTEGER NOT NULL,
+    shard INTEGER NOT NULL REFERENCES shards,
+    line INTEGER NOT NULL,
+    curves BLOB
 );
 """
 """`cells` holds every cell that was ever asked for; `grid` which of them the last sweep asked for, in its
-order. Tables and report show the grid, so that cells of an earlier grid or of older code do not mix in."""
+order. Tables and report show the grid, so that cells of an earlier grid or of older code do not mix in.
+`results` says of a cell that is computed how that ended and in which line of which shard the rest is."""
 
 OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_schema"
 
@@ -38,47 +47,70 @@ ADD_CELL = """
 INSERT INTO cells (id, settings, command) VALUES (?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET settings = excluded.settings, command = excluded.command
 """
+PLANNED = """
+CREATE TEMP TABLE IF NOT EXISTS planned (
+    position INTEGER PRIMARY KEY, cell INTEGER NOT NULL, excluded TEXT, family INTEGER, share INTEGER
+)
+"""
+CLEAR_PLANNED = "DELETE FROM planned"
+ADD_TO_PLANNED = """
+INSERT INTO planned (cell, excluded, family, share) SELECT cell, ?, ?, ? FROM cells WHERE id = ?
+"""
 CLEAR_GRID = "DELETE FROM grid"
-ADD_TO_GRID = "INSERT OR IGNORE INTO grid (id, excluded) VALUES (?, ?)"
-ADD_OUTCOME = """
-UPDATE cells SET status = ?, error = ?, traceback = ?, outcome = ?, tensors = ?, curves = ?, seconds = ?,
-    attempts = attempts + ? WHERE id = ?
+PLANNED_TO_GRID = """
+INSERT OR IGNORE INTO grid (cell, excluded, family, share)
+SELECT cell, excluded, family, share FROM planned ORDER BY position
 """
 
-STATUSES = "SELECT id, status FROM cells"
-WITH_STATUS = "SELECT count(*) FROM grid JOIN cells USING (id) WHERE excluded IS NULL AND status = ?"
-COMPUTED_OR_WANTED = """
-SELECT id IN (SELECT id FROM grid), settings FROM cells
-WHERE id IN (SELECT id FROM grid) OR status != 'pending'
+ADD_SHARD = "INSERT INTO shards (content) VALUES (?)"
+ADD_RESULT = """
+INSERT INTO results (cell, status, seconds, attempts, shard, line, curves)
+VALUES ((SELECT cell FROM cells WHERE id = ?), ?, ?, ?, ?, ?, ?)
+ON CONFLICT (cell) DO UPDATE SET status = excluded.status, seconds = excluded.seconds,
+    attempts = attempts + excluded.attempts, shard = excluded.shard, line = excluded.line,
+    curves = excluded.curves
 """
-MEAN_SECONDS = "SELECT avg(seconds) FROM cells WHERE status = 'ok'"
-OUTCOME = "SELECT outcome FROM cells WHERE id = ?"
+SHARD = "SELECT content FROM shards WHERE shard = ?"
 
-CELLS = """
-SELECT id, settings, iif(excluded IS NULL, status, 'excluded'), coalesce(excluded, error),
-    iif(excluded IS NULL, traceback, NULL), iif(excluded IS NULL, outcome, '{}'),
-    iif(excluded IS NULL, seconds, NULL), iif(excluded IS NULL, attempts, 0), command
-FROM grid JOIN cells USING (id) WHERE ? OR excluded IS NOT NULL OR status != 'pending' ORDER BY position
+TODO = "CREATE TEMP TABLE IF NOT EXISTS todo (place INTEGER PRIMARY KEY, cell INTEGER NOT NULL)"
+CLEAR_TODO = "DELETE FROM todo"
+FILL_TODO = """
+INSERT INTO todo (cell) SELECT cell FROM (
+    SELECT cell, position, min(position) OVER (PARTITION BY share) AS first
+    FROM grid LEFT JOIN results USING (cell)
+    WHERE excluded IS NULL AND (status IS NULL OR (?1 AND status != 'ok'))
+        AND (?2 IS NULL OR cell IN (SELECT cell FROM cells WHERE id IN (SELECT value FROM json_each(?2))))
+) ORDER BY first, position
 """
-TENSORS = """
-SELECT id, tensors FROM grid JOIN cells USING (id)
-WHERE excluded IS NULL AND tensors IS NOT NULL ORDER BY position
+"""Cells that share a numerical gradient follow one another, also where the grid has them far apart."""
+SOME_TODO = """
+SELECT place, id, settings, family, share FROM todo JOIN cells USING (cell) JOIN grid USING (cell)
+WHERE place > ? ORDER BY place LIMIT ?
 """
-CURVES = """
-SELECT id, curves FROM grid JOIN cells USING (id)
-WHERE excluded IS NULL AND curves IS NOT NULL ORDER BY position
-"""
+TODO_SIZE = "SELECT count(*) FROM todo"
 
-WHOLE_CELLS = """
-SELECT id, settings, status, error, traceback, outcome, seconds, attempts, command, tensors, curves, excluded
-FROM grid JOIN cells USING (id) ORDER BY position
+STATUSES = "SELECT id, coalesce(status, 'pending') FROM cells LEFT JOIN results USING (cell)"
+COMPUTED = "SELECT id, status FROM cells JOIN results USING (cell)"
+WITH_STATUS = """
+SELECT count(*) FROM grid LEFT JOIN results USING (cell)
+WHERE excluded IS NULL AND coalesce(status, 'pending') = ?
 """
-"""Of `ADD_WHOLE_CELL` the order, but for `excluded`."""
+UNWANTED = """
+SELECT settings FROM cells JOIN results USING (cell) WHERE cell NOT IN (SELECT cell FROM grid)
+"""
+WANTED = "SELECT settings FROM cells JOIN grid USING (cell)"
+MEAN_SECONDS = "SELECT avg(seconds) FROM results WHERE status = 'ok'"
 
-ADD_WHOLE_CELL = """
-INSERT OR REPLACE INTO cells
-    (id, settings, status, error, traceback, outcome, seconds, attempts, command, tensors, curves)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ROWS = """
+SELECT id, settings, command, excluded, status, seconds, attempts, shard, line, {curves}
+FROM grid JOIN cells USING (cell) LEFT JOIN results USING (cell)
+WHERE {condition} ORDER BY position
+"""
+NOT_PENDING = "(excluded IS NOT NULL OR status IS NOT NULL)"
+COMPUTED_ROWS = "(excluded IS NULL AND status IS NOT NULL)"
+WITH_CURVES = "(excluded IS NULL AND curves IS NOT NULL)"
+RESULT = """
+SELECT id, settings, command, NULL, status, seconds, attempts, shard, line, curves
+FROM cells LEFT JOIN results USING (cell) WHERE id = ?
 """
 GRID_SIZE = "SELECT count(*) FROM grid"
-RESULT = "SELECT status, outcome FROM cells WHERE id = ?"

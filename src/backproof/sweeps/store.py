@@ -8,31 +8,32 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backproof.errors import ConfigurationError, FolderGoneError, ResultsError
 from backproof.files import printable
 from backproof.sweeps import sql
 from backproof.sweeps.database import FILE, connect, connect_readonly, is_damage, set_aside
-from backproof.sweeps.grid import Cell
+from backproof.sweeps.listing import Cell, Listed, batched
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.overrides import is_public
 from backproof.sweeps.rows import (
-    RESULTS,
     MalformedError,
+    StoredCell,
     json_of,
     number_of,
     printable_json,
-    record_of,
     settings_of,
     stored_cell,
     stored_curves,
     stored_tensors,
     text_of,
 )
+from backproof.sweeps.shards import Packed, lines_of, packed
 from backproof.sweeps.status import FAILURES, Status
 
 if TYPE_CHECKING:  # pandas takes a quarter of a second to import, and a sweep may not come to its tables
@@ -41,6 +42,14 @@ if TYPE_CHECKING:  # pandas takes a quarter of a second to import, and a sweep m
 
 REFINED = "refined"
 """The record of which cells a refinement added to the grid."""
+
+TOGETHER = 10_000
+"""Cells that are entered in one transaction, and read at a time for tasks."""
+
+AT_ONCE = 4_000
+"""Rows that are read at a time with their lines, of some kilobytes each."""
+
+Row = tuple[Any, ...]
 
 
 class Store:
@@ -128,24 +137,31 @@ class Store:
         with self.db:
             self.db.execute(sql.SET_META, (key, value))
 
-    def announce(self, cells: Iterable[Cell], *, append: bool = False, refined: bool = False) -> None:
+    def announce(
+        self, cells: Iterable[Listed | Cell], *, append: bool = False, refined: bool = False
+    ) -> None:
         """Enter the cells of a grid, which replaces the last one unless it is to be appended.
 
-        Cells that are known keep what was computed for them. `refined`: whether a refinement adds them.
+        Cells that are known keep what was computed for them. The cells are entered as they come, and become
+        the grid all at once. `refined`: whether a refinement adds them.
         """
-        cells = list(cells)
-        settings = [json.dumps(c.case.flat()) for c in cells]
+        self.db.execute(sql.PLANNED)
+        self.db.execute(sql.CLEAR_PLANNED)
+        ids = set[str]()
+        entries = (cell.listed() if isinstance(cell, Cell) else cell for cell in cells)
+        for some in batched(entries, TOGETHER):
+            with self.db:
+                self.db.executemany(sql.ADD_CELL, ((c.id, c.settings, c.command) for c in some))
+                self.db.executemany(sql.ADD_TO_PLANNED, ((c.excluded, c.family, c.share, c.id) for c in some))
+            ids.update(c.id for c in some if refined)
         with self.db:
-            self.db.executemany(
-                sql.ADD_CELL, ((c.case.id, s, c.command) for c, s in zip(cells, settings, strict=True))
-            )
             if not append:
                 self.db.execute(sql.CLEAR_GRID)
                 self.db.execute(sql.SET_META, (REFINED, "[]"))
             if refined:
-                ids = sorted(self.refined() | {c.case.id for c in cells})
-                self.db.execute(sql.SET_META, (REFINED, json.dumps(ids)))
-            self.db.executemany(sql.ADD_TO_GRID, ((c.case.id, c.excluded) for c in cells))
+                self.db.execute(sql.SET_META, (REFINED, json.dumps(sorted(self.refined() | ids))))
+            self.db.execute(sql.PLANNED_TO_GRID)
+            self.db.execute(sql.CLEAR_PLANNED)
 
     def refined(self) -> set[str]:
         """The ids of the grid's cells that a refinement added.
@@ -164,29 +180,61 @@ class Store:
         wanted = set(ids)
         return {i: _status(status) for i, status in self.db.execute(sql.STATUSES) if i in wanted}
 
+    def computed(self, *, failed: bool) -> Iterator[str]:
+        """The ids of cells that have a result; `failed`: those whose result is a failure among them."""
+        for cell, status in self.db.execute(sql.COMPUTED):
+            if failed or status == Status.OK:
+                yield text_of(cell, "id")
+
+    def plan_work(self, *, retry_failed: bool, only: Sequence[str] | None = None) -> int:
+        """Put in order what is to be computed, and count it; `todo` then goes through it.
+
+        Args:
+            only: ids that it is limited to.
+        """
+        with self.db:
+            self.db.execute(sql.TODO)
+            self.db.execute(sql.CLEAR_TODO)
+            self.db.execute(sql.FILL_TODO, (retry_failed, None if only is None else json.dumps(only)))
+        return int(self.db.execute(sql.TODO_SIZE).fetchone()[0])
+
+    def todo(self) -> Iterator[Listed]:
+        """The cells that were to be computed when that was put in order."""
+        place = 0
+        while some := self.db.execute(sql.SOME_TODO, (place, TOGETHER)).fetchall():
+            yield from (Listed(*row[1:]) for row in some)
+            place = some[-1][0]
+
     def of_other_code(self) -> int:
         """How many cells of the grid were computed before by other code, the package's or the user's.
 
         They are other cells then, since the code is part of a cell's id.
         """
-        rows = self.db.execute(sql.COMPUTED_OR_WANTED).fetchall()
-        if all(wanted for wanted, _ in rows):
+        unwanted = {_plain_settings(row[0]) for row in self.db.execute(sql.UNWANTED)}
+        if not unwanted:
             return 0
-        sides: tuple[set[str], set[str]] = (set(), set())
-        for wanted, settings in rows:
-            plain = {k: v for k, v in settings_of(settings).items() if is_public(k)}
-            sides[bool(wanted)].add(json.dumps(plain))
-        return len(sides[False] & sides[True])
+        return len(
+            {found for row in self.db.execute(sql.WANTED) if (found := _plain_settings(row[0])) in unwanted}
+        )
 
-    def add(self, outcomes: Sequence[Outcome]) -> None:
-        """Write the outcomes of a task in one transaction.
+    def add(self, outcomes: Packed | Iterable[Outcome]) -> None:
+        """Write the outcomes of tasks in one transaction.
 
         Raises:
             FolderGoneError: if they would be written into a file that nobody finds.
         """
         self.require_folder()
+        found = outcomes if isinstance(outcomes, Packed) else packed(outcomes)
         with self.db:
-            self.db.executemany(sql.ADD_OUTCOME, map(_as_row, outcomes))
+            for shard in found.shards:
+                number = self.db.execute(sql.ADD_SHARD, (shard.content,)).lastrowid
+                self.db.executemany(
+                    sql.ADD_RESULT,
+                    (
+                        (h.id, h.status, h.seconds, h.attempts, number, line, h.curves)
+                        for line, h in enumerate(shard.heads)
+                    ),
+                )
 
     def require_folder(self) -> None:
         """Refuse to go on without the file: what is written then is lost when it is closed.
@@ -222,27 +270,81 @@ class Store:
 
     def gradient_error(self, cell: str) -> float:
         """A cell's gradient error; NaN where it has none."""
-        (text,) = self.db.execute(sql.OUTCOME, (cell,)).fetchone()
-        found = record_of(json_of(text, "outcome"), RESULTS, "outcome").get("gradient_error")
+        ((row, line),) = self._with_lines(self.db.execute(sql.RESULT, (cell,)))
+        found = stored_cell(row, line).outcome.get("gradient_error")
         return float("nan") if found is None else float(found)
+
+    def size(self) -> int:
+        """How many cells the grid has, those that are left out among them."""
+        return int(self.db.execute(sql.GRID_SIZE).fetchone()[0])
+
+    def rows(self, condition: str = "TRUE", *, curves: bool = False) -> Iterator[tuple[Row, bytes | None]]:
+        """The rows of the grid's cells, in its order, each with its line of a shard; not checked yet.
+
+        Args:
+            condition: one of those in `sql`.
+            curves: whether the curves are the last column; else that is null.
+        """
+        query = sql.ROWS.format(condition=condition, curves="curves" if curves else "NULL")
+        return self._with_lines(self.db.execute(query))
+
+    def result(self, cell: str) -> tuple[Row, bytes | None] | None:
+        """The row of a cell of any grid and its line of a shard; None where the cell is not known."""
+        return next(self._with_lines(self.db.execute(sql.RESULT, (cell,))), None)
+
+    def _with_lines(self, cursor: sqlite3.Cursor) -> Iterator[tuple[Row, bytes | None]]:
+        """Rows with their lines; a shard is unpacked once for all of its cells that are near one another."""
+        while rows := cursor.fetchmany(AT_ONCE):
+            wanted: dict[object, list[object]] = {}
+            for row in rows:
+                if row[7] is not None:
+                    wanted.setdefault(row[7], []).append(row[8])
+            found = {at: line for each in wanted.items() for at, line in self._lines(*each)}
+            for row in rows:
+                yield row, found.get((row[7], row[8]))
+
+    def _lines(
+        self, shard: object, numbers: Iterable[object]
+    ) -> Iterator[tuple[tuple[object, object], bytes]]:
+        """Some lines of a shard by shard and number; the others are not kept."""
+        row = self.db.execute(sql.SHARD, (shard,)).fetchone()
+        if row is None:
+            raise MalformedError(f"shard: {printable(str(shard))[:20]} is missing")
+        lines = lines_of(row[0])
+        for number in numbers:
+            if not isinstance(number, int) or not 0 <= number < len(lines):
+                raise MalformedError(f"line: {printable(str(number))[:20]} is not in its shard")
+            yield (shard, number), lines[number]
+
+    def stored_cells(self, *, pending: bool = False) -> Iterator[StoredCell]:
+        """The grid's cells; those to come on request."""
+        for row, line in self.rows("TRUE" if pending else sql.NOT_PENDING):
+            yield stored_cell(row, line)
 
     def cells(self, *, pending: bool = False) -> pd.DataFrame:
         """The grid's cells: `cell`, a column per setting, then the results; those to come on request."""
         from backproof.sweeps.table import as_table
 
-        return as_table(map(stored_cell, self.db.execute(sql.CELLS, (pending,))), self.refined())
+        return as_table(self.stored_cells(pending=pending), self.refined())
 
     def tensors(self) -> pd.DataFrame:
         """What the check concludes of every weight tensor of the grid's cells, one row each."""
         from backproof.sweeps.table import tensors_table
 
-        return tensors_table(map(stored_tensors, self.db.execute(sql.TENSORS)))
+        return tensors_table(stored_tensors(row[0], line) for row, line in self.rows(sql.COMPUTED_ROWS))
 
     def curves(self) -> pa.Table:
         """The curves of the grid's cells, long: cell, series, step, value."""
         from backproof.sweeps.curves import as_table
 
-        return as_table(map(stored_curves, self.db.execute(sql.CURVES)))
+        cursor = self.db.execute(sql.ROWS.format(condition=sql.WITH_CURVES, curves="curves"))
+        return as_table(stored_curves(row[0], row[9]) for row in cursor)
+
+
+def _plain_settings(settings: object) -> bytes:
+    """A digest of a cell's settings without the names of code."""
+    plain = {k: v for k, v in settings_of(settings).items() if is_public(k)}
+    return blake2b(json.dumps(plain).encode(), digest_size=16).digest()
 
 
 def _status(found: object) -> Status:
@@ -250,16 +352,6 @@ def _status(found: object) -> Status:
         return Status(text_of(found, "status"))
     except ValueError as error:
         raise MalformedError(str(error)) from error
-
-
-def _as_row(outcome: Outcome) -> tuple[object, ...]:
-    from backproof.sweeps.curves import encode_curves
-
-    o = outcome
-    error, traceback = (printable(text) if text else text for text in (o.error, o.traceback))
-    tensors, curves = json.dumps(o.tensors) if o.tensors else None, encode_curves(o.curves)
-    values = json.dumps(o.values)
-    return o.status, error, traceback, values, tensors, curves, o.seconds, o.attempts, o.id
 
 
 def read_only(folder: Path) -> Store:

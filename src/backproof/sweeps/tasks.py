@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 from backproof.sweeps.case import Case, grouped
 from backproof.sweeps.cost import expected_seconds
+from backproof.sweeps.listing import Unit, batched
 
 TASK_SECONDS = 0.35
 """Expected duration of a task: short enough that rows arrive steadily and that no worker is left with a long
 task at the end, long enough that what its cells share is shared. With 0.1 `thread` takes 15 % longer."""
+
+WINDOW = 20_000
+"""Cells that are cut into tasks together: a grid of any size is never held as a whole."""
 
 MOST_PER_TASK = 48
 """Where more cells share one numerical gradient, computing it again is cheaper than an idle worker."""
@@ -21,20 +25,27 @@ MOST_PER_TASK = 48
 class Task:
     """Cases that are computed together, and the seconds that they are expected to take."""
 
-    cases: list[Case] = field(default_factory=list)
+    cases: list[Unit] = field(default_factory=list)
     seconds: float = 0.0
 
 
-def tasks_of(cases: Iterable[Case]) -> list[Task]:
+def tasks_from(cases: Iterable[Unit]) -> Iterator[Task]:
+    """Cases cut into tasks as they come, however many there are."""
+    for some in batched(cases, WINDOW):
+        yield from tasks_of(some)
+
+
+def tasks_of(cases: Iterable[Unit]) -> list[Task]:
     """Cases cut into tasks, the longest first.
 
     Cases that share a numerical gradient stay together, and then those that train as one batch.
     """
     tasks: list[Task] = []
+    seconds_of = Durations()
     for family in grouped(cases, lambda c: c.family_key):
         task = Task()
         for shared in _shares(family):
-            seconds = expected_seconds(shared)
+            seconds = seconds_of(shared)
             if task.cases and task.seconds + seconds > TASK_SECONDS:
                 tasks.append(task)
                 task = Task()
@@ -44,7 +55,26 @@ def tasks_of(cases: Iterable[Case]) -> list[Task]:
     return sorted(tasks, key=attrgetter("seconds"), reverse=True)
 
 
-def _shares(cases: Iterable[Case]) -> Iterable[list[Case]]:
+class Durations:
+    """What cells are expected to take; of listed ones, a case of each family is looked at and no more."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[float, float]] = {}
+
+    def __call__(self, shared: Sequence[Unit]) -> float:
+        """Seconds that cells take together that share one numerical gradient."""
+        first = shared[0]
+        if isinstance(first, Case):
+            return expected_seconds([case for case in shared if isinstance(case, Case)])
+        if first.family not in self._known:
+            case = first.case()
+            alone = expected_seconds([case])
+            self._known[first.family] = alone, expected_seconds([case, case]) - alone
+        alone, more = self._known[first.family]
+        return alone + more * (len(shared) - 1)
+
+
+def _shares(cases: Iterable[Unit]) -> Iterable[list[Unit]]:
     """Cases that share one numerical gradient, at most `MOST_PER_TASK` at a time."""
     for shared in grouped(cases, lambda c: c.numerical_key):
         for start in range(0, len(shared), MOST_PER_TASK):

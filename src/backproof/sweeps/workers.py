@@ -16,8 +16,9 @@ from backproof.errors import ResultsError
 from backproof.sweeps import modules
 from backproof.sweeps.case import Case
 from backproof.sweeps.fingerprint import code_digest, deciding_versions, source_digest
-from backproof.sweeps.limits import Limits, last_words
-from backproof.sweeps.outcome import Outcome
+from backproof.sweeps.limits import UNLIMITED, Limits, last_words
+from backproof.sweeps.listing import Unit
+from backproof.sweeps.shards import Packed, packed
 from backproof.sweeps.work import compute
 
 
@@ -46,20 +47,25 @@ class Origin:
         return cls(source_digest(), code_digest(), deciding_versions(), str(Path.cwd()), tuple(path))
 
 
+def compute_here(units: Sequence[Unit], limits: Limits = UNLIMITED) -> Packed:
+    """Compute a task in the sweep's own process."""
+    return packed(compute([unit if isinstance(unit, Case) else unit.case() for unit in units], limits))
+
+
 def compute_in_process(
-    cases: Sequence[Case], limits: Limits, origin: Origin, log: Path | None = None
-) -> list[Outcome]:
+    units: Sequence[Unit], limits: Limits, origin: Origin, log: Path | None = None
+) -> Packed:
     """Compute a task in a process that may die of it; `log` is the file of its last words.
 
     Raises:
         ResultsError: if the code here is not the code that the cells' ids stand for.
     """
     with last_words(log) as words:
-        prepare(origin, cases)
-        return compute(cases, replace(limits, log=words))
+        cases = prepare(origin, units)
+        return packed(compute(cases, replace(limits, log=words)))
 
 
-def compute_on_cluster(cases: Sequence[Case], origin: Origin) -> list[Outcome]:
+def compute_on_cluster(units: Sequence[Unit], origin: Origin) -> Packed:
     """Compute a task on a worker of a cluster, on this machine or another.
 
     Raises:
@@ -67,13 +73,13 @@ def compute_on_cluster(cases: Sequence[Case], origin: Origin) -> list[Outcome]:
     """
     from threadpoolctl import threadpool_limits
 
-    prepare(origin, cases)
+    cases = prepare(origin, units)
     with threadpool_limits(1):
-        return compute(cases)
+        return packed(compute(cases))
 
 
-def prepare(origin: Origin, cases: Sequence[Case]) -> None:
-    """Find modules and files as the sweep does, and check that they are the same.
+def prepare(origin: Origin, units: Sequence[Unit]) -> list[Case]:
+    """Find modules and files as the sweep does, check that they are the same, and make the cases.
 
     Raises:
         ResultsError: if this process has another version of the package or of a custom module.
@@ -88,6 +94,7 @@ def prepare(origin: Origin, cases: Sequence[Case]) -> None:
     if Path(origin.folder).is_dir() and Path.cwd() != Path(origin.folder):
         os.chdir(origin.folder)
     sys.path[:] = [*filter(os.path.exists, origin.path), *(p for p in sys.path if p not in origin.path)]
+    cases = [unit if isinstance(unit, Case) else unit.case() for unit in units]
     for case in cases:
         if _differing(case):
             modules.forget(target for target, _ in case.code)
@@ -95,6 +102,7 @@ def prepare(origin: Origin, cases: Sequence[Case]) -> None:
                 raise ResultsError(
                     f"{target}: its module on {node} is not what it was when the sweep began; run it again"
                 )
+    return cases
 
 
 def _differing(case: Case) -> list[str]:

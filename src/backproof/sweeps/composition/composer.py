@@ -26,8 +26,8 @@ from backproof.sweeps.commands import added, deleted, set_to
 from backproof.sweeps.composition.files import Files, Parts, plain
 from backproof.sweeps.composition.flat import flatten
 from backproof.sweeps.composition.store import hidden_by, hiding, register
-from backproof.sweeps.grid import is_keyword
 from backproof.sweeps.overrides import GROUPS, INTERPOLATION, TARGET, Settings, Value, ordered
+from backproof.sweeps.products import is_keyword
 
 CONFIG_NAME = "config"
 """The primary configuration: conf/config.yaml."""

@@ -20,8 +20,10 @@ from backproof.sweeps.composition.idle import refuse_idle
 from backproof.sweeps.composition.sorting import EXPERIMENT, Sorted, parsed, values_of
 from backproof.sweeps.composition.spaces import Dimension, space_of
 from backproof.sweeps.experiment import REFINE, Experiment
-from backproof.sweeps.grid import Cell, Grid, Product, expand
+from backproof.sweeps.grid import Grid, Tell, expand
+from backproof.sweeps.listing import Cell
 from backproof.sweeps.overrides import RUN, Value, shown
+from backproof.sweeps.products import Product
 
 SEARCHPATH = "hydra.searchpath"
 
@@ -73,15 +75,17 @@ class Composition:
             options.append(set_to(EXPERIMENT, None))  # the configuration may name one
         return options
 
-    def grid(self, experiment: Experiment | None = None) -> Grid:
+    def grid(self, experiment: Experiment | None = None, tell: Tell = lambda _done, _all: None) -> Grid:
         """The cells of the overrides and the experiment, in which the overrides take precedence.
+
+        `tell` hears how many points have been looked at.
 
         Raises:
             ConfigurationError: if anything about any cell is wrong.
         """
         with translated(lambda: self.composer.keys):
             products = [self._product(grid) for grid in (experiment.grids if experiment else ({},))]
-            return expand(products, experiment.exclude if experiment else (), self.options)
+            return expand(products, experiment.exclude if experiment else (), self.options, tell=tell)
 
     def space(self) -> tuple[dict[str, Dimension], tuple[str, ...]]:
         """What an optimisation may vary, and the overrides that hold for every trial.

@@ -12,8 +12,8 @@ from hydra.errors import HydraException
 from backproof.errors import ConfigurationError, not_one_of
 from backproof.sweeps.composition.composer import Composer
 from backproof.sweeps.composition.errors import one_line
-from backproof.sweeps.grid import MOST_VALUES, Axis, Form, Product
 from backproof.sweeps.overrides import Value, shown
+from backproof.sweeps.products import MOST_VALUES, Axis, Form, Product
 
 EXPERIMENT = "experiment"
 

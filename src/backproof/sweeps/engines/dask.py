@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
 from backproof.errors import ConfigurationError, ResultsError
-from backproof.sweeps.case import Case
 from backproof.sweeps.deaths import Death
 from backproof.sweeps.execution import Engine
-from backproof.sweeps.outcome import Outcome
+from backproof.sweeps.listing import Unit
 from backproof.sweeps.pool import Pool
+from backproof.sweeps.shards import Packed
 from backproof.sweeps.tasks import Task
 from backproof.sweeps.workers import Origin, compute_on_cluster
 
@@ -61,16 +61,16 @@ class Dask(Engine):
         with connected(str(self.address)) as client:
             return sum(client.ncores().values())
 
-    def outcomes(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
+    def outcomes(self, tasks: Iterable[Task]) -> Generator[Packed, None, None]:
         """Compute tasks on the cluster. It mentions a worker's death only if a task killed several."""
         from distributed import KilledWorker
 
         with connected(str(self.address)) as client:
             origin = Origin.here()
 
-            def submit(cases: Sequence[Case]) -> Future[list[Outcome]]:
+            def submit(cases: Sequence[Unit]) -> Future[Packed]:
                 # Not client.get_executor(): of a task that is given up it may never report anything.
-                found: Future[list[Outcome]] = Future()
+                found: Future[Packed] = Future()
                 submitted = client.submit(compute_on_cluster, cases, origin, pure=False)
                 submitted.add_done_callback(partial(_settle, found))
                 return found
@@ -79,7 +79,7 @@ class Dask(Engine):
             yield from Pool(submit, at_once, submit, (KilledWorker,), _death, attempts=1).outcomes(tasks)
 
 
-def _settle(found: Future[list[Outcome]], submitted: DaskFuture[list[Outcome]]) -> None:
+def _settle(found: Future[Packed], submitted: DaskFuture[Packed]) -> None:
     """Hand on what became of a task; called in a thread of the client's."""
     if not found.set_running_or_notify_cancel():
         return

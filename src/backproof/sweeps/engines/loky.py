@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
-from backproof.sweeps.case import Case
 from backproof.sweeps.deaths import Death
 from backproof.sweeps.engines import processes
 from backproof.sweeps.engines.own_processes import DiedError, OwnProcesses
 from backproof.sweeps.execution import Engine, limits_of, require_isolate, require_jobs, require_timeout
-from backproof.sweeps.outcome import Outcome
+from backproof.sweeps.listing import Unit, batched
 from backproof.sweeps.pool import Pool
+from backproof.sweeps.shards import Packed
 from backproof.sweeps.tasks import Task
-from backproof.sweeps.work import compute
-from backproof.sweeps.workers import Origin, compute_in_process
+from backproof.sweeps.workers import Origin, compute_here, compute_in_process
+
+AT_A_TIME = 1_000
+"""Tasks that are sorted at a time into those with code from outside, whose cells are apart, and others."""
 
 
 @dataclass(frozen=True)
@@ -56,34 +59,40 @@ class Loky(Engine):
         """How many processes there are."""
         return processes.count(self.jobs)
 
-    def outcomes(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
+    def outcomes(self, tasks: Iterable[Task]) -> Generator[Packed, None, None]:
         """Compute tasks in processes, or in this one where starting others costs more than the work."""
-        if self.isolate == "cell":
-            own = [Task([case]) for task in tasks for case in task.cases if case.code]
-            tasks = [task for task in tasks if not _custom(task)]
+        if self.isolate != "cell":
+            yield from self._shared(tasks)
+            return
+        for some in batched(tasks, AT_A_TIME):
+            own = [Task([case]) for task in some for case in task.cases if case.code]
             if own:
                 yield from self._apart(own)
-        yield from self._shared(tasks)
+            yield from self._shared(task for task in some if not _custom(task))
 
-    def _shared(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
+    def _shared(self, tasks: Iterable[Task]) -> Generator[Packed, None, None]:
         """In processes that compute one task after another."""
         bounded = self.timeout is not None or self.memory is not None
-        if len(tasks) <= 1 and not bounded and not any(map(_custom, tasks)):
-            yield from (compute(task.cases) for task in tasks)
+        left = iter(tasks)
+        first = list(islice(left, max(2, self.workers)))
+        if not first:
             return
-        number, done = min(self.workers, len(tasks)), False
+        if len(first) == 1 and not bounded and not any(map(_custom, first)):
+            yield compute_here(first[0].cases)
+            return
+        number, done = min(self.workers, len(first)), False
 
-        def submit(*words: Any) -> Future[list[Outcome]]:
+        def submit(*words: Any) -> Future[Packed]:
             return processes.processes(number).submit(*words)
 
         try:
-            yield from self._outcomes(tasks, submit, number, BrokenProcessPool)
+            yield from self._outcomes(chain(first, left), submit, number, BrokenProcessPool)
             done = True
         finally:
             if not done:
                 processes.stop()
 
-    def _apart(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
+    def _apart(self, tasks: Sequence[Task]) -> Generator[Packed, None, None]:
         """Each in a process of its own."""
         number = min(self.workers, len(tasks))
         own = OwnProcesses(number)
@@ -94,19 +103,19 @@ class Loky(Engine):
 
     def _outcomes(
         self,
-        tasks: Sequence[Task],
-        submit: Callable[..., Future[list[Outcome]]],
+        tasks: Iterable[Task],
+        submit: Callable[..., Future[Packed]],
         number: int,
         died: type[BaseException],
-    ) -> Iterator[list[Outcome]]:
+    ) -> Iterator[Packed]:
         origin, limits = Origin.here(), limits_of(self.timeout, self.memory, self.isolate)
         with TemporaryDirectory() as folder:
             log = Path(folder) / "last-words"
 
-            def among_others(cases: Sequence[Case]) -> Future[list[Outcome]]:
+            def among_others(cases: Sequence[Unit]) -> Future[Packed]:
                 return submit(compute_in_process, cases, limits, origin)
 
-            def alone(cases: Sequence[Case]) -> Future[list[Outcome]]:
+            def alone(cases: Sequence[Unit]) -> Future[Packed]:
                 log.unlink(missing_ok=True)
                 return submit(compute_in_process, cases, limits, origin, log)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from backproof.sweeps.execution import Engine, limits_of, require_isolate, require_timeout
-from backproof.sweeps.outcome import Outcome
+from backproof.sweeps.shards import Packed
 from backproof.sweeps.tasks import Task
-from backproof.sweeps.work import compute
+from backproof.sweeps.workers import compute_here
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Serial(Engine):
         """One."""
         return 1
 
-    def outcomes(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
+    def outcomes(self, tasks: Iterable[Task]) -> Generator[Packed, None, None]:
         """Compute tasks one after another."""
         limits = limits_of(self.timeout, self.memory, self.isolate)
         for task in tasks:
-            yield compute(task.cases, limits)
+            yield compute_here(task.cases, limits)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ClassVar
 
-from backproof.sweeps.case import Case
 from backproof.sweeps.engines import processes
 from backproof.sweeps.execution import Engine, require_jobs
-from backproof.sweeps.outcome import Outcome
+from backproof.sweeps.listing import Unit
 from backproof.sweeps.pool import Pool
+from backproof.sweeps.shards import Packed
 from backproof.sweeps.tasks import Task
-from backproof.sweeps.work import compute
+from backproof.sweeps.workers import compute_here
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Threads(Engine):
         """How many threads there are."""
         return processes.count(self.jobs)
 
-    def outcomes(self, tasks: Sequence[Task]) -> Generator[list[Outcome], None, None]:
+    def outcomes(self, tasks: Iterable[Task]) -> Generator[Packed, None, None]:
         """Compute tasks in threads; an interrupt waits for none of those at work."""
         executor = ThreadPoolExecutor(self.workers)
 
-        def submit(cases: Sequence[Case]) -> Future[list[Outcome]]:
-            return executor.submit(compute, cases)
+        def submit(cases: Sequence[Unit]) -> Future[Packed]:
+            return executor.submit(compute_here, cases)
 
         try:
             yield from Pool(submit, 2 * self.workers, submit).outcomes(tasks)

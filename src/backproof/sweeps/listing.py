@@ -1,0 +1,131 @@
+"""Cells of a grid: with their cases, and as a store lists them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, ClassVar, TypeVar
+
+from backproof.errors import ResultsError
+from backproof.sweeps.canonical import case_of
+from backproof.sweeps.case import Case, Code
+from backproof.sweeps.commands import command_of
+from backproof.sweeps.overrides import Value
+
+CODE, FILE_OF_DATA = '._target_": ', '"data.path": '
+"""In the settings of a cell that depends on files of the user's, whose digests are in its id."""
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Listed:
+    """A cell of a grid without its case, of which a grid of millions would hold one each.
+
+    Attributes:
+        settings: the canonical case's, `Case.flat`, as JSON.
+        family, share: equal for cells whose `family_key` and `numerical_key` are; they hold for one process.
+        command: reproduces the cell; empty on the way to a worker.
+        excluded: why it is left out, if it is.
+    """
+
+    id: str
+    settings: str
+    family: int = 0
+    share: int = 0
+    command: str = ""
+    excluded: str | None = None
+
+    code: ClassVar[Code] = ()
+
+    def __reduce__(self) -> tuple[type[Listed], tuple[str, str]]:
+        """What a worker needs."""
+        return Listed, (self.id, self.settings)
+
+    @property
+    def family_key(self) -> Hashable:
+        """Cells equal in this belong in one task."""
+        return self.family
+
+    @property
+    def numerical_key(self) -> Hashable:
+        """Cells equal in this share one numerical gradient."""
+        return self.share
+
+    def flat(self) -> dict[str, Value]:
+        """The settings as the case has them."""
+        return {key: _tuple(value) for key, value in json.loads(self.settings).items()}
+
+    def case(self) -> Case:
+        """Its case.
+
+        Raises:
+            ResultsError: if the settings make another cell here than where they were listed.
+        """
+        found = case_of(json.loads(self.settings))
+        if found.id != self.id:
+            raise ResultsError(f"cell {self.id}: is another one here ({found.id}); code or libraries differ")
+        return found
+
+
+Unit = Case | Listed
+"""What tasks are made of: a case where a worker needs it whole, as with code of the user's."""
+
+
+def unit_of(listed: Listed) -> Unit:
+    """A cell as it is sent to a worker; one that depends on the user's files with their digests."""
+    own = CODE in listed.settings or FILE_OF_DATA in listed.settings
+    return case_of(json.loads(listed.settings)) if own else listed
+
+
+def family_of(case: Case) -> int:
+    """A number for the cells that belong in one task and take equally long."""
+    return hash((case.family_key, getattr(case, "check", None)))
+
+
+def share_of(case: Case) -> int:
+    """A number for the cells that share one numerical gradient."""
+    return hash(case.numerical_key)
+
+
+def listed(case: Case, command: str, excluded: str | None = None) -> Listed:
+    """The entry of a case."""
+    settings = json.dumps(case.flat())
+    return Listed(case.id, settings, family_of(case), share_of(case), command, excluded)
+
+
+def _tuple(value: Any) -> Value:
+    return tuple(map(_tuple, value)) if isinstance(value, list) else value
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Items in lists of so many; `itertools` has it from Python 3.12 on."""
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A point of a grid.
+
+    Attributes:
+        overrides: the fewest that make this case again.
+        options: what its command needs beside them, such as --config-dir.
+        excluded: why it is left out, if it is.
+    """
+
+    case: Case
+    overrides: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    excluded: str | None = None
+
+    @property
+    def command(self) -> str:
+        """The command that reproduces the cell."""
+        return command_of(self.options, self.overrides)
+
+    def listed(self) -> Listed:
+        """Its entry in a store."""
+        return listed(self.case, self.command, self.excluded)

@@ -1,0 +1,168 @@
+"""The points of products, made from templates where axes are plain and one by one where they are not."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from backproof.errors import ConfigurationError
+from backproof.sweeps.canonical import case_of
+from backproof.sweeps.listing import Cell, Listed
+from backproof.sweeps.overrides import Settings
+from backproof.sweeps.products import Axis, Combination, Product, applies
+from backproof.sweeps.templates import PLAIN, Template, template
+
+MOST_POINTS = 20_000_000
+"""Of a grid: they are all looked at before the first cell runs."""
+
+LEAST_POINTS = 3
+"""Of a template, for each cell that has to be made for it; else all are as quickly made one by one."""
+
+MOST_TEMPLATES = 256
+"""Templates that are kept where plain axes are not the last ones."""
+
+
+@dataclass(frozen=True)
+class Quick:
+    """Points of a template.
+
+    Attributes:
+        times: points of the grid for each of them.
+    """
+
+    of: Template
+    times: int
+
+    @property
+    def number(self) -> int:
+        """How many cells."""
+        return math.prod(map(len, self.of.texts))
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Their settings."""
+        return self.of.keys
+
+    def digests(self) -> Iterator[bytes]:
+        """Their ids."""
+        return self.of.digests()
+
+    def cells(self) -> Iterator[Listed]:
+        """The cells."""
+        return self.of.cells()
+
+
+@dataclass(frozen=True)
+class One:
+    """A point that was made by itself."""
+
+    listed: Listed
+    keys: frozenset[str]
+    times: int
+    number: int = 1
+
+    def digests(self) -> Iterator[bytes]:
+        """Its id."""
+        yield bytes.fromhex(self.listed.id)
+
+    def cells(self) -> Iterator[Listed]:
+        """The cell."""
+        yield self.listed
+
+
+Block = Quick | One
+
+
+@dataclass(frozen=True)
+class Points:
+    """The points of products, each with its combinations of choices."""
+
+    products: Sequence[tuple[Product, Sequence[Combination]]]
+    options: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for product, _ in self.products:
+            points = math.prod(len(a.values) for a in product.axes)
+            if points > MOST_POINTS:
+                raise ConfigurationError(
+                    f"the grid has {points:,} points; at most {MOST_POINTS:,} make one sweep"
+                )
+
+    @property
+    def number(self) -> int:
+        """How many points there are, without those that differ in what does not apply to them."""
+        return sum(math.prod(len(a.values) for a in part.axes) for part in self._parts())
+
+    def blocks(self) -> Iterator[Block]:
+        """The points, some at a time."""
+        for part in self._parts():
+            yield from part.blocks()
+
+    def cells(self) -> Iterator[Cell]:
+        """The cell of each point, made by itself."""
+        for part in self._parts():
+            for values in itertools.product(*(a.values for a in part.axes)):
+                yield part.cell(dict(zip((a.key for a in part.axes), values, strict=True)))
+
+    def _parts(self) -> Iterator[_Part]:
+        for product, combinations in self.products:
+            axes = [a for a in product.axes if a.key not in product.assembly.groups]
+            for combination in combinations:
+                here = tuple(a for a in axes if applies(a, combination))
+                times = math.prod(len(a.values) for a in axes if a not in here)
+                yield _Part(combination, here, times, self.options)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The points of one combination of choices."""
+
+    combination: Combination
+    axes: tuple[Axis, ...]
+    times: int
+    options: tuple[str, ...]
+
+    def cell(self, values: Settings) -> Cell:
+        """The cell of a point."""
+        settings = self.combination.with_values(values)
+        case = case_of(settings)
+        return Cell(case, self.combination.overrides(case, settings), self.options)
+
+    def blocks(self) -> Iterator[Block]:
+        """The points, in the order of the axes; the plain ones at the end are a block."""
+        plain = self._plain()
+        last = max((i for i, a in enumerate(self.axes) if a not in plain), default=-1) + 1
+        before, behind = self.axes[:last], self.axes[last:]
+        others = [i for i, a in enumerate(before) if a not in plain]
+        known: dict[tuple[int, ...], Template | None] = {}
+        for at in itertools.product(*(range(len(a.values)) for a in before)):
+            given = {a.key: a.values[i] for a, i in zip(before, at, strict=True)}
+            which = tuple(at[i] for i in others)
+            if plain and which not in known:
+                known.clear() if len(known) >= MOST_TEMPLATES else None
+                known[which] = self._template(plain, {before[i].key: given[before[i].key] for i in others})
+            found = known.get(which)
+            if found is None:
+                yield from self._one_by_one(given, behind)
+            else:
+                fixed = [i for i, a in zip(at, before, strict=True) if a in plain]
+                yield Quick(found.with_fixed(fixed), self.times)
+
+    def _plain(self) -> tuple[Axis, ...]:
+        """The axes that a template is made along; none where that would not pay."""
+        plain = tuple(a for a in self.axes if a.key in PLAIN)
+        if math.prod(len(a.values) for a in self.axes if a not in plain) > MOST_TEMPLATES:
+            behind = itertools.takewhile(lambda a: a.key in PLAIN, reversed(self.axes))
+            plain = tuple(reversed(tuple(behind)))
+        points = math.prod(len(a.values) for a in plain)
+        return plain if points >= LEAST_POINTS * (1 + sum(len(a.values) for a in plain)) else ()
+
+    def _template(self, plain: Sequence[Axis], fixed: Settings) -> Template | None:
+        return template(self.combination, fixed, [(a.key, a.values) for a in plain], self.options)
+
+    def _one_by_one(self, given: Settings, axes: Sequence[Axis]) -> Iterator[One]:
+        for values in itertools.product(*(a.values for a in axes)):
+            cell = self.cell({**given, **{a.key: v for a, v in zip(axes, values, strict=True)}})
+            yield One(cell.listed(), frozenset(cell.case.flat()), self.times)

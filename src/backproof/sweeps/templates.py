@@ -1,0 +1,205 @@
+"""Cells of a product that differ in plain values only, made from a few of them as text.
+
+What a plain value is changes nothing else in a cell's canonical form, and neither do several together: the
+seed, a scale, a threshold. So along such axes every value is validated and made canonical once, not at every
+point, and the points are put together from pieces of JSON. `tests/sweeps/test_templates.py` compares all of
+them with the cells that are made one by one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Protocol, TypeVar
+
+from backproof.sweeps import components
+from backproof.sweeps.canonical import case_of
+from backproof.sweeps.case import Case, NetworkCase
+from backproof.sweeps.commands import command_of
+from backproof.sweeps.listing import Listed, family_of, share_of
+from backproof.sweeps.overrides import REPLICATE, Settings, Value, ordered
+
+PLAIN = (
+    "network.init_scale", "clip.eps", "relu_at_zero", "check.resolution", "check.rtol",
+    "training.learning_rate", "seed",
+)  # fmt: skip
+"""Settings that `canonical` passes on, or drops whatever their value."""
+
+T = TypeVar("T")
+
+
+class Source(Protocol):
+    """What makes settings and overrides of values; see `grid.Combination`."""
+
+    @property
+    def interpolated(self) -> bool:
+        """Whether a value refers to others."""
+        ...
+
+    def with_values(self, values: Settings) -> Settings: ...
+
+    def overrides(self, case: Case, settings: Settings) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True)
+class Template:
+    """The cells of a product of plain axes.
+
+    Attributes:
+        id, settings, command: with a place in braces for the text of each axis.
+        texts, words: of each axis and value, what stands there in JSON and in the command.
+        shares: of each axis and value, what decides with whom its cells share a numerical gradient.
+        keys: the settings of the cells.
+    """
+
+    id: str
+    settings: str
+    command: str
+    texts: tuple[tuple[str, ...], ...]
+    words: tuple[tuple[str, ...], ...]
+    shares: tuple[tuple[int, ...], ...]
+    family: int
+    keys: frozenset[str]
+
+    def with_fixed(self, at: Sequence[int]) -> Template:
+        """The cells with these values of the first axes."""
+        if not at:
+            return self
+        parts = (self.texts, self.words, self.shares)
+        fixed = [(*((of[i],) for of, i in zip(each, at, strict=False)), *each[len(at) :]) for each in parts]
+        return replace(self, texts=fixed[0], words=fixed[1], shares=fixed[2])
+
+    def digests(self) -> Iterator[bytes]:
+        """The ids of the cells as bytes, the last axis first to change."""
+        for texts in itertools.product(*self.texts):
+            yield blake2b(self.id.format(*texts).encode(), digest_size=8).digest()
+
+    def cells(self) -> Iterator[Listed]:
+        """The cells, in the same order."""
+        axes = (itertools.product(*of) for of in (self.texts, self.words, self.shares))
+        for texts, words, shares in zip(*axes, strict=True):
+            digest = blake2b(self.id.format(*texts).encode(), digest_size=8).hexdigest()
+            settings, command = self.settings.format(*texts), self.command.format(*words)
+            yield Listed(digest, settings, self.family, hash(shares), command)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A cell, made as any other."""
+
+    case: Case
+    flat: Mapping[str, Value]
+    overrides: Mapping[str, str]
+
+
+def template(
+    source: Source, fixed: Settings, axes: Sequence[tuple[str, Sequence[Value]]], options: Sequence[str]
+) -> Template | None:
+    """The cells of a product of plain axes; None where they have to be made one by one.
+
+    Args:
+        fixed: the values of the other axes.
+        axes: keys among `PLAIN`, each with its values.
+        options: of the command.
+
+    Raises:
+        ConfigurationError: if a value is wrong.
+    """
+    first = {key: values[0] for key, values in axes}
+    if source.interpolated or len(first) < len(axes):
+        return None
+    base = _made(source, {**fixed, **first})
+    if base is None or (REPLICATE in first and not _seed_is_plain(base.case)):
+        return None
+    along = list[list[_Made]]()
+    for key, values in axes:
+        made = [_made(source, {**fixed, **first, key: value}) for value in values]
+        alike = [one for one in made if one is not None and _differ_in(key, base, one)]
+        if len(alike) < len(made):
+            return None
+        along.append(alike)
+    keys = [key for key, _ in axes]
+    flat = _braced(base.flat, keys, ascii_only=False)
+    return Template(
+        id=f"[{flat}, {_escaped(base.case.beside_settings)}]",
+        settings=_braced(base.flat, keys, ascii_only=True),
+        command=_command(along, keys, options),
+        texts=_each(keys, along, lambda key, one: json.dumps(one.flat.get(key))),
+        words=_each(keys, along, _word),
+        shares=_each(keys, along, lambda _, one: share_of(one.case)),
+        family=family_of(base.case),
+        keys=frozenset(base.flat),
+    )
+
+
+def _made(source: Source, values: Settings) -> _Made | None:
+    """A cell of these values; None where an override of it has no key of its own."""
+    settings = source.with_values(values)
+    case = case_of(settings)
+    overrides = source.overrides(case, settings)
+    by_key = {override.partition("=")[0].lstrip("+~"): override for override in overrides}
+    return _Made(case, case.flat(), by_key) if len(by_key) == len(overrides) else None
+
+
+def _seed_is_plain(case: Case) -> bool:
+    """Whether no seed's data can be unfit for the loss, which is looked at for each."""
+    return not isinstance(case, NetworkCase) or components.source(case.data).classes
+
+
+def _differ_in(key: str, one: _Made, other: _Made) -> bool:
+    """Whether two cells differ in a key's value at most."""
+    if (key in one.flat) != (key in other.flat):
+        return False
+    flats, commands = (
+        [{k: v for k, v in of.items() if k != key} for of in pair]
+        for pair in ((one.flat, other.flat), (one.overrides, other.overrides))
+    )
+    return flats[0] == flats[1] and commands[0] == commands[1]
+
+
+def _each(
+    keys: Sequence[str], along: Sequence[Sequence[_Made]], what: Callable[[str, _Made], T]
+) -> tuple[tuple[T, ...], ...]:
+    """Something of each cell along each axis."""
+    return tuple(tuple(what(key, one) for one in made) for key, made in zip(keys, along, strict=True))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _braced(flat: Mapping[str, Value], keys: Sequence[str], *, ascii_only: bool) -> str:
+    """Settings as JSON, in braces where an axis has its text."""
+    parts = []
+    for key, value in flat.items():
+        text = (
+            f"{{{keys.index(key)}}}" if key in keys else _escaped(json.dumps(value, ensure_ascii=ascii_only))
+        )
+        parts.append(f"{_escaped(json.dumps(key, ensure_ascii=ascii_only))}: {text}")
+    return "{{" + ", ".join(parts) + "}}"
+
+
+def _word(key: str, made: _Made) -> str:
+    """An axis's part of the command, with the space before it; empty where the value is the default."""
+    return f" {shlex.quote(made.overrides[key])}" if key in made.overrides else ""
+
+
+def _command(along: Sequence[Sequence[_Made]], keys: Sequence[str], options: Sequence[str]) -> str:
+    """The command, in braces where an axis has its override, which not every value needs."""
+    constant = {k: o for k, o in along[0][0].overrides.items() if k not in keys}
+    before: dict[str | None, list[str]] = {}
+    for key in ordered(keys):
+        for made in along[keys.index(key)]:
+            if key in made.overrides:
+                names = list(made.overrides)
+                behind = [name for name in names[names.index(key) + 1 :] if name not in keys]
+                before.setdefault(behind[0] if behind else None, []).append(f"{{{keys.index(key)}}}")
+                break
+    text = _escaped(command_of(options, ()))
+    for name, override in constant.items():
+        text += "".join(before.get(name, [])) + f" {_escaped(shlex.quote(override))}"
+    return text + "".join(before.get(None, []))
