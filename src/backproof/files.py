@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from backproof.errors import ConfigurationError
 
@@ -30,6 +32,13 @@ def printable(text: str) -> str:
 
 
 def write(path: Path, content: bytes) -> None:
+    """Write a file; it is complete or not there."""
+    with writing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
     """Write a file under another name first, so that no part of it is ever seen, not even after a power cut.
 
     A link of that name is replaced, not followed. The temporary name holds the process's number: two reports
@@ -39,7 +48,7 @@ def write(path: Path, content: bytes) -> None:
     try:
         temporary.unlink(missing_ok=True)
         with temporary.open("xb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -78,11 +87,11 @@ def plain_folder(path: Path) -> Path:
     return path
 
 
-def csv(table: pd.DataFrame) -> bytes:
+def csv(table: pd.DataFrame, *, header: bool = True) -> bytes:
     """A table as CSV. Text that a spreadsheet would evaluate gets an apostrophe in front; numbers stay."""
     texts = [c for c in table.columns if table[c].dtype.kind not in "biufc"]
     safe = {c: table[c].map(_harmless) for c in texts}
-    return table.assign(**safe).to_csv(index=False).encode()
+    return table.assign(**safe).to_csv(index=False, header=header).encode()
 
 
 def _harmless(value: object) -> object:

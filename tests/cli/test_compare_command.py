@@ -5,9 +5,11 @@ import re
 import shutil
 import sqlite3
 from contextlib import closing
+from functools import partial
 from html.parser import HTMLParser
 
 import pytest
+from stored import of_seed, rewrite
 
 from backproof.interfaces.cli import main
 
@@ -44,11 +46,11 @@ def change(folder, statement, *values):
 
 
 def set_result(folder, seed, key, value):
-    change(
-        folder,
-        "UPDATE cells SET outcome = json_set(outcome, ?, json(?)) WHERE json_extract(settings, '$.seed') = ?",
-        f"$.{key}", json.dumps(value), seed,
-    )  # fmt: skip
+    rewrite(folder, lambda row: row.set(key, value), of_seed(seed))
+
+
+def times(factor, row):
+    row.set("final_loss", json.loads(row["outcome"])["final_loss"] * factor)
 
 
 def page_of(pair, a="a"):
@@ -108,10 +110,8 @@ def test_a_verdict_that_changed(program, pair):
 
 
 def test_a_cell_that_failed(program, pair):
-    change(
-        pair / "b",
-        "UPDATE cells SET status = 'failed', error = 'MemoryError', outcome = '{}'"
-        " WHERE json_extract(settings, '$.seed') = 0",
+    rewrite(
+        pair / "b", lambda row: row.update(status="failed", error='"MemoryError"', outcome="{}"), of_seed(0)
     )
     done = program("compare", "results/a", "results/b")
     assert done.status == 1
@@ -135,7 +135,7 @@ def test_cells_that_are_missing(program, pair):
 
 
 def test_cells_that_are_still_to_come(program, pair):
-    change(pair / "b", "UPDATE cells SET status = 'pending' WHERE json_extract(settings, '$.seed') = 0")
+    rewrite(pair / "b", lambda row: row.update(status=None), of_seed(0))
     done = program("compare", "results/a", "results/b")
     assert done.status == 1
     assert "ok → pending: 4 cells" in done.out
@@ -144,12 +144,7 @@ def test_cells_that_are_still_to_come(program, pair):
 def test_numbers_that_moved(program, pair):
     """A loss ten times as large for every seed, with a spread: 1, 1.1 and 0.9 decades."""
     for seed, decades in enumerate((1, 1.1, 0.9)):
-        change(
-            pair / "b",
-            "UPDATE cells SET outcome = json_set(outcome, '$.final_loss',"
-            " json_extract(outcome, '$.final_loss') * ?) WHERE json_extract(settings, '$.seed') = ?",
-            10**decades, seed,
-        )  # fmt: skip
+        rewrite(pair / "b", partial(times, 10**decades), of_seed(seed))
     done = program("compare", "results/a", "results/b")
     assert done.status == 0, "no verdict and no status changed"
     assert "4 of 4 intervals over seeds leave zero out" in done.out
@@ -163,7 +158,8 @@ def test_one_seed_has_no_intervals(program, pair):
     for name in ("a", "b"):
         change(
             pair / name,
-            "DELETE FROM grid WHERE id IN (SELECT id FROM cells WHERE json_extract(settings, '$.seed') > 0)",
+            "DELETE FROM grid WHERE cell IN"
+            " (SELECT cell FROM cells WHERE json_extract(settings, '$.seed') > 0)",
         )
     set_result(pair / "b", 0, "accuracy", 2)
     done = program("compare", "results/a", "results/b")

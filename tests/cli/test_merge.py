@@ -1,11 +1,10 @@
 """`backproof merge`: parts of a grid in one folder, the same as the grid run at once; and wrong input."""
 
 import shutil
-import sqlite3
-from contextlib import closing
 
 import pandas as pd
 import pytest
+from stored import of_seed, rewrite
 
 import backproof
 from backproof.interfaces.cli import main
@@ -31,11 +30,6 @@ def parts(swept, here):
     shutil.copytree(swept, here / "results")
 
 
-def change(folder, statement, *values):
-    with closing(sqlite3.connect(folder / "sweep.sqlite")) as db, db:
-        assert db.execute(statement, values).rowcount
-
-
 def frames(folder, name, drop=()):
     return pd.read_parquet(folder / f"{name}.parquet").drop(columns=list(drop))
 
@@ -59,13 +53,8 @@ def test_the_parts_of_a_grid_are_the_grid(program, here):
 @pytest.mark.usefixtures("parts")
 def test_a_result_counts_more_than_a_failure_and_that_more_than_none(program, here):
     folder = here / "results"
-    change(
-        folder / "a", "UPDATE cells SET status = 'failed', outcome = '{}' WHERE settings LIKE '%\"seed\": 1%'"
-    )
-    change(
-        folder / "b",
-        "UPDATE cells SET status = 'pending', outcome = '{}' WHERE settings LIKE '%\"seed\": 2%'",
-    )
+    rewrite(folder / "a", lambda row: row.update(status="failed", outcome="{}"), of_seed(1))
+    rewrite(folder / "b", lambda row: row.update(status=None), of_seed(2))
     done = program("merge", "results/b", "results/a", "name=both")
     assert done.status == 1
     assert "2 cells are still to come" in done.err
@@ -74,8 +63,7 @@ def test_a_result_counts_more_than_a_failure_and_that_more_than_none(program, he
 
 @pytest.mark.usefixtures("parts")
 def test_other_results_of_the_same_cell_are_counted(program, here):
-    other = "UPDATE cells SET outcome = json_set(outcome, '$.gradient_error', 0.5) "
-    change(here / "results" / "b", other + """WHERE settings LIKE '%"seed": 1%'""")
+    rewrite(here / "results" / "b", lambda row: row.set("gradient_error", 0.5), of_seed(1))
     done = program("merge", "results/a", "results/b", "name=both")
     assert done.status == 1
     assert "2 in several folders, 2 of those with other results" in done.out
@@ -103,7 +91,7 @@ def test_wrong_input(program, here, words, says):
 
 @pytest.mark.usefixtures("parts")
 def test_a_malformed_row_is_refused(program, here):
-    change(here / "results" / "b", "UPDATE cells SET outcome = '[1]'")
+    rewrite(here / "results" / "b", lambda row: row.update(outcome="[1]"))
     done = program("merge", "results/a", "results/b", "name=both")
     assert done.status == 2
     assert "results/b/sweep.sqlite" in done.err and "outcome: must be a mapping" in done.err

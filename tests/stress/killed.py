@@ -178,7 +178,7 @@ class Kills:
     def _finished(self, folder: Path) -> dict[str, tuple[float, int]]:
         try:
             with read_only(folder / "results" / "kills") as store:
-                rows = store.db.execute("SELECT id, seconds, attempts FROM cells WHERE status != 'pending'")
+                rows = store.db.execute("SELECT id, seconds, attempts FROM cells JOIN results USING (cell)")
                 return {cell: (seconds, attempts) for cell, seconds, attempts in rows}
         except ConfigurationError:  # killed before there was a store
             return {}

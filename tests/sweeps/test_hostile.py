@@ -7,9 +7,11 @@ import json
 import sqlite3
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
+from stored import rewrite
 
 from backproof.errors import ConfigurationError
 from backproof.sweeps import database, table
@@ -68,6 +70,9 @@ def spoil(folder, *statements):
     """Run statements on a store whatever they do to it."""
     db = sqlite3.connect(folder / FILE, isolation_level=None)
     for statement in statements:
+        if callable(statement):
+            rewrite(folder, statement, lambda row: row["status"] == "ok")
+            continue
         db.execute(*statement) if isinstance(statement, tuple) else db.execute(statement)
     db.close()
 
@@ -87,10 +92,10 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 
 STRUCTURES = {
     "a view of endless rows": (
-        "ALTER TABLE grid RENAME TO g", f"CREATE VIEW grid AS {ENDLESS} i, i, NULL FROM n"
+        "ALTER TABLE grid RENAME TO g", f"CREATE VIEW grid AS {ENDLESS} i, i, NULL, i, i FROM n"
     ),
     "an endless version": (
-        "DROP TABLE meta", f"CREATE VIEW meta AS {ENDLESS} 'version' AS key, '4' AS value FROM n"
+        "DROP TABLE meta", f"CREATE VIEW meta AS {ENDLESS} 'version' AS key, '5' AS value FROM n"
     ),
     "a view of itself": ("ALTER TABLE cells RENAME TO c", "CREATE VIEW cells AS SELECT * FROM c"),
     "a trigger": "CREATE TRIGGER t AFTER UPDATE ON cells BEGIN DELETE FROM cells; END",
@@ -125,7 +130,11 @@ def test_a_view_costs_no_time(folder, tmp_path):
 
 
 def cell(column, value):
-    return (f"UPDATE cells SET {column} = ? WHERE status = 'ok'", (value,))
+    return lambda row: row.update({column: value})
+
+
+def shard(content):
+    return ("UPDATE shards SET content = ?", (content,))
 
 
 def meta(key, value):
@@ -145,8 +154,19 @@ ROWS = {
     "an outcome of unknown columns": (cell("outcome", '{"colour": 1}'), "outcome: colour: no such column"),
     "an outcome of other kinds": (cell("outcome", '{"touched": "x"}'), "outcome: touched: must be a whole"),
     "a truth for a number": (cell("outcome", '{"touched": true}'), "outcome: touched: must be a whole"),
-    "an outcome that is bytes": (cell("outcome", b"{}"), "outcome: must be JSON"),
-    "an error that is bytes": (cell("error", b"\x80\x04."), "error: must be text; is bytes"),
+    "an outcome that is a list": (cell("outcome", "[]"), "outcome: must be a mapping"),
+    "an outcome that is no JSON": (cell("outcome", "{"), "outcome: not readable as JSON"),
+    "an outcome nested deeply": (cell("outcome", DEEP), "outcome: not readable as JSON"),
+    "an error that is a list": (cell("error", "[]"), "error: must be text; is list"),
+    "a shard that is text": (shard("{}"), "shard: must be bytes"),
+    "a shard that is not packed": (shard(b"[null, null, {}, null]"), "shard: cannot be unpacked"),
+    "a shard that is cut off": (shard(zlib.compress(b"[null, null, {}, null]")[:-4]), "shard: is cut off"),
+    "a shard of many bytes": (shard(zlib.compress(bytes(1 << 24))), "shard: is cut off, or unpacks to more"),
+    "a shard of other bytes": (shard(zlib.compress(b"\x80\x04.")), "outcome: not readable as text"),
+    "a line of three": (shard(zlib.compress(b"[null, null, {}]")), "outcome: must be a list of four"),
+    "a line that is not there": ("UPDATE results SET line = 7", "line: 7 is not in its shard"),
+    "a line in words": ("UPDATE results SET line = 'first'", "line: first is not in its shard"),
+    "a shard that is not there": ("UPDATE results SET shard = 70", "shard: 70 is missing"),
     "a status of its own": (cell("status", "great"), "'great' is not a valid Status"),
     "seconds in words": (cell("seconds", "long"), "seconds: must be a number"),
     "tensors that are a mapping": (cell("tensors", "{}"), "tensors: must be a list"),
@@ -181,7 +201,7 @@ def test_rows_that_are_malformed(folder, statement, says):
 
 def test_a_value_that_is_too_large(folder, monkeypatch):
     monkeypatch.setattr(database, "MOST_BYTES", 100_000)
-    spoil(folder, "UPDATE cells SET curves = zeroblob(200000) WHERE status = 'ok'")
+    spoil(folder, "UPDATE results SET curves = zeroblob(200000) WHERE status = 'ok'")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         read_all(folder)
 
@@ -209,7 +229,7 @@ def test_nothing_is_written_to_what_is_read(folder):
 def test_text_reaches_no_terminal_as_it_is(folder):
     spoil(
         folder,
-        cell("error", "\x1b]0;owned\x07\u202etxt"),
+        cell("error", json.dumps("\x1b]0;owned\x07\u202etxt")),
         cell("outcome", '{"notes": "\\u001b[2J \\ud800"}'),
         meta("experiment", '{"name": "\\u001b[2J"}'),
     )  # fmt: skip

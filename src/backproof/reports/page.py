@@ -13,6 +13,7 @@ from backproof.reports.axes import axes_of, own, ran, varying
 from backproof.reports.claims import Settled
 from backproof.reports.details import Details, packed, plain
 from backproof.reports.edges import Edges
+from backproof.reports.excerpt import Excerpt
 from backproof.reports.pictures import Picture
 from backproof.reports.series import OF_A_CELL
 from backproof.reports.summary import answer
@@ -39,6 +40,7 @@ class Report:
     Attributes:
         axes_chosen: how the axes of its figures were chosen, where the experiment names none.
         cells: those still to come among them.
+        excerpt: the cells that the page holds, where those are not all.
     """
 
     name: str
@@ -50,6 +52,12 @@ class Report:
     details: Details
     provenance: Mapping[str, object]
     edges: Edges | None = None
+    excerpt: Excerpt | None = None
+
+    @property
+    def held(self) -> pd.DataFrame:
+        """The cells that the page holds."""
+        return self.excerpt.cells if self.excerpt else self.cells
 
 
 def page(report: Report) -> str:
@@ -64,9 +72,10 @@ def page(report: Report) -> str:
         report=report,
         answer=answer(report.claims, mine, pending),
         verdicts=[(v, n) for v, n in counts.items() if n],
-        failures=cells.loc[cells["status"].isin(FAILURES), FAILURE_COLUMNS].to_dict("records"),
+        failures=report.held.loc[report.held["status"].isin(FAILURES), FAILURE_COLUMNS].to_dict("records"),
+        failed=int(cells["status"].isin(FAILURES).sum()),
         exclusions=cells.loc[cells["status"] == Status.EXCLUDED, "error"].value_counts().to_dict(),
-        constants=_constants(cells),
+        constants=_constants(report),
         count=len(cells),
         refined=len(cells) - len(mine),
         edges=_edge_rows(report.edges),
@@ -102,13 +111,13 @@ def ink(colour: str) -> str:
 
 def _data(report: Report) -> dict[str, object]:
     """What the page's script works on: the table of cells, the columns' entries, the figures."""
-    cells = report.cells
+    cells = report.held
     shown, others = _shown(cells)
     return {
         "columns": [_column(name, cells[name]) for name in (*shown, *others)],
         "shown": len(shown),
         "axes": varying(cells),
-        "constants": list(_constants(cells).items()),
+        "constants": list(_constants(report).items()),
         "listed": [*names_of(c for c in CELLS if c.page == "first" and not c.categories), "cause"],
         "headings": [[c.heading, c.name] for c in CELLS if c.heading],
         "unsearched": UNSEARCHED,
@@ -153,8 +162,11 @@ def _entry(column: Column | None) -> dict[str, str]:
     return {**entry, "format": column.format, "of": column.of}
 
 
-def _constants(cells: pd.DataFrame) -> dict[str, str]:
+def _constants(report: Report) -> dict[str, str]:
     """The settings that all cells share."""
+    if report.excerpt:
+        return {axis: significant(value, 6) for axis, value in report.excerpt.constants.items()}
+    cells = report.cells[report.cells["status"] != Status.PENDING]
     values = {axis: cells[axis].dropna().unique() for axis in axes_of(cells)}
     return {axis: significant(v[0], 6) for axis, v in values.items() if len(v) == 1}
 

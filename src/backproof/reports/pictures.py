@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from backproof.files import csv, write
 from backproof.reports.edges import Edges
@@ -47,8 +49,12 @@ def keep(
     cells: pd.DataFrame,
     curves: pa.Table,
     edges: Edges | None,
+    positions: NDArray[np.intp] | None = None,
 ) -> Picture:
-    """Draw a figure and write its files, named by its position and title."""
+    """Draw a figure and write its files, named by its position and title.
+
+    `positions`: of each cell in the page, -1 where that does not hold it; by default they all are there.
+    """
     drawn = wanted if isinstance(wanted, Drawn) else draw(wanted, cells, curves, edges)
     stem, caption = f"{position:02d}-{_slug(drawn.title)}", drawn.spec.caption
     if drawn.drawing is None:
@@ -65,8 +71,26 @@ def keep(
         drawn.title, caption, drawn.finding, stem,
         source="data:image/svg+xml;base64," + base64.b64encode(contents["svg"]).decode(),
         size=(round(width * PIXELS), round(height * PIXELS)),
-        overlay=overlay() if overlay else None,
+        overlay=_of_page(overlay(), positions) if overlay else None,
     )  # fmt: skip
+
+
+def _of_page(overlay: Mapping[str, object], positions: NDArray[np.intp] | None) -> Mapping[str, object]:
+    """The same with the cells of its tiles by their positions in the page."""
+    parts = overlay.get("parts")
+    if positions is None or not isinstance(parts, list):
+        return overlay
+    return {**overlay, "parts": [{**part, **_held(part, positions)} for part in parts]}
+
+
+def _held(part: Mapping[str, Sequence[int]], positions: NDArray[np.intp]) -> dict[str, list[int]]:
+    """The cells of a part's tiles that the page holds, tile after tile, and where each tile begins."""
+    cells = positions[np.asarray(part["cells"], np.intp)]
+    before = np.concatenate([[0], np.cumsum(cells >= 0)])
+    return {
+        "cells": cells[cells >= 0].tolist(),
+        "starts": before[np.asarray(part["starts"], np.intp)].tolist(),
+    }
 
 
 def _slug(title: str) -> str:

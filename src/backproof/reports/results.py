@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backproof.files import csv, write
-from backproof.sweeps.status import Status
 from backproof.sweeps.store import Store
 
 if TYPE_CHECKING:  # pandas and pyarrow take their time, and a sweep may not come to its tables
-    import pyarrow as pa
-
     from backproof.reports.edges import Edges
+    from backproof.reports.excerpt import Excerpt
+    from backproof.reports.tables import Part
+    from backproof.sweeps.table import Layout
 
 
 def write_results(store: Store, folder: Path) -> None:
     """Write tables, figures and report; each file is whole or not there."""
     from backproof.reports.edges import edges_found
+    from backproof.reports.excerpt import MOST_WHOLE, needed
+    from backproof.reports.tables import joined, write_tables
     from backproof.reports.write import write_report  # matplotlib: only once there is something to draw
+    from backproof.sweeps.table import Layout
 
-    everything, curves, tensors = store.cells(pending=True), store.curves(), store.tensors()
-    cells = everything[everything["status"] != Status.PENDING].reset_index(drop=True)
-    write(folder / "cells.parquet", cells.to_parquet())
-    write(folder / "cells.csv", csv(cells))
-    write(folder / "curves.parquet", _parquet(curves))
-    write(folder / "tensors.parquet", tensors.to_parquet())
     about, experiment = map(store.record, ("provenance", "experiment"))
-    edges = edges_found(experiment, everything)
+    layout = Layout.of(store.settings())
+    parts = write_tables(store, folder, layout)
+    columns = needed(experiment, layout) if store.size() > MOST_WHOLE else None
+    if columns is None:
+        tables, excerpt = joined(parts), None
+    else:
+        tables, excerpt = _excerpt(parts, columns, store, layout)
+    edges = edges_found(experiment, tables.cells)
     _write_edges(folder, edges)
-    write_report(folder, (everything, curves, tensors), experiment, about, edges)
+    write_report(folder, tables, experiment, about, edges, excerpt)
+
+
+def _excerpt(
+    parts: Iterator[Part], columns: Sequence[str], store: Store, layout: Layout
+) -> tuple[Part, Excerpt]:
+    """Some columns of all cells, with the curves and tensors of those that the page holds whole."""
+    import pandas as pd
+
+    from backproof.reports.excerpt import Excerpt, constants_of, narrow, places_in_page
+    from backproof.reports.tables import Part, part_of
+
+    narrowed = narrow(columns)
+    cells = pd.concat([narrowed(part.cells) for part in parts], ignore_index=True)
+    places = places_in_page(cells)
+    some = part_of(list(store.rows_of(cells["cell"].iloc[places].tolist())), layout)
+    excerpt = Excerpt(some.cells, some.curves, some.tensors, places, constants_of(layout))
+    return Part(cells, some.curves, some.tensors), excerpt
 
 
 def _write_edges(folder: Path, edges: Edges | None) -> None:
@@ -42,11 +63,3 @@ def _write_edges(folder: Path, edges: Edges | None) -> None:
         return
     for path, content in zip(paths, (edges.table.to_parquet(), csv(edges.table)), strict=True):
         write(path, content)
-
-
-def _parquet(table: pa.Table) -> bytes:
-    import pyarrow.parquet as pq
-
-    file = io.BytesIO()
-    pq.write_table(table, file)
-    return file.getvalue()

@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import starmap
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from backproof.files import plain_folder, write
 from backproof.reports import claims
 from backproof.reports.details import details
 from backproof.reports.edges import Edges
+from backproof.reports.excerpt import Excerpt
 from backproof.reports.figures import kinds
 from backproof.reports.figures.kind import Drawn, FigureSpec
 from backproof.reports.page import Report, page
@@ -35,6 +38,7 @@ def write_report(
     experiment: Mapping[str, object],
     provenance: Mapping[str, object],
     edges: Edges | None = None,
+    excerpt: Excerpt | None = None,
 ) -> None:
     """Write figures/ and report.html into a results folder; each file is whole or not there.
 
@@ -42,13 +46,15 @@ def write_report(
         tables: the cells, those still to come among them, their curves and their tensors.
         experiment: name, question, claims and figures as in the experiment's file; all may be missing.
         edges: that a refinement found, if there was one.
+        excerpt: the cells that the page holds, where those are not all.
     """
     cells, curves, tensors = tables
     asked = stored_experiment(experiment)
     wanted, axes_chosen = figures_of(asked, cells)
-    drawing = _draw_all(plain_folder(folder / "figures"), wanted, cells, curves, edges)
+    positions = excerpt.positions(len(cells)) if excerpt else None
+    drawing = _draw_all(plain_folder(folder / "figures"), wanted, cells, curves, edges, positions)
     settled = claims.evaluate(asked.claims, cells)
-    of_cells = details(cells, tensors, curves)
+    of_cells = details(excerpt.cells if excerpt else cells, tensors, curves)
     pictures = list(drawing)  # drawn meanwhile
     _remove_others(folder / "figures", pictures)
     report = Report(
@@ -61,6 +67,7 @@ def write_report(
         of_cells,
         provenance,
         edges,
+        excerpt,
     )
     write(folder / "report.html", page(report).encode())
 
@@ -71,12 +78,13 @@ def _draw_all(
     cells: pd.DataFrame,
     curves: pa.Table,
     edges: Edges | None,
+    positions: NDArray[np.intp] | None,
 ) -> Iterator[Picture]:
     """Every figure drawn and kept, by several processes where that pays."""
     none = curves.slice(0, 0)
     folder = folder.resolve()  # a process may have been started elsewhere
     tasks = [
-        (folder, i, figure, cells, curves if _reads_curves(figure) else none, edges)
+        (folder, i, figure, cells, curves if _reads_curves(figure) else none, edges, positions)
         for i, figure in enumerate(wanted, 1)
     ]
     if len(tasks) < LEAST_SHARED or len(cells) > MOST_SHARED:

@@ -98,6 +98,7 @@ WHERE excluded IS NULL AND coalesce(status, 'pending') = ?
 UNWANTED = """
 SELECT settings FROM cells JOIN results USING (cell) WHERE cell NOT IN (SELECT cell FROM grid)
 """
+SETTINGS = "SELECT settings FROM grid JOIN cells USING (cell) ORDER BY position"
 WANTED = "SELECT settings FROM cells JOIN grid USING (cell)"
 MEAN_SECONDS = "SELECT avg(seconds) FROM results WHERE status = 'ok'"
 

@@ -20,7 +20,7 @@ from backproof.sweeps import sql
 from backproof.sweeps.database import FILE, connect, connect_readonly, is_damage, set_aside
 from backproof.sweeps.listing import Cell, Listed, batched
 from backproof.sweeps.outcome import Outcome
-from backproof.sweeps.overrides import is_public
+from backproof.sweeps.overrides import Value, is_public
 from backproof.sweeps.rows import (
     MalformedError,
     StoredCell,
@@ -48,6 +48,9 @@ TOGETHER = 10_000
 
 AT_ONCE = 4_000
 """Rows that are read at a time with their lines, of some kilobytes each."""
+
+FEW = 500
+"""Cells that are asked for by their ids at a time."""
 
 Row = tuple[Any, ...]
 
@@ -287,6 +290,17 @@ class Store:
         """
         query = sql.ROWS.format(condition=condition, curves="curves" if curves else "NULL")
         return self._with_lines(self.db.execute(query))
+
+    def rows_of(self, ids: Iterable[str]) -> Iterator[tuple[Row, bytes | None]]:
+        """The rows of some of the grid's cells, in its order where the ids are, with curves."""
+        for some in batched(ids, FEW):
+            query = sql.ROWS.format(condition=f"id IN ({', '.join('?' * len(some))})", curves="curves")
+            yield from self._with_lines(self.db.execute(query, some))
+
+    def settings(self) -> Iterator[dict[str, Value]]:
+        """The settings of the grid's cells."""
+        for row in self.db.execute(sql.SETTINGS):
+            yield settings_of(row[0])
 
     def result(self, cell: str) -> tuple[Row, bytes | None] | None:
         """The row of a cell of any grid and its line of a shard; None where the cell is not known."""

@@ -29,6 +29,9 @@ PLAIN = (
 )  # fmt: skip
 """Settings that `canonical` passes on, or drops whatever their value."""
 
+MOST = 1 << 62
+"""Of numbers that a store can hold."""
+
 T = TypeVar("T")
 
 
@@ -52,7 +55,8 @@ class Template:
     Attributes:
         id, settings, command: with a place in braces for the text of each axis.
         texts, words: of each axis and value, what stands there in JSON and in the command.
-        shares: of each axis and value, what decides with whom its cells share a numerical gradient.
+        share: of the first cell; `shares`: what each axis and value adds, which is nothing where the axis
+            makes no other problem.
         keys: the settings of the cells.
     """
 
@@ -61,6 +65,7 @@ class Template:
     command: str
     texts: tuple[tuple[str, ...], ...]
     words: tuple[tuple[str, ...], ...]
+    share: int
     shares: tuple[tuple[int, ...], ...]
     family: int
     keys: frozenset[str]
@@ -84,7 +89,7 @@ class Template:
         for texts, words, shares in zip(*axes, strict=True):
             digest = blake2b(self.id.format(*texts).encode(), digest_size=8).hexdigest()
             settings, command = self.settings.format(*texts), self.command.format(*words)
-            yield Listed(digest, settings, self.family, hash(shares), command)
+            yield Listed(digest, settings, self.family, (self.share + sum(shares)) % MOST, command)
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,8 @@ def template(
         command=_command(along, keys, options),
         texts=_each(keys, along, lambda key, one: json.dumps(one.flat.get(key))),
         words=_each(keys, along, _word),
-        shares=_each(keys, along, lambda _, one: share_of(one.case)),
+        share=share_of(base.case) % MOST,
+        shares=tuple(map(_shares, keys, along)),
         family=family_of(base.case),
         keys=frozenset(base.flat),
     )
@@ -166,6 +172,13 @@ def _each(
 ) -> tuple[tuple[T, ...], ...]:
     """Something of each cell along each axis."""
     return tuple(tuple(what(key, one) for one in made) for key, made in zip(keys, along, strict=True))
+
+
+def _shares(key: str, made: Sequence[_Made]) -> tuple[int, ...]:
+    """What the values along an axis add to the number of those that share a numerical gradient."""
+    found = [share_of(one.case) for one in made]
+    several = len(set(found)) > 1
+    return tuple(hash((key, share)) % MOST if several else 0 for share in found)
 
 
 def _escaped(text: str) -> str:
