@@ -23,10 +23,7 @@ from backproof.sweeps.commands import command_of
 from backproof.sweeps.listing import Listed, family_of, share_of
 from backproof.sweeps.overrides import REPLICATE, Settings, Value, ordered
 
-PLAIN = (
-    "network.init_scale", "clip.eps", "relu_at_zero", "check.resolution", "check.rtol",
-    "training.learning_rate", "seed",
-)  # fmt: skip
+PLAIN = ("network.init_scale", "clip.eps", "relu_at_zero", "training.learning_rate", "seed")
 """Settings that `canonical` passes on, or drops whatever their value."""
 
 MOST = 1 << 62
