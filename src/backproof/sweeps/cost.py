@@ -18,8 +18,8 @@ CELL = 0.3e-3
 PROBLEM, MOVE = 0.6e-3, 14e-9
 """A numerical gradient: once, and per output or unit on the way of each pre-activation's five moves."""
 
-VERDICT = 4e-3
-"""A verdict with causes and its share of cures."""
+VERDICT, CURES = 1e-3, 3e-3
+"""A verdict with causes, and its share of cures where they are looked for."""
 
 FUNCTION = 1.0
 """A check of a function from outside, whose cost is unknown."""
@@ -44,7 +44,11 @@ def expected_seconds(cases: Sequence[Case]) -> float:
     if case.check is not None:
         samples = min(case.check.samples, data.samples)
         moved = sum(units * max(widths[i:], default=1) for i, units in enumerate(widths[1:], 2))
-        seconds += PROBLEM + slower * 5 * MOVE * samples * moved + VERDICT * len(cases)
+        seconds += (
+            PROBLEM
+            + slower * 5 * MOVE * samples * moved
+            + (VERDICT + bool(case.check.cures) * CURES) * len(cases)
+        )
     if case.training is not None:
         run = case.training
         weights = sum(a * b for a, b in pairwise(widths))

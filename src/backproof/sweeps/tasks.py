@@ -17,6 +17,10 @@ task at the end, long enough that what its cells share is shared. With 0.1 `thre
 WINDOW = 20_000
 """Cells that are cut into tasks together: a grid of any size is never held as a whole."""
 
+LONG_TASK_SECONDS = 1.5
+"""Expected duration of a task while more than `WINDOW` cells are left. Handing over a task and taking it back
+costs the sweep's own process the same whatever its length, which is what bounds the number of workers."""
+
 MOST_PER_TASK = 48
 """Where more cells share one numerical gradient, computing it again is cheaper than an idle worker."""
 
@@ -32,21 +36,25 @@ class Task:
 def tasks_from(cases: Iterable[Unit]) -> Iterator[Task]:
     """Cases cut into tasks as they come, however many there are."""
     for some in batched(cases, WINDOW):
-        yield from tasks_of(some)
+        yield from tasks_of(some, LONG_TASK_SECONDS if len(some) == WINDOW else TASK_SECONDS)
 
 
-def tasks_of(cases: Iterable[Unit]) -> list[Task]:
+def tasks_of(cases: Iterable[Unit], at_most: float | None = None) -> list[Task]:
     """Cases cut into tasks, the longest first.
 
     Cases that share a numerical gradient stay together, and then those that train as one batch.
+
+    Args:
+        at_most: seconds that several such groups may take together; `TASK_SECONDS` by default.
     """
+    at_most = TASK_SECONDS if at_most is None else at_most
     tasks: list[Task] = []
     seconds_of = Durations()
     for family in grouped(cases, lambda c: c.family_key):
         task = Task()
         for shared in _shares(family):
             seconds = seconds_of(shared)
-            if task.cases and task.seconds + seconds > TASK_SECONDS:
+            if task.cases and task.seconds + seconds > at_most:
                 tasks.append(task)
                 task = Task()
             task.cases += shared
