@@ -5,9 +5,9 @@
     python tests/benchmarks/scale.py parent [--cells 20000]
 
 `plan` goes through grids of so many points. `sweep` checks every parameter of a 2-2-2 network in so many
-cells, writes tables and report, and prints for each part its seconds, and the parent's processor time and memory.
-`parent` computes the smallest cells once, packs them as workers do, and enters them again and again: the
-processor time that a cell costs the sweep's own process, on its way out and back, whatever the workers.
+cells, writes tables and report, and prints of each part the seconds, the parent's processor time, and its
+memory. `parent` computes the smallest cells once, packs them as workers do and enters them: the processor
+time that a cell costs the sweep's own process on its way out and back, the engine's transport left out.
 """
 
 from __future__ import annotations

@@ -36,6 +36,9 @@ GRIDS = {
     "every plain axis": EVERY_PLAIN_AXIS,
     "plain axes before others": (*SMALL, "seed=0,1,2", "network.hidden=[3],[4,2]", "network.init_scale=1,2"),
     "a reference": (*SMALL, "network.init_scale=${training.learning_rate}", "seed=range(0,4)"),
+    "values that one template alone looks at": (
+        *SMALL, "activation=relu,tanh", "network.init_scale=range(1,11)", "seed=range(0,10)"
+    ),
     "a schedule": (*SMALL, "training.schedule='learning_rate / (1 + step)'", "training.learning_rate=1,2"),
     "no check": (*SMALL, "check=none,full", "seed=0,1"),
     "half precision": (*SMALL, "precision=float32,float64", "clip.eps=1e-7,1e-3", "seed=0,1"),

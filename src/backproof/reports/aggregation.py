@@ -127,7 +127,14 @@ def lay_out(
     """
     categories = categories_of(cells, column)
     aggregate = aggregate or (MOST_FREQUENT if column.categories else MEDIAN)
-    cells = cells.assign(**{POSITION: cells.index.to_numpy()})
+    kept = [
+        *rows,
+        *columns,
+        column.name,
+        "status",
+        *(group for group in ("check", "training") if group in cells),
+    ]
+    cells = cells[[*dict.fromkeys(kept)]].assign(**{POSITION: cells.index.to_numpy()})
     cells = expand_nulls(expand_nulls(cells, list(rows)), list(columns))
     row_keys, row = keys_of(cells, rows)
     column_keys, at = keys_of(cells, columns)

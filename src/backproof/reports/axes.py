@@ -74,7 +74,7 @@ def expand_nulls(cells: pd.DataFrame, side: Sequence[str]) -> pd.DataFrame:
 
 def in_order(values: pd.Series) -> list[object]:
     """Distinct values: numbers ascending, words as the grid first names them, null last."""
-    present: list[object] = list(dict.fromkeys(values.dropna()))
+    present: list[object] = list(dict.fromkeys(values.drop_duplicates().dropna()))
     if all(isinstance(v, int | float | np.number) for v in present):
         present.sort(key=float)  # type: ignore[arg-type]
     return present + [None] * bool(values.isna().any())
@@ -83,15 +83,16 @@ def in_order(values: pd.Series) -> list[object]:
 def keys_of(cells: pd.DataFrame, axes: Sequence[str]) -> tuple[list[Key], NDArray[np.intp]]:
     """The keys along a side, sorted axis by axis, and the position of each cell's key among them."""
     orders = [in_order(cells[axis]) for axis in axes]
-    codes = []
+    joint = np.zeros(len(cells), np.intp)
     for axis, order in zip(axes, orders, strict=True):
+        codes, present = pd.factorize(cells[axis])
         at = {v: i for i, v in enumerate(order)}
-        codes.append([at[None if pd.isna(v) else v] for v in cells[axis]])
-    tuples = list(zip(*codes, strict=True)) if codes else [()] * len(cells)
-    used = sorted(set(tuples))
-    position = {t: i for i, t in enumerate(used)}
-    keys = [tuple(orders[k][i] for k, i in enumerate(t)) for t in used]
-    return keys, np.array([position[t] for t in tuples], np.intp)
+        places = np.array([*(at[v] for v in present), at.get(None, 0)], np.intp)  # the code of null is -1
+        joint = joint * max(len(order), 1) + places[codes]
+    used, position = np.unique(joint, return_inverse=True)
+    indices = np.unravel_index(used, [len(order) for order in orders]) if axes and len(used) else ()
+    keys = [tuple(order[at[k]] for order, at in zip(orders, indices, strict=True)) for k in range(len(used))]
+    return keys, position.astype(np.intp)
 
 
 def label(value: object) -> str:

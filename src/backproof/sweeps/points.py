@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backproof.errors import ConfigurationError
 from backproof.sweeps.canonical import case_of
 from backproof.sweeps.listing import Cell, Listed
 from backproof.sweeps.overrides import Settings
 from backproof.sweeps.products import Axis, Combination, Product, applies
-from backproof.sweeps.templates import PLAIN, Template, template
+from backproof.sweeps.templates import PLAIN, Known, Template, template
 
 MOST_POINTS = 20_000_000
 """Of a grid: they are all looked at before the first cell runs."""
@@ -77,10 +77,15 @@ Block = Quick | One
 
 @dataclass(frozen=True)
 class Points:
-    """The points of products, each with its combinations of choices."""
+    """The points of products, each with its combinations of choices.
+
+    Attributes:
+        known: what is known along the axes of each product.
+    """
 
     products: Sequence[tuple[Product, Sequence[Combination]]]
     options: tuple[str, ...]
+    known: dict[int, Known] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for product, _ in self.products:
@@ -107,12 +112,13 @@ class Points:
                 yield part.cell(dict(zip((a.key for a in part.axes), values, strict=True)))
 
     def _parts(self) -> Iterator[_Part]:
-        for product, combinations in self.products:
+        for i, (product, combinations) in enumerate(self.products):
+            known = self.known.setdefault(i, {})
             axes = [a for a in product.axes if a.key not in product.assembly.groups]
             for combination in combinations:
                 here = tuple(a for a in axes if applies(a, combination))
                 times = math.prod(len(a.values) for a in axes if a not in here)
-                yield _Part(combination, here, times, self.options)
+                yield _Part(combination, here, times, self.options, known)
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,7 @@ class _Part:
     axes: tuple[Axis, ...]
     times: int
     options: tuple[str, ...]
+    known: Known
 
     def cell(self, values: Settings) -> Cell:
         """The cell of a point."""
@@ -160,7 +167,7 @@ class _Part:
         return plain if points >= LEAST_POINTS * (1 + sum(len(a.values) for a in plain)) else ()
 
     def _template(self, plain: Sequence[Axis], fixed: Settings) -> Template | None:
-        return template(self.combination, fixed, [(a.key, a.values) for a in plain], self.options)
+        return template(self.combination, fixed, [(a.key, a.values) for a in plain], self.options, self.known)
 
     def _one_by_one(self, given: Settings, axes: Sequence[Axis]) -> Iterator[One]:
         for values in itertools.product(*(a.values for a in axes)):

@@ -11,10 +11,10 @@ from __future__ import annotations
 import itertools
 import json
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from backproof.sweeps import components
 from backproof.sweeps.canonical import case_of
@@ -26,10 +26,17 @@ from backproof.sweeps.overrides import REPLICATE, Settings, Value, ordered
 PLAIN = ("network.init_scale", "clip.eps", "relu_at_zero", "training.learning_rate", "seed")
 """Settings that `canonical` passes on, or drops whatever their value."""
 
+FREE = ("network.init_scale", "seed")
+"""Plain settings of which every cell allows the same values, so that once validated they are for all."""
+
+ENOUGH = 8
+"""Values of such an axis that are looked at in every template."""
+
+Known = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
+"""The text in JSON and in the command of each value, by the key of a free axis."""
+
 MOST = 1 << 62
 """Of numbers that a store can hold."""
-
-T = TypeVar("T")
 
 
 class Source(Protocol):
@@ -99,7 +106,11 @@ class _Made:
 
 
 def template(
-    source: Source, fixed: Settings, axes: Sequence[tuple[str, Sequence[Value]]], options: Sequence[str]
+    source: Source,
+    fixed: Settings,
+    axes: Sequence[tuple[str, Sequence[Value]]],
+    options: Sequence[str],
+    known: Known | None = None,
 ) -> Template | None:
     """The cells of a product of plain axes; None where they have to be made one by one.
 
@@ -107,6 +118,7 @@ def template(
         fixed: the values of the other axes.
         axes: keys among `PLAIN`, each with its values.
         options: of the command.
+        known: what earlier templates of the same axes found along them; this one's are added.
 
     Raises:
         ConfigurationError: if a value is wrong.
@@ -117,23 +129,22 @@ def template(
     base = _made(source, {**fixed, **first})
     if base is None or (REPLICATE in first and not _seed_is_plain(base.case)):
         return None
-    along = list[list[_Made]]()
+    along = list[_Along]()
     for key, values in axes:
-        made = [_made(source, {**fixed, **first, key: value}) for value in values]
-        alike = [one for one in made if one is not None and _differ_in(key, base, one)]
-        if len(alike) < len(made):
+        found = _along(source, base, {**fixed, **first}, key, values, {} if known is None else known)
+        if found is None:
             return None
-        along.append(alike)
+        along.append(found)
     keys = [key for key, _ in axes]
     flat = _braced(base.flat, keys, ascii_only=False)
     return Template(
         id=f"[{flat}, {_escaped(base.case.beside_settings)}]",
         settings=_braced(base.flat, keys, ascii_only=True),
-        command=_command(along, keys, options),
-        texts=_each(keys, along, lambda key, one: json.dumps(one.flat.get(key))),
-        words=_each(keys, along, _word),
+        command=_command(base, along, keys, options),
+        texts=tuple(axis.texts for axis in along),
+        words=tuple(axis.words for axis in along),
         share=share_of(base.case) % MOST,
-        shares=tuple(map(_shares, keys, along)),
+        shares=tuple(axis.shares for axis in along),
         family=family_of(base.case),
         keys=frozenset(base.flat),
     )
@@ -164,18 +175,41 @@ def _differ_in(key: str, one: _Made, other: _Made) -> bool:
     return flats[0] == flats[1] and commands[0] == commands[1]
 
 
-def _each(
-    keys: Sequence[str], along: Sequence[Sequence[_Made]], what: Callable[[str, _Made], T]
-) -> tuple[tuple[T, ...], ...]:
-    """Something of each cell along each axis."""
-    return tuple(tuple(what(key, one) for one in made) for key, made in zip(keys, along, strict=True))
+@dataclass(frozen=True)
+class _Along:
+    """What an axis puts into the text of each of its values.
+
+    Attributes:
+        behind: the overrides behind its own in the command; None if it never has one.
+    """
+
+    texts: tuple[str, ...]
+    words: tuple[str, ...]
+    shares: tuple[int, ...]
+    behind: tuple[str, ...] | None
 
 
-def _shares(key: str, made: Sequence[_Made]) -> tuple[int, ...]:
-    """What the values along an axis add to the number of those that share a numerical gradient."""
-    found = [share_of(one.case) for one in made]
-    several = len(set(found)) > 1
-    return tuple(hash((key, share)) % MOST if several else 0 for share in found)
+def _along(
+    source: Source, base: _Made, settings: Settings, key: str, values: Sequence[Value], known: Known
+) -> _Along | None:
+    """An axis, the others at their first values; None if it is not plain here."""
+    looked_at = values[:ENOUGH] if key in known else values
+    made = [_made(source, {**settings, key: value}) for value in looked_at]
+    alike = [one for one in made if one is not None and _differ_in(key, base, one)]
+    if len(alike) < len(made):
+        return None
+    texts = tuple(json.dumps(one.flat.get(key)) for one in alike)
+    words = tuple(_word(key, one) for one in alike)
+    if len(looked_at) < len(values):
+        if (texts, words) != tuple(each[:ENOUGH] for each in known[key]):
+            return _along(source, base, settings, key, values, {})
+        texts, words = known[key]
+    elif key in FREE:
+        known[key] = texts, words
+    others = len({share_of(one.case) for one in alike}) > 1
+    shares = tuple(hash((key, text)) % MOST if others else 0 for text in texts)
+    own = next((list(one.overrides) for one in alike if key in one.overrides), None)
+    return _Along(texts, words, shares, None if own is None else tuple(own[own.index(key) + 1 :]))
 
 
 def _escaped(text: str) -> str:
@@ -198,18 +232,16 @@ def _word(key: str, made: _Made) -> str:
     return f" {shlex.quote(made.overrides[key])}" if key in made.overrides else ""
 
 
-def _command(along: Sequence[Sequence[_Made]], keys: Sequence[str], options: Sequence[str]) -> str:
+def _command(base: _Made, along: Sequence[_Along], keys: Sequence[str], options: Sequence[str]) -> str:
     """The command, in braces where an axis has its override, which not every value needs."""
-    constant = {k: o for k, o in along[0][0].overrides.items() if k not in keys}
-    before: dict[str | None, list[str]] = {}
+    before: dict[str | None, str] = {}
     for key in ordered(keys):
-        for made in along[keys.index(key)]:
-            if key in made.overrides:
-                names = list(made.overrides)
-                behind = [name for name in names[names.index(key) + 1 :] if name not in keys]
-                before.setdefault(behind[0] if behind else None, []).append(f"{{{keys.index(key)}}}")
-                break
+        behind = along[keys.index(key)].behind
+        if behind is not None:
+            constant = next((name for name in behind if name not in keys), None)
+            before[constant] = before.get(constant, "") + f"{{{keys.index(key)}}}"
     text = _escaped(command_of(options, ()))
-    for name, override in constant.items():
-        text += "".join(before.get(name, [])) + f" {_escaped(shlex.quote(override))}"
-    return text + "".join(before.get(None, []))
+    for name, override in base.overrides.items():
+        if name not in keys:
+            text += before.get(name, "") + f" {_escaped(shlex.quote(override))}"
+    return text + before.get(None, "")
