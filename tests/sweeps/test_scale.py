@@ -22,7 +22,8 @@ from backproof.requests import Request
 from backproof.session import Session
 words = ("data=xor", "network.hidden=[3]", "training=none", "activation=relu,tanh", "output=sigmoid")
 for scales in (1, 50):
-    found = Session().plan(Request((*words, "seed=range(0,3000)", f"network.init_scale=range(1,{scales + 1})")))
+    axes = ("seed=range(0,3000)", f"network.init_scale=range(1,{scales + 1})")
+    found = Session().plan(Request((*words, *axes)))
     print(found.to_run, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 MOST_GROWTH = 40

@@ -82,7 +82,7 @@ def joined(parts: Iterable[Part]) -> Part:
     cells, series, tensors = zip(*parts, strict=True)
     return Part(
         pd.concat(cells, ignore_index=True),
-        pa.concat_tables(series),
+        pa.concat_tables(series).combine_chunks(),
         pd.concat(tensors, ignore_index=True),
     )
 
