@@ -24,14 +24,14 @@ def sweep(folder: Path, seeds: int) -> subprocess.CompletedProcess[str]:
 
 
 def full_disk(folder: Path, seeds: int = 400) -> dict[str, object]:
-    """Sweep into 2 MB, then into 64 MB; what was said, and how many cells the first left for the second.
+    """Sweep into 1.2 MB, then into 64 MB; what was said, and how many cells the first left for the second.
 
     Raises:
         OSError: if no disk can be mounted.
     """
     results = folder / "results"
     results.mkdir()
-    if not mounted(results, 2):
+    if not mounted(results, 1.2):
         raise OSError("no disk can be mounted here")
     try:
         small = sweep(folder, seeds)
