@@ -434,3 +434,33 @@ def test_complex_numbers_in_jax_by_one_convention():
 def test_a_library_is_needed_where_there_is_no_backward_pass():
     with pytest.raises(backproof.FunctionError, match="backward: needed where no input is a tensor"):
         check_vjp(np.sin, None, a(3))
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: check_vjp(3, np.cos, a(2)), "forward: must be a function of the inputs"),
+        (
+            lambda: check_vjp(np.sin, 3, a(2)),
+            "backward: must be a function of a cotangent and the inputs; not int",
+        ),
+        (lambda: check_jvp(np.sin, "f", a(2)), "pushforward: must be a function of a tangent"),
+        (
+            lambda: check_jacobian(np.sin, a(2), a(2)),
+            "jac: must be a function of x; not ndarray",
+        ),
+        (lambda: check_hessian(1, rosen_der, rosen_hess, a(2)), "f: must be a function of W"),
+        (
+            lambda: check_hvp(rosen, rosen_der, None, a(2)),
+            "hvp: must be a function of a vector and W",
+        ),
+        (lambda: check_vjp(np.sin, np.cos, a(2), seed=-1), "seed: must be a whole number from 0 on; not -1"),
+        (lambda: check_jvp(np.sin, np.cos, a(2), resolution=2), "resolution: must be a number above 0"),
+        (lambda: check_vjp(np.sin, np.cos), "the inputs: holds no parameter"),
+        (lambda: check_vjp(np.sin, np.cos, "abc"), "x: must be an array of real numbers; not str"),
+    ],
+)
+def test_wrong_arguments_are_named(call, says):
+    with pytest.raises(backproof.FunctionError) as error:
+        call()
+    assert says in str(error.value)

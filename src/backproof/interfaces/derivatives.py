@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.interfaces.door import require_function, sampling_of
 from backproof.targets.adapters import made_with
 from backproof.targets.function import Function
 from backproof.targets.jacobian import jacobian, note_asymmetry
@@ -51,16 +52,21 @@ def check_vjp(
     Raises:
         FunctionError: if forward or backward does what no such function does; it names the file and line.
     """
+    require_function("forward", forward, "the inputs")
+    sampling = sampling_of(
+        seed=seed, parameters=parameters, directions=directions, resolution=resolution, rtol=rtol
+    )
     named = _named(forward, keywords)
     if backward is None:
         named, pulled, inputs = _made_by_library(named, inputs)
     else:
+        require_function("backward", backward, "a cotangent and the inputs")
         pulled = backward if residuals else _named(backward, keywords)
     generator = np.random.default_rng(seed)
     function = vjp(
         named, pulled, inputs, residuals=residuals, cotangents=cotangents, generator=generator
     )  # fmt: skip
-    return check_function(function, Sampling(seed, parameters, directions, None, resolution, rtol))
+    return check_function(function, sampling)
 
 
 def check_jvp(
@@ -91,10 +97,13 @@ def check_jvp(
     Raises:
         FunctionError: if one of them does what no such function does; it names the file and line.
     """
+    require_function("function", function, "the inputs")
+    require_function("pushforward", pushforward, "a tangent and the inputs")
+    sampling = sampling_of(seed=seed, directions=False, resolution=resolution, rtol=rtol)
     named, pushed = _named(function, keywords), _named(pushforward, keywords)
     generator = np.random.default_rng(seed)
     target = jvp(named, pushed, inputs, primals=primals, tangents=tangents, generator=generator)
-    return check_function(target, Sampling(seed, None, False, None, resolution, rtol))
+    return check_function(target, sampling)
 
 
 def check_jacobian(
@@ -122,9 +131,14 @@ def check_jacobian(
     Raises:
         FunctionError: if one of them does what no such function does; it names the file and line.
     """
+    require_function("f", f, "x")
+    require_function("jac", jac, "x")
+    sampling = sampling_of(
+        seed=seed, parameters=parameters, directions=directions, resolution=resolution, rtol=rtol
+    )
     generator = np.random.default_rng(seed)
     target = jacobian(_named(f, keywords), _named(jac, keywords), x, args, generator=generator)
-    return check_function(target, Sampling(seed, parameters, directions, None, resolution, rtol))
+    return check_function(target, sampling)
 
 
 def check_hessian(
@@ -154,8 +168,12 @@ def check_hessian(
     Raises:
         FunctionError: if one of them does what no such function does; it names the file and line.
     """
+    if f is not None:
+        require_function("f", f, "W")
+    require_function("df", df, "W that returns the gradient")
+    require_function("hessian", hessian, "W")
+    sampling = sampling_of(seed=seed, resolution=resolution, rtol=rtol)
     named, second = _named(df, keywords), _named(hessian, keywords)
-    sampling = Sampling(seed, None, None, None, resolution, rtol)
     first = _gradient(_named(f, keywords) if f else None, named, w, args, sampling)
     if first is not None:
         return first
@@ -194,8 +212,12 @@ def check_hvp(
     Raises:
         FunctionError: if one of them does what no such function does; it names the file and line.
     """
+    if f is not None:
+        require_function("f", f, "W")
+    require_function("df", df, "W that returns the gradient")
+    require_function("hvp", hvp, "a vector and W")
+    sampling = sampling_of(seed=seed, resolution=resolution, rtol=rtol)
     named, product = _named(df, keywords), _named(hvp, keywords)
-    sampling = Sampling(seed, None, None, None, resolution, rtol)
     first = _gradient(_named(f, keywords) if f else None, named, w, args, sampling)
     if first is not None:
         return first

@@ -6,21 +6,22 @@ result.assert_agrees()
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backproof.interfaces.door import require_function, sampling_of
 from backproof.targets.adapters import LIBRARIES, made_with
 from backproof.targets.bounds import bound
 from backproof.targets.container import ArrayTree
 from backproof.targets.function import Function
-from backproof.targets.leaves import FunctionError, what_it_is
+from backproof.targets.leaves import FunctionError
 from backproof.targets.source import UserFunction, without_auxiliary
 from backproof.verdicts.check import Check
-from backproof.verdicts.comparison import RESOLUTION, allowed_beside
-from backproof.verdicts.function import Sampling, check_function
+from backproof.verdicts.comparison import RESOLUTION
+from backproof.verdicts.function import check_function
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,14 +79,17 @@ def check(
     Raises:
         FunctionError: if f or df does what no loss or gradient does; it names the file and the line.
     """
-    _check_arguments(f, df, seed, parameters, resolution, rtol, jobs)
-    blocks = None
+    require_function("f", f, "W")
+    if df is not None:
+        require_function("df", df, "W that returns the gradient")
+    sampling = sampling_of(
+        seed=seed, parameters=parameters, directions=directions, resolution=resolution, rtol=rtol, jobs=jobs
+    )
     if jobs != 1:
         from backproof.sweeps.engines.processes import starmap
 
-        blocks = partial(starmap, jobs=jobs)
+        sampling = replace(sampling, blocks=partial(starmap, jobs=jobs))
     by = by or (made_with(f, w) if df is None else None)
-    sampling = Sampling(seed, parameters, directions, blocks, resolution, rtol)
     f, df = (_as_called(each, keywords, has_aux=has_aux and each is f) for each in (f, df))
     function = _function(f, w, args, df, by)
     if by is None:
@@ -105,43 +109,6 @@ def _as_called(function: Any, keywords: Mapping[str, Any] | None, *, has_aux: bo
         return None
     called = partial(function, **keywords) if keywords else function
     return without_auxiliary(called) if has_aux else called
-
-
-def _check_arguments(
-    f: object,
-    df: object,
-    seed: object,
-    parameters: object,
-    resolution: object,
-    rtol: object,
-    jobs: object,
-) -> None:
-    """Refuse what is no function, no count and no relative error.
-
-    Raises:
-        FunctionError: naming the argument.
-    """
-    if not callable(f):
-        raise FunctionError(f"f: must be a function of W; not {what_it_is(f)}")
-    if df is not None and not callable(df):
-        raise FunctionError(f"df: must be a function of W that returns the gradient; not {what_it_is(df)}")
-    if not _is_whole(seed) or seed < 0:  # type: ignore[operator]
-        raise FunctionError(f"seed: must be a whole number from 0 on; not {seed!r}")
-    if parameters is not None and (not _is_whole(parameters) or parameters < 1):  # type: ignore[operator]
-        raise FunctionError(f"parameters: must be None or a whole number from 1 on; not {parameters!r}")
-    if not _is_whole(jobs) or jobs == 0:
-        raise FunctionError(f"jobs: must be a whole number other than 0; not {jobs!r}")
-    for name, value, least in (("resolution", resolution, "above"), ("rtol", rtol, "from")):
-        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if not number or not 0 <= value < 1 or (value == 0 and least == "above"):  # type: ignore[operator]
-            raise FunctionError(f"{name}: must be a number {least} 0 and below 1; not {value!r}")
-    wrong = allowed_beside(float(resolution), float(rtol))  # type: ignore[arg-type]
-    if wrong:
-        raise FunctionError(f"rtol: {wrong}")
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _function(f: UserFunction, w: ArrayTree, args: Sequence[Any], df: Any, by: str | None) -> Function:

@@ -122,9 +122,10 @@ def container_of(
         if isinstance(leaf, Leaf):
             vectors.append(numbers.ravel())
             start += numbers.size
+    called = name if isinstance(name, str) else "the inputs"
     fixed = [leaf for leaf in leaves if isinstance(leaf, Fixed)]
     if not start:
-        raise FunctionError(f"{fixed[0].name}: {fixed[0].why}" if fixed else f"{name}: holds no parameter")
+        raise FunctionError(f"{fixed[0].name}: {fixed[0].why}" if fixed else f"{called}: holds no parameter")
     layout = Layout(tuple(leaf.tensor for leaf in leaves if isinstance(leaf, Leaf)))
     flat = np.concatenate(vectors)
     skeleton = optree.tree_unflatten(spec, range(len(parts)))
