@@ -92,3 +92,16 @@ def test_saturated_probabilities(seed):
 
     assert backproof.check(f, w, df=df).verdict in {"agrees", "unresolved"}
     assert backproof.check(f, w, df=lambda w: 1.2 * df(w)).verdict == "incorrect gradient"
+
+
+def test_a_jump_far_beyond_a_parameters_own_size_is_looked_at_so_closely_as_it_is_moved():
+    """Moves of 1 round a parameter of 1e-9 in the size of the moves, and nothing lies between."""
+    seen = []
+
+    def value(distance):
+        seen.append(distance)
+        assert len(seen) < 1000
+        return np.sin(distance) + (distance > 5.5)
+
+    noise = noise_along(Line(value, 1e-9, np.dtype(float)), 1.0)
+    assert noise is not None

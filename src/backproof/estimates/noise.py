@@ -190,7 +190,8 @@ def _stays(line: Line, table: Array, step: float, near: float, scatter: float) -
     ends = PLACES[[k, k + 2]]
     at = _Bend(ends, table[[k, k + 2]], line.at([split(ends)], step)[0])
     first, held = max(abs(at.bend), scatter), 0
-    shortest = SPACING * unit_roundoff(line.dtype) * line.unit / abs(step)
+    # What is moved is rounded in the size that it has then, which may be the move itself.
+    shortest = SPACING * unit_roundoff(line.dtype) * max(line.unit / abs(step), PLACES[-1])
     while at.ends[1] - at.ends[0] > shortest:
         if not max(NOISIER * near, LEFT * first) < abs(at.bend) < POLE * max(first, near):
             return False
