@@ -8,7 +8,7 @@ import time
 
 import pytest
 from dask_processes import dask_scheduler
-from stress.killed import none_left, of_session
+from stress.killed import children, none_left, of_session
 
 SLOW = """
 import itertools, pathlib, time
@@ -160,3 +160,16 @@ def test_a_scheduler_that_is_killed_ends_the_sweep_with_one_line_and_a_report(sw
     assert f"stopped: engine.address: the cluster at {address} failed" in err
     assert "Traceback" not in err
     assert (here / "results" / "slow" / "report.html").is_file()
+
+
+def test_an_interrupt_while_workers_start_prints_no_traceback_of_theirs(sweep, here):
+    """A terminal interrupts them too, while they import what they need."""
+    process = sweep()
+    until(lambda: children(process.pid))
+    for number in children(process.pid):
+        os.kill(number, signal.SIGINT)
+    until(lambda: list(here.glob("begun-*")))  # the workers work all the same
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=60)
+    assert "Traceback" not in words
+    assert "interrupted: what is finished is kept" in words

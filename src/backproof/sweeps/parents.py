@@ -10,6 +10,10 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from backproof.sweeps.interruption import SIGNALS
 
 LOOK_SECONDS = 0.25
 """How often a process looks whether its parent is there."""
@@ -29,8 +33,22 @@ def heed_no_signals() -> None:
 
     An interrupt reaches every process of a terminal, and a cluster's job manager signals all of a job.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, _nothing)  # not SIG_IGN, which programs started from here would inherit
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+@contextmanager
+def signals_wait() -> Iterator[None]:
+    """Within, signals wait; a process that is started here lets them wait until it leaves them to its parent.
+
+    They would interrupt its imports, which prints a traceback.
+    """
+    kept = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, kept)
 
 
 def end_with_parent(parent: int, from_main_thread: bool) -> None:

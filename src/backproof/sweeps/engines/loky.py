@@ -83,7 +83,7 @@ class Loky(Engine):
         number, done = min(self.workers, len(first)), False
 
         def submit(*words: Any) -> Future[Packed]:
-            return processes.processes(number).submit(*words)
+            return processes.submitted(number, *words)
 
         try:
             yield from self._outcomes(chain(first, left), submit, number, BrokenProcessPool)

@@ -8,13 +8,13 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import ParamSpec, TypeVar
 
 from backproof.sweeps.engines.processes import ONE_THREAD
-from backproof.sweeps.parents import end_with_pipe, heed_no_signals
+from backproof.sweeps.parents import end_with_pipe, heed_no_signals, signals_wait
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -30,7 +30,8 @@ class OwnProcesses:
     def __init__(self, number: int) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["backproof.sweeps.workers"])
-        with _environment(ONE_THREAD):
+        resource_tracker.ensure_running()  # which lets signals through again once it has started
+        with _environment(ONE_THREAD), signals_wait():
             forkserver.ensure_running()
         self._waiting = ThreadPoolExecutor(number)
         self._at_work: set[BaseProcess] = set()

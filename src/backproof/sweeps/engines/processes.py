@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from backproof.errors import ResultsError, first_line
-from backproof.sweeps.parents import leave_to_parent
+from backproof.sweeps.parents import leave_to_parent, signals_wait
 
+P = ParamSpec("P")
 Result = TypeVar("Result")
 
 ATTEMPTS = 3
@@ -51,6 +52,20 @@ def processes(number: int) -> Executor:
     return executor
 
 
+def submitted(
+    number: int, function: Callable[P, Result], *args: P.args, **keywords: P.kwargs
+) -> Future[Result]:
+    """A call on so many processes, which may start for it."""
+    from multiprocessing import resource_tracker
+
+    from joblib.externals.loky.backend import resource_tracker as loky_tracker
+
+    for tracker in (resource_tracker, loky_tracker):
+        tracker.ensure_running()  # else they start with the first process, and let signals through again
+    with signals_wait():
+        return processes(number).submit(function, *args, **keywords)
+
+
 def stop() -> None:
     """End the processes, also those at work."""
     from joblib.externals.loky import get_reusable_executor
@@ -67,7 +82,7 @@ def starmap(
         ResultsError: if a process dies of the same task again and again.
     """
     tasks, number = list(tasks), count(jobs)
-    futures = [processes(number).submit(function, *task) for task in tasks]
+    futures = [submitted(number, function, *task) for task in tasks]
     return (_result(function, *pair, number) for pair in zip(tasks, futures, strict=True))
 
 
@@ -79,7 +94,7 @@ def _result(
         try:
             return future.result()
         except BrokenProcessPool:
-            future = processes(number).submit(function, *task)
+            future = submitted(number, function, *task)
     try:
         return future.result()
     except BrokenProcessPool as error:
