@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,10 @@ import numpy as np
 from backproof.interfaces.door import require_function, sampling_of
 from backproof.targets.adapters import made_with
 from backproof.targets.function import Function
-from backproof.targets.jacobian import jacobian, note_asymmetry
+from backproof.targets.jacobian import jacobian
 from backproof.targets.jvp import jvp
 from backproof.targets.leaves import FunctionError
-from backproof.targets.source import UserFunction, shown_as
+from backproof.targets.source import UserFunction, shown_as, with_keywords
 from backproof.targets.vjp import vjp
 from backproof.verdicts.check import Check
 from backproof.verdicts.comparison import RESOLUTION
@@ -56,12 +55,12 @@ def check_vjp(
     sampling = sampling_of(
         seed=seed, parameters=parameters, directions=directions, resolution=resolution, rtol=rtol
     )
-    named = _named(forward, keywords)
+    named = with_keywords(forward, keywords)
     if backward is None:
         named, pulled, inputs = _made_by_library(named, inputs)
     else:
         require_function("backward", backward, "a cotangent and the inputs")
-        pulled = backward if residuals else _named(backward, keywords)
+        pulled = backward if residuals else with_keywords(backward, keywords)
     generator = np.random.default_rng(seed)
     function = vjp(
         named, pulled, inputs, residuals=residuals, cotangents=cotangents, generator=generator
@@ -100,7 +99,7 @@ def check_jvp(
     require_function("function", function, "the inputs")
     require_function("pushforward", pushforward, "a tangent and the inputs")
     sampling = sampling_of(seed=seed, directions=False, resolution=resolution, rtol=rtol)
-    named, pushed = _named(function, keywords), _named(pushforward, keywords)
+    named, pushed = with_keywords(function, keywords), with_keywords(pushforward, keywords)
     generator = np.random.default_rng(seed)
     target = jvp(named, pushed, inputs, primals=primals, tangents=tangents, generator=generator)
     return check_function(target, sampling)
@@ -137,7 +136,7 @@ def check_jacobian(
         seed=seed, parameters=parameters, directions=directions, resolution=resolution, rtol=rtol
     )
     generator = np.random.default_rng(seed)
-    target = jacobian(_named(f, keywords), _named(jac, keywords), x, args, generator=generator)
+    target = jacobian(with_keywords(f, keywords), with_keywords(jac, keywords), x, args, generator=generator)
     return check_function(target, sampling)
 
 
@@ -168,18 +167,15 @@ def check_hessian(
     Raises:
         FunctionError: if one of them does what no such function does; it names the file and line.
     """
-    if f is not None:
-        require_function("f", f, "W")
-    require_function("df", df, "W that returns the gradient")
     require_function("hessian", hessian, "W")
     sampling = sampling_of(seed=seed, resolution=resolution, rtol=rtol)
-    named, second = _named(df, keywords), _named(hessian, keywords)
-    first = _gradient(_named(f, keywords) if f else None, named, w, args, sampling)
-    if first is not None:
-        return first
-    generator = np.random.default_rng(seed)
-    target = jacobian(named, second, w, args, generator=generator, name="W", output="g")
-    note_asymmetry(target, second, w, args)
+    gradient, disagreeing = _gradient(f, df, w, args, keywords, sampling)
+    if disagreeing is not None:
+        return disagreeing
+    second, generator = with_keywords(hessian, keywords), np.random.default_rng(seed)
+    target = jacobian(
+        gradient, second, w, args, generator=generator, name="W", output="g", symmetric=True
+    )  # fmt: skip
     return check_function(target, sampling)
 
 
@@ -212,26 +208,22 @@ def check_hvp(
     Raises:
         FunctionError: if one of them does what no such function does; it names the file and line.
     """
-    if f is not None:
-        require_function("f", f, "W")
-    require_function("df", df, "W that returns the gradient")
     require_function("hvp", hvp, "a vector and W")
     sampling = sampling_of(seed=seed, resolution=resolution, rtol=rtol)
-    named, product = _named(df, keywords), _named(hvp, keywords)
-    first = _gradient(_named(f, keywords) if f else None, named, w, args, sampling)
-    if first is not None:
-        return first
+    gradient, disagreeing = _gradient(f, df, w, args, keywords, sampling)
+    if disagreeing is not None:
+        return disagreeing
+    product, generator = with_keywords(hvp, keywords), np.random.default_rng(seed)
 
     @shown_as(df)
-    def gradient(w: Any) -> Any:
-        return named(w, *args)
+    def at(w: Any) -> Any:
+        return gradient(w, *args)
 
     @shown_as(hvp)
     def times(v: Any, w: Any) -> Any:
         return product(v, w, *args)
 
-    generator = np.random.default_rng(seed)
-    target = jvp(gradient, times, (w,), tangents=vectors, generator=generator)
+    target = jvp(at, times, (w,), tangents=vectors, generator=generator)
     return check_function(target, sampling)
 
 
@@ -255,19 +247,27 @@ def _made_by_library(
     raise FunctionError("backward: needed where no input is a tensor of PyTorch or an array of JAX")
 
 
-def _named(function: UserFunction, keywords: Mapping[str, Any] | None) -> UserFunction:
-    return partial(function, **keywords) if keywords else function
-
-
 def _gradient(
-    f: UserFunction | None, df: UserFunction, w: Any, args: Sequence[Any], sampling: Sampling
-) -> Check | None:
-    """The check of the gradient, where it does not agree."""
+    f: UserFunction | None,
+    df: UserFunction,
+    w: Any,
+    args: Sequence[Any],
+    keywords: Mapping[str, Any] | None,
+    sampling: Sampling,
+) -> tuple[UserFunction, Check | None]:
+    """The gradient as it is called, and its check where it does not agree.
+
+    Raises:
+        FunctionError: if one of them is no function.
+    """
+    require_function("df", df, "W that returns the gradient")
+    gradient = with_keywords(df, keywords)
     if f is None:
-        return None
-    function = Function(w, args, f=f, df=df)
+        return gradient, None
+    require_function("f", f, "W")
+    function = Function(w, args, f=with_keywords(f, keywords), df=gradient)
     found = check_function(function, sampling)
     if found.agrees:
-        return None
+        return gradient, None
     function.note("the Hessian is not compared: the gradient, whose derivative it is, does not agree")
-    return found
+    return gradient, found

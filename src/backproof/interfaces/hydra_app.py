@@ -68,7 +68,7 @@ def _session(sources: Sequence[ConfigSourceInfo]) -> Session:
 
 @contextmanager
 def _package_named() -> Iterator[None]:
-    """Where `--package` names none, Hydra writes a line of its own and exits; it is told in ours."""
+    """Where `--package` names none, Hydra writes a line of its own and exits; ours reports it."""
     said = io.StringIO()
     try:
         with redirect_stderr(said):

@@ -18,7 +18,7 @@ from backproof.targets.bounds import bound
 from backproof.targets.container import ArrayTree
 from backproof.targets.function import Function
 from backproof.targets.leaves import FunctionError
-from backproof.targets.source import UserFunction, without_auxiliary
+from backproof.targets.source import UserFunction, with_keywords, without_auxiliary
 from backproof.verdicts.check import Check
 from backproof.verdicts.comparison import RESOLUTION
 from backproof.verdicts.function import check_function
@@ -107,7 +107,7 @@ def _as_called(function: Any, keywords: Mapping[str, Any] | None, *, has_aux: bo
     """A function of W and the other arguments alone, that returns nothing beside the loss."""
     if function is None:
         return None
-    called = partial(function, **keywords) if keywords else function
+    called = with_keywords(function, keywords)
     return without_auxiliary(called) if has_aux else called
 
 

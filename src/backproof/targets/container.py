@@ -70,6 +70,18 @@ class Container:
                 raise FunctionError(f"{leaf.name}: {leaf.why}")
         return [given.get(number) for number, leaf in enumerate(self.leaves) if isinstance(leaf, Leaf)]
 
+    def numbers(self, found: Any, label: str, called: str = "") -> Array:
+        """The entries of something that should be a container like W, as a vector.
+
+        Args:
+            called: what stands before an array's name in messages.
+
+        Raises:
+            FunctionError: if it is another container, or an array has another shape; it begins with `label`.
+        """
+        leaves = zip(self.varying, self.parts(found, label), strict=True)
+        return np.concatenate([leaf.numbers(part, label, called + leaf.name) for leaf, part in leaves])
+
     def _matched(self, skeleton: Any, found: Any, label: str, name: str) -> Iterator[tuple[int, Any]]:
         """What a gradient has for each leaf, by the leaf's number; None has nothing for a whole part."""
         children = _children(skeleton)

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from backproof.network.arrays import Array, DType, FloatType
+from backproof.targets.calling import called
 from backproof.targets.container import ArrayTree, container_of
 from backproof.targets.layout import Index, Layout
 from backproof.targets.leaves import FunctionError, Leaf, ShapeError, what_it_is
 from backproof.targets.order import order_hint
-from backproof.targets.source import UserFunction, defined_at, in_one_line, raised_at
+from backproof.targets.source import UserFunction, defined_at
 
 Loss = UserFunction
 """W, *args → a number."""
@@ -162,7 +163,7 @@ class Function:
     def _value(self) -> float | np.longdouble:
         self._calls += 1
         if self.f is not None:
-            found = self._call(self.f)
+            found = called(self.f, self.f, self._w, *self.args)
             if isinstance(found, tuple | list):
                 what = f"{len(found)} values"
                 raise FunctionError(
@@ -173,22 +174,13 @@ class Function:
 
     def _both(self) -> tuple[Any, Any]:
         assert self.f_df is not None
-        found = self._call(self.f_df)
+        found = called(self.f_df, self.f_df, self._w, *self.args)
         if not isinstance(found, tuple | list) or len(found) != 2:
             what = f"{len(found)} values" if isinstance(found, tuple | list) else what_it_is(found)
             raise FunctionError(
                 f"{defined_at(self.f_df)}: must return the loss and its gradient, (f, df); not {what}"
             )
         return found[0], found[1]
-
-    def _call(self, function: UserFunction) -> Any:
-        try:
-            with np.errstate():  # how it handles floating-point errors is not how this package does
-                return function(self._w, *self.args)
-        except FunctionError:
-            raise
-        except Exception as error:
-            raise FunctionError(f"{raised_at(error, function)}: raises {in_one_line(error)}") from error
 
     def _number(self, found: Any, function: UserFunction) -> float | np.longdouble:
         if type(found) is self.dtype.type:  # as it should be, thousands of times
@@ -223,7 +215,7 @@ class Function:
         return joined.astype(np.promote_types(joined.dtype, self.dtype), copy=True)
 
     def _gradient_as_returned(self) -> Any:
-        return self._call(self.df) if self.df is not None else self._both()[1]
+        return called(self.df, self.df, self._w, *self.args) if self.df is not None else self._both()[1]
 
     def gradient_near(self, theta: Array) -> Array:
         """df at a point that a check has chosen, moved within the bounds; NaN where it raises."""

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from backproof.network.arrays import Array, unit_roundoff
+from backproof.targets.calling import called
 from backproof.targets.container import container_of
 from backproof.targets.leaves import FunctionError, array_of, is_sparse, what_is_wrong
-from backproof.targets.source import UserFunction, defined_at, in_one_line, raised_at
+from backproof.targets.source import UserFunction, defined_at
 from backproof.targets.vector import Forward, Rows, chosen_cotangents
 
 ROUNDINGS = 2.0**10
@@ -29,6 +30,7 @@ def jacobian(
     generator: np.random.Generator,
     name: str = "x",
     output: str = "y",
+    symmetric: bool = False,
 ) -> Rows:
     """The Jacobian of a function, as a function of one vector and its gradient.
 
@@ -37,6 +39,7 @@ def jacobian(
         jac: (x, *args) → (outputs, parameters), both in the order in which NumPy flattens them; dense, sparse
             or, of one output, a vector.
         name, output: what x and the outputs are called.
+        symmetric: whether it is noted if it differs from its transpose by more than rounding.
 
     Raises:
         FunctionError: if one of them does what no such function does; it names the file and the line.
@@ -52,12 +55,14 @@ def jacobian(
         found = np.asarray(matrix_at(at).T @ chosen.rows[number]).ravel()
         return found.astype(np.promote_types(found.dtype, rows.dtype))
 
-    return Rows(forward, flat, chosen, row_at, jac)
+    rows = Rows(forward, flat, chosen, row_at, jac)
+    if symmetric:
+        _note_asymmetry(rows, matrix_at(flat))
+    return rows
 
 
-def note_asymmetry(target: Rows, hessian: UserFunction, w: Any, args: Sequence[Any]) -> None:
+def _note_asymmetry(target: Rows, matrix: Matrix) -> None:
     """Note where a Hessian differs from its transpose by more than rounding."""
-    matrix = _matrix(hessian, w, args, (len(target.x), len(target.x)))
     apart = abs(matrix - matrix.T)
     apart = apart.toarray() if is_sparse(apart) else np.asarray(apart)
     i, j = np.unravel_index(int(np.argmax(apart)), apart.shape)
@@ -65,8 +70,8 @@ def note_asymmetry(target: Rows, hessian: UserFunction, w: Any, args: Sequence[A
     if apart[i, j] > ROUNDINGS * unit_roundoff(target.dtype) * size:
         names = [target.forward.inputs.layout.location(int(k)) for k in (i, j)]
         target.note(
-            f"{defined_at(hessian)}: is not symmetric: {matrix[i, j]:g} in the row of {names[0]} and the "
-            f"column of {names[1]}, and {matrix[j, i]:g} across the diagonal"
+            f"{defined_at(target.derivative)}: is not symmetric: {matrix[i, j]:g} in the row of {names[0]} "
+            f"and the column of {names[1]}, and {matrix[j, i]:g} across the diagonal"
         )
 
 
@@ -87,11 +92,7 @@ def remembered(function: Callable[[Array], Matrix]) -> Callable[[Array], Matrix]
 
 def _matrix(jac: UserFunction, x: Any, args: Sequence[Any], shape: tuple[int, int]) -> Matrix:
     """What `jac` returns, of the right shape."""
-    try:
-        with np.errstate():
-            found = jac(x, *args)
-    except Exception as error:
-        raise FunctionError(f"{raised_at(error, jac)}: raises {in_one_line(error)}") from error
+    found = called(jac, jac, x, *args)
     where = defined_at(jac)
     matrix = found if is_sparse(found) else array_of(found, where)
     if matrix.dtype == object or matrix.dtype.kind not in "fiub":

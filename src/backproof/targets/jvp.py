@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from backproof.network.arrays import Array, root_mean_square
+from backproof.targets.calling import called
 from backproof.targets.container import Container, container_of
 from backproof.targets.jacobian import remembered
 from backproof.targets.layout import Layout, Tensor
 from backproof.targets.leaves import FunctionError, Leaf, what_it_is
-from backproof.targets.source import UserFunction, defined_at, in_one_line, raised_at
+from backproof.targets.source import UserFunction, defined_at
 from backproof.targets.vector import WHOLE, Forward, Rows, chosen_cotangents
 from backproof.targets.vjp import argument_names
 
@@ -62,8 +63,8 @@ def jvp(
     def moved(t: Array) -> Array:
         return np.asarray(x + columns @ t).astype(t.dtype)
 
-    called = ", ".join(tensor.name for tensor in container.layout.tensors)
-    lengths = TangentTensor(called, (count,), slice(0, count), names=names)
+    moving = ", ".join(tensor.name for tensor in container.layout.tensors)
+    lengths = TangentTensor(moving, (count,), slice(0, count), names=names)
     along = Container(0, (Leaf(lengths, x.dtype),), Layout((lengths,)), x.dtype, "t")
     forward = Forward(function, along, lambda t: function(*container.filled(moved(t))))
     forward.at(np.zeros(count, x.dtype))
@@ -93,20 +94,8 @@ class Pushforward:
             FunctionError: if the function raises, or returns no tangent like the outputs.
         """
         arguments, moves = self.inputs.filled(x.copy()), self.inputs.filled(tangent.astype(x.dtype))
-        where = defined_at(self.function)
-        try:
-            with np.errstate():
-                found = self._returned(arguments, moves)
-        except FunctionError:
-            raise
-        except Exception as error:
-            where = raised_at(error, self.function)
-            raise FunctionError(f"{where}: raises {in_one_line(error)}") from error
-        parts = self.outputs.parts(found, where)
-        return np.concatenate([
-            leaf.numbers(part, where, f"the tangent of {leaf.name}")
-            for leaf, part in zip(self.outputs.varying, parts, strict=True)
-        ])  # fmt: skip
+        found = called(self.function, self._returned, arguments, moves)
+        return self.outputs.numbers(found, defined_at(self.function), "the tangent of ")
 
     def _returned(self, arguments: tuple[Any, ...], moves: tuple[Any, ...]) -> Any:
         if not self.primals:
@@ -137,7 +126,5 @@ def _tangents(
     columns = []
     for number, tangent in enumerate(given):
         label = f"tangents[{number}]"
-        parts = container.parts(tangent if inputs > 1 else (tangent,), label)
-        leaves = zip(container.varying, parts, strict=True)
-        columns.append(np.concatenate([leaf.numbers(part, label, leaf.name) for leaf, part in leaves]))
+        columns.append(container.numbers(tangent if inputs > 1 else (tangent,), label))
     return np.array(columns, float).T, tuple(f"tangent {k}" for k in range(len(columns)))

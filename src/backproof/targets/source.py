@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,11 @@ def shown_as(source: UserFunction) -> Callable[[UserFunction], UserFunction]:
         return wrapper
 
     return marked
+
+
+def with_keywords(function: UserFunction, keywords: Mapping[str, Any] | None) -> UserFunction:
+    """A function with some of its arguments given by name."""
+    return partial(function, **keywords) if keywords else function
 
 
 def without_auxiliary(function: UserFunction) -> UserFunction:

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from backproof.network.arrays import Array, FloatType
+from backproof.targets.calling import called
 from backproof.targets.container import Container, container_of
 from backproof.targets.function import Function
 from backproof.targets.layout import Index, Layout, Tensor
 from backproof.targets.leaves import FunctionError
-from backproof.targets.source import UserFunction, defined_at, in_one_line, raised_at
+from backproof.targets.source import UserFunction, defined_at
 
 KEPT = 1 << 22
 """Numbers of earlier outputs that are kept: rows whose steps are alike share their evaluations."""
@@ -91,14 +92,7 @@ class Forward:
     def _evaluated(self, x: Array) -> Array:
         self.evaluations += 1
         given = x.copy()
-        try:
-            with np.errstate():  # how it handles floating-point errors is not how this package does
-                returned = self.call(self.inputs.filled(given))
-        except FunctionError:
-            raise
-        except Exception as error:
-            where = raised_at(error, self.function)
-            raise FunctionError(f"{where}: raises {in_one_line(error)}") from error
+        returned = called(self.function, self.call, self.inputs.filled(given))
         if not np.array_equal(given, x, equal_nan=True):
             changed = self.inputs.layout.location(int(np.flatnonzero(given != x)[0]))
             raise FunctionError(
@@ -290,8 +284,6 @@ def chosen_cotangents(
     rows = []
     for number, cotangent in enumerate(given):
         label = f"cotangents[{number}]"
-        parts = outputs.parts(cotangent, label)
-        leaves = zip(outputs.varying, parts, strict=True)
-        rows.append(np.concatenate([leaf.numbers(part, label, leaf.name) for leaf, part in leaves]))
+        rows.append(outputs.numbers(cotangent, label))
     names = (f"(cotangent {k} · {outputs.name})" for k in range(len(rows)))
     return Cotangents(np.array(rows, float), tuple(names))

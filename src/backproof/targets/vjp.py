@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from backproof.network.arrays import Array
+from backproof.targets.calling import called
 from backproof.targets.container import Container, container_of
 from backproof.targets.leaves import FunctionError, what_it_is
-from backproof.targets.source import UserFunction, defined_at, in_one_line, raised_at
+from backproof.targets.source import UserFunction, defined_at
 from backproof.targets.vector import Forward, Rows, chosen_cotangents
 
 
@@ -36,14 +37,7 @@ class Backward:
         arguments = inputs.filled(x.copy())
         given = cotangent.astype(outputs.dtype)
         upstream = outputs.filled(given)
-        try:
-            with np.errstate():
-                found = self._returned(arguments, upstream)
-        except FunctionError:
-            raise
-        except Exception as error:
-            where = raised_at(error, self.function)
-            raise FunctionError(f"{where}: raises {in_one_line(error)}") from error
+        found = called(self.function, self._returned, arguments, upstream)
         if not np.array_equal(given, cotangent.astype(outputs.dtype), equal_nan=True):
             raise FunctionError(f"{defined_at(self.function)}: changes its cotangent; copy it first")
         return inputs.parts(self._of_each(found, len(arguments)), defined_at(self.function))
