@@ -178,5 +178,6 @@ def commands(folder: Path, count: int, seed: int) -> dict[str, object]:
             bad.append((how, words, said))
             print(how, words, said[-1500:], file=sys.stderr, flush=True)
         if i % 200 == 0:
+            print(f"{i} of {count}", file=sys.stderr, flush=True)
             shutil.rmtree(folder / "results", ignore_errors=True)
     return {**ended, "not as they should": len(bad)}

@@ -100,9 +100,13 @@ class Kills:
                         pass
                     self._finish(folder, arguments, seeds)
                     self._compare(folder, arguments, seeds)
-        return {**dict(sorted(self.done.items())), "kills": self.done.total(), "rounds": rounds,
-                "lost": self.lost, "computed again": self.again, "left behind": self.left_behind,
-                "neither report nor line": self.silent, "tracebacks": self.tracebacks}  # fmt: skip
+                    print(self._counted(rounds), file=sys.stderr, flush=True)
+        return {**dict(sorted(self.done.items())), **self._counted(rounds), "tracebacks": self.tracebacks}
+
+    def _counted(self, rounds: int) -> dict[str, object]:
+        return {"kills": self.done.total(), "rounds": rounds, "lost": self.lost,
+                "computed again": self.again, "left behind": self.left_behind,
+                "neither report nor line": self.silent, "with a traceback": len(self.tracebacks)}  # fmt: skip
 
     def _start(self, folder: Path, arguments: tuple[str, ...], seeds: int) -> subprocess.Popen[bytes]:
         folder.mkdir(exist_ok=True)
