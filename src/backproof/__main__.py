@@ -6,7 +6,16 @@ import signal
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from backproof.interfaces.cli import main
+from backproof.interfaces import cli
+from backproof.sweeps.interruption import ending
+
+
+def main() -> int:
+    """Run the program; its exit status, which no signal changes any more."""
+    status = cli.main()
+    ending(status)
+    return status
+
 
 if __name__ == "__main__":
     raise SystemExit(main())

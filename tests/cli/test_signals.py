@@ -173,3 +173,12 @@ def test_an_interrupt_while_workers_start_prints_no_traceback_of_theirs(sweep, h
     _, words = process.communicate(timeout=60)
     assert "Traceback" not in words
     assert "interrupted: what is finished is kept" in words
+
+
+def test_an_interrupt_while_the_program_ends_changes_nothing_of_its_status():
+    words = (
+        "import atexit, os, signal, sys; from backproof.__main__ import main; sys.argv[1:] = ['--version']; "
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT); sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

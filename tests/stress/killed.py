@@ -142,6 +142,7 @@ class Kills:
         killed = process.returncode == -signal.SIGKILL or (process.returncode < 0 and not words)  # too early
         if b"Traceback" in words or not (graceful or killed):
             self.tracebacks.append(f"{process.returncode}: {words[-300:].decode(errors='replace')}")
+            print(process.returncode, words.decode(errors="replace"), file=sys.stderr, flush=True)
         if graceful and before and not (folder / "results" / "kills" / "report.html").exists():
             self.silent += b"interrupted" not in words and b"left" not in words
         return process.returncode == 0
