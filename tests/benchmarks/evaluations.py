@@ -79,6 +79,11 @@ def subjects() -> dict[str, Subject]:
         "squares, f = 0": Subject(
             lambda w: float(np.sum((x @ w - fitted) ** 2)), lambda w: 2 * x.T @ (x @ w - fitted), at
         ),
+        "a fit's minimum": Subject(
+            lambda w: float(np.sum((x @ w - y) ** 2)),
+            lambda w: 2 * x.T @ (x @ w - y),
+            np.linalg.lstsq(x, y, rcond=None)[0],
+        ),
         "logistic, float32": Subject(in_single, slope, at),
     }
 

@@ -15,8 +15,10 @@ from backproof.network.rules import BackwardRule
 from backproof.targets.layout import in_sequence, of_network
 from backproof.verdicts.check import Check, Cures
 from backproof.verdicts.comparison import Comparison
-from backproof.verdicts.function import FunctionEvidence, FunctionTarget, Sampling
+from backproof.verdicts.function import FunctionTarget
+from backproof.verdicts.function_evidence import FunctionEvidence
 from backproof.verdicts.judgement import judge
+from backproof.verdicts.measuring import Sampling
 from backproof.verdicts.network import NetworkTarget
 from backproof.verdicts.verdict import Verdict
 from backproof.verdicts.view import view_of

@@ -59,3 +59,15 @@ def test_a_constant_has_a_gradient_of_zero():
     """It does not change at any distance that is tried, so that any other gradient would have been seen."""
     assert backproof.check(lambda _w: 3.0, np.ones(3), df=np.zeros_like).verdict == "agrees"
     assert backproof.check(lambda _w: 3.0, np.ones(3), df=lambda w: 1e-6 * w).verdict == "incorrect gradient"
+
+
+def test_the_minimum_of_a_fit_takes_few_evaluations():
+    """What is zero there is asked for relative to what it is a step away, not to its own rounding."""
+    draw = np.random.default_rng(0)
+    x, y = draw.normal(size=(30, 10)), draw.normal(size=30)
+    found = backproof.check(
+        lambda w: ((x @ w - y) ** 2).sum(), np.linalg.lstsq(x, y, rcond=None)[0],
+        df=lambda w: 2 * x.T @ (x @ w - y),
+    )  # fmt: skip
+    assert found.verdict == "agrees"
+    assert found.target.evaluations < 150  # 539 when each was asked for in units of the others

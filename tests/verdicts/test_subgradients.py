@@ -199,3 +199,44 @@ def test_a_tie_among_many_entries():
 
     assert verdict([1, 0, 0]) is Verdict.VALID_SUBGRADIENT
     assert verdict([1.5, 0, 0]) is Verdict.INCORRECT_GRADIENT
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_side_of_the_kinks_that_no_entry_and_few_directions_meet(seed):
+    """Linear along every entry, and along most directions; not where all entries grow about alike."""
+    a = np.random.default_rng(seed).standard_normal(3)
+
+    def verdict(g):
+        def f(w):
+            return a @ w + max(0.0, w.sum() - 2 * np.abs(w).max())
+
+        return backproof.check(f, np.zeros(3), df=lambda _w: a + g).verdict
+
+    assert verdict(np.array([-0.1, 0.3, 0.7])) is Verdict.VALID_SUBGRADIENT  # of four gradients
+    assert verdict(np.array([0.2, -0.1, 0.4])) is Verdict.VALID_SUBGRADIENT
+    assert verdict(np.array([1.5, 1.0, 2.0])) is Verdict.INCORRECT_GRADIENT
+
+
+def test_convexity_that_few_points_speak_for_is_asked_for_where_it_decides():
+    """The lesser of two sums of distances is neither convex nor concave; most of its sides are of one sum."""
+    a = np.array([[1.63, -1.97, -0.21], [0.25, -0.35, 0.3], [-0.72, -0.44, 1.53]])
+    b = np.array([[-1.64, 7.04, -1.99], [0.4, 0.3, 0.2]])
+
+    def f(w):
+        return min(np.abs(a @ w).sum(), np.abs(b @ w).sum())
+
+    def gradient(v):
+        side = a if np.abs(a @ v).sum() < np.abs(b @ v).sum() else b
+        return np.sign(side @ v) @ side
+
+    for seed in range(10):
+        ways = np.random.default_rng(seed).standard_normal((4, 3))
+        g = np.mean([gradient(v) for v in ways], axis=0)
+        found = backproof.check(f, np.zeros(3), df=lambda _w, g=g: g)
+        assert found.verdict is Verdict.VALID_SUBGRADIENT, seed
+
+
+def test_entries_that_only_together_are_no_subgradient_are_counted_as_such():
+    found = backproof.check(lambda w: float(w.max()), np.ones(2), df=lambda _w: np.ones(2))
+    assert found.judgement.tensors[0].verdict is Verdict.INCORRECT_GRADIENT
+    assert (found.judgement.verdicts == Verdict.INCORRECT_GRADIENT.severity).all()

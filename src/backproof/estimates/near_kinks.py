@@ -27,6 +27,9 @@ LOCAL = 0.2
 WIDTH = 12
 """Gradients between any two of which others are looked for."""
 
+PLACES, STEP = 200, 2.0**-4
+"""Points at which it is asked whether f rises faster than at the point, and the step for that."""
+
 
 class NearKinks:
     """Gradients of f near its kinks.
@@ -68,6 +71,25 @@ class NearKinks:
         products = self.gradients @ measured.vs.T
         slack = measured.errors + np.abs(measured.vs) @ self.error
         return np.flatnonzero(~(np.abs(products - measured.derivatives) <= slack).any(axis=0))
+
+    def rises_faster(self, v: Array, derivative: float, curvature: int) -> bool:
+        """Whether f rises faster along v near the kinks than at the point, as no convex f does.
+
+        D(y + v) ≤ D(y) + D(v) for the derivatives D of a convex f at the point. Of a concave f, with
+        `curvature` −1, the inequality is that of −f.
+        """
+        allowed = float(self.error @ np.abs(v))
+        for _ in range(PLACES):
+            if self.room <= 0:
+                break
+            self.room -= 2
+            way = self._random_place(v)
+            way /= np.abs(way).max()
+            before, after = self.kinked.at(way), self.kinked.at(way + STEP * v)
+            slack = allowed + self.kinked.rounding_near(before - self.kinked.rest) / STEP
+            if curvature * ((after - before) / STEP - derivative) > slack:
+                return True
+        return False
 
     def at_random(self, v: Array) -> Array | None:
         """A gradient at a random point where f is as none of them says; None where one does."""

@@ -171,15 +171,18 @@ class Refinement:
         certain = entry.error <= CERTAIN * abs(entry.value) or entry.noise >= entry.truncation + entry.kink
         return bool(certain and not contradicted)
 
-    def _size(self, value: float, error: float) -> float:
-        """What the derivative is at least, by all that is known."""
+    def _size(self, value: float, error: float, sides: Sides) -> float:
+        """What the derivative is at least, by all that is known; where it is zero, what it is a step away."""
         seen = abs(value) if abs(value) > 2 * error else 0.0
         size = max(seen, abs(self.analytic))
-        return size if size > np.finfo(float).eps * self.floor else self.floor
+        size = size if size > np.finfo(float).eps * self.floor else self.floor
+        if seen or abs(self.analytic) > error + self.allowed:
+            return size
+        return float(np.nanmax([size, *np.abs(sides[1:])]))  # see `variation`
 
-    def _long_enough(self, value: float, error: float) -> float:
+    def _long_enough(self, value: float, error: float, sides: Sides) -> float:
         """The step at which noise no longer matters."""
-        size = self._size(value, error)
+        size = self._size(value, error, sides)
         return self._in_sequence(self.noise / (self.aim * size)) if size else 0.0
 
     def _in_sequence(self, step: float) -> float:
@@ -194,8 +197,9 @@ class Refinement:
         noise = self._rounding(self.first, right, left)
         if abs(self.analytic) <= np.finfo(float).eps * self.floor and max(abs(right), abs(left)) <= 4 * noise:
             return self._first_that_moves()
-        wanted = RATIO * self._long_enough(central, noise)
-        hidden = np.isfinite(central) and noise > self.aim * self._size(central, noise)
+        sides = central, right, left
+        wanted = RATIO * self._long_enough(central, noise, sides)
+        hidden = np.isfinite(central) and noise > self.aim * self._size(central, noise, sides)
         return min(wanted, JUMP * self.first) if hidden and wanted > RATIO * self.first else self.first
 
     def _first_that_moves(self) -> float:
@@ -255,14 +259,14 @@ class Refinement:
             return True
         gap = abs(self.analytic - entry.value)
         clear = gap <= entry.error + self.allowed or gap > 4 * (entry.error + self.allowed)
-        size = self._size(entry.value, entry.error)
+        size = self._size(entry.value, entry.error, self._at(entry.step))
         return bool(clear and (size == 0 or entry.error <= self.aim * size))
 
     def _elsewhere(self, sequence: StepSequence, entry: Entry) -> float | None:
         """Where to begin another sequence; None if no other would show more."""
         longest, shortest = float(sequence.steps[0]), float(sequence.steps[-1])
         if entry.noise >= entry.truncation + entry.kink:
-            wanted = RATIO * self._long_enough(entry.value, entry.error)
+            wanted = RATIO * self._long_enough(entry.value, entry.error, self._at(entry.step))
             return min(wanted, JUMP * longest) if wanted > longest else None
         shorter = shortest / RATIO
         return shortest if self.noise / shorter < entry.error or not np.isfinite(entry.error) else None

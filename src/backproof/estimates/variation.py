@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from backproof.estimates.differencer import CoordinateDifferencer
 from backproof.estimates.record import Estimate
 from backproof.network.arrays import Array
-from backproof.targets.function import Function
 from backproof.targets.layout import Index
 
 REACH = 2.0**-3
@@ -22,28 +22,32 @@ CLEAR = 4.0
 """A change counts if it is so many times the noise of the function."""
 
 
-def variation_along(function: Function, value: float, estimate: Estimate, chosen: Index) -> Array:
-    """The largest mean derivative of a function up to two distances to either side; 0 of other entries.
+def variation_along(
+    differencer: CoordinateDifferencer, estimate: Estimate, chosen: Index, enough: Array
+) -> Array:
+    """The largest mean derivative of a function up to some distances to either side; 0 of other entries.
 
-    Those are the step by which it was measured, which tells of an entry whose unit is far smaller than
-    others', and a part of its size.
+    The first is the step by which the entry was measured, which tells of one whose unit is far smaller than
+    others', and the second a part of its size, if the first does not tell enough.
 
     Args:
-        value: the function at the point.
         chosen: among the entries of the estimate.
+        enough: the derivative beyond which none that is larger is looked for, (entries).
 
     Returns:
         (entries).
     """
     found = np.zeros(len(estimate.index))
-    function.reset()
+    start, kind = differencer.function.start, differencer.function.dtype.type
     for k in map(int, chosen):
-        index, start = int(estimate.index[k]), function.start[estimate.index[k]]
+        index = int(estimate.index[k])
         noise = float(estimate.noise[k] * estimate.step[k])
-        for distance in (float(estimate.step[k]), REACH * float(estimate.unit[k])):
-            for step in (distance, -distance):
-                moved = start + function.dtype.type(step)
-                change = abs(float(function.value_with(index, moved)) - value)
-                if moved != start and CLEAR * noise < change < np.inf:
-                    found[k] = max(found[k], change / abs(float(moved - start)))
+        near, far = float(estimate.step[k]), REACH * float(estimate.unit[k])
+        for step in (near, -near, far, -far):
+            moved = start[index] + kind(step)
+            if moved == start[index] or (abs(step) == far and found[k] >= enough[k]):
+                continue
+            change = abs(float(differencer.value_with(index, moved) - differencer.value))
+            if CLEAR * noise < change < np.inf:
+                found[k] = max(found[k], change / abs(float(moved - start[index])))
     return found

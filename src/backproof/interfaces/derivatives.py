@@ -17,7 +17,8 @@ from backproof.targets.source import UserFunction, shown_as, with_keywords
 from backproof.targets.vjp import vjp
 from backproof.verdicts.check import Check
 from backproof.verdicts.comparison import RESOLUTION
-from backproof.verdicts.function import Sampling, check_function
+from backproof.verdicts.function import check_function
+from backproof.verdicts.measuring import Sampling
 
 
 def check_vjp(

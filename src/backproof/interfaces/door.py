@@ -6,7 +6,7 @@ import numbers
 
 from backproof.targets.leaves import FunctionError, what_it_is
 from backproof.verdicts.comparison import allowed_beside
-from backproof.verdicts.function import Sampling
+from backproof.verdicts.measuring import Sampling
 
 
 def require_function(name: str, value: object, what: str) -> None:

@@ -30,7 +30,8 @@ from backproof.verdicts import AGREEING, Judgement, Verdict, judge
 from backproof.verdicts.baselines import baselines_of
 from backproof.verdicts.check import Check, Cures
 from backproof.verdicts.evidence import evidence_of
-from backproof.verdicts.function import FunctionTarget, Sampling, check_function
+from backproof.verdicts.function import FunctionTarget, check_function
+from backproof.verdicts.measuring import Sampling
 from backproof.verdicts.network import NetworkTarget
 from backproof.verdicts.view import View, view_of
 

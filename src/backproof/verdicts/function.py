@@ -2,72 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from backproof.estimates.coordinate import estimate_coordinates
-from backproof.estimates.differencer import CoordinateDifferencer, Mapper
 from backproof.estimates.directional import DIRECTIONS, probability_of_a_miss
-from backproof.estimates.joint_kinks import with_joint_kinks
 from backproof.estimates.noise import gradient_rounding_error
-from backproof.estimates.record import EntryStatus, Estimate, stacked
 from backproof.estimates.sizes import sizes_of
-from backproof.estimates.variation import variation_along
 from backproof.network.arrays import Array, unit_roundoff
 from backproof.targets.function import Function
-from backproof.targets.layout import Index
 from backproof.targets.leaves import FunctionError
 from backproof.verdicts.causes import Cause
 from backproof.verdicts.check import Check
-from backproof.verdicts.comparison import RESOLUTION, Comparison
-from backproof.verdicts.directions import DirectionalEvidence, directional_evidence
+from backproof.verdicts.directions import DirectionalEvidence
 from backproof.verdicts.function_evidence import FunctionEvidence
 from backproof.verdicts.judgement import judge
+from backproof.verdicts.measuring import Sampling, measured
 from backproof.verdicts.protocols import Evidence
 from backproof.verdicts.verdict import Verdict
-
-NOISY = 1e4
-"""The noise of a loss, in roundings of its precision, from which on there is a remark."""
-
-FULL = 10_000
-"""Up to so many parameters every one is moved; beyond, the gradient is checked along random directions."""
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How a function is checked.
-
-    Attributes:
-        seed: of the directions, and of the parameters that are drawn.
-        parameters: check so many, drawn at random; by default all.
-        directions: check along random directions instead of moving every parameter; by default from 10,000
-            parameters on.
-        blocks: evaluates blocks of parameters elsewhere.
-        resolution: the relative error that must not go unseen.
-        rtol: the relative error that the gradient is known to have by its nature.
-    """
-
-    seed: int = 0
-    parameters: int | None = None
-    directions: bool | None = None
-    blocks: Mapper | None = None
-    resolution: float = RESOLUTION
-    rtol: float = 0.0
-
-    def along_directions(self, size: int) -> bool:
-        """Whether a function of so many parameters is checked along directions."""
-        if self.directions is not None:
-            return self.directions
-        return (size if self.parameters is None else self.parameters) > FULL
-
-    def drawn(self, size: int, generator: np.random.Generator) -> Index:
-        """The parameters to check, of so many."""
-        if self.parameters is None or self.parameters >= size:
-            return np.arange(size)
-        return np.sort(generator.choice(size, self.parameters, replace=False))
 
 
 class FunctionTarget:
@@ -165,7 +118,7 @@ class FunctionTarget:
             digits = np.full(self.size, unit_roundoff(self.function.dtype))
             round_off = gradient_rounding_error(self.function, self.analytic, sizes, digits, self.generator)
             return wider.of(self.function, self.analytic, round_off)
-        found = self._measured()
+        found = self._measured
         estimate = found.comparison.estimate
         lost = np.flatnonzero(~np.isfinite(estimate.value))
         if len(lost):
@@ -178,75 +131,10 @@ class FunctionTarget:
         first = int(np.flatnonzero(~np.isfinite(flat))[0])
         return f"first at {self.function.layout.location(first)}, which is {flat[first]}"
 
+    @cached_property
     def _measured(self) -> FunctionEvidence | DirectionalEvidence:
         """What evaluations find, along directions or of every coordinate that is checked."""
-        function, sampling = self.function, self.sampling
-        if sampling.along_directions(self.size):
-            differencer, round_off = self._differencer(function, self.loss, self.analytic)
-            self._is_noisy(differencer)
-            return directional_evidence(differencer, self.analytic, round_off, sampling.rtol)
-        selected, rows = sampling.drawn(self.size, self.generator), function.rows
-        values = [self.loss] if len(rows) == 1 else [row.value_at_start() for row, _ in rows]
-        estimates = [
-            self._estimate(row, value, self.analytic[own], np.flatnonzero(np.isin(own, selected)))
-            for (row, own), value in zip(rows, values, strict=True)
-        ]
-        estimate = estimates[0]
-        if len(rows) > 1:
-            places = [own for _, own in rows]
-            estimate = stacked(estimates, function.layout, places, [float(v) for v in values])
-        comparison = Comparison(estimate.selected(self.analytic), estimate, sampling.rtol)
-        if len(rows) == 1:
-            comparison = self._with_variation(comparison)
-        return FunctionEvidence(function, self.analytic, comparison)
-
-    def _with_variation(self, comparison: Comparison) -> Comparison:
-        """The same, with errors of unresolved entries that are zero relative to what they are nearby."""
-        estimate = comparison.estimate
-        zero = (comparison.size <= comparison.bound) & (comparison.relative > self.sampling.resolution)
-        chosen = np.flatnonzero(zero & ~estimate.has(EntryStatus.FLAT))
-        if not len(chosen):
-            return comparison
-        return replace(
-            comparison, variation=variation_along(self.function, float(self.loss), estimate, chosen)
-        )
-
-    def _estimate(
-        self, row: Function, value: float | np.longdouble, analytic: Array, selected: Index
-    ) -> Estimate:
-        """The derivatives of one of the functions whose sum is checked."""
-        differencer, round_off = self._differencer(row, value, analytic)
-        estimate = estimate_coordinates(
-            differencer, analytic, round_off, selected,
-            resolution=self.sampling.resolution, blocks=self.sampling.blocks,
-        )  # fmt: skip
-        if self._is_noisy(differencer):
-            return estimate  # the edges of plateaus look like kinks that only several entries together meet
-        off = Comparison(estimate.selected(analytic), estimate, self.sampling.rtol).beyond
-        return with_joint_kinks(estimate, row.value_near, row.start, off, self.sampling.seed)
-
-    def _differencer(
-        self, function: Function, value: float | np.longdouble, analytic: Array
-    ) -> tuple[CoordinateDifferencer, Array]:
-        """What takes a function's differences, and the rounding error of its gradient."""
-        differencer = CoordinateDifferencer(function, value, analytic, self.generator)
-        digits = differencer.arithmetic(differencer.noise)
-        return differencer, gradient_rounding_error(
-            function, analytic, differencer.sizes, digits, self.generator
-        )
-
-    def _is_noisy(self, differencer: CoordinateDifferencer) -> bool:
-        """Whether values are coarser than the parameters' precision makes them; then there is a remark."""
-        noise = float(np.median(differencer.noise))
-        scatter, single = noise / (abs(float(differencer.value)) or np.inf), np.finfo(np.float32).eps
-        if not scatter > NOISY * np.finfo(self.function.dtype).eps:
-            return False
-        like = ", as float32's are" if single / NOISY**0.5 < scatter < single * NOISY**0.5 else ""
-        self.function.note(
-            f"values of the loss err by up to {scatter:.0e} of their size{like}: part of it is evaluated in "
-            "lower precision, is rounded or noisy, or cancels"
-        )
-        return True
+        return measured(self.function, self.loss, self.analytic, self.sampling, self.generator)
 
     @cached_property
     def _in_double(self) -> FunctionEvidence | DirectionalEvidence | None:
@@ -258,7 +146,7 @@ class FunctionTarget:
             wider = FunctionTarget(self.function.in_precision(np.float64), self.sampling)
             if wider.function.notes or wider.rounds_to_single() or not np.isfinite(wider.analytic).all():
                 return None
-            found = wider._measured()
+            found = wider._measured
         except FunctionError:
             return None
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -65,8 +66,19 @@ class FunctionEvidence:
         count = int(np.count_nonzero(self.comparison.open))
         return Cause("not resolved", f"{count} parameters, among kinks that their steps do not separate")
 
+    @property
+    def named(self) -> bool:
+        """Whether nothing is wrong, or all that is wrong has a name."""
+        if not self.comparison.wrong.any():
+            return True
+        return not any(cause.name == NOT_IDENTIFIED for cause in self.explain().causes)
+
     def explain(self) -> Explanation:
         """The structure of what is wrong in each tensor."""
+        return self._explanation
+
+    @cached_property
+    def _explanation(self) -> Explanation:
         found = explained_by(list(self._departures()), self.comparison)
         found = shared_by_all(found, len(self.function.layout.tensors))
         if any("not identified" not in cause.name for cause in found.causes):

@@ -104,7 +104,10 @@ class _OnKinks:
             return self._where_neither(mixtures)
         off = self._beyond(every, curvature)
         if len(off):
-            return self._described(Standing.NONE, every.vs[off[0]], float(every.derivatives[off[0]]))
+            v, derivative = every.vs[off[0]], float(every.derivatives[off[0]])
+            if mixtures.near.rises_faster(v, derivative, curvature):
+                return self._where_neither(mixtures)
+            return self._described(Standing.NONE, v, derivative)
         shape = "convex" if curvature > 0 else "concave"
         words = f"together, the loss being {shape} there, and none of {len(every.vs)} directions at fault"
         return Joint(Standing.SUBGRADIENT, words=words)

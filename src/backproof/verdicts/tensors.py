@@ -66,6 +66,8 @@ def verdict_of_each(
     each[best.beyond & best.inside] = Verdict.VALID_SUBGRADIENT.severity
     faults = (Verdict.INCORRECT_GRADIENT, Verdict.CLIP_ACTIVE)
     each[best.wrong] = (verdict if verdict in faults else Verdict.INCORRECT_GRADIENT).severity
+    if verdict in (Verdict.INCORRECT_GRADIENT, Verdict.UNDETERMINED) and not (each == verdict.severity).any():
+        each[there.touched] = verdict.severity  # entries that are so only together
     return each
 
 
