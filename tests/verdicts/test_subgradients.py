@@ -207,10 +207,12 @@ def test_a_side_of_the_kinks_that_no_entry_and_few_directions_meet(seed):
     a = np.random.default_rng(seed).standard_normal(3)
 
     def verdict(g):
+        whole = a + g
+
         def f(w):
             return a @ w + max(0.0, w.sum() - 2 * np.abs(w).max())
 
-        return backproof.check(f, np.zeros(3), df=lambda _w: a + g).verdict
+        return backproof.check(f, np.zeros(3), df=lambda _w: whole.copy()).verdict
 
     assert verdict(np.array([-0.1, 0.3, 0.7])) is Verdict.VALID_SUBGRADIENT  # of four gradients
     assert verdict(np.array([0.2, -0.1, 0.4])) is Verdict.VALID_SUBGRADIENT

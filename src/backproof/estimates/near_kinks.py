@@ -11,7 +11,7 @@ from itertools import combinations
 
 import numpy as np
 
-from backproof.estimates.one_sided import Directions, Kinked, aside
+from backproof.estimates.one_sided import TINY, Directions, Kinked, aside
 from backproof.network.arrays import Array
 from backproof.targets.layout import Index
 
@@ -24,10 +24,16 @@ CLOSE = 1e-3
 LOCAL = 0.2
 """The share of random points that are drawn near a given one."""
 
+BETWEEN, BESIDE = 0.4, 2.0**-2
+"""The share that are drawn near where two gradients meet, and how near."""
+
 WIDTH = 12
 """Gradients between any two of which others are looked for."""
 
-PLACES, STEP = 200, 2.0**-4
+CLOSER, CLOSEST = 2.0**4, TINY * 2.0**-8
+"""From the steps of differences to shorter ones, and the shortest, where other kinks are near."""
+
+PLACES, STEP = 200, 2.0**-8
 """Points at which it is asked whether f rises faster than at the point, and the step for that."""
 
 
@@ -38,27 +44,31 @@ class NearKinks:
         places: where they are, (gradients, n), in steps of the entries.
         gradients: (gradients, n), for moves by a step.
         room: evaluations that are left.
+        unmeasured: random points where f is as no known gradient says and has none that could be measured.
     """
 
     def __init__(self, kinked: Kinked) -> None:
         self.kinked, self.draw = kinked, np.random.default_rng(kinked.seed)
         self.places, self.gradients = kinked.around
-        self.room = ROOM
+        self.room, self.unmeasured = ROOM, 0
         self._tried = set[tuple[int, int]]()
 
     def add(self, toward: Array) -> Array | None:
         """One more gradient, about there; None if other kinks are too near."""
         return self._add(aside(toward, self.draw))
 
-    def _add(self, way: Array) -> Array | None:
-        if self.room <= 0:
-            return None
-        self.room -= 2 * len(way) + 1
-        found = self.kinked.piece(way)
-        if found is not None:
-            self.gradients = np.vstack([self.gradients, found])
-            self.places = np.vstack([self.places, way])
-        return found
+    def _add(self, way: Array, closest: float = TINY) -> Array | None:
+        """One more gradient there, by steps as short as the closest."""
+        tiny = TINY
+        while tiny >= closest and self.room > 0:
+            self.room -= 2 * len(way) + 1
+            found = self.kinked.piece(way, tiny=tiny)
+            if found is not None:
+                self.gradients = np.vstack([self.gradients, found])
+                self.places = np.vstack([self.places, way])
+                return found
+            tiny /= CLOSER
+        return None
 
     @property
     def error(self) -> Array:
@@ -97,14 +107,24 @@ class NearKinks:
         way /= np.abs(way).max()
         value, slack = self._value(way)
         known = np.abs(self.gradients @ way - value) <= slack
-        return None if known.any() else self._add(way)
+        if known.any():
+            return None
+        found = self._add(way, CLOSEST)
+        self.unmeasured += found is None
+        return found
 
     def _random_place(self, v: Array) -> Array:
-        """Entries of random signs and sizes, now and then near the place that reaches farthest along v."""
-        noise = self.draw.standard_normal(len(v))
-        if self.draw.random() < LOCAL and len(self.places):
+        """Entries of random signs and sizes, or near the place that reaches farthest along v, or between two.
+
+        Where many kinks meet, some of the cones between them are thin.
+        """
+        noise, kind = self.draw.standard_normal(len(v)), self.draw.random()
+        if kind < LOCAL and len(self.places):
             best = self.places[int(np.argmax(self.gradients @ v))]
             return np.asarray(best / (np.abs(best).max() or 1.0) + noise / 2)
+        if kind > 1 - BETWEEN and len(self.places) > 1:
+            i, j = self.draw.choice(len(self.places), 2, replace=False)
+            return self._meeting(int(i), int(j)) + BESIDE ** self.draw.uniform(1, 3) * noise
         return np.asarray(noise * np.exp(self.draw.standard_normal(len(noise))))
 
     def _value(self, way: Array) -> tuple[float, float]:
@@ -123,7 +143,7 @@ class NearKinks:
             way = self._meeting(i, j)
             value, slack = self._value(way)
             if abs(value - self.gradients[i] @ way) > slack:
-                found = self._add(way)
+                found = self._add(way, CLOSEST)
                 if found is not None and self._is_new(found, error):
                     return found
         return None

@@ -36,6 +36,9 @@ BLURS = 5
 TINY = 2.0**-6
 """The step of differences there, relative to the way from the kinks."""
 
+HIDDEN = 1e-3
+"""The share of a slope by which rounding may change that over shorter steps."""
+
 ASIDE = 2.0**-5
 """By how much a way from the kinks is disturbed."""
 
@@ -175,14 +178,19 @@ class Kinked:
             changes += [] if near is None else [np.abs(far - near) * SHRINK / (SHRINK - 1)]
         return np.asarray(np.median(changes[1:] or changes, axis=0))
 
-    def piece(self, way: Array, reach: float = 1.0) -> Array | None:
-        """The gradient of f a little way from the point, (n), in steps; None if another kink is too near."""
-        way, size, every = reach * way, reach * TINY, np.arange(len(way))
+    def piece(self, way: Array, reach: float = 1.0, tiny: float = TINY) -> Array | None:
+        """The gradient of f a little way from the point, (n), in steps; None if another kink is too near.
+
+        By differences of `tiny` steps; None also where rounding hides what those show.
+        """
+        way, size, every = reach * way, reach * tiny, np.arange(len(way))
         middle = self.at(way)
         slope, bend = self.differences(way, middle, every, size)
         if not np.isfinite(bend).all():
             return None
         rounding = self._rounding(middle, np.abs(slope).max() / (2 * size))
+        if tiny < TINY and rounding > HIDDEN * np.abs(slope).max():
+            return None
         changes = np.maximum(np.abs(slope), np.abs(slope).max() / MINOR)
         straight = rounding + STRAIGHT * changes
         crooked = every[bend > straight]
