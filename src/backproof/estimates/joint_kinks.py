@@ -91,7 +91,6 @@ class _Search:
 
     Attributes:
         found: which entries touch a kink, (n).
-        reach: how far each was moved for that, in its steps.
         around: gradients near the point, (gradients, n), for moves by `reach` steps.
     """
 
@@ -107,9 +106,20 @@ class _Search:
         # the function does along each of them.
         alike = (estimate.unit / kinked.steps).astype(float)
         self.alike = np.where(np.isfinite(alike), alike / alike.max(), 1.0)
-        self.reach = np.ones(len(self.known))
+        self.seen = self.found.copy()
         self.pieces = [self.known]
         self.room = ROOM
+
+    @property
+    def reach(self) -> Array:
+        """By how much entries should be moved, in their steps, for kinks to change the function alike, (n).
+
+        Of those whose own kink is seen the step is known.
+        """
+        jumps = np.ptp(self.pieces, axis=0)
+        known = self.found & (jumps > 0)
+        alike = jumps[known].min(initial=np.inf) / np.where(known, jumps, 1)
+        return np.where(known & ~self.seen, np.minimum(alike, 1), 1)
 
     @property
     def around(self) -> Array:
@@ -211,7 +221,6 @@ class _Search:
         slack = DIFFERS * np.maximum(np.abs(gradient), np.abs(self.known)) + self.bound + self._blur(units)
         new = (np.abs(gradient - self.known) > slack) & ~self.found
         self.found |= new
-        self.reach[new] = units[new]
 
 
 def _marked(estimate: Estimate, kinked: Kinked, chosen: Index, found: Mask, around: Array) -> Estimate:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backproof.estimates.one_sided import TINY, Directions, Kinked, aside
 from backproof.network.arrays import Array
@@ -21,14 +22,18 @@ ROOM = 12_000
 CLOSE = 1e-3
 """The share of the largest derivative by which gradients near the kinks may be off."""
 
-LOCAL = 0.2
-"""The share of random points that are drawn near a given one."""
+NEARBY, FARTHEST = 0.6, 0.3
+"""The share of random points that are drawn near known ones, and of these near the one that reaches farthest
+along what is lacking; all others lie near where two gradients meet."""
 
-BETWEEN, BESIDE = 0.4, 2.0**-2
-"""The share that are drawn near where two gradients meet, and how near."""
+BESIDE = 2.0**-2
+"""How near, to powers of 1 to 8."""
 
 WIDTH = 12
 """Gradients between any two of which others are looked for."""
+
+OFTEN = 3
+"""At so many points each gradient must be met for none to be missing."""
 
 CLOSER, CLOSEST = 2.0**4, TINY * 2.0**-8
 """From the steps of differences to shorter ones, and the shortest, where other kinks are near."""
@@ -43,14 +48,15 @@ class NearKinks:
     Attributes:
         places: where they are, (gradients, n), in steps of the entries.
         gradients: (gradients, n), for moves by a step.
+        met: at how many points from anywhere f was as each of them says, (gradients).
         room: evaluations that are left.
-        unmeasured: random points where f is as no known gradient says and has none that could be measured.
     """
 
     def __init__(self, kinked: Kinked) -> None:
         self.kinked, self.draw = kinked, np.random.default_rng(kinked.seed)
         self.places, self.gradients = kinked.around
-        self.room, self.unmeasured = ROOM, 0
+        self.met = np.ones(len(self.places), int)
+        self.room, self._unmeasured = ROOM, list[Array]()
         self._tried = set[tuple[int, int]]()
 
     def add(self, toward: Array) -> Array | None:
@@ -66,6 +72,7 @@ class NearKinks:
             if found is not None:
                 self.gradients = np.vstack([self.gradients, found])
                 self.places = np.vstack([self.places, way])
+                self.met = np.append(self.met, 1)
                 return found
             tiny /= CLOSER
         return None
@@ -75,6 +82,17 @@ class NearKinks:
         """By how much the gradients may be off, (n)."""
         size = np.abs(self.gradients).max(axis=0, initial=0)
         return np.asarray(np.maximum(CLOSE * size, 2 * self.kinked.blur))
+
+    @property
+    def complete(self) -> bool:
+        """Whether it is unlikely that there are others.
+
+        The share of what was not met at random points is about that of what was met once (Good, The
+        population frequencies of species and the estimation of population parameters, Biometrika 40, 1953).
+        """
+        alike = np.abs(self.gradients[:, None] - self.gradients) <= 2 * self.error
+        often = bool((alike.all(axis=2) @ self.met >= OFTEN).all())
+        return often and all(self._known(way).any() for way in self._unmeasured)
 
     def unexplained(self, measured: Directions) -> Index:
         """The directions along which f's derivative is the product with none of the gradients."""
@@ -93,8 +111,7 @@ class NearKinks:
             if self.room <= 0:
                 break
             self.room -= 2
-            way = self._random_place(v)
-            way /= np.abs(way).max()
+            way = self._place_nearby(v) if self.draw.random() < NEARBY else self._place_anywhere()
             before, after = self.kinked.at(way), self.kinked.at(way + STEP * v)
             slack = allowed + self.kinked.rounding_near(before - self.kinked.rest) / STEP
             if curvature * ((after - before) / STEP - derivative) > slack:
@@ -103,29 +120,43 @@ class NearKinks:
 
     def at_random(self, v: Array) -> Array | None:
         """A gradient at a random point where f is as none of them says; None where one does."""
-        way = self._random_place(v)
-        way /= np.abs(way).max()
-        value, slack = self._value(way)
-        known = np.abs(self.gradients @ way - value) <= slack
+        nearby = self.draw.random() < NEARBY
+        way = self._place_nearby(v) if nearby else self._place_anywhere()
+        known = self._known(way)
         if known.any():
+            self.met += known & (not nearby)
             return None
         found = self._add(way, CLOSEST)
-        self.unmeasured += found is None
+        if found is None:
+            self._unmeasured.append(way)
         return found
 
-    def _random_place(self, v: Array) -> Array:
-        """Entries of random signs and sizes, or near the place that reaches farthest along v, or between two.
+    def _known(self, way: Array) -> NDArray[np.bool_]:
+        """Which gradients explain the value of f there, (gradients)."""
+        value, slack = self._value(way)
+        return np.asarray(np.abs(self.gradients @ way - value) <= slack)
+
+    def _place_anywhere(self) -> Array:
+        """Entries of random signs and sizes, the largest of size 1."""
+        signs, sizes = self.draw.standard_normal((2, self.gradients.shape[1]))
+        way = signs * np.exp(sizes)
+        return np.asarray(way / np.abs(way).max())
+
+    def _place_nearby(self, v: Array) -> Array:
+        """Near the place that reaches farthest along v, or near where two gradients meet.
 
         Where many kinks meet, some of the cones between them are thin.
         """
-        noise, kind = self.draw.standard_normal(len(v)), self.draw.random()
-        if kind < LOCAL and len(self.places):
+        noise, count = self.draw.standard_normal(len(v)), len(self.places)
+        if count < 2:
+            return self._place_anywhere()
+        if self.draw.random() < FARTHEST:
             best = self.places[int(np.argmax(self.gradients @ v))]
-            return np.asarray(best / (np.abs(best).max() or 1.0) + noise / 2)
-        if kind > 1 - BETWEEN and len(self.places) > 1:
-            i, j = self.draw.choice(len(self.places), 2, replace=False)
-            return self._meeting(int(i), int(j)) + BESIDE ** self.draw.uniform(1, 3) * noise
-        return np.asarray(noise * np.exp(self.draw.standard_normal(len(noise))))
+            way = best / (np.abs(best).max() or 1.0) + noise / 2
+        else:
+            i, j = map(int, self.draw.choice(count, 2, replace=False))
+            way = self._meeting(i, j) + BESIDE ** (1 + 7 * self.draw.random() ** 3) * noise
+        return np.asarray(way / np.abs(way).max())
 
     def _value(self, way: Array) -> tuple[float, float]:
         """By how much f differs from that at the point, and by how much a product with `way` may be off."""

@@ -92,7 +92,7 @@ class Mixtures:
             in_vain = in_vain + 1 if found is None else 0
             if self._beyond(before, found) and self.holds():
                 return True
-        certain = in_vain >= MANY and not self.near.unmeasured and not len(self.near.unexplained(measured))
+        certain = in_vain >= MANY and self.near.complete and not len(self.near.unexplained(measured))
         return False if self._outside(certain=certain) else None
 
     def _outside(self, *, certain: bool) -> bool:
