@@ -120,6 +120,19 @@ def staircase(draw: Draw) -> Case:
     return _beside("staircase", curve, float(x), draw)
 
 
+def remainder(draw: Draw) -> Case:
+    """Remainders of divisions by the entries: linear between jumps, of which small entries have many."""
+    count = int(draw.integers(2, 30))
+    w, c = draw.normal(size=count), draw.normal(size=count)
+    b = w * (np.round(_power(draw, 0, 3) * draw.normal(size=count)) + draw.uniform(0.2, 0.8, count))
+    jumps = np.floor(b / w)
+
+    def f(w: Array) -> float:
+        return float(c @ np.mod(b, w))
+
+    return Case("remainder", f, lambda _w: -c * jumps, w, exact=False)
+
+
 def saturated(draw: Draw) -> Case:
     """Binary cross entropy of probabilities near 1, computed as users do, from few samples."""
     n, k = int(draw.integers(2, 12)), int(draw.integers(1, 6))
@@ -138,7 +151,7 @@ def saturated(draw: Draw) -> Case:
     return Case("saturated", f, df, w, exact=False)
 
 
-KINDS = {make.__name__: make for make in (mixed, frequency, pole, peak, staircase, saturated)}
+KINDS = {make.__name__: make for make in (mixed, frequency, pole, peak, staircase, remainder, saturated)}
 
 if __name__ == "__main__":
     raise SystemExit(main(sys.argv[1:], KINDS, __doc__ or ""))

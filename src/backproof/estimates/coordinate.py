@@ -353,7 +353,7 @@ class _Measurement:
         larger = np.fmax(np.abs(self.right), np.abs(self.left))
         even = (self.bend <= EVEN * larger) & ~flat & (self.steps < OWN / 2 * self.found.unit)
         stairs = Stairs(self.differencer, self.found, self.analytic)
-        stairs.leave_open(off, ~off & (drift | flat | coarse), ~even)
+        stairs.leave_open(off, ~off & (drift | flat | coarse), ~even, coarse)
 
     def allow_for_several_kinks(self) -> None:
         """Among kinks, an entry a little beyond its bound is not resolved.

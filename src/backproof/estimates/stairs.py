@@ -29,6 +29,9 @@ ALONE = 2.0**-22
 """Stairs that are longer than those of single precision and those of a single entry, where others have none,
 are f's own as well."""
 
+SAME = 1e-3
+"""The share of a derivative by which that over the length of a stair may differ from it."""
+
 OTHERS = 3
 """Entries that are looked at to tell that."""
 
@@ -42,15 +45,18 @@ class Stairs:
     def __init__(self, differencer: CoordinateDifferencer, found: Estimate, analytic: Array) -> None:
         self.differencer, self.found, self.analytic = differencer, found, analytic
 
-    def leave_open(self, off: Mask, suspect: Mask, maybe: Mask) -> None:
+    def leave_open(self, off: Mask, suspect: Mask, maybe: Mask, coarse: Mask) -> None:
         """Mark the entries of which it cannot be said whether f has the derivative under test.
 
         Args:
             off: entries beyond their bounds.
             suspect: entries within them, though the first step found another derivative or none.
             maybe: those that may lie beside a plateau.
+            coarse: those that were measured over what may be many stairs.
         """
         zero = self.analytic == 0
+        sloping = [k for k in np.flatnonzero(off & coarse & ~zero).tolist() if self._is_slope_here(k)]
+        off = off & ~np.isin(np.arange(len(off)), sloping)
         still = np.flatnonzero(off & zero).tolist()
         left_open = [k for k in still if self._is_constant(k, [OWN, BESIDE_EDGE])]
         left = np.setdiff1d(still, left_open).tolist()
@@ -58,7 +64,7 @@ class Stairs:
             left_open += [k for k in left if self._is_constant(k, [ALONE])]
         left_open += self._beside_plateaus(np.flatnonzero(suspect & maybe & ~zero))
         beyond = self._beside_plateaus(np.flatnonzero(off & maybe & ~zero))
-        left_open += [k for k in beyond if self._is_mean_slope(k)]
+        left_open += sloping + [k for k in beyond if self._is_mean_slope(k)]
         self.found.status[np.array(left_open, int)] |= np.uint8(EntryStatus.OPEN)
 
     def _sides(self, k: int, length: float) -> tuple[float, float, float]:
@@ -70,6 +76,16 @@ class Stairs:
     def _is_constant(self, k: int, lengths: list[float]) -> bool:
         """Whether f does not change at all over one of some lengths to both sides."""
         return any(not any(self._sides(k, length)) for length in lengths)
+
+    def _is_slope_here(self, k: int) -> bool:
+        """Whether the derivative under test is that between two stairs, which rise as a remainder does."""
+        rounding = USUAL * self.differencer.digits * self.differencer.scale
+        size, derivative = float(self.differencer.sizes[self.found.index[k]]), float(self.analytic[k])
+        for length in (OWN, OWN / RATIO):
+            slack = SAME * abs(derivative) + rounding / (length * size)
+            if not all(abs(side - derivative) <= slack for side in self._sides(k, length)):
+                return False
+        return True
 
     def _all_have_stairs(self, others: Index) -> bool:
         """Whether some other entries show stairs as well, as those of lower precision do."""
