@@ -30,7 +30,7 @@ OFF_ALREADY, USUAL, MANY = 2, 4, 32
 entries are off already, where they are not, and closely. What four in five directions do not show is missed
 by 32 in one of a thousand cases."""
 
-IN_VAIN = 384
+IN_VAIN = 192
 """Points around the kinks that known gradients explain, before the search for others ends."""
 
 CLOSELY = 4

@@ -100,30 +100,30 @@ class _OnKinks:
             return _mixture()
         every = self._with_more(self._own_directions() + mixtures.ways)
         curvature = every.curvature(mixtures.near.gradients, mixtures.near.error)
-        if not curvature:
-            return self._where_neither(mixtures)
-        off = self._beyond(every, curvature)
-        if len(off):
-            v, derivative = every.vs[off[0]], float(every.derivatives[off[0]])
-            if mixtures.near.rises_faster(v, derivative, curvature):
-                return self._where_neither(mixtures)
-            return self._described(Standing.NONE, v, derivative)
-        shape = "convex" if curvature > 0 else "concave"
-        words = f"together, the loss being {shape} there, and none of {len(every.vs)} directions at fault"
-        return Joint(Standing.SUBGRADIENT, words=words)
-
-    def _where_neither(self, mixtures: Mixtures) -> Joint:
-        """Where f is neither convex nor concave: many more points, then directions."""
-        known = mixtures.found_with_more(self.kinked.measured)
+        off = self._beyond(every, curvature) if curvature else np.zeros(0, int)
+        if curvature and not len(off):
+            shape = "convex" if curvature > 0 else "concave"
+            words = f"together, the loss being {shape} there, and none of {len(every.vs)} directions at fault"
+            return Joint(Standing.SUBGRADIENT, words=words)
+        known, near = mixtures.found_with_more(self.kinked.measured), mixtures.near
         if known:
             return _mixture()
+        # That f looks convex accuses a gradient only if it still does at many more points.
+        if curvature and every.curvature(near.gradients, near.error) == curvature:
+            v, derivative = every.vs[off[0]], float(every.derivatives[off[0]])
+            if not near.rises_faster(v, derivative, curvature):
+                return self._described(Standing.NONE, v, derivative)
+        return self._where_neither(mixtures, certain=known is not None)
+
+    def _where_neither(self, mixtures: Mixtures, *, certain: bool) -> Joint:
+        """Where f is neither convex nor concave, and no mixture is found: what directions say."""
         every = self._with_more(self._own_directions() + mixtures.ways)
         if not len(self._beyond(every, 1)) or not len(self._beyond(every, -1)):
             words = f"together, as far as {len(every.vs)} directions tell; the loss is not convex there"
             return Joint(Standing.SUBGRADIENT, words=words)
         v = mixtures.lacking
-        standing, count = Standing.UNDECIDED if known is None else Standing.NONE, len(mixtures.near.places)
-        return self._described(standing, v, mixtures.reached, count)
+        standing = Standing.NONE if certain else Standing.UNDECIDED
+        return self._described(standing, v, mixtures.reached, len(mixtures.near.places))
 
     def _with_more(self, vs: list[Array]) -> Directions:
         return self.kinked.measured.with_more(vs, [self.kinked.derivative(v) for v in vs])
