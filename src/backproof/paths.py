@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 RESULTS = Path("results")
@@ -40,7 +41,7 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def is_folder(path: Path) -> bool:
+def is_folder(path: Path | Traversable) -> bool:
     """Whether there is a folder at a path that a user gave."""
     try:
         return path.is_dir()

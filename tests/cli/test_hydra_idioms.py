@@ -83,6 +83,11 @@ def test_what_is_refused(program, here, words, says):
     assert not list(here.iterdir())
 
 
+@pytest.mark.parametrize("form", ["~{}=../x", "{}=1", "+{}=a", "{}/a=b"])
+def test_a_key_that_no_file_can_be_named_after(program, form):
+    refused(program("plan", form.format("x" * 5000)), "xxx")
+
+
 @pytest.mark.parametrize("command", ["sweep", "plan", "check", "report"])
 def test_the_version_is_backproofs(program, command):
     assert program(command, "--version") == program("--version")

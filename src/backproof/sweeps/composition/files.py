@@ -14,6 +14,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.object_type import ObjectType
 from omegaconf import Container, OmegaConf
 
+from backproof import paths
 from backproof.errors import ConfigurationError
 from backproof.sweeps.overrides import INTERPOLATION
 
@@ -101,7 +102,7 @@ def _names(source: ConfigSourceInfo, group: str) -> list[str]:
         store = ConfigStore.instance()
         return store.list(group) if store.get_type(group) is ObjectType.GROUP else []
     folder = _folder(source, group)
-    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return [path.name for path in folder.iterdir()] if paths.is_folder(folder) else []
 
 
 def _folder(source: ConfigSourceInfo, group: str) -> Traversable:
