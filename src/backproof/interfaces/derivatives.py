@@ -13,6 +13,7 @@ from backproof.targets.function import Function
 from backproof.targets.jacobian import jacobian
 from backproof.targets.jvp import jvp
 from backproof.targets.leaves import FunctionError
+from backproof.targets.low_precision import in_low_precision, low_precision_vjp, resolution_of
 from backproof.targets.source import UserFunction, shown_as, with_keywords
 from backproof.targets.vjp import vjp
 from backproof.verdicts.check import Check
@@ -20,32 +21,43 @@ from backproof.verdicts.comparison import RESOLUTION
 from backproof.verdicts.function import check_function
 from backproof.verdicts.measuring import Sampling
 
+NO_LIBRARY = "backward: needed where no input is a tensor of PyTorch or an array of JAX"
+
 
 def check_vjp(
     forward: UserFunction,
     backward: UserFunction | None,
     *inputs: Any,
+    reference: UserFunction | None = None,
     residuals: bool = False,
     cotangents: Sequence[Any] | None = None,
     keywords: Mapping[str, Any] | None = None,
     seed: int = 0,
     parameters: int | None = None,
     directions: bool | None = None,
-    resolution: float = RESOLUTION,
+    resolution: float | None = None,
     rtol: float = 0.0,
 ) -> Check:
     """Is this backward pass right?
+
+    Inputs in float16, bfloat16 or float8 may be arrays of NumPy with the types of ml_dtypes, of PyTorch or of
+    JAX. Then backward runs on such arrays, and is compared with the derivative of forward for the same
+    numbers in double precision; what rounding may have made of it is measured (`backproof.targets.dithered`).
 
     Args:
         forward: `forward(*inputs) → outputs`, an array or any container of arrays.
         backward: `backward(cotangent, *inputs)` → a gradient for each input; None for one to leave out.
             Itself None where forward is written in PyTorch or JAX, which make it; a custom one inside, an
             `autograd.Function` or a `custom_vjp`, is part of what is checked.
+        reference: the same function as forward, for inputs in double precision; needed where forward rounds
+            to low precision whatever its inputs are.
         residuals: forward returns (outputs, residuals) and backward takes (residuals, cotangent), as the two
             functions of JAX's `custom_vjp` do.
         cotangents: what backward is given, each like the outputs; by default every output alone where the
-            Jacobian has at most 2,500 entries, or else four that are drawn.
-        keywords: passed on to forward and backward by name.
+            Jacobian has at most 2,500 entries, or else four that are drawn. In low precision one is drawn.
+        keywords: passed on to forward, backward and reference by name.
+        resolution: the relative error that must not go unseen; by default 0.001, in low precision 64 units of
+            round-off and at most 0.9.
 
     The other arguments are those of `check`.
 
@@ -53,15 +65,28 @@ def check_vjp(
         FunctionError: if forward or backward does what no such function does; it names the file and line.
     """
     require_function("forward", forward, "the inputs")
+    if backward is not None:
+        require_function("backward", backward, "a cotangent and the inputs")
+    if reference is not None:
+        require_function("reference", reference, "the inputs")
+    low = reference is not None or in_low_precision(inputs)
+    if resolution is None:
+        resolution = resolution_of(inputs) if low else RESOLUTION
     sampling = sampling_of(
         seed=seed, parameters=parameters, directions=directions, resolution=resolution, rtol=rtol
     )
     named = with_keywords(forward, keywords)
-    if backward is None:
+    pulled = backward if backward is None or residuals else with_keywords(backward, keywords)
+    if low:
+        if backward is None:
+            _require_library(named, inputs)
+        higher = reference and with_keywords(reference, keywords)
+        function = low_precision_vjp(
+            named, pulled, inputs, reference=higher, residuals=residuals, cotangents=cotangents, seed=seed
+        )
+        return check_function(function, sampling)
+    if pulled is None:
         named, pulled, inputs = _made_by_library(named, inputs)
-    else:
-        require_function("backward", backward, "a cotangent and the inputs")
-        pulled = backward if residuals else with_keywords(backward, keywords)
     generator = np.random.default_rng(seed)
     function = vjp(
         named, pulled, inputs, residuals=residuals, cotangents=cotangents, generator=generator
@@ -245,7 +270,13 @@ def _made_by_library(
             from backproof.targets.jax import jax_passes
 
             return jax_passes(forward, inputs)
-    raise FunctionError("backward: needed where no input is a tensor of PyTorch or an array of JAX")
+    raise FunctionError(NO_LIBRARY)
+
+
+def _require_library(forward: UserFunction, inputs: tuple[Any, ...]) -> None:
+    """Refuse inputs of which no library makes the gradient."""
+    if made_with(forward, inputs) is None:
+        raise FunctionError(NO_LIBRARY)
 
 
 def _gradient(

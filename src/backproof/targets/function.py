@@ -81,6 +81,15 @@ class Function:
         return self.container.dtype
 
     @property
+    def precision(self) -> str:
+        """The precision of the gradient's arithmetic, by its name."""
+        return str(self.dtype)
+
+    def gradient_error(self) -> Array | float:
+        """What arithmetic in a lower precision than the parameters' may do to each entry of the gradient."""
+        return 0.0
+
+    @property
     def loss(self) -> UserFunction:
         """The user's function that returns the loss, alone or with its gradient."""
         found = self.f or self.f_df

@@ -62,6 +62,18 @@ def jax_passes(f: UserFunction, inputs: Sequence[Any]) -> tuple[UserFunction, Us
     return forward, backward, _plain(jax, tuple(inputs))
 
 
+def pulled_by_jax(f: UserFunction, inputs: Any, cotangent: Any) -> Any:
+    """The gradients of arrays of any precision, by JAX; None of what has none."""
+    jax: Any = library("jax")
+    _, pull = jax.vjp(f, *inputs)
+    return mapped(lambda g: g if g.dtype.itemsize else None, pull(cotangent))
+
+
+def doubles() -> AbstractContextManager[None]:
+    """Within, JAX has numbers of 64 bits."""
+    return _doubles(library("jax"))
+
+
 def _doubles(jax: Any) -> AbstractContextManager[None]:
     """Within, JAX has numbers of 64 bits."""
     enable = jax.enable_x64 if hasattr(jax, "enable_x64") else import_module("jax.experimental").enable_x64

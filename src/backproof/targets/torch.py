@@ -72,6 +72,27 @@ def torch_passes(f: UserFunction, inputs: Sequence[Any]) -> tuple[UserFunction, 
     return forward, backward, mapped(lambda part: _array(torch, part), tuple(inputs))
 
 
+def pulled_by_torch(f: UserFunction, inputs: Any, cotangent: Any) -> Any:
+    """The gradients of tensors of any precision, by PyTorch; None of what has none."""
+    torch = library("torch")
+
+    def leaf(part: Any) -> Any:
+        return part.requires_grad_() if isinstance(part, torch.Tensor) and part.is_floating_point() else part
+
+    leaves = mapped(leaf, inputs)
+    pairs = zip(leaves_of(f(*leaves)), leaves_of(cotangent), strict=True)
+    usable = [(y, g) for y, g in pairs if getattr(y, "requires_grad", False)]
+    if usable:
+        torch.autograd.backward(*zip(*usable, strict=True))
+    return mapped(lambda x: _gradient_or_zeros(torch, x), leaves)
+
+
+def _gradient_or_zeros(torch: Any, leaf: Any) -> Any:
+    if not getattr(leaf, "requires_grad", False):
+        return None
+    return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+
+
 def _in_torch(torch: Any, values: ArrayTree) -> ArrayTree:
     return mapped(lambda part: torch.tensor(part) if isinstance(part, np.ndarray) else part, values)
 

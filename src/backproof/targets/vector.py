@@ -137,6 +137,15 @@ class Row(Function):
         return self.rows_of.row_at(self.rows_of, self.number, x)
 
     @property
+    def precision(self) -> str:
+        """That of all products."""
+        return self.rows_of.precision
+
+    def gradient_error(self) -> Array | float:
+        """That of this product."""
+        return self.rows_of.row_error(self.number)
+
+    @property
     def layout(self) -> Layout:
         """That of the inputs."""
         return self.rows_of.forward.inputs.layout
@@ -180,6 +189,15 @@ class Rows(Function):
     def rows(self) -> Sequence[tuple[Function, Index]]:
         """The products, each a function of its own copy of x."""
         return tuple(zip(self._rows, self._positions, strict=True))
+
+    def row_error(self, number: int) -> Array | float:  # noqa: ARG002  # in low precision they differ
+        """`gradient_error` of one product."""
+        return 0.0
+
+    def gradient_error(self) -> Array | float:
+        """That of every product."""
+        size = len(self.x)
+        return self._joined([self.row_error(k) + np.zeros(size) for k in range(len(self._rows))])
 
     @property
     def evaluations(self) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import numpy as np
 from backproof.network.arrays import Array
 from backproof.targets.calling import called
 from backproof.targets.container import Container, container_of
+from backproof.targets.function import Function
 from backproof.targets.leaves import FunctionError, what_it_is
 from backproof.targets.source import UserFunction, defined_at
-from backproof.targets.vector import Forward, Rows, chosen_cotangents
+from backproof.targets.vector import Cotangents, Forward, Rows, chosen_cotangents
 
 
 class Backward:
@@ -94,6 +96,63 @@ def vjp(
         FunctionError: if one of the functions does what no such function does; it names the file and line.
     """
 
+    def choose(function: Forward, values: Array, parameters: int) -> Cotangents:
+        return chosen_cotangents(function.outputs, values, parameters, cotangents, generator)
+
+    pull = pullback(forward, backward, inputs, residuals=residuals, choose=choose)
+
+    def row_at(rows: Rows, number: int, at: Array) -> Array:
+        return rows.flat_gradient(pull.parts(pull.cotangents.rows[number], at), pull.inputs.varying)
+
+    rows = Rows(pull.forward, pull.x, pull.cotangents, row_at, backward)
+    pull.note_what_is_held(rows)
+    return rows
+
+
+Choose = Callable[[Forward, Array, int], Cotangents]
+"""(function, its outputs, how many parameters) → the cotangents to check with."""
+
+
+@dataclass(frozen=True)
+class Pullback:
+    """A backward pass beside its forward pass, at one point.
+
+    Attributes:
+        inputs, x: the inputs that have a gradient, and their numbers as a vector.
+        held: names of those whose gradient is None.
+    """
+
+    rule: Backward
+    forward: Forward
+    inputs: Container
+    x: Array
+    cotangents: Cotangents
+    held: tuple[str, ...]
+
+    def parts(self, cotangent: Array, at: Array) -> list[Any]:
+        """The gradient of each array of the inputs at a point, as it was returned."""
+        return self.rule.parts(self.inputs, self.forward.outputs, cotangent, at)
+
+    def note_what_is_held(self, function: Function) -> None:
+        """Say which inputs are not checked."""
+        for name in self.held:
+            function.note(f"{name} is held fixed and not checked: its gradient is None")
+
+
+def pullback(
+    forward: UserFunction,
+    backward: UserFunction,
+    inputs: Sequence[Any],
+    *,
+    residuals: bool = False,
+    choose: Choose,
+) -> Pullback:
+    """Both passes evaluated once, with the cotangents chosen and the inputs that have no gradient held.
+
+    Raises:
+        FunctionError: if one of the functions does what no such function does; it names the file and line.
+    """
+
     def call(arguments: Sequence[Any]) -> Any:
         return output_and_residuals(forward, arguments)[0] if residuals else forward(*arguments)
 
@@ -102,22 +161,14 @@ def vjp(
     container, x = container_of(tuple(inputs), names)
     function = Forward(forward, container, call)
     values = function.at(x)
-    chosen = chosen_cotangents(function.outputs, values, len(x), cotangents, generator)
+    chosen = choose(function, values, len(x))
     parts = rule.parts(container, function.outputs, chosen.rows[0], x)
     held = [leaf.name for leaf, part in zip(container.varying, parts, strict=True) if part is None]
     if held and len(held) < len(parts):
         container, x = container_of(tuple(inputs), names, dict.fromkeys(held, "its gradient is None"))
         function = Forward(forward, container, call)
         function.at(x)
-
-    def row_at(rows: Rows, number: int, at: Array) -> Array:
-        parts = rule.parts(container, function.outputs, chosen.rows[number], at)
-        return rows.flat_gradient(parts, container.varying)
-
-    rows = Rows(function, x, chosen, row_at, backward)
-    for name in held:
-        rows.note(f"{name} is held fixed and not checked: its gradient is None")
-    return rows
+    return Pullback(rule, function, container, x, chosen, tuple(held))
 
 
 def argument_names(function: UserFunction, count: int) -> tuple[str, ...]:

@@ -52,8 +52,8 @@ class FunctionTarget:
 
     @property
     def precision(self) -> str:
-        """The precision of the parameters."""
-        return str(self.function.dtype)
+        """The precision of the gradient's arithmetic."""
+        return self.function.precision
 
     @property
     def resolution(self) -> float:

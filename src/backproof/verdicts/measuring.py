@@ -181,7 +181,8 @@ def _differencer(
     """What takes a function's differences, and the rounding error of its gradient."""
     differencer = CoordinateDifferencer(function, value, analytic, generator)
     digits = differencer.arithmetic(differencer.noise)
-    return differencer, gradient_rounding_error(function, analytic, differencer.sizes, digits, generator)
+    round_off = gradient_rounding_error(function, analytic, differencer.sizes, digits, generator)
+    return differencer, np.asarray(round_off + function.gradient_error())
 
 
 def _is_noisy(differencer: CoordinateDifferencer) -> bool:

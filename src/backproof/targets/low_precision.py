@@ -1,0 +1,285 @@
+"""A backward pass in low precision beside the derivative of its forward pass in double precision.
+
+The numbers of the inputs are the same in double precision. There the forward pass, or a reference that the
+user gives, is evaluated; the backward pass runs on arrays of its own formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial, wraps
+from typing import Any
+
+import numpy as np
+
+from backproof.network.arrays import Array, unit_roundoff
+from backproof.targets.calling import called
+from backproof.targets.container import Container, leaves_of, mapped
+from backproof.targets.dithered import Dithered, Formatted, dithered, rounded_to, unit_of
+from backproof.targets.formats import Format, holds_floats, in_double, is_low
+from backproof.targets.function import Function
+from backproof.targets.leaves import FunctionError, Leaf
+from backproof.targets.source import UserFunction, defined_at, shown_as
+from backproof.targets.vector import Cotangents, Forward, Rows
+from backproof.targets.vjp import Pullback, output_and_residuals, pullback
+
+LEAST, MOST = -0.5, 1.0
+"""Between these a cotangent is drawn: with a mean, so that sums over it do not vanish by chance."""
+
+MOVE, TINY = 2.0**-8, 2.0**-30
+"""Relative moves by which it is seen whether a function computes in double precision."""
+
+ASKED, COARSEST = 64.0, 0.9
+"""The relative error that must not go unseen, in units of round-off, and what it is at most."""
+
+Formats = Sequence[Format | None]
+"""Those of the leaves of a container; None of a leaf that is no array of floats."""
+
+
+def in_low_precision(inputs: Any) -> bool:
+    """Whether inputs hold arrays of 16 bits or fewer."""
+    return any(is_low(part) for part in leaves_of(inputs))
+
+
+def resolution_of(inputs: Any) -> float:
+    """The relative error that a check in the precision of the inputs must be able to see."""
+    units = [each.unit_roundoff for each in formats_of(inputs) if each is not None]
+    return min(ASKED * max(units, default=0.0), COARSEST)
+
+
+class Passes:
+    """Both passes of a kernel as functions over arrays in double precision.
+
+    Attributes:
+        inputs: in double precision.
+        formats: of the leaves of the inputs, as the user has them.
+        upstream: of the leaves of the outputs, which the cotangent has as well.
+        reference: the forward pass in double precision.
+        backward: (cotangent, *inputs) → the gradients as they are returned, by a pass in its own formats.
+    """
+
+    def __init__(
+        self,
+        forward: UserFunction,
+        backward: UserFunction | None,
+        inputs: tuple[Any, ...],
+        reference: UserFunction | None,
+        *,
+        residuals: bool,
+    ) -> None:
+        self.forward, self.residuals = forward, residuals
+        self.inputs, self.formats = mapped(in_double, inputs), formats_of(inputs)
+        self.upstream = formats_of(called(forward, self._outputs_of, forward, inputs))
+        self.reference = _like(forward)(partial(self._in_double, reference or forward))
+        self.backward = _like(backward or forward)(partial(self._gradients, backward))
+
+    def _outputs_of(self, function: UserFunction, inputs: Sequence[Any]) -> Any:
+        """What a forward pass returns beside residuals."""
+        if self.residuals and function is self.forward:
+            return output_and_residuals(function, inputs)[0]
+        return function(*inputs)
+
+    def _in_double(self, function: UserFunction, *inputs: Any) -> Any:
+        doubles = [f and f.double for f in self.formats]
+        with _doubles_of(doubles):
+            found = self._outputs_of(function, made_of(inputs, doubles))
+            for each in formats_of(found):
+                if each is not None and each.unit_roundoff > unit_roundoff(np.float64):
+                    raise _not_double(function, f"returns {each.name} for inputs in float64")
+            return mapped(in_double, found)
+
+    def _gradients(self, backward: UserFunction | None, cotangent: Any, *inputs: Any) -> Any:
+        native, upstream = made_of(inputs, self.formats), made_of(cotangent, self.upstream)
+        if backward is None:
+            return _pulled(self.forward, native, upstream)
+        if self.residuals:
+            return backward(output_and_residuals(self.forward, native)[1], upstream)
+        return backward(upstream, *native)
+
+
+class LowPrecisionRows(Rows):
+    """Products of cotangents with the Jacobian, whose gradients a pass in low precision makes.
+
+    A gradient is the mean of runs beside its point; what rounding may have made of it is `row_error`.
+    """
+
+    def __init__(self, pull: Pullback, passes: Passes, derived: UserFunction, seed: int) -> None:
+        self.pull, self.seed = pull, seed
+        self.inputs_formatted = formatted(pull.inputs, passes.formats)
+        self.outputs_formatted = formatted(pull.forward.outputs, passes.upstream)
+        self._found = dict[int, Dithered]()
+        super().__init__(pull.forward, pull.x, pull.cotangents, _row_at, derived)
+
+    @property
+    def precision(self) -> str:
+        """The coarsest format of the inputs and outputs."""
+        return max(
+            (*self.inputs_formatted, *self.outputs_formatted), key=lambda each: each.format.unit_roundoff
+        ).format.name
+
+    @property
+    def unit_roundoff(self) -> float:
+        """That of this format."""
+        return unit_of((*self.inputs_formatted, *self.outputs_formatted))
+
+    def row_error(self, number: int) -> Array:
+        """What rounding may have made of the gradient of one product."""
+        return self.dithered(number).error
+
+    def dithered(self, number: int) -> Dithered:
+        """The gradient of one product, by runs beside the point."""
+        if number not in self._found:
+            generator = np.random.default_rng((self.seed, number))
+            cotangent = self.cotangents.rows[number]
+            self._found[number] = dithered(
+                self.run, self.x, cotangent, self.inputs_formatted, self.outputs_formatted, generator
+            )  # fmt: skip
+            again = self.run(self.x, cotangent)[0]
+            if not np.array_equal(again, self._found[number].at_point, equal_nan=True):
+                self.note("the gradient differs between two calls; that is taken for rounding")
+        return self._found[number]
+
+    def run(self, x: Array, cotangent: Array) -> tuple[Array, Sequence[Formatted]]:
+        """The gradient of one run in double precision, and the formats in which it was returned."""
+        parts = self.pull.parts(cotangent, x)
+        leaves = self.pull.inputs.varying
+        flat = self.flat_gradient([in_double(part) for part in parts], leaves)
+        of_each = zip(leaves, formats_of(parts), strict=True)
+        return flat, [Formatted(leaf.tensor.block, each) for leaf, each in of_each if each is not None]
+
+
+def _row_at(rows: Rows, number: int, at: Array) -> Array:
+    """The gradient of one product; at the starting point and so near it that no format tells them apart."""
+    assert isinstance(rows, LowPrecisionRows)
+    if np.array_equal(rounded_to(at, rows.inputs_formatted), rows.x):
+        return rows.dithered(number).mean.copy()
+    return rows.run(at, rows.cotangents.rows[number])[0]
+
+
+def low_precision_vjp(
+    forward: UserFunction,
+    backward: UserFunction | None,
+    inputs: tuple[Any, ...],
+    *,
+    reference: UserFunction | None = None,
+    residuals: bool = False,
+    cotangents: Any = None,
+    seed: int = 0,
+) -> Function:
+    """The products of cotangents with the Jacobian in double precision, and their gradients in low precision.
+
+    Args:
+        reference: inputs → outputs, called instead of forward with the inputs in double precision.
+        cotangents: a list of them, each like the outputs; by default one that is drawn.
+
+    The other arguments are those of `vjp`.
+
+    Raises:
+        FunctionError: if one of the functions does what no such function does; it names the file and line.
+    """
+    generator = np.random.default_rng(seed)
+
+    def choose(function: Forward, values: Array, parameters: int) -> Cotangents:  # noqa: ARG001
+        return _cotangents(function, values, passes.upstream, cotangents, generator)
+
+    with np.errstate(all="ignore"):  # what over- or underflows is seen by its values
+        passes = Passes(forward, backward, inputs, reference, residuals=residuals)
+        pull = pullback(passes.reference, passes.backward, passes.inputs, choose=choose)
+        _require_double(pull, reference or forward, generator)
+    rows = LowPrecisionRows(pull, passes, backward or forward, seed)
+    function = rows if len(rows.rows) > 1 else rows.rows[0][0]
+    function.notes = rows.notes
+    pull.note_what_is_held(function)
+    return function
+
+
+def formats_of(found: Any) -> list[Format | None]:
+    """The formats of the leaves of a container."""
+    return [Format.of(part) if holds_floats(part) else None for part in leaves_of(found)]
+
+
+def made_of(values: Any, formats: Formats) -> Any:
+    """Arrays in double precision as those of some formats."""
+    of_each = iter(formats)
+
+    def one(part: Any) -> Any:
+        found = next(of_each)
+        return part if found is None else found.made_of(part)
+
+    return mapped(one, values)
+
+
+def formatted(container: Container, formats: Formats) -> list[Formatted]:
+    """Where the numbers of each array of a container lie, and its format."""
+    of_each = zip(container.leaves, formats, strict=True)
+    return [
+        Formatted(leaf.tensor.block, f) for leaf, f in of_each if isinstance(leaf, Leaf) and f is not None
+    ]
+
+
+def _cotangents(
+    function: Forward, values: Array, formats: Formats, given: Any, generator: np.random.Generator
+) -> Cotangents:
+    """Those that were given, or one that is drawn, as the formats of the outputs have them."""
+    outputs = function.outputs
+    if len(outputs.leaves) != len(formats):
+        what = f"{len(outputs.leaves)} arrays where the forward pass returns {len(formats)}"
+        raise FunctionError(f"{defined_at(function.function)}: returns {what}")
+    names: tuple[str, ...] = (outputs.name,)
+    if given is None:
+        rows = generator.uniform(LEAST, MOST, (1, len(values)))
+    else:
+        of_each = [mapped(in_double, each) for each in given]
+        rows = np.array([outputs.numbers(c, f"cotangents[{k}]") for k, c in enumerate(of_each)], float)
+        names = tuple(f"(cotangent {k} · {outputs.name})" for k in range(len(rows)))
+    in_formats = formatted(outputs, formats)
+    return Cotangents(np.array([rounded_to(row, in_formats) for row in rows]), names)
+
+
+def _require_double(pull: Pullback, function: UserFunction, generator: np.random.Generator) -> None:
+    """Refuse a function that rounds to low precision although its inputs are in double precision."""
+    x, ways = pull.x, generator.choice([-1.0, 1.0], len(pull.x))
+    near, far = (pull.forward.at(x * (1 + ways * move)) for move in (TINY, MOVE))
+    here = pull.forward.at(x)
+    if np.array_equal(near, here) and not np.array_equal(far, here):
+        raise _not_double(function, "rounds to low precision although its inputs are in float64")
+
+
+def _not_double(function: UserFunction, what: str) -> FunctionError:
+    advice = "give reference=, the same function in float64"
+    return FunctionError(f"{defined_at(function)}: {what}; {advice}")
+
+
+def _like(function: UserFunction) -> Any:
+    """Makes a wrapper that has a function's name, arguments and place in messages."""
+
+    def marked(wrapper: UserFunction) -> UserFunction:
+        @shown_as(function)
+        @wraps(function)
+        def alike(*args: Any) -> Any:
+            return wrapper(*args)
+
+        return alike
+
+    return marked
+
+
+def _doubles_of(formats: Formats) -> AbstractContextManager[None]:
+    """Where arrays of JAX have 64 bits, if any are JAX's."""
+    if not any(each is not None and each.by == "jax" for each in formats):
+        return nullcontext()
+    from backproof.targets.jax import doubles
+
+    return doubles()
+
+
+def _pulled(forward: UserFunction, inputs: Any, cotangent: Any) -> Any:
+    """The gradients that the inputs' library makes."""
+    if any(each is not None and each.by == "torch" for each in formats_of(inputs)):
+        from backproof.targets.torch import pulled_by_torch
+
+        return pulled_by_torch(forward, inputs, cotangent)
+    from backproof.targets.jax import pulled_by_jax
+
+    return pulled_by_jax(forward, inputs, cotangent)

@@ -1,0 +1,197 @@
+"""Backward passes in low precision: right ones agree, wrong ones are refused, whatever the library."""
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import pytest
+import torch
+
+import backproof
+
+WRONG = 1.15
+"""A factor that rounding in 8 bits does not explain."""
+
+
+def drawn(kind, *shapes):
+    rng = np.random.default_rng(7)
+    return [rng.normal(size=shape).astype(kind) for shape in shapes]
+
+
+def product(a, b):
+    """Accumulated as NumPy does it, and rounded once."""
+    return (a @ b).astype(np.result_type(a, b))
+
+
+def tanh_layer(x, w):
+    return np.tanh(product(x, w))
+
+
+def pulled(scale=1.0):
+    def backward(g, x, w):
+        y = tanh_layer(x, w)
+        d = g * (y.dtype.type(1) - y * y)
+        return product(d, w.T), product(x.T, d) * w.dtype.type(scale)
+
+    return backward
+
+
+@pytest.mark.parametrize("kind", [np.float16, ml_dtypes.bfloat16])
+def test_a_pass_in_low_precision_is_checked_in_its_own(kind):
+    x, w = drawn(kind, (5, 6), (6, 3))
+    seen = []
+
+    def backward(g, x, w):
+        seen.append({a.dtype for a in (g, x, w)})
+        return pulled()(g, x, w)
+
+    check = backproof.check_vjp(tanh_layer, backward, x, w)
+    assert check.agrees, check
+    assert all(found == {np.dtype(kind)} for found in seen)
+    assert check.target.precision == np.dtype(kind).name
+    wrong = backproof.check_vjp(tanh_layer, pulled(WRONG), x, w)
+    assert wrong.verdict == "incorrect gradient"
+    assert [t.name for t in wrong.judgement.tensors if t.disagreeing] == ["w"]
+    twice = backproof.check_vjp(tanh_layer, pulled(2.0), x, w)
+    assert any("the gradient is 2 times the right one" in cause for cause in twice.causes), twice
+
+
+@pytest.mark.parametrize(
+    ("kind", "factor"),
+    [
+        (ml_dtypes.float8_e4m3fn, 1.0),
+        (ml_dtypes.float8_e4m3fn, WRONG),
+        (ml_dtypes.float8_e5m2, 1.0),
+        (ml_dtypes.float8_e5m2, 1.5),  # moves by its last digit are moves by a quarter
+    ],
+)
+def test_inputs_in_eight_bits_with_gradients_in_sixteen(kind, factor):
+    x, w = drawn(kind, (5, 6), (6, 3))
+
+    def backward(g, x, w):
+        d = g.astype(np.float32)
+        dx, dw = d @ w.astype(np.float32).T, x.astype(np.float32).T @ d * factor
+        return dx.astype(ml_dtypes.bfloat16), dw.astype(ml_dtypes.bfloat16)
+
+    check = backproof.check_vjp(lambda x, w: x @ w, backward, x, w)
+    assert check.verdict == ("agrees" if factor == 1 else "incorrect gradient"), check
+
+
+def test_a_reference_is_asked_for_where_forward_rounds_by_itself():
+    x, w = drawn(ml_dtypes.bfloat16, (5, 6), (6, 3))
+
+    def forward(x, w):
+        return tanh_layer(x.astype(ml_dtypes.bfloat16), w.astype(ml_dtypes.bfloat16))
+
+    def hidden(x, w):
+        return forward(x, w).astype(x.dtype)
+
+    for each in (forward, hidden):
+        with pytest.raises(backproof.FunctionError, match="reference="):
+            backproof.check_vjp(each, pulled(), x, w)
+        assert backproof.check_vjp(each, pulled(), x, w, reference=tanh_layer).agrees
+        assert not backproof.check_vjp(each, pulled(WRONG), x, w, reference=tanh_layer).agrees
+
+
+class Tanh(torch.autograd.Function):
+    """Its derivative is multiplied by `factor`."""
+
+    factor = 1.0
+
+    @staticmethod
+    def forward(ctx, z):
+        y = torch.tanh(z)
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx, g):
+        (y,) = ctx.saved_tensors
+        return g * (1 - y * y) * Tanh.factor
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("factor", [1.0, WRONG])
+def test_pytorch(kind, factor, monkeypatch):
+    x, w = (torch.tensor(a).to(kind) for a in drawn(float, (5, 6), (6, 3)))
+    monkeypatch.setattr(Tanh, "factor", factor)
+    check = backproof.check_vjp(lambda x, w: Tanh.apply(x @ w), None, x, w)
+    assert check.verdict == ("agrees" if factor == 1 else "incorrect gradient"), check
+
+    def backward(g, x, w):
+        assert g.dtype == x.dtype == kind
+        d = g * (1 - torch.tanh(x @ w) ** 2)
+        return d @ w.T, x.T @ d * factor
+
+    check = backproof.check_vjp(lambda x, w: torch.tanh(x @ w), backward, x, w)
+    assert check.verdict == ("agrees" if factor == 1 else "incorrect gradient"), check
+
+
+@pytest.mark.parametrize("factor", [1.0, WRONG])
+def test_jax(factor):
+    x, w = (jnp.asarray(a) for a in drawn(ml_dtypes.bfloat16, (5, 6), (6, 3)))
+
+    @jax.custom_vjp
+    def layer(x, w):
+        return jnp.tanh(x @ w)
+
+    def rule(kept, g):
+        x, w, y = kept
+        d = g * (1 - y * y)
+        return d @ w.T, (x.T @ d * factor).astype(w.dtype)
+
+    layer.defvjp(lambda x, w: (layer(x, w), (x, w, layer(x, w))), rule)
+    check = backproof.check_vjp(layer, None, x, w)
+    assert check.verdict == ("agrees" if factor == 1 else "incorrect gradient"), check
+
+
+def test_residuals_are_those_of_the_pass_in_low_precision():
+    x, w = drawn(ml_dtypes.bfloat16, (5, 6), (6, 3))
+
+    def forward(x, w):
+        y = tanh_layer(x, w)
+        return y, (x, w, y)
+
+    def backward(kept, g):
+        x, w, y = kept
+        assert y.dtype == g.dtype == ml_dtypes.bfloat16
+        d = g * (y.dtype.type(1) - y * y)
+        return product(d, w.T), product(x.T, d)
+
+    assert backproof.check_vjp(forward, backward, x, w, residuals=True).agrees
+
+
+def test_cotangents_and_whole_numbers_are_passed_on():
+    logits, labels = drawn(ml_dtypes.bfloat16, (4, 5))[0], np.array([1, 0, 3, 3])
+
+    def forward(z, labels):
+        z = z - z.max(axis=1, keepdims=True)
+        return np.log(np.exp(z).sum(axis=1)) - np.take_along_axis(z, labels[:, None], 1)[:, 0]
+
+    def backward(g, z, labels, factor=1.0):
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        p[np.arange(len(z)), labels] -= z.dtype.type(factor)
+        return g[:, None] * p, None
+
+    rows = [np.ones(4), np.arange(4.0)]
+    check = backproof.check_vjp(forward, backward, logits, labels, cotangents=rows)
+    assert check.agrees, check
+    assert "labels is held fixed" in " ".join(check.target.notes) or len(check.judgement.tensors) == 1
+    wrong = backproof.check_vjp(
+        forward, lambda g, z, labels: backward(g, z, labels, 1.2), logits, labels, cotangents=rows
+    )
+    assert wrong.verdict == "incorrect gradient"
+
+
+def test_overflow_is_named():
+    x = np.full(6, 300.0, np.float16)
+    check = backproof.check_vjp(lambda x: x / 1000 * x, lambda g, x: 2 * g * (x * x / x / 1000), x)
+    assert check.verdict == "not finite"
+    assert "x[0]" in check.causes[0]
+
+
+def test_a_backward_pass_must_be_given_for_arrays_of_numpy():
+    (x,) = drawn(ml_dtypes.bfloat16, (3,))
+    with pytest.raises(backproof.FunctionError, match="backward: needed"):
+        backproof.check_vjp(np.tanh, None, x)
