@@ -41,6 +41,7 @@ class Meter:
 
     def __init__(self) -> None:
         self.parts: dict[str, dict[str, float]] = {}
+        self.workers = 0.0
         self._start()
 
     def _start(self) -> None:
@@ -68,6 +69,14 @@ def planned(points: int) -> dict[str, object]:
     return {"cells": points, **meter.parts}
 
 
+def of_children() -> float:
+    """Processor time of the processes that this one has started, ended ones included, in seconds."""
+    ended, ticks = resource.getrusage(resource.RUSAGE_CHILDREN), 0
+    for number in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        ticks += sum(map(int, Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[11:13]))
+    return ended.ru_utime + ended.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
+
+
 def swept(cells: int, jobs: int) -> dict[str, object]:
     """A sweep, its parts measured apart."""
     from backproof import session
@@ -78,6 +87,7 @@ def swept(cells: int, jobs: int) -> dict[str, object]:
 
     def measured_report(store, folder):  # type: ignore[no-untyped-def]
         meter.end("compute")
+        meter.workers = of_children()
         page = write(store, folder)
         meter.end("report")
         return page
@@ -88,9 +98,8 @@ def swept(cells: int, jobs: int) -> dict[str, object]:
 
     session._write_report, session.Session._run = measured_report, measured_run  # type: ignore[method-assign]
     session.Session().sweep(Request((*grid(cells), f"engine.jobs={jobs}"), name="measured"))
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
     size = sum(path.stat().st_size for path in Path("results/measured").rglob("*") if path.is_file())
-    return {"cells": cells, **meter.parts, "workers": children.ru_utime + children.ru_stime, "bytes": size}
+    return {"cells": cells, **meter.parts, "workers": meter.workers, "bytes": size}
 
 
 def parents_share(cells: int) -> dict[str, object]:
