@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def __getattr__(name: str) -> Any:
         from backproof.interfaces import derivatives
 
         return getattr(derivatives, name)
+    if name in ("torch", "jax"):
+        return import_module(f"backproof.{name}")
     if name in __all__:
         from backproof.interfaces import python as api
 

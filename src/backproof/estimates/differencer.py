@@ -114,7 +114,8 @@ class CoordinateDifferencer:
     def _scale(self, analytic: Array) -> float:
         """What f's rounding is relative to: |f|, or what its parameters do to it where its terms cancel."""
         effects = np.abs(analytic.astype(self.kind) * self.sizes)
-        return max(abs(float(self.value)), float(effects[np.isfinite(effects)].max(initial=0)))
+        largest = float(effects[np.isfinite(effects)].max(initial=0))
+        return max(abs(float(self.value)), largest, self.function.terms)
 
     def own_noise(self, index: int, step: float, negligible: float) -> float:
         """The largest error of a value of f as one parameter moves, nearby and as far as a step."""
@@ -166,7 +167,7 @@ class CoordinateDifferencer:
         noise = noise_along(line, step / FARTHER, negligible)
         if noise is None:
             return ROUNDING * unit_roundoff(np.dtype(self.kind)) * abs(float(self.value))
-        return noise
+        return max(noise, self.digits * self.function.terms)
 
     def value_with(self, index: int, value: Any) -> float | np.longdouble:
         """f with one parameter changed, evaluated once."""

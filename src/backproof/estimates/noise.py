@@ -315,7 +315,7 @@ def gradient_rounding_error(
 
 def rounding_of(function: Function, analytic: Array, sizes: Array, digits: Array) -> Array:
     """Some roundings of each entry, and of what is typical of its tensor, as of terms that cancel in it."""
-    size = np.abs(analytic.astype(wide(function.dtype)))
+    size = function.size_of(np.abs(analytic.astype(wide(function.dtype))))
     typical = np.zeros_like(size)
     for tensor in function.layout.tensors:
         effect = size[tensor.block] * sizes[tensor.block]

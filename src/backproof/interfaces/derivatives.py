@@ -15,6 +15,7 @@ from backproof.targets.jvp import jvp
 from backproof.targets.leaves import FunctionError
 from backproof.targets.low_precision import in_low_precision, low_precision_vjp, resolution_of
 from backproof.targets.source import UserFunction, shown_as, with_keywords
+from backproof.targets.vector import Rows
 from backproof.targets.vjp import vjp
 from backproof.verdicts.check import Check
 from backproof.verdicts.comparison import RESOLUTION
@@ -75,7 +76,7 @@ def check_vjp(
     sampling = sampling_of(
         seed=seed, parameters=parameters, directions=directions, resolution=resolution, rtol=rtol
     )
-    named = with_keywords(forward, keywords)
+    named, generator = with_keywords(forward, keywords), np.random.default_rng(seed)
     pulled = backward if backward is None or residuals else with_keywords(backward, keywords)
     if low:
         if backward is None:
@@ -86,8 +87,7 @@ def check_vjp(
         )
         return check_function(function, sampling)
     if pulled is None:
-        named, pulled, inputs = _made_by_library(named, inputs)
-    generator = np.random.default_rng(seed)
+        return check_function(_made_by_library(named, inputs, cotangents, generator), sampling)
     function = vjp(
         named, pulled, inputs, residuals=residuals, cotangents=cotangents, generator=generator
     )  # fmt: skip
@@ -254,22 +254,23 @@ def check_hvp(
 
 
 def _made_by_library(
-    forward: UserFunction, inputs: tuple[Any, ...]
-) -> tuple[UserFunction, UserFunction, tuple[Any, ...]]:
-    """The passes of a function in PyTorch or JAX, by what its inputs are made of.
+    forward: UserFunction, inputs: tuple[Any, ...], cotangents: Any, generator: np.random.Generator
+) -> Rows:
+    """The VJP of a function in PyTorch or JAX, by what its inputs are made of.
 
     Raises:
         FunctionError: if they are made of neither.
     """
     match made_with(forward, inputs):
         case "torch":
-            from backproof.targets.torch import torch_passes
+            from backproof.interfaces.torch_checks import vjp_of_tensors
 
-            return torch_passes(forward, inputs)
+            return vjp_of_tensors(forward, inputs, cotangents, generator)
         case "jax":
             from backproof.targets.jax import jax_passes
 
-            return jax_passes(forward, inputs)
+            named, pulled, arrays = jax_passes(forward, inputs)
+            return vjp(named, pulled, arrays, cotangents=cotangents, generator=generator)
     raise FunctionError(NO_LIBRARY)
 
 

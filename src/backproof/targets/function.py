@@ -14,6 +14,7 @@ import numpy as np
 from backproof.network.arrays import Array, DType, FloatType
 from backproof.targets.calling import called
 from backproof.targets.container import ArrayTree, container_of
+from backproof.targets.findings import Trial
 from backproof.targets.layout import Index, Layout
 from backproof.targets.leaves import FunctionError, Leaf, ShapeError, what_it_is
 from backproof.targets.order import order_hint
@@ -27,8 +28,9 @@ class Function:
     """A loss from outside as a function of a vector, and its gradient.
 
     The caller deals with NumPy's warnings. Give `f` and `df`, or `f_df` alone, which returns both.
-    `evaluations` and `gradients` count calls; `notes` are remarks on what is odd but can be lived with; no
-    point outside of `low` and `high` is asked of f, where they are given.
+    `evaluations` and `gradients` count calls; `notes` are remarks on what is odd but can be lived with;
+    `trials` are made beside the comparison with differences; no point outside of `low` and `high` is asked of
+    f, where they are given.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Function:
         self.args, self.f, self.df, self.f_df = tuple(args), f, df, f_df
         self._calls = self.gradients = 0
         self.notes: dict[str, None] = {}
+        self.trials: list[Trial] = []
         for leaf in self.container.varying:
             if leaf.precision != self.dtype:
                 self.note(f"{leaf.name} is {leaf.dtype}, and checked in {self.dtype} as its neighbours are")
@@ -64,6 +67,15 @@ class Function:
     def evaluations(self) -> int:
         """How often the loss was evaluated."""
         return self._calls
+
+    @property
+    def terms(self) -> float:
+        """How large the terms are whose sum a value is, where it is known that they cancel; or else 0."""
+        return 0.0
+
+    def size_of(self, gradient: Array) -> Array:
+        """What the rounding of each entry of a gradient is relative to, of the entries' absolute values."""
+        return gradient
 
     @property
     def rows(self) -> Sequence[tuple[Function, Index]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,22 @@ def shown_as(source: UserFunction) -> Callable[[UserFunction], UserFunction]:
 
     def marked(wrapper: UserFunction) -> UserFunction:
         wrapper.__backproof_source__ = source  # type: ignore[attr-defined]
+        return wrapper
+
+    return marked
+
+
+def named_as(source: UserFunction, names: Sequence[str]) -> Callable[[UserFunction], UserFunction]:
+    """The same as a wrapper of its own, whose arguments have these names in messages."""
+
+    def marked(function: UserFunction) -> UserFunction:
+        @shown_as(source)
+        def wrapper(*args: Any) -> Any:
+            return function(*args)
+
+        positional = inspect.Parameter.POSITIONAL_ONLY
+        parameters = [inspect.Parameter(name, positional) for name in names]
+        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return wrapper
 
     return marked
@@ -61,7 +77,9 @@ def _innermost(function: UserFunction) -> Any:
         return _innermost(shown)
     found = inspect.unwrap(function)
     if inspect.ismethod(found):
-        return found.__func__
+        # `apply` of an autograd.Function is PyTorch's; the user wrote its forward.
+        forward = getattr(found.__self__, "forward", None) if found.__name__ == "apply" else None
+        return _innermost(forward) if forward else found.__func__
     if hasattr(found, "__code__") or inspect.isclass(found):
         return found
     return type(found).__call__ if callable(found) else found

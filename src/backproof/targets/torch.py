@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from backproof.targets.adapters import library
 from backproof.targets.container import ArrayTree, leaves_of, mapped
+from backproof.targets.findings import Trial
 from backproof.targets.function import Function
+from backproof.targets.jvp import jvp
 from backproof.targets.leaves import FunctionError
-from backproof.targets.source import UserFunction, shown_as
+from backproof.targets.source import UserFunction, defined_at, named_as, shown_as
+from backproof.targets.torch_graph import gradients
+from backproof.targets.torch_leaves import Leaf, array_of_tensor, leaf_of_tensor
+from backproof.targets.torch_passes import TorchPasses
+from backproof.targets.torch_state import Kept
+from backproof.targets.vector import Rows
+from backproof.targets.vjp import argument_names, vjp
 
 
 def torch_function(f: Any, w: ArrayTree, args: Sequence[Any]) -> Function:
@@ -29,47 +37,50 @@ def torch_function(f: Any, w: ArrayTree, args: Sequence[Any]) -> Function:
         loss = _of_module(torch, f)
         w = {name: p for name, p in f.named_parameters() if p.requires_grad} if w is None else w
 
+    parts = leaves_of(w)
+    leaves, kept = [_leaf(torch, part) for part in parts], Kept(f, args)
+
+    def placed(values: ArrayTree) -> ArrayTree:
+        places = iter(leaves)
+        return mapped(lambda part: _placed(torch, next(places), part), values)
+
     @shown_as(loss)
     def value(values: ArrayTree, *more: Any) -> Any:
-        with torch.no_grad():
-            return _plain(torch, loss(_in_torch(torch, values), *_tensors(torch, more)))
+        with torch.enable_grad(), kept.put_back():  # a loss may take gradients inside
+            return _plain(torch, loss(placed(values), *_tensors(torch, more)))
 
     @shown_as(loss)
     def gradient(values: ArrayTree, *more: Any) -> Any:
-        leaves = mapped(lambda part: _leaf(torch, part), values)
-        found = loss(leaves, *_tensors(torch, more))
-        if not isinstance(found, torch.Tensor) or not found.requires_grad:
-            return mapped(_zeros, values)  # the loss does not depend on W
-        found.backward()
-        return mapped(_gradient_of, leaves)
+        with torch.enable_grad(), kept.put_back():
+            tensors = placed(values)
+            found = loss(tensors, *_tensors(torch, more))
+            if not isinstance(found, torch.Tensor) or not found.requires_grad:
+                return mapped(_zeros, values)  # the loss does not depend on W
+            moved = [t for t in leaves_of(tensors) if getattr(t, "requires_grad", False)]
+            derivatives = iter(gradients((found,), (torch.ones_like(found),), moved))
+        pairs = iter(zip(leaves, leaves_of(tensors), strict=True))
+        return mapped(lambda _: _gradient_of(*next(pairs), derivatives), tensors)
 
-    return Function(mapped(lambda part: _array(torch, part), w), given, f=value, df=gradient)
+    numbers = iter(leaves)
+    return Function(mapped(lambda part: _array(torch, next(numbers), part), w), given, f=value, df=gradient)
 
 
-def torch_passes(f: UserFunction, inputs: Sequence[Any]) -> tuple[UserFunction, UserFunction, ArrayTree]:
-    """A function of tensors that returns tensors, its backward pass, and the inputs, all over NumPy's arrays.
+def torch_vjp(
+    passes: TorchPasses,
+    trials: Sequence[Trial] = (),
+    *,
+    cotangents: Any = None,
+    generator: np.random.Generator,
+) -> Rows:
+    """The products of cotangents with the Jacobian of a function of tensors, as PyTorch makes them.
 
     Raises:
-        FunctionError: if PyTorch is not installed.
+        FunctionError: if the function or a backward pass does what no such function does.
     """
-    torch = library("torch")
-
-    @shown_as(f)
-    def forward(*arrays: Any) -> Any:
-        with torch.no_grad():
-            return mapped(lambda part: _array(torch, part), f(*_in_torch(torch, arrays)))
-
-    @shown_as(f)
-    def backward(cotangent: Any, *arrays: Any) -> Any:
-        leaves = mapped(lambda part: _leaf(torch, part), arrays)
-        found, upstream = leaves_of(f(*leaves)), leaves_of(_in_torch(torch, cotangent))
-        pairs = [(y, g) for y, g in zip(found, upstream, strict=True) if getattr(y, "requires_grad", False)]
-        if not pairs:
-            return mapped(_zeros, arrays)  # the outputs do not depend on the inputs
-        torch.autograd.backward(*zip(*pairs, strict=True))
-        return mapped(_gradient_of, leaves)
-
-    return forward, backward, mapped(lambda part: _array(torch, part), tuple(inputs))
+    shown = named_as(passes.function, names_of(passes))
+    forward, backward = shown(passes.forward), shown(passes.backward)
+    rows = vjp(forward, backward, passes.arrays, cotangents=cotangents, generator=generator)
+    return _with_remarks(rows, passes, trials)
 
 
 def pulled_by_torch(f: UserFunction, inputs: Any, cotangent: Any) -> Any:
@@ -79,22 +90,53 @@ def pulled_by_torch(f: UserFunction, inputs: Any, cotangent: Any) -> Any:
     def leaf(part: Any) -> Any:
         return part.requires_grad_() if isinstance(part, torch.Tensor) and part.is_floating_point() else part
 
-    leaves = mapped(leaf, inputs)
-    pairs = zip(leaves_of(f(*leaves)), leaves_of(cotangent), strict=True)
-    usable = [(y, g) for y, g in pairs if getattr(y, "requires_grad", False)]
-    if usable:
-        torch.autograd.backward(*zip(*usable, strict=True))
-    return mapped(lambda x: _gradient_or_zeros(torch, x), leaves)
+    with torch.enable_grad(), Kept(f, leaves_of(inputs)).put_back():
+        leaves = mapped(leaf, inputs)
+        moved = [x for x in leaves_of(leaves) if getattr(x, "requires_grad", False)]
+        pairs = zip(leaves_of(f(*leaves)), leaves_of(cotangent), strict=True)
+        usable = [(y, g) for y, g in pairs if getattr(y, "requires_grad", False)]
+        found: Sequence[Any] = [None] * len(moved)
+        if usable:
+            outputs, upstream = zip(*usable, strict=True)
+            found = gradients(outputs, upstream, moved)
+    by_leaf = dict(zip(map(id, moved), found, strict=True))
+    return mapped(lambda x: _gradient_or_zeros(torch, x, by_leaf.get(id(x))), leaves)
 
 
-def _gradient_or_zeros(torch: Any, leaf: Any) -> Any:
+def _gradient_or_zeros(torch: Any, leaf: Any, gradient: Any) -> Any:
     if not getattr(leaf, "requires_grad", False):
         return None
-    return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+    return torch.zeros_like(leaf) if gradient is None else gradient
 
 
-def _in_torch(torch: Any, values: ArrayTree) -> ArrayTree:
-    return mapped(lambda part: torch.tensor(part) if isinstance(part, np.ndarray) else part, values)
+def torch_jvp(passes: TorchPasses, trials: Sequence[Trial] = (), *, generator: np.random.Generator) -> Rows:
+    """The products of the Jacobian with tangents, as PyTorch's forward mode makes them.
+
+    Raises:
+        FunctionError: if the function or its forward mode does what no such function does.
+    """
+    shown = named_as(passes.function, names_of(passes))
+    forward, pushforward = shown(passes.forward), shown(passes.pushforward)
+    rows = jvp(forward, pushforward, passes.arrays, generator=generator)
+    return _with_remarks(rows, passes, trials)
+
+
+def _with_remarks(rows: Rows, passes: TorchPasses, trials: Sequence[Trial]) -> Rows:
+    for name in passes.kept.changed:
+        where = defined_at(passes.function)
+        rows.note(f"{where}: changes the buffer {name}, which is put back after each call")
+    rows.trials += trials
+    return rows
+
+
+def names_of(passes: TorchPasses) -> tuple[str, ...]:
+    """The names of the inputs whose arrays are checked."""
+    function, context = passes.function, 0
+    if getattr(function, "__name__", "") == "apply" and hasattr(function, "__self__"):
+        custom = function.__self__
+        function, context = custom.forward, int("setup_context" not in vars(custom))
+    names = argument_names(function, passes.count + context)[context:]
+    return tuple(names[k] for k in passes.moving) if passes.differentiable else names
 
 
 def torch_module(make: UserFunction, seed: int, precision: str, **given: Any) -> Any:
@@ -120,28 +162,37 @@ def _of_module(torch: Any, module: Any) -> UserFunction:
     return loss
 
 
-def _leaf(torch: Any, part: Any) -> Any:
+def _leaf(torch: Any, part: Any) -> Leaf | None:
+    """How to move a part of W, where it holds numbers that have a derivative."""
+    if isinstance(part, np.ndarray) and part.dtype.kind in "fc":
+        part = torch.tensor(part)
+    moves = isinstance(part, torch.Tensor) and (part.is_floating_point() or part.is_complex())
+    return leaf_of_tensor(part, masked=True) if moves else None
+
+
+def _placed(torch: Any, leaf: Leaf | None, part: Any) -> Any:
     """A tensor that has a gradient where an array is one of numbers that have one."""
-    if not isinstance(part, np.ndarray):
-        return part
-    return torch.tensor(part, requires_grad=part.dtype.kind in "fc")
+    if leaf is None:
+        return torch.tensor(part) if isinstance(part, np.ndarray) else part
+    return leaf.tensor(part, requires_grad=True)
 
 
 def _zeros(part: Any) -> Any:
     return np.zeros_like(part) if isinstance(part, np.ndarray) and part.dtype.kind in "fc" else None
 
 
-def _gradient_of(leaf: Any) -> Any:
+def _gradient_of(leaf: Leaf | None, tensor: Any, derivatives: Iterator[Any]) -> Any:
     """As an array; None of what is no tensor or holds whole numbers."""
-    if not getattr(leaf, "requires_grad", False):
+    if leaf is None:
         return None
-    return (
-        np.zeros(tuple(leaf.shape)) if leaf.grad is None else leaf.grad.detach().cpu().resolve_conj().numpy()
-    )
+    gradient = next(derivatives)
+    return np.zeros_like(leaf.array(tensor)) if gradient is None else leaf.array(gradient)
 
 
-def _array(torch: Any, part: Any) -> Any:
-    return part.detach().cpu().numpy().copy() if isinstance(part, torch.Tensor) else part
+def _array(torch: Any, leaf: Leaf | None, part: Any) -> Any:
+    if leaf is not None and isinstance(part, torch.Tensor):
+        return leaf.array(part)
+    return array_of_tensor(part) if isinstance(part, torch.Tensor) else part
 
 
 def _data(torch: Any, argument: Any) -> Any:

@@ -21,7 +21,7 @@ from backproof.targets.calling import called
 from backproof.targets.container import Container, container_of
 from backproof.targets.function import Function
 from backproof.targets.layout import Index, Layout, Tensor
-from backproof.targets.leaves import FunctionError
+from backproof.targets.leaves import ComplexLeaf, FunctionError
 from backproof.targets.source import UserFunction, defined_at
 
 KEPT = 1 << 22
@@ -135,6 +135,34 @@ class Row(Function):
 
     def _derivative(self, x: Array) -> Array:
         return self.rows_of.row_at(self.rows_of, self.number, x)
+
+    def size_of(self, gradient: Array) -> Array:
+        """Of one part of a complex output, the absolute value of the derivative of both parts."""
+        if len(self.used) != 1:
+            return gradient
+        part = int(self.used[0])
+        for leaf in self.rows_of.forward.outputs.varying:
+            block = leaf.tensor.block
+            if isinstance(leaf, ComplexLeaf) and block.start <= part < block.stop:
+                beside = block.start + ((part - block.start) ^ 1)
+                others = np.flatnonzero(self.rows_of.cotangents.rows[:, beside])
+                if len(others) == 1:
+                    other = self.rows_of.row_at(self.rows_of, int(others[0]), self.rows_of.x)
+                    return np.asarray(np.hypot(gradient, np.abs(other).astype(gradient.dtype)))
+        return gradient
+
+    @cached_property
+    def terms(self) -> float:
+        """Σ |cotangent · z| over complex outputs z: a part that is 0 is rounded in the size of both."""
+        forward = self.rows_of.forward
+        size = np.zeros(forward.outputs.layout.size)
+        for leaf in forward.outputs.varying:
+            if isinstance(leaf, ComplexLeaf):
+                parts = leaf.tensor.of(forward.at(self.rows_of.x)).astype(float)
+                both = np.broadcast_to(np.linalg.norm(parts, axis=-1, keepdims=True), parts.shape)
+                size[leaf.tensor.block] = both.ravel()
+        found = float(np.abs(self.cotangent) @ size)
+        return found if np.isfinite(found) else 0.0
 
     @property
     def precision(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -17,10 +18,10 @@ from backproof.verdicts.causes import Cause
 from backproof.verdicts.check import Check
 from backproof.verdicts.directions import DirectionalEvidence
 from backproof.verdicts.function_evidence import FunctionEvidence
-from backproof.verdicts.judgement import judge
+from backproof.verdicts.judgement import Judgement, judge
 from backproof.verdicts.measuring import Sampling, measured
 from backproof.verdicts.protocols import Evidence
-from backproof.verdicts.verdict import Verdict
+from backproof.verdicts.verdict import AGREEING, Verdict
 
 
 class FunctionTarget:
@@ -95,15 +96,21 @@ class FunctionTarget:
         return {}
 
     def difference_between_calls(self, *, gradient: bool) -> str:
-        """Whether the loss or its gradient differs between two calls."""
+        """What differs between two calls, the loss or its gradient, by more than is allowed; and how much."""
         again = self.function.value(self.function.start)
         if not (self.loss == again or (np.isnan(self.loss) and np.isnan(again))):
             return f"the loss: {self.loss!r}, {again!r}"
         repeated = self.function.gradient() if gradient else self.analytic
         if np.array_equal(self.analytic, repeated, equal_nan=True):
             return ""
-        first = int(np.flatnonzero(self.analytic != repeated)[0])
-        return f"the gradient, at {self.function.layout.location(first)}"
+        apart = np.nan_to_num(np.abs(self.analytic - repeated), nan=np.inf)
+        apart[np.isnan(self.analytic) & np.isnan(repeated)] = 0
+        most = int(np.argmax(apart))
+        words = f"the gradient, by up to {apart[most]:.2g} at {self.function.layout.location(most)}"
+        if apart[most] > self.sampling.nondeterminism:
+            return words
+        self.function.note(f"two calls differ in {words}; {self.sampling.nondeterminism:g} is allowed")
+        return ""
 
     def own(self) -> Evidence | None:
         """The gradient and what evaluations find, where both are finite at the point and near it."""
@@ -190,4 +197,22 @@ def check_function(function: Function, sampling: Sampling | None = None) -> Chec
     """
     with np.errstate(all="ignore"):
         target = FunctionTarget(function, sampling or Sampling())
-        return Check(target, judge(target))
+        return Check(target, with_trials(judge(target), function))
+
+
+def with_trials(judgement: Judgement, function: Function) -> Judgement:
+    """The same, with what trials under other circumstances found: they may refuse what differences allow."""
+    if judgement.verdict is Verdict.NOT_DETERMINISTIC:
+        return judgement  # and no two trials would agree
+    found = [finding for trial in function.trials for finding in trial()]
+    for finding in found:
+        if not finding.wrong:
+            function.note(f"{finding.name}: {finding.detail}")
+    refused = tuple(Cause(finding.name, finding.detail) for finding in found if finding.wrong)
+    if not refused:
+        return judgement
+    if judgement.verdict in AGREEING:
+        verdict, causes = Verdict.INCORRECT_GRADIENT, (*refused, *judgement.causes)
+    else:
+        verdict, causes = judgement.verdict, (*judgement.causes, *refused)
+    return replace(judgement, verdict=verdict, causes=causes, refused=refused)

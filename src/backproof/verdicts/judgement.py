@@ -34,6 +34,7 @@ class Judgement:
         verdicts: of every entry of the comparison, by severity.
         rule_error: the gradient error of the reference: the rule's own, without noise.
         noise: the gradient error between the rule in the case's precision and in the reference's.
+        refused: the causes that were found by other means than differences.
     """
 
     verdict: Verdict
@@ -52,6 +53,7 @@ class Judgement:
     verdicts: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
     rule_error: float | None = None
     noise: float | None = None
+    refused: tuple[Cause, ...] = ()
 
     @property
     def least_seen(self) -> tuple[str, float] | None:

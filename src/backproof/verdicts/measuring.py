@@ -39,6 +39,7 @@ class Sampling:
         blocks: evaluates blocks of parameters elsewhere.
         resolution: the relative error that must not go unseen.
         rtol: the relative error that the gradient is known to have by its nature.
+        nondeterminism: by how much two calls for the gradient may differ.
     """
 
     seed: int = 0
@@ -47,6 +48,7 @@ class Sampling:
     blocks: Mapper | None = None
     resolution: float = RESOLUTION
     rtol: float = 0.0
+    nondeterminism: float = 0.0
 
     def along_directions(self, size: int) -> bool:
         """Whether a function of so many parameters is checked along directions."""
@@ -156,7 +158,7 @@ def _together(
         return FunctionEvidence(function, analytic, comparison)
     estimate = stacked(
         [summand.estimate for summand in summands], function.layout, [summand.own for summand in summands],
-        [float(summand.differencer.value) for summand in summands],
+        [max(abs(float(s.differencer.value)), s.differencer.function.terms) for s in summands],
     )  # fmt: skip
     comparison = Comparison(estimate.selected(analytic), estimate, sampling.rtol)
     return FunctionEvidence(function, analytic, comparison)

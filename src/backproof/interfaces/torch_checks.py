@@ -1,0 +1,84 @@
+"""Derivatives that PyTorch makes, checked: what `gradcheck` and `check_vjp` of tensors share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproof.targets.findings import Trial
+from backproof.targets.source import UserFunction
+from backproof.targets.torch import torch_jvp, torch_vjp
+from backproof.targets.torch_passes import TorchPasses
+from backproof.targets.torch_trials import Trials
+from backproof.targets.vector import Rows
+from backproof.verdicts.check import Check
+from backproof.verdicts.function import check_function
+from backproof.verdicts.measuring import Sampling
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is checked of a function of tensors.
+
+    Attributes:
+        backward, forward: which modes.
+        layouts, undefined, types: trials of the backward pass.
+        batched, batched_forward: trials of several cotangents, or tangents, at a time.
+        masked: whether entries that a sparse input does not store have no derivative.
+    """
+
+    backward: bool = True
+    forward: bool = False
+    layouts: bool = True
+    undefined: bool = True
+    types: bool = False
+    batched: bool = False
+    batched_forward: bool = False
+    masked: bool = False
+
+
+def checks_of(
+    function: UserFunction, inputs: Sequence[Any], asked: Asked, sampling: Sampling
+) -> Iterator[Check]:
+    """One check for each mode, of the inputs and outputs that require a gradient.
+
+    Raises:
+        FunctionError: if the function does what no such function does; it names the file and line.
+    """
+    passes = TorchPasses(function, inputs, masked=asked.masked, differentiable=True)
+    trials = Trials(passes, sampling.seed)
+    forwards = [trials.batched_tangents] if asked.batched_forward else []
+    if asked.backward:
+        tried = [*trials_of(trials, asked), *([] if asked.forward else forwards)]
+        generator = np.random.default_rng(sampling.seed)
+        yield check_function(torch_vjp(passes, tried, generator=generator), sampling)
+    if asked.forward:
+        generator = np.random.default_rng(sampling.seed)
+        yield check_function(torch_jvp(passes, forwards, generator=generator), sampling)
+
+
+def vjp_of_tensors(
+    function: UserFunction, inputs: Sequence[Any], cotangents: Any, generator: np.random.Generator
+) -> Rows:
+    """The backward pass that PyTorch makes of a function, of all inputs and outputs, with its trials.
+
+    Raises:
+        FunctionError: if the function or a backward pass does what no such function does.
+    """
+    passes = TorchPasses(function, inputs)
+    trials = trials_of(Trials(passes, 0), Asked())
+    return torch_vjp(passes, trials, cotangents=cotangents, generator=generator)
+
+
+def trials_of(trials: Trials, asked: Asked) -> list[Trial]:
+    """The trials of a backward pass that are asked for."""
+    layouts = [trials.layouts_of_cotangents, trials.layouts_of_inputs] if asked.layouts else []
+    rest = {
+        trials.undefined_cotangents: asked.undefined,
+        trials.batched_cotangents: asked.batched,
+        trials.types_of_gradients: asked.types,
+    }
+    return [*layouts, *(trial for trial, wanted in rest.items() if wanted)]
