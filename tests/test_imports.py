@@ -40,3 +40,8 @@ def test_the_counting_would_notice():
 @pytest.mark.parametrize("module", ["backproof.interfaces.cli", "backproof.interfaces.arguments"])
 def test_the_command_line_starts_without_numpy(module):
     assert not loaded_by(f"import {module}") & {"numpy", *HEAVY}
+
+
+@pytest.mark.parametrize("statement", ["import backproof", "import backproof.torch", "import backproof.jax"])
+def test_pytorch_and_jax_are_loaded_when_they_are_needed(statement):
+    assert not loaded_by(statement) & {"torch", "jax", *HEAVY}

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+from backproof.interfaces.tolerances import passes
 from backproof.interfaces.torch_checks import Asked, checks_of
 from backproof.targets.adapters import library
 from backproof.targets.leaves import FunctionError
 from backproof.targets.source import shown_as
-from backproof.verdicts.check import Check
 from backproof.verdicts.measuring import Sampling
 
 __all__ = ["gradcheck", "gradgradcheck"]
@@ -78,10 +78,12 @@ def gradcheck(
         batched_forward=check_batched_forward_grad, masked=bool(masked),
     )  # fmt: skip
     sampling = Sampling(nondeterminism=nondet_tol)
+    absolute = atol if atol > ATOL else nondet_tol  # two calls may differ by as much from the right gradient
+    relative = rtol if rtol > RTOL else 0.0
     wrong = ""
     try:
         for check in checks_of(func, given, asked, sampling):
-            if not _passes(check, atol, rtol, nondet_tol):
+            if not passes(check, absolute, relative):
                 wrong = repr(check)
                 break
     except FunctionError as error:
@@ -155,17 +157,6 @@ def _require_gradients(inputs: Sequence[Any]) -> None:
     torch = library("torch")
     if not any(isinstance(x, torch.Tensor) and x.requires_grad for x in inputs):
         raise ValueError("inputs: at least one must be a tensor with requires_grad=True")
-
-
-def _passes(check: Check, atol: float, rtol: float, nondeterminism: float) -> bool:
-    """Whether a check agrees, or all its entries lie within tolerances that were asked for."""
-    comparison = check.judgement.seen
-    if check.agrees or comparison is None or check.judgement.refused:
-        return check.agrees
-    absolute = atol if atol > ATOL else nondeterminism
-    relative = rtol if rtol > RTOL else 0.0
-    allowed = absolute + relative * abs(comparison.estimate.value)
-    return bool(absolute or relative) and bool((comparison.gap <= allowed).all())
 
 
 def _differentiable(torch: Any, found: Any) -> tuple[Any, ...]:

@@ -62,6 +62,26 @@ def jax_passes(f: UserFunction, inputs: Sequence[Any]) -> tuple[UserFunction, Us
     return forward, backward, _plain(jax, tuple(inputs))
 
 
+def jax_pushforward(f: UserFunction, *, linearized: bool = False) -> UserFunction:
+    """(tangent, *arrays) → the tangent of the outputs, by JAX's forward mode or by its linearization.
+
+    Raises:
+        FunctionError: if JAX is not installed.
+    """
+    jax: Any = library("jax")
+
+    @shown_as(f)
+    def pushforward(tangent: Any, *arrays: Any) -> Any:
+        with doubles():
+            given = _in_jax(jax, arrays)
+            moves = _in_jax(jax, (tangent,) if len(arrays) == 1 else tuple(tangent))
+            if linearized:
+                return _plain(jax, jax.linearize(f, *given)[1](*moves))
+            return _plain(jax, jax.jvp(f, given, moves)[1])
+
+    return pushforward
+
+
 def pulled_by_jax(f: UserFunction, inputs: Any, cotangent: Any) -> Any:
     """The gradients of arrays of any precision, by JAX; None of what has none."""
     jax: Any = library("jax")

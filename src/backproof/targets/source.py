@@ -39,9 +39,7 @@ def named_as(source: UserFunction, names: Sequence[str]) -> Callable[[UserFuncti
         def wrapper(*args: Any) -> Any:
             return function(*args)
 
-        positional = inspect.Parameter.POSITIONAL_ONLY
-        parameters = [inspect.Parameter(name, positional) for name in names]
-        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapper.__backproof_names__ = tuple(names)  # type: ignore[attr-defined]
         return wrapper
 
     return marked

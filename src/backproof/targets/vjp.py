@@ -173,6 +173,9 @@ def pullback(
 
 def argument_names(function: UserFunction, count: int) -> tuple[str, ...]:
     """The names of a function's first positional parameters, or numbers where it has none of its own."""
+    given: tuple[str, ...] | None = getattr(function, "__backproof_names__", None)
+    if given is not None:
+        return given
     try:
         found = inspect.signature(function).parameters.values()
         named = [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
