@@ -145,19 +145,19 @@ class Refinement:
         The sides of a narrow peak look like those of a kink, and its flank like a jump, while steps are as
         long as it is wide.
         """
-        last = float(sequence.steps[-1])
+        k = int(np.flatnonzero(sequence.steps == entry.step)[0])
+        last, apart = float(sequence.steps[k]), float(sequence.apart[k])
         jumps = bool(entry.status & EntryStatus.JUMPS)
-        clear = 0.0 if jumps else REACH * self.noise / float(sequence.apart[-1])
+        clear = 0.0 if jumps else REACH * self.noise / apart
         step = max(last / CLOSER, clear, self.shortest)
         if not step < last / RATIO:
             return True
         _, right, left = self._at(step)
         noise = self._rounding(step, right, left)
         if jumps:
-            sides = zip((right, left), (sequence.right[-1], sequence.left[-1]), strict=True)
+            sides = zip((right, left), (sequence.right[k], sequence.left[k]), strict=True)
             return any(abs(side) * step > REMAINS * abs(before) * last > 0 for side, before in sides)
-        ratio = abs(right - left) / float(sequence.apart[-1])
-        slack = 4 * noise / float(sequence.apart[-1])
+        ratio, slack = abs(right - left) / apart, 4 * noise / apart
         return bool(REMAINS - slack <= ratio <= 1 / REMAINS + slack)
 
     def _believed(self, entry: Entry) -> bool:
