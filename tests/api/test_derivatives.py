@@ -155,7 +155,8 @@ def test_given_cotangents_are_used_and_must_be_like_the_outputs():
     )
     assert not ignores.agrees
     with pytest.raises(
-        backproof.FunctionError, match=r"cotangents\[0\]: y has shape \(3,\), and y has \(3, 2\)"
+        backproof.FunctionError,
+        match=r"cotangents\[0\] of .*test_derivatives.py:\d+, linear: y has shape \(3,\), and y has",
     ):
         check_vjp(linear, linear_backward, a(3, 4), a(2, 4), a(2), cotangents=[np.ones(3)])
 
@@ -174,6 +175,15 @@ def test_whole_numbers_and_inputs_without_a_gradient_are_held_fixed():
     assert not check_vjp(
         take, lambda g, _, i: (np.bincount(i, g, 4) * (np.arange(4) < 2), None), a(4), index
     ).agrees
+
+
+def test_some_entries_of_many_may_be_drawn():
+    """Of most outputs, no entry is among them."""
+    x = a(20)
+    found = check_vjp(np.sin, lambda g, x: g * np.cos(x), x, parameters=15)
+    assert found.agrees
+    assert found.judgement.parameters == 15
+    assert not check_vjp(np.sin, lambda g, x: 1.001 * np.outer(g, np.cos(x)).sum(0), x, parameters=15).agrees
 
 
 def test_outputs_of_different_scales_are_each_seen():

@@ -122,6 +122,13 @@ def test_a_forward_or_backward_that_assumes_contiguous_inputs():
     assert "layout of the inputs" in refused(wrong, (x,))
 
 
+def test_ties_of_expanded_inputs_are_no_mistake():
+    """Which of equal entries is the median depends on their order; what their gradients sum to does not."""
+    x = tensor(3, 4, 2)
+    assert gradcheck(lambda x: x.median(), x)
+    assert gradcheck(lambda x: torch.stft(x.flatten(), 8, window=torch.ones(8), return_complex=True), x)
+
+
 def test_an_input_that_must_be_contiguous_is_no_wrong_gradient():
     x = tensor(3, 4)
     assert gradcheck(lambda x: x.view(-1).sin(), x)
@@ -457,6 +464,27 @@ def test_wrong_input_is_one_line_with_its_place():
     assert "gradient number 0 has shape (2), and the input of its forward has (3, 2)" in shape
     raises = refused(custom(lambda x, g: exec("raise ValueError('no')")), x)
     assert "raises ValueError: no" in raises and "\n" not in raises
+
+
+def test_what_does_not_depend_on_what_is_a_line():
+    def f(x, w):  # noqa: ARG001  (that it is not used is the point)
+        return x.detach() ** 2, x.sin()
+
+    found = backproof.check_vjp(f, None, tensor(3).detach(), tensor(2).detach())
+    assert found.verdict == "incorrect gradient"
+    output, unused = (note for note in found.target.notes if "PyTorch's graph" in note)
+    assert "output number 1 depends on no input by PyTorch's graph; is it detached" in output
+    assert "no output depends on its input number 2" in unused
+    assert all("test_gradcheck.py:" in note for note in (output, unused))
+    right = backproof.check_vjp(lambda x, w: (w**2, x.sin()), None, tensor(3).detach(), tensor(2).detach())
+    assert right.agrees and not right.target.notes
+
+
+def test_a_vector_where_a_scalar_is_needed():
+    with pytest.raises(backproof.FunctionError, match=r"test_gradcheck.py:\d+.*shape \(3,\).*check_vjp"):
+        backproof.check(lambda x: x.sin(), tensor(3).detach())
+    with pytest.raises(backproof.FunctionError, match=r"cotangents\[0\] of .*test_gradcheck.py:\d+"):
+        backproof.check_vjp(lambda x: x.sin(), None, tensor(3).detach(), cotangents=[torch.ones(2)])
 
 
 def test_names_of_inputs_are_the_functions_own():

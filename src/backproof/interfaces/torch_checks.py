@@ -81,4 +81,4 @@ def trials_of(trials: Trials, asked: Asked) -> list[Trial]:
         trials.batched_cotangents: asked.batched,
         trials.types_of_gradients: asked.types,
     }
-    return [*layouts, *(trial for trial, wanted in rest.items() if wanted)]
+    return [trials.dependence, *layouts, *(trial for trial, wanted in rest.items() if wanted)]

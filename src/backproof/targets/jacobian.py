@@ -48,7 +48,7 @@ def jacobian(
     forward = Forward(f, container, lambda seen: f(seen, *args), output)
     values = forward.at(flat)
     shape = (len(values), len(flat))
-    chosen = chosen_cotangents(forward.outputs, values, len(flat), None, generator)
+    chosen = chosen_cotangents(forward, values, len(flat), None, generator)
     matrix_at = remembered(lambda at: _matrix(jac, container.filled(at.copy()), args, shape))
 
     def row_at(rows: Rows, number: int, at: Array) -> Array:

@@ -70,7 +70,7 @@ def jvp(
     forward.at(np.zeros(count, x.dtype))
     rule = Pushforward(pushforward, container, forward.outputs, primals=primals)
     matrix_at = remembered(lambda t: np.column_stack([rule.at(moved(t), v) for v in columns.T]))
-    chosen = chosen_cotangents(forward.outputs, values, count, None, generator)
+    chosen = chosen_cotangents(forward, values, count, None, generator)
 
     def row_at(rows: Rows, number: int, t: Array) -> Array:
         found = np.asarray(chosen.rows[number] @ matrix_at(t))

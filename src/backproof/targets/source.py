@@ -80,7 +80,11 @@ def _innermost(function: UserFunction) -> Any:
         return _innermost(forward) if forward else found.__func__
     if hasattr(found, "__code__") or inspect.isclass(found):
         return found
-    return type(found).__call__ if callable(found) else found
+    if not callable(found):
+        return found
+    # The `__call__` of a module is PyTorch's; the user wrote its forward.
+    kind = type(found)
+    return kind.forward if hasattr(kind, "forward") and "__call__" not in vars(kind) else kind.__call__
 
 
 def defined_at(function: UserFunction) -> str:

@@ -7,12 +7,14 @@ from math import prod
 from typing import Any
 
 from backproof.targets.adapters import library
-from backproof.targets.torch_leaves import Tensor
+from backproof.targets.torch_leaves import Tensor, overlaps
 
 
 def contiguous(tensor: Tensor) -> Tensor:
-    """The same numbers in row-major order, in memory of their own."""
+    """The same numbers in row-major order, in memory of their own; a sparse tensor as it is."""
     torch = library("torch")
+    if tensor.layout != torch.strided:
+        return tensor.detach().clone()
     return tensor.detach().clone(memory_format=torch.contiguous_format).resolve_conj()
 
 
@@ -62,6 +64,19 @@ LAYOUTS: dict[str, Layout] = {
     "lazily conjugated": conjugate,
 }
 """By the words that name them. All but the first two and the last change the numbers as well."""
+
+
+def by_memory(gradient: Tensor, like: Tensor) -> Tensor:
+    """A gradient summed over the entries of a tensor that share memory.
+
+    Where such entries tie, as under a maximum, each may have any share of the gradient; their sum is unique.
+    """
+    torch = library("torch")
+    if like.layout != torch.strided or gradient.layout != torch.strided or not overlaps(like):
+        return gradient
+    reach = sum(stride * (size - 1) for stride, size in zip(like.stride(), like.shape, strict=True)) + 1
+    places = torch.arange(reach, device=like.device).as_strided(like.shape, like.stride())
+    return gradient.new_zeros(reach).index_add(0, places.flatten(), gradient.flatten())
 
 
 def possible(name: str, tensor: Tensor) -> bool:

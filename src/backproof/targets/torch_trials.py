@@ -16,12 +16,15 @@ from backproof.targets.findings import Finding
 from backproof.targets.leaves import FunctionError
 from backproof.targets.source import defined_at, in_one_line
 from backproof.targets.torch_graph import custom_functions, gradients, nodes_of
-from backproof.targets.torch_layouts import LAYOUTS, contiguous, laid_out, possible
+from backproof.targets.torch_layouts import LAYOUTS, by_memory, contiguous, laid_out, possible
 from backproof.targets.torch_leaves import Tensor
 from backproof.targets.torch_passes import TorchPasses
 
 ROUNDINGS = 2.0**10
 """Of the largest gradient of all inputs, by which two ways of the same sum may differ anywhere."""
+
+NUDGES = 64.0
+"""By how many times what last digits of the inputs do the results of two layouts may differ."""
 
 BATCH = 3
 """Cotangents, or tangents, at a time."""
@@ -86,22 +89,45 @@ class Trials:
         if not any(possible(name, given[k]) for k in moving):
             return ""
         other = [laid_out(name, x) if k in moving else x for k, x in enumerate(given)]
+        plain = [contiguous(x) if k in moving else x for k, x in enumerate(other)]
+        # What rounding does at these numbers, which may be ill-conditioned: by inputs that differ in it.
+        nudged = [self._nudged(x) if k in moving else x for k, x in enumerate(plain)]
         try:
-            base = self._at([contiguous(x) if k in moving else x for k, x in enumerate(other)])
+            base, beside, terms = (
+                self._results(plain, other),
+                self._results(nudged, other),
+                self._results(plain, plain),
+            )
         except Exception:  # numbers that were changed may lie outside its domain
             return ""
         try:
-            found = self._at(other)
+            self._at(other)
         except Exception as error:
             words = f"those that are {name} are refused: {in_one_line(error)}"
             self._refused.append(Finding("layout of the inputs", words, wrong=False))
             return ""
-        if base is None or found is None:
-            return ""
-        cotangents, values = self._cotangents(base.outputs), tuple(y.detach() for y in base.outputs)
-        return self._difference(values, lambda: found.outputs) or self._difference(
-            base.back(cotangents), lambda: found.back(cotangents)
-        )
+        slack = [
+            NUDGES * _largest(a - b) + ROUNDINGS * self._torch.finfo(a.dtype).eps * _largest(c)
+            for a, b, c in zip(base, beside, terms, strict=True)
+        ]
+        return self._difference(base, lambda: self._results(other, other), slack)
+
+    def _results(self, inputs: Sequence[Any], shared: Sequence[Any]) -> list[Tensor]:
+        """The outputs, and the gradients summed over entries that share memory in some inputs."""
+        found = self._at(inputs)
+        if found is None:
+            return []
+        leaves = [shared[k] for k in self.passes.moving]
+        derivatives = zip(found.back(self._cotangents(found.outputs)), leaves, strict=True)
+        summed = [by_memory(_strided(g), x) for g, x in derivatives]
+        return [*(_strided(y) for y in found.outputs), *summed]
+
+    def _nudged(self, tensor: Tensor) -> Tensor:
+        """The same numbers but for some last digits."""
+        if tensor.layout != self._torch.strided:
+            return tensor.detach().clone()
+        signs = self._cotangents([tensor])[0].real.sign()
+        return tensor.detach() * (1 + 2 * self._torch.finfo(tensor.dtype).eps * signs)
 
     # --- undefined cotangents
 
@@ -139,6 +165,27 @@ class Trials:
             zeros = tuple(self._torch.zeros_like(contiguous(_strided(x))) for x in leaves)
             words = "the gradient is not 0 where no output has a cotangent"
             yield from self._compared("undefined cotangent", words, zeros, back)
+
+    # --- what depends on what
+
+    def dependence(self) -> Iterator[Finding]:
+        """Outputs that depend on no input by the graph, and inputs on which no output depends."""
+        where, label = defined_at(self.passes.function), "no dependence"
+        with self._calls():
+            tensors = self._inputs()
+            outputs = [y for y in leaves_of(self.passes.outputs(tensors)) if self._is_tensor(y)]
+            moved = [tensors[k] for k in self.passes.moving]
+            usable = [y for y in outputs if y.requires_grad]
+            cotangents = self._cotangents(usable)
+            found = gradients(usable, cotangents, moved) if usable else ()
+        for number, y in enumerate(outputs):
+            if not y.requires_grad and (y.is_floating_point() or y.is_complex()):
+                words = f"{where}: output number {number + 1} depends on no input by PyTorch's graph"
+                yield Finding(label, f"{words}; is it detached, or made outside of PyTorch?", wrong=False)
+        for k, gradient in zip(self.passes.moving, found, strict=False):
+            if gradient is None:
+                words = f"{where}: no output depends on its input number {k + 1} by PyTorch's graph"
+                yield Finding(label, words, wrong=False)
 
     # --- batches
 
@@ -272,8 +319,17 @@ class Trials:
         if how:
             yield Finding(name, f"{words}: {how}{self._places()}")
 
-    def _difference(self, base: Sequence[Tensor], again: Callable[[], Sequence[Tensor]]) -> str:
-        """How what another way leads to differs from what should be; empty where it does not."""
+    def _difference(
+        self,
+        base: Sequence[Tensor],
+        again: Callable[[], Sequence[Tensor]],
+        slack: Sequence[float] | None = None,
+    ) -> str:
+        """How what another way leads to differs from what should be; empty where it does not.
+
+        Args:
+            slack: by how much each tensor may differ in any case.
+        """
         if not all(bool(self._torch.isfinite(_strided(b)).all()) for b in base):
             return ""  # there is nothing to compare with
         try:
@@ -289,7 +345,8 @@ class Trials:
             apart = _largest(_strided(a) - _strided(b))
             unit = self._torch.finfo(b.dtype).eps / 2
             own = max(_largest(a), _largest(b))
-            if not apart <= max(unit**0.5 * own, ROUNDINGS * unit * largest):
+            allowed = slack[number] if slack else 0.0
+            if not apart <= max(unit**0.5 * own, ROUNDINGS * unit * largest, allowed):
                 return f"off by {apart:.2g}" if np.isfinite(apart) else "not finite"
         return ""
 

@@ -316,20 +316,21 @@ def drawn(name: str, values: Array, number: int, generator: np.random.Generator)
 
 
 def chosen_cotangents(
-    outputs: Container, values: Array, parameters: int, given: Any, generator: np.random.Generator
+    forward: Forward, values: Array, parameters: int, given: Any, generator: np.random.Generator
 ) -> Cotangents:
     """Those that were given, or else every output alone, or some that are drawn.
 
     Raises:
         FunctionError: if one that was given is not like the outputs.
     """
+    outputs = forward.outputs
     if given is None and parameters * len(values) <= WHOLE:
         return basis(outputs)
     if given is None:
         return drawn(outputs.name, values, DRAWN, generator)
     rows = []
     for number, cotangent in enumerate(given):
-        label = f"cotangents[{number}]"
+        label = f"cotangents[{number}] of {defined_at(forward.function)}"
         rows.append(outputs.numbers(cotangent, label))
     names = (f"(cotangent {k} · {outputs.name})" for k in range(len(rows)))
     return Cotangents(np.array(rows, float), tuple(names))

@@ -97,7 +97,7 @@ def vjp(
     """
 
     def choose(function: Forward, values: Array, parameters: int) -> Cotangents:
-        return chosen_cotangents(function.outputs, values, parameters, cotangents, generator)
+        return chosen_cotangents(function, values, parameters, cotangents, generator)
 
     pull = pullback(forward, backward, inputs, residuals=residuals, choose=choose)
 

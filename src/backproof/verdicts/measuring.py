@@ -85,6 +85,7 @@ def measured(
     summands = [
         _summand(row, own, value, analytic[own], selected, sampling, generator)
         for (row, own), value in zip(rows, values, strict=True)
+        if np.isin(own, selected).any()
     ]
     found = _together(function, analytic, summands, sampling)
     if found.named or np.count_nonzero(found.comparison.wrong) < 2:
@@ -151,7 +152,7 @@ def _together(
     function: Function, analytic: Array, summands: Sequence[_Summand], sampling: Sampling
 ) -> FunctionEvidence:
     """The gradient of a sum, compared with the derivatives of its summands."""
-    if len(summands) == 1:
+    if len(function.rows) == 1:
         estimate = summands[0].estimate
         comparison = Comparison(estimate.selected(analytic), estimate, sampling.rtol)
         comparison = _with_variation(summands[0].differencer, comparison, sampling.resolution)
