@@ -57,7 +57,7 @@ def check_vjp(
         cotangents: what backward is given, each like the outputs; by default every output alone where the
             Jacobian has at most 2,500 entries, or else four that are drawn. In low precision one is drawn.
         keywords: passed on to forward, backward and reference by name.
-        resolution: the relative error that must not go unseen; by default 0.001, in low precision 64 units of
+        resolution: the relative error that must not go unseen; by default 0.001, in low precision 96 units of
             round-off and at most 0.9.
 
     The other arguments are those of `check`.

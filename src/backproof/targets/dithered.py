@@ -11,8 +11,8 @@ Inputs are moved up and down in pairs: the mean of a pair is free of what the mo
 order. The mean over all pairs is compared with the derivative. Its bound has three parts, entry by entry:
 
 - chance: s/√m, s being the standard deviation of m pairs, times Student's quantile at `MISSED`;
-- what the moves do not draw anew: one rounding error of a single run, s·√2, and `KEPT` units of round-off of
-  the entry, for constants and saturated terms that are rounded to the same number each time;
+- what the moves do not draw anew: `ALIKE` rounding errors of a single run, each s·√2, and `KEPT` units of
+  round-off of the entry, for constants and saturated terms that are rounded to the same number each time;
 - underflow: `KEPT` times the smallest number of the format.
 """
 
@@ -33,15 +33,17 @@ PAIRS, FEWEST = 16, 8
 MISSED = 1e-7
 """The probability that chance carries a right entry beyond its bound."""
 
+ALIKE = 2.0
+"""How far the mean of all runs is off at most, in rounding errors of one, where runs round alike: of sums in
+low precision that are far larger than what is added, measured up to 1.5."""
+
 KEPT = 4.0
 """Roundings of an entry that may be the same in every run."""
 
-TOGETHER = 2
-"""By how many of their last digits all entries of an array are moved in common, at most: sums over them, as a
-softmax's normaliser, are coarser than a single entry's last digit."""
-
-COARSE = 2.0**-8
-"""The unit round-off above which they are not: what such moves do to second order would be seen."""
+REACH, TOGETHER, COARSE = 2.0**-7, 2, 2.0**-8
+"""How far all entries of an array are moved in common, relative to their size, and by how many of their last
+digits at least; not at all above a unit round-off. What is saturated, or as large as a softmax's normaliser,
+has coarser digits than a single entry; but what moves do to second order must not be seen."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,10 @@ def moves_of(x: Array, formats: Sequence[Formatted], unit: float, generator: np.
     moves = np.zeros_like(x)
     for each in formats:
         values, u = x[each.part], max(unit, each.format.unit_roundoff)
-        common = generator.integers(-TOGETHER, TOGETHER + 1) if u <= COARSE else 0
-        digits = common + generator.choice([-1, 1], values.shape)
+        reach = max(TOGETHER, int(REACH / (2 * u)))
+        common = generator.integers(-reach, reach + 1) if u <= COARSE else 0
+        own = generator.integers(1, reach // TOGETHER + 1, values.shape)
+        digits = common + own * generator.choice([-1, 1], values.shape)
         with np.errstate(divide="ignore"):
             spacing = 2 * u * np.exp2(np.floor(np.log2(np.abs(values))))
         moves[each.part] = digits * np.where(values != 0, spacing, 0)
@@ -148,7 +152,7 @@ def _error(mean: Array, spread: Array, count: int, gradients: Sequence[Formatted
     """
     chance = stdtrit(count - 1, 1 - MISSED / 2) / np.sqrt(count)
     single = np.sqrt(2) * spread
-    error = chance * spread + single
+    error = chance * spread + ALIKE * single
     for each in gradients:
         size, noise = (float(np.linalg.norm(values[each.part])) for values in (mean, single))
         seen = min(unit, noise / size) if size else unit

@@ -30,7 +30,7 @@ LEAST, MOST = -0.5, 1.0
 MOVE, TINY = 2.0**-8, 2.0**-30
 """Relative moves by which it is seen whether a function computes in double precision."""
 
-ASKED, COARSEST = 64.0, 0.9
+ASKED, COARSEST = 96.0, 0.9
 """The relative error that must not go unseen, in units of round-off, and what it is at most."""
 
 Formats = Sequence[Format | None]

@@ -131,7 +131,8 @@ def _drowned(q: Question) -> Conclusion:
     """All is within the bounds, but these are wide."""
     estimate = q.here.estimate
     larger = "truncation" if estimate.truncation.sum() > (estimate.bound / 2).sum() else "round-off"
-    words = f"{q.best.precision} cannot resolve it" if larger == "round-off" else ""
+    precision = q.target.precision if q.best is q.own else q.best.precision
+    words = f"{precision} cannot resolve it" if larger == "round-off" else ""
     return Conclusion(Verdict.UNRESOLVED, q.here, (Cause(larger, words, (), 0.0, 1.0),))
 
 

@@ -39,6 +39,10 @@ class Target(Protocol):
         """The number of parameters."""
 
     @property
+    def precision(self) -> str:
+        """That of the gradient under test."""
+
+    @property
     def resolution(self) -> float:
         """The relative error that must not go unseen, beside `rtol`."""
 
