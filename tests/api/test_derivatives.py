@@ -186,6 +186,12 @@ def test_some_entries_of_many_may_be_drawn():
     assert not check_vjp(np.sin, lambda g, x: 1.001 * np.outer(g, np.cos(x)).sum(0), x, parameters=15).agrees
 
 
+def test_an_empty_input_beside_another():
+    x = a(3)
+    assert check_vjp(lambda e, x: np.concatenate([e, x]) ** 2, lambda g, e, x: (e, 2 * g * x), a(0), x).agrees
+    assert not check_vjp(lambda _, x: x**2, lambda g, e, x: (e, 2.002 * g * x), a(0), x).agrees
+
+
 def test_outputs_of_different_scales_are_each_seen():
     """The smallest output is 1e-12 of the largest, and its derivative 1 % off."""
     scales = np.array([1e6, 1.0, 1e-6])

@@ -249,7 +249,8 @@ class Rows(Function):
         """Where the copy of x that belongs to each product lies; (products, parameters)."""
         inner = zip(self._layout.tensors, self.forward.inputs.layout.tensors, strict=True)
         return np.hstack([
-            np.arange(block.block.start, block.block.stop).reshape(-1, part.size) for block, part in inner
+            np.arange(block.block.start, block.block.stop).reshape(len(self._rows), part.size)
+            for block, part in inner
         ])  # fmt: skip
 
     def _joined(self, parts: Sequence[Array]) -> Array:
