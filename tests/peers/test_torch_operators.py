@@ -27,3 +27,11 @@ def test_a_wrong_gradient_of_an_operator_is_called_wrong():
         tally.add(Wrong(**vars(sample)))
     assert len(tally.accused) == tally.count > 0
     assert all("incorrect gradient" in line for line in tally.accused)
+
+
+def test_whole_operators_are_not_called_wrong_in_any_layout():
+    from torch_whole_operators import tally_of
+
+    found = tally_of(3001, share=0.1, seconds=20)
+    assert found.count > 5
+    assert found.accused == []

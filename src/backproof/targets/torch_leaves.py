@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,11 @@ class Dense:
 
     like: Tensor
 
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether it is laid out as any new tensor is."""
+        return bool(self.like.is_contiguous())
+
     def array(self, tensor: Tensor) -> Array:
         """A copy of the numbers of a tensor; (shape)."""
         return array_of_tensor(tensor)
@@ -36,6 +42,8 @@ class Dense:
         one by one.
         """
         torch = library("torch")
+        if self._plain:
+            return torch.tensor(array, device=self.like.device, requires_grad=requires_grad)
         given = torch.from_numpy(np.array(array, order="C"))
         if overlaps(self.like):
             placed = given.to(self.like.device)
