@@ -195,3 +195,47 @@ def test_a_backward_pass_must_be_given_for_arrays_of_numpy():
     (x,) = drawn(ml_dtypes.bfloat16, (3,))
     with pytest.raises(backproof.FunctionError, match="backward: needed"):
         backproof.check_vjp(np.tanh, None, x)
+
+
+def mean_square(w, x):
+    r = product(x, w)
+    return (r * r).sum() / r.dtype.type(2 * len(r))
+
+
+def gradient_of_mean_square(w, x, factor=1.0):
+    return product(x.T, product(x, w)) / w.dtype.type(len(x) / factor)
+
+
+@pytest.mark.parametrize("factor", [1.0, WRONG])
+def test_a_loss_whose_gradient_is_in_low_precision(factor):
+    w, x = drawn(ml_dtypes.bfloat16, (6,), (9, 6))
+    verdict = "agrees" if factor == 1 else "incorrect gradient"
+
+    def both(w, x):
+        return mean_square(w, x), gradient_of_mean_square(w, x, factor)
+
+    def df(w, x):
+        return gradient_of_mean_square(w, x, factor)
+
+    for check in (backproof.check(both, w, x), backproof.check(mean_square, w, x, df=df)):
+        assert check.verdict == verdict, check
+        assert [t.name for t in check.judgement.tensors] == ["W"]
+    half, more = w.astype(np.float16), x.astype(np.float16)
+
+    def rounding(w, x):
+        return mean_square(w.astype(np.float16), x.astype(np.float16))
+
+    rounded = backproof.check(rounding, half, more, df=df, reference=mean_square)
+    assert rounded.verdict == verdict, rounded
+
+    def loss(w, x):
+        return ((x @ w) ** 2).sum() / (2 * len(x))
+
+    for made in (lambda a: torch.tensor(a.astype(float)).to(torch.bfloat16), jnp.asarray):
+        assert backproof.check(loss, made(w), made(x)).agrees
+
+
+def test_bounds_are_refused_in_low_precision():
+    w, x = drawn(ml_dtypes.bfloat16, (6,), (9, 6))
+    with pytest.raises(backproof.FunctionError, match="bounds"):
+        backproof.check(mean_square, w, x, df=gradient_of_mean_square, bounds=(0, None))

@@ -187,7 +187,7 @@ def test_an_entry_next_to_which_the_loss_is_not_finite_is_named():
         ({"parameters": 1.5}, "parameters: must be None or a whole number from 1 on; not 1.5"),
         ({"jobs": 0}, "jobs: must be a whole number other than 0; not 0"),
         ({"resolution": "x"}, "resolution: must be a number above 0 and below 1; not 'x'"),
-        ({"resolution": None}, "resolution: must be a number above 0 and below 1; not None"),
+        ({"resolution": True}, "resolution: must be a number above 0 and below 1; not True"),
         ({"resolution": 0}, "resolution: must be a number above 0 and below 1; not 0"),
         ({"rtol": 1}, "rtol: must be a number from 0 and below 1; not 1"),
         (

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from backproof.interfaces.door import require_function, sampling_of
 from backproof.targets.adapters import LIBRARIES, made_with
 from backproof.targets.bounds import bound
-from backproof.targets.container import ArrayTree
+from backproof.targets.container import ArrayTree, leaves_of
+from backproof.targets.formats import is_foreign
 from backproof.targets.function import Function
 from backproof.targets.leaves import FunctionError
-from backproof.targets.source import UserFunction, with_keywords, without_auxiliary
+from backproof.targets.source import UserFunction, shown_as, with_keywords, without_auxiliary
 from backproof.verdicts.check import Check
 from backproof.verdicts.comparison import RESOLUTION
 from backproof.verdicts.function import check_function
@@ -35,13 +36,14 @@ def check(
     w: ArrayTree = None,
     *args: Any,
     df: UserFunction | None = None,
+    reference: UserFunction | None = None,
     by: str | None = None,
     keywords: Mapping[str, Any] | None = None,
     has_aux: bool = False,
     seed: int = 0,
     parameters: int | None = None,
     directions: bool | None = None,
-    resolution: float = RESOLUTION,
+    resolution: float | None = None,
     rtol: float = 0.0,
     bounds: Any = None,
     tangent: Any = None,
@@ -58,6 +60,8 @@ def check(
             for its gradient, is held fixed. Not needed for a module, whose parameters it is.
         args: passed on to f and df as they are.
         df: `df(W, *args) → gradient`, in W's container.
+        reference: `reference(W, *args) → loss` in double precision, where the gradient is in a lower one; by
+            default f itself where W is in bfloat16 or float8. See `check_vjp`.
         by: "torch" or "jax"; by default, whichever W is made of.
         keywords: passed on to f and df by name.
         has_aux: whether f returns (loss, more), or ((loss, more), gradient); what is more is not looked at.
@@ -66,6 +70,7 @@ def check(
         directions: check along random directions, in at most some 400 evaluations, instead of moving every
             parameter; by default from 10,000 parameters on.
         resolution: the relative error that must not go unseen; where it could, the verdict is `unresolved`.
+            By default 0.001, and where the gradient is in low precision what `check_vjp` asks for.
         rtol: the relative error that the gradient is known to have by its nature, as from an inner solver or
             a numerical derivative inside it; as much is allowed beside the error bounds. At most
             `resolution`: what is allowed goes unseen, and how much does is never left unsaid.
@@ -82,15 +87,27 @@ def check(
     require_function("f", f, "W")
     if df is not None:
         require_function("df", df, "W that returns the gradient")
+    low = reference is not None or any(map(is_foreign, leaves_of(w)))
+    if low and resolution is None:
+        from backproof.targets.low_precision import resolution_of
+
+        resolution = resolution_of(w)
     sampling = sampling_of(
-        seed=seed, parameters=parameters, directions=directions, resolution=resolution, rtol=rtol, jobs=jobs
-    )
+        seed=seed, parameters=parameters, directions=directions, rtol=rtol, jobs=jobs,
+        resolution=RESOLUTION if resolution is None else resolution,
+    )  # fmt: skip
     if jobs != 1:
         from backproof.sweeps.engines.processes import starmap
 
         sampling = replace(sampling, blocks=partial(starmap, jobs=jobs))
     by = by or (made_with(f, w) if df is None else None)
-    f, df = (_as_called(each, keywords, has_aux=has_aux and each is f) for each in (f, df))
+    f, df, reference = (
+        _as_called(each, keywords, has_aux=has_aux and each is f) for each in (f, df, reference)
+    )
+    if low:
+        if bounds is not None or tangent is not None:
+            raise FunctionError("bounds, tangent: not for gradients in low precision")
+        return check_function(_low(f, w, args, df, by, reference, seed), sampling)
     function = _function(f, w, args, df, by)
     if by is None:
         function.hold_what_has_no_gradient()
@@ -125,6 +142,32 @@ def _function(f: UserFunction, w: ArrayTree, args: Sequence[Any], df: Any, by: s
 
             return jax_function(f, w, args)
     raise FunctionError(f"by: must be {' or '.join(LIBRARIES)}; not {by!r}")
+
+
+def _low(
+    f: UserFunction,
+    w: ArrayTree,
+    args: Sequence[Any],
+    df: Any,
+    by: str | None,
+    reference: UserFunction | None,
+    seed: int,
+) -> Function:
+    """The function to check in double precision, with its gradient in a lower one."""
+    from backproof.targets.low_precision import low_precision_loss  # most gradients are in none
+
+    if df is not None or by is not None:
+        return low_precision_loss(f, w, args, df=df, reference=reference, seed=seed)
+
+    @shown_as(f)
+    def loss(W: ArrayTree, *more: Any) -> Any:  # as it is called in messages and tables
+        return f(W, *more)[0]
+
+    @shown_as(f)
+    def gradient(W: ArrayTree, *more: Any) -> Any:
+        return f(W, *more)[1]
+
+    return low_precision_loss(loss, w, args, df=gradient, reference=reference, seed=seed)
 
 
 def plot(check: Check) -> Figure:

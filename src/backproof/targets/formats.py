@@ -28,6 +28,11 @@ def is_low(part: Any) -> bool:
     return type_name(part).startswith(LOW)
 
 
+def is_foreign(part: Any) -> bool:
+    """Whether it is one that NumPy itself has no type for."""
+    return is_low(part) and type_name(part) != "float16"
+
+
 def holds_floats(part: Any) -> bool:
     """Whether it is an array of real floats of any format."""
     return type_name(part).startswith(("float", "bfloat", "longdouble"))

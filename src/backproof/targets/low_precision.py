@@ -194,6 +194,46 @@ def low_precision_vjp(
     return function
 
 
+def low_precision_loss(
+    f: UserFunction,
+    w: Any,
+    args: Sequence[Any] = (),
+    *,
+    df: UserFunction | None = None,
+    reference: UserFunction | None = None,
+    seed: int = 0,
+) -> Function:
+    """A loss in double precision, and its gradient in low precision.
+
+    Args:
+        f: (W, *args) → the loss.
+        df: (W, *args) → the gradient; None where W's library makes it.
+        reference: (W, *args) → the loss, called instead of f with all of them in double precision.
+
+    Raises:
+        FunctionError: if one of the functions does what no loss or gradient does.
+    """
+    doubles = [each and each.double for each in formats_of(args)]
+    with _doubles_of(doubles):
+        wide = made_of(mapped(in_double, tuple(args)), doubles)
+
+    @shown_as(f)
+    def loss(W: Any) -> Any:  # as it is called in messages and tables
+        return f(W, *args)
+
+    @shown_as(reference or f)
+    def in_doubles(W: Any) -> Any:
+        return (reference or f)(W, *wide)
+
+    @shown_as(df or f)
+    def gradient(_: Any, W: Any) -> Any:
+        assert df is not None
+        return df(W, *args)
+
+    backward = gradient if df is not None else None
+    return low_precision_vjp(loss, backward, (w,), reference=in_doubles, cotangents=[np.ones(())], seed=seed)
+
+
 def formats_of(found: Any) -> list[Format | None]:
     """The formats of the leaves of a container."""
     return [Format.of(part) if holds_floats(part) else None for part in leaves_of(found)]
