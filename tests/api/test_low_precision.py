@@ -127,6 +127,27 @@ def test_pytorch(kind, factor, monkeypatch):
     assert check.verdict == ("agrees" if factor == 1 else "incorrect gradient"), check
 
 
+F = torch.nn.functional
+OF_PYTORCH = {
+    "gelu": (lambda x, w, v: F.gelu(x @ w) * (x @ v), [(5, 11), (11, 7), (11, 7)]),
+    "attention": (lambda q, k, v: F.scaled_dot_product_attention(q, k, v), [(5, 9), (7, 9), (7, 6)]),
+    "layer norm": (lambda x, w, b: F.layer_norm(x, (11,), w, b), [(5, 11), (11,), (11,)]),
+    "cross entropy": (
+        lambda x, w: F.cross_entropy(x @ w, torch.tensor([0, 6, 2, 2, 1]), reduction="none"),
+        [(5, 11), (11, 7)],
+    ),
+}
+"""Kernels whose backward pass is PyTorch's own, and the shapes of their inputs."""
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", OF_PYTORCH)
+def test_kernels_of_pytorch_agree(name, kind):
+    function, shapes = OF_PYTORCH[name]
+    check = backproof.check_vjp(function, None, *(torch.tensor(a).to(kind) for a in drawn(float, *shapes)))
+    assert check.agrees, check
+
+
 @pytest.mark.parametrize("factor", [1.0, WRONG])
 def test_jax(factor):
     x, w = (jnp.asarray(a) for a in drawn(ml_dtypes.bfloat16, (5, 6), (6, 3)))
