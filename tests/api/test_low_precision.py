@@ -256,6 +256,35 @@ def test_a_loss_whose_gradient_is_in_low_precision(factor):
         assert backproof.check(loss, made(w), made(x)).agrees
 
 
+@pytest.mark.parametrize("factor", [1.0, WRONG])
+def test_a_module_in_low_precision(factor, monkeypatch):
+    class Loss(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = torch.nn.Linear(6, 3)
+
+        def forward(self, x):
+            return (Tanh.apply(self.linear(x)) ** 2).mean()
+
+    monkeypatch.setattr(Tanh, "factor", factor)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = Loss().to(torch.bfloat16)
+    check = backproof.check(module, None, torch.tensor(drawn(float, (5, 6))[0]).to(torch.bfloat16))
+    assert check.verdict == ("agrees" if factor == 1 else "incorrect gradient"), check
+    assert check.judgement.tensors[0].name == "W['linear.weight']"
+
+
+def test_what_changes_its_arguments_is_named():
+    (x,) = drawn(ml_dtypes.bfloat16, (4,))
+    with pytest.raises(backproof.FunctionError, match="changes an argument"):
+        backproof.check_vjp(np.square, lambda g, x: np.multiply(x, 2 * g, out=x), x)
+    with pytest.raises(backproof.FunctionError, match="changes its cotangent"):
+        backproof.check_vjp(np.square, lambda g, x: np.multiply(x + x, g, out=g), x)
+    with pytest.raises(backproof.FunctionError, match=r"cotangents\[0\] of .*\(3, 3\)"):
+        backproof.check_vjp(np.square, lambda g, x: g * (x + x), x, cotangents=[np.ones((3, 3))])
+
+
 def test_bounds_are_refused_in_low_precision():
     w, x = drawn(ml_dtypes.bfloat16, (6,), (9, 6))
     with pytest.raises(backproof.FunctionError, match="bounds"):

@@ -87,6 +87,11 @@ def check(
     require_function("f", f, "W")
     if df is not None:
         require_function("df", df, "W that returns the gradient")
+    by = by or (made_with(f, w) if df is None else None)
+    if by == "torch":
+        from backproof.targets.torch import parameters_of
+
+        w = parameters_of(f, w)
     low = reference is not None or any(map(is_foreign, leaves_of(w)))
     if low and resolution is None:
         from backproof.targets.low_precision import resolution_of
@@ -100,7 +105,6 @@ def check(
         from backproof.sweeps.engines.processes import starmap
 
         sampling = replace(sampling, blocks=partial(starmap, jobs=jobs))
-    by = by or (made_with(f, w) if df is None else None)
     f, df, reference = (
         _as_called(each, keywords, has_aux=has_aux and each is f) for each in (f, df, reference)
     )
@@ -156,6 +160,10 @@ def _low(
     """The function to check in double precision, with its gradient in a lower one."""
     from backproof.targets.low_precision import low_precision_loss  # most gradients are in none
 
+    if by == "torch":
+        from backproof.targets.torch import loss_of
+
+        f = loss_of(f)
     if df is not None or by is not None:
         return low_precision_loss(f, w, args, df=df, reference=reference, seed=seed)
 

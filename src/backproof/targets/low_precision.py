@@ -94,8 +94,13 @@ class Passes:
         if backward is None:
             return _pulled(self.forward, native, upstream)
         if self.residuals:
-            return backward(output_and_residuals(self.forward, native)[1], upstream)
-        return backward(upstream, *native)
+            found = backward(output_and_residuals(self.forward, native)[1], upstream)
+        else:
+            found = backward(upstream, *native)
+        for given, now, what in ((inputs, native, "an argument"), (cotangent, upstream, "its cotangent")):
+            if not _same(given, now):
+                raise FunctionError(f"{defined_at(backward)}: changes {what}; copy it first")
+        return found
 
 
 class LowPrecisionRows(Rows):
@@ -258,6 +263,12 @@ def formatted(container: Container, formats: Formats) -> list[Formatted]:
     ]
 
 
+def _same(given: Any, now: Any) -> bool:
+    """Whether arrays still hold the numbers, in double precision, that they were made of."""
+    pairs = zip(leaves_of(given), leaves_of(now), strict=True)
+    return all(np.array_equal(a, in_double(b), equal_nan=True) for a, b in pairs if holds_floats(b))
+
+
 def _cotangents(
     function: Forward, values: Array, formats: Formats, given: Any, generator: np.random.Generator
 ) -> Cotangents:
@@ -271,7 +282,8 @@ def _cotangents(
         rows = generator.uniform(LEAST, MOST, (1, len(values)))
     else:
         of_each = [mapped(in_double, each) for each in given]
-        rows = np.array([outputs.numbers(c, f"cotangents[{k}]") for k, c in enumerate(of_each)], float)
+        labels = (f"cotangents[{k}] of {defined_at(function.function)}" for k in range(len(of_each)))
+        rows = np.array([outputs.numbers(*pair) for pair in zip(of_each, labels, strict=True)], float)
         names = tuple(f"(cotangent {k} · {outputs.name})" for k in range(len(rows)))
     in_formats = formatted(outputs, formats)
     return Cotangents(np.array([rounded_to(row, in_formats) for row in rows]), names)

@@ -32,10 +32,7 @@ def torch_function(f: Any, w: ArrayTree, args: Sequence[Any]) -> Function:
     """
     torch = library("torch")
     given = tuple(_data(torch, a) for a in args)
-    loss: UserFunction = f
-    if isinstance(f, torch.nn.Module):
-        loss = _of_module(torch, f)
-        w = {name: p for name, p in f.named_parameters() if p.requires_grad} if w is None else w
+    loss, w = loss_of(f), parameters_of(f, w)
 
     parts = leaves_of(w)
     leaves, kept = [_leaf(torch, part) for part in parts], Kept(f, args)
@@ -81,6 +78,20 @@ def torch_vjp(
     forward, backward = shown(passes.forward), shown(passes.backward)
     rows = vjp(forward, backward, passes.arrays, cotangents=cotangents, generator=generator)
     return _with_remarks(rows, passes, trials)
+
+
+def parameters_of(f: Any, w: ArrayTree) -> ArrayTree:
+    """W, or a module's parameters by name where none is given."""
+    if w is None and isinstance(f, library("torch").nn.Module):
+        return {name: p for name, p in f.named_parameters() if p.requires_grad}
+    return w
+
+
+def loss_of(f: Any) -> UserFunction:
+    """(W, *args) → the loss, also of a module."""
+    torch = library("torch")
+    loss: UserFunction = _of_module(torch, f) if isinstance(f, torch.nn.Module) else f
+    return loss
 
 
 def pulled_by_torch(f: UserFunction, inputs: Any, cotangent: Any) -> Any:

@@ -52,7 +52,8 @@ def arrays_of(
     found: dict[str, Any] = {f"argument {i}": x for i, x in enumerate(args, 2)}
     found |= _held(loss)
     for name, x in _held(derivative).items():
-        if not (name not in found and np.shape(x) and np.array_equal(np.ravel(x), analytic)):
+        array = isinstance(x, np.ndarray) and x.ndim > 0
+        if not (name not in found and array and np.array_equal(x.ravel(), analytic)):
             found[name] = x
     kept = {k: x for k, x in found.items() if isinstance(x, np.ndarray) and x.dtype.kind in "fiub"}
     real = {k: x.astype(float) for k, x in kept.items() if 0 < x.size <= MOST_ENTRIES and x.ndim <= 2}
