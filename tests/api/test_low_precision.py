@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
-import torch
 
 import backproof
+
+torch = pytest.importorskip("torch")
 
 WRONG = 1.15
 """A factor that rounding in 8 bits does not explain."""

@@ -12,6 +12,7 @@ import pytest
 from scipy.optimize import linprog
 
 import backproof
+from backproof.estimates import one_sided
 from backproof.verdicts import AGREEING, Verdict
 
 
@@ -242,3 +243,17 @@ def test_entries_that_only_together_are_no_subgradient_are_counted_as_such():
     found = backproof.check(lambda w: float(w.max()), np.ones(2), df=lambda _w: np.ones(2))
     assert found.judgement.tensors[0].verdict is Verdict.INCORRECT_GRADIENT
     assert (found.judgement.verdicts == Verdict.INCORRECT_GRADIENT.severity).all()
+
+
+@pytest.mark.parametrize("curvature", [1, -1])
+def test_kinks_around_which_no_gradient_can_be_measured(monkeypatch, curvature):
+    """Directions alone then say what they can."""
+    monkeypatch.setattr(one_sided.Kinked, "piece", lambda *_, **__: None)
+
+    def verdict(g):
+        return backproof.check(
+            lambda w: abs(w[0]) + curvature * abs(w[1]), np.zeros(2), df=lambda _w: np.array(g)
+        ).verdict
+
+    assert verdict([0.5, 0.5]) is not Verdict.INCORRECT_GRADIENT
+    assert verdict([3.0, 0.5]) in (Verdict.INCORRECT_GRADIENT, Verdict.UNDETERMINED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,16 @@ import numpy as np
 from backproof.targets.findings import Trial
 from backproof.targets.source import UserFunction
 from backproof.targets.torch import torch_jvp, torch_vjp
+from backproof.targets.torch_calls import Calls
+from backproof.targets.torch_layout_trials import LayoutTrials
 from backproof.targets.torch_passes import TorchPasses
-from backproof.targets.torch_trials import Trials
+from backproof.targets.torch_trials import (
+    batched_cotangents,
+    batched_tangents,
+    dependence,
+    types_of_gradients,
+    undefined_cotangents,
+)
 from backproof.targets.vector import Rows
 from backproof.verdicts.check import Check
 from backproof.verdicts.function import check_function
@@ -49,10 +58,10 @@ def checks_of(
         FunctionError: if the function does what no such function does; it names the file and line.
     """
     passes = TorchPasses(function, inputs, masked=asked.masked, differentiable=True)
-    trials = Trials(passes, sampling.seed)
-    forwards = [trials.batched_tangents] if asked.batched_forward else []
+    calls = Calls(passes, sampling.seed)
+    forwards: list[Trial] = [partial(batched_tangents, calls)] if asked.batched_forward else []
     if asked.backward:
-        tried = [*trials_of(trials, asked), *([] if asked.forward else forwards)]
+        tried = [*trials_of(calls, asked), *([] if asked.forward else forwards)]
         generator = np.random.default_rng(sampling.seed)
         yield check_function(torch_vjp(passes, tried, generator=generator), sampling)
     if asked.forward:
@@ -69,16 +78,20 @@ def vjp_of_tensors(
         FunctionError: if the function or a backward pass does what no such function does.
     """
     passes = TorchPasses(function, inputs)
-    trials = trials_of(Trials(passes, 0), Asked())
+    trials = trials_of(Calls(passes, 0), Asked())
     return torch_vjp(passes, trials, cotangents=cotangents, generator=generator)
 
 
-def trials_of(trials: Trials, asked: Asked) -> list[Trial]:
+def trials_of(calls: Calls, asked: Asked) -> list[Trial]:
     """The trials of a backward pass that are asked for."""
-    layouts = [trials.layouts_of_cotangents, trials.layouts_of_inputs] if asked.layouts else []
-    rest = {
-        trials.undefined_cotangents: asked.undefined,
-        trials.batched_cotangents: asked.batched,
-        trials.types_of_gradients: asked.types,
-    }
-    return [trials.dependence, *layouts, *(trial for trial, wanted in rest.items() if wanted)]
+    layouts = LayoutTrials(calls)
+    found: list[Trial] = [partial(dependence, calls)]
+    if asked.layouts:
+        found += [layouts.of_cotangents, layouts.of_inputs]
+    if asked.undefined:
+        found.append(partial(undefined_cotangents, calls))
+    if asked.batched:
+        found.append(partial(batched_cotangents, calls))
+    if asked.types:
+        found.append(partial(types_of_gradients, calls))
+    return found

@@ -101,6 +101,8 @@ class Mixtures:
         Args:
             certain: whether the known ones are taken for all.
         """
+        if not len(self.near.gradients):
+            return False
         ranges = np.ptp(self.near.gradients, axis=0)
         met = ranges > self.near.error  # an entry that never varies was moved beyond the kinks of others
         v = np.where(met, self.lacking, 0)
