@@ -37,7 +37,7 @@ def test_it_is_small_and_asks_for_nothing(thread, opened):
     page = opened(thread)
     assert (thread / "report.html").stat().st_size < 5_000_000
     assert page.title() == "thread · backproof"
-    assert shown(page) == (2034, 2034)
+    assert shown(page) == (1308, 1308)
     for image in page.query_selector_all("figure img"):
         assert image.evaluate("i => i.complete && i.naturalWidth > 0")
         assert len(image.get_attribute("alt")) > 40
@@ -123,7 +123,7 @@ def test_filters_act_on_figures_and_table_and_the_address_keeps_them(thread, ope
     assert "activation=softplus" in again.url
     assert shown(again)[0] == fits.sum()
     again.click("#all")
-    assert shown(again) == (2034, 2034)
+    assert shown(again) == (1308, 1308)
     assert "#" not in again.url
     assert again.locator(".tile").count() == 0
 
@@ -157,7 +157,7 @@ def test_search_and_sort(thread, opened):
     page = opened(thread)
     page.fill("#search", "output=relu binary_cross_entropy incorrect")
     found = shown(page)[0]
-    assert 0 < found < 2034
+    assert 0 < found < 1308
     page.click("#head button:has-text('gradient_error')")
     cells = pd.read_parquet(thread / "cells.parquet")
     least = page.locator("#body tr").first.inner_text()
