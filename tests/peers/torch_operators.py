@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -102,14 +102,14 @@ def samples(seed: int, share: float, most: int, only: str = "") -> Iterator[Samp
     for op in op_db:
         drawn = rng.random() < share
         usable = op.supports_autograd and op.supports_dtype(torch.float64, "cpu")
-        if drawn and usable and only in op.name and not _skipped(op):
+        if drawn and usable and only in op.name and not skipped(op):
             torch.manual_seed(seed)
             given = list(op.sample_inputs("cpu", torch.float64, requires_grad=True))
             for k in rng.permutation(len(given))[:most]:
                 yield from _sample(op, given[k], int(k))
 
 
-def _skipped(op: object) -> bool:
+def skipped(op: object) -> bool:
     """Whether PyTorch skips the operator's own gradient test, or expects that it fails."""
     test = ("TestBwdGradients", "test_fn_grad", "cpu", torch.float64, {})
     active = [info for info in op.decorators if hasattr(info, "is_active") and info.is_active(*test)]
@@ -174,23 +174,28 @@ def tally_of(
     seed: int, *, share: float = 1.0, most: int = 6, only: str = "", seconds: float = np.inf
 ) -> Tally:
     """Check samples of the operators."""
-    tally, begun = Tally(), time.monotonic()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        for sample in samples(seed, share, most, only):
-            if time.monotonic() - begun > seconds:
-                break
-            tally.add(sample)
+    tally = Tally()
+    add_all(tally, samples(seed, share, most, only), seconds)
     return tally
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def add_all(tally: Tally, sampled: Iterable[object], seconds: float) -> None:
+    """Check samples, one thread each, until so many seconds have passed."""
+    begun = time.monotonic()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        for sample in sampled:
+            if time.monotonic() - begun > seconds:
+                break
+            tally.add(sample)
+
+
+def main(words: str | None, most: int, tally_of: Callable[..., Tally]) -> None:
+    """The command line of a check of the operators, of each of which so many samples are drawn by default."""
+    parser = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0, help="of the sample inputs, and of what is drawn")
     parser.add_argument("--share", type=float, default=1.0, help="of the operators, drawn at random")
-    parser.add_argument("--samples", type=int, default=6, help="of each operator")
+    parser.add_argument("--samples", type=int, default=most, help="of each operator")
     parser.add_argument("--only", default="", help="operators whose names contain this")
     parser.add_argument("--seconds", type=float, default=np.inf, help="stop after so long")
     parser.add_argument("--list", action="store_true", help="also list what is unresolved or undetermined")
@@ -205,4 +210,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, 6, tally_of)

@@ -9,18 +9,15 @@ cotangent. Samples with more than MOST inputs or outputs are left out.
 
 from __future__ import annotations
 
-import argparse
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from tally import Verdicts
-from threadpoolctl import threadpool_limits
 from torch.testing._internal.common_methods_invocations import op_db
 from torch.utils._pytree import tree_flatten, tree_unflatten
-from torch_operators import INEXACT, SEED, _skipped
+from torch_operators import INEXACT, SEED, add_all, main, skipped
 
 from backproof.interfaces.torch_checks import Asked, checks_of
 from backproof.verdicts.measuring import Sampling
@@ -82,7 +79,7 @@ def samples(seed: int, share: float, most: int, only: str, tally: Tally) -> Iter
     """Samples of a random share of the operators, in double precision, real and complex."""
     rng = np.random.default_rng(seed)
     for op in op_db:
-        drawn = rng.random() < share and only in op.name and op.supports_autograd and not _skipped(op)
+        drawn = rng.random() < share and only in op.name and op.supports_autograd and not skipped(op)
         for dtype in (torch.float64, torch.complex128) if drawn else ():
             if dtype not in op.supported_backward_dtypes("cpu"):
                 continue
@@ -120,35 +117,10 @@ def tally_of(
     seed: int, *, share: float = 1.0, most: int = 1, only: str = "", seconds: float = np.inf
 ) -> Tally:
     """Check samples of the operators."""
-    tally, begun = Tally(), time.monotonic()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        for sample in samples(seed, share, most, only, tally):
-            if time.monotonic() - begun > seconds:
-                break
-            tally.add(sample)
+    tally = Tally()
+    add_all(tally, samples(seed, share, most, only, tally), seconds)
     return tally
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the sample inputs, and of what is drawn")
-    parser.add_argument("--share", type=float, default=1.0, help="of the operators, drawn at random")
-    parser.add_argument("--samples", type=int, default=1, help="of each operator and type")
-    parser.add_argument("--only", default="", help="operators whose names contain this")
-    parser.add_argument("--seconds", type=float, default=np.inf, help="stop after so long")
-    parser.add_argument("--list", action="store_true", help="also list what is unresolved or undetermined")
-    asked = parser.parse_args()
-    begun = time.monotonic()
-    tally = tally_of(
-        asked.seed, share=asked.share, most=asked.samples, only=asked.only, seconds=asked.seconds
-    )
-    print(f"PyTorch {torch.__version__}, seed {asked.seed}, share {asked.share}, samples {asked.samples}")
-    print(*tally.lines(full=asked.list), sep="\n")
-    print(f"{time.monotonic() - begun:.0f} s")
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, 1, tally_of)

@@ -22,8 +22,6 @@ from backproof.verdicts.comparison import RESOLUTION
 from backproof.verdicts.function import check_function
 from backproof.verdicts.measuring import Sampling
 
-NO_LIBRARY = "backward: needed where no input is a tensor of PyTorch or an array of JAX"
-
 
 def check_vjp(
     forward: UserFunction,
@@ -78,9 +76,9 @@ def check_vjp(
     )
     named, generator = with_keywords(forward, keywords), np.random.default_rng(seed)
     pulled = backward if backward is None or residuals else with_keywords(backward, keywords)
+    if backward is None and made_with(named, inputs) is None:
+        raise FunctionError("backward: needed where no input is a tensor of PyTorch or an array of JAX")
     if low:
-        if backward is None:
-            _require_library(named, inputs)
         higher = reference and with_keywords(reference, keywords)
         function = low_precision_vjp(
             named, pulled, inputs, reference=higher, residuals=residuals, cotangents=cotangents, seed=seed
@@ -256,28 +254,15 @@ def check_hvp(
 def _made_by_library(
     forward: UserFunction, inputs: tuple[Any, ...], cotangents: Any, generator: np.random.Generator
 ) -> Rows:
-    """The VJP of a function in PyTorch or JAX, by what its inputs are made of.
+    """The VJP of a function in PyTorch or JAX, by what its inputs are made of."""
+    if made_with(forward, inputs) == "torch":
+        from backproof.interfaces.torch_checks import vjp_of_tensors
 
-    Raises:
-        FunctionError: if they are made of neither.
-    """
-    match made_with(forward, inputs):
-        case "torch":
-            from backproof.interfaces.torch_checks import vjp_of_tensors
+        return vjp_of_tensors(forward, inputs, cotangents, generator)
+    from backproof.targets.jax import jax_passes
 
-            return vjp_of_tensors(forward, inputs, cotangents, generator)
-        case "jax":
-            from backproof.targets.jax import jax_passes
-
-            named, pulled, arrays = jax_passes(forward, inputs)
-            return vjp(named, pulled, arrays, cotangents=cotangents, generator=generator)
-    raise FunctionError(NO_LIBRARY)
-
-
-def _require_library(forward: UserFunction, inputs: tuple[Any, ...]) -> None:
-    """Refuse inputs of which no library makes the gradient."""
-    if made_with(forward, inputs) is None:
-        raise FunctionError(NO_LIBRARY)
+    named, pulled, arrays = jax_passes(forward, inputs)
+    return vjp(named, pulled, arrays, cotangents=cotangents, generator=generator)
 
 
 def _gradient(

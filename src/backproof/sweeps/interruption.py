@@ -121,23 +121,26 @@ def interruptible(grace: float | None = None) -> Iterator[None]:
 
 def ending(status: int) -> None:
     """From here on a signal ends this process at once, with a status that it would have ended with anyway."""
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: os._exit(status))
+    for number in _heeded():
+        signal.signal(number, lambda *_: os._exit(status))
 
 
 @contextmanager
 def handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Within, a handler gets the signals that ask to stop, but for those that this process was started to
-    ignore: `nohup` is to outlive its terminal.
-    """
-    heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    kept = {number: signal.signal(number, handler) for number in heeded}
+    """Within, a handler gets the signals that ask to stop."""
+    kept = {number: signal.signal(number, handler) for number in _heeded()}
     try:
         yield
     finally:
         for number, before in kept.items():
             signal.signal(number, before)
+
+
+def _heeded() -> list[signal.Signals]:
+    """The signals that ask to stop, but for those that this process was started to ignore: `nohup` is to
+    outlive its terminal.
+    """
+    return [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def leave(why: str) -> None:
