@@ -10,10 +10,11 @@ from importlib import import_module
 from typing import Any
 
 from backproof.interfaces.tolerances import passes
-from backproof.interfaces.torch_checks import Asked, checks_of
+from backproof.interfaces.torch_checks import checks_of
 from backproof.targets.adapters import library
 from backproof.targets.leaves import FunctionError
 from backproof.targets.source import shown_as
+from backproof.targets.torch_backward import Asked
 from backproof.verdicts.measuring import Sampling
 
 __all__ = ["gradcheck", "gradgradcheck"]

@@ -19,7 +19,8 @@ from torch.testing._internal.common_methods_invocations import op_db
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch_operators import INEXACT, SEED, add_all, main, skipped
 
-from backproof.interfaces.torch_checks import Asked, checks_of
+from backproof.interfaces.torch_checks import checks_of
+from backproof.targets.torch_backward import Asked
 from backproof.verdicts.measuring import Sampling
 
 MOST, DRAWN = 40, 40

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
-
 from backproof.interfaces.door import require_function, sampling_of
-from backproof.targets.adapters import made_with
+from backproof.targets import derivatives
 from backproof.targets.function import Function
-from backproof.targets.jacobian import jacobian
-from backproof.targets.jvp import jvp
-from backproof.targets.leaves import FunctionError
-from backproof.targets.low_precision import in_low_precision, low_precision_vjp, resolution_of
-from backproof.targets.source import UserFunction, shown_as, with_keywords
-from backproof.targets.vector import Rows
-from backproof.targets.vjp import vjp
+from backproof.targets.source import UserFunction, with_keywords
 from backproof.verdicts.check import Check
 from backproof.verdicts.comparison import RESOLUTION
 from backproof.verdicts.function import check_function
-from backproof.verdicts.measuring import Sampling
+from backproof.verdicts.second import check_second
 
 
 def check_vjp(
@@ -68,28 +61,22 @@ def check_vjp(
         require_function("backward", backward, "a cotangent and the inputs")
     if reference is not None:
         require_function("reference", reference, "the inputs")
-    low = reference is not None or in_low_precision(inputs)
     if resolution is None:
-        resolution = resolution_of(inputs) if low else RESOLUTION
+        resolution = derivatives.coarsest_resolution(inputs, reference) or RESOLUTION
     sampling = sampling_of(
         seed=seed, parameters=parameters, directions=directions, resolution=resolution, rtol=rtol
     )
-    named, generator = with_keywords(forward, keywords), np.random.default_rng(seed)
-    pulled = backward if backward is None or residuals else with_keywords(backward, keywords)
-    if backward is None and made_with(named, inputs) is None:
-        raise FunctionError("backward: needed where no input is a tensor of PyTorch or an array of JAX")
-    if low:
-        higher = reference and with_keywords(reference, keywords)
-        function = low_precision_vjp(
-            named, pulled, inputs, reference=higher, residuals=residuals, cotangents=cotangents, seed=seed
-        )
-        return check_function(function, sampling)
-    if pulled is None:
-        return check_function(_made_by_library(named, inputs, cotangents, generator), sampling)
-    function = vjp(
-        named, pulled, inputs, residuals=residuals, cotangents=cotangents, generator=generator
-    )  # fmt: skip
-    return check_function(function, sampling)
+    target = derivatives.backward_pass(
+        with_keywords(forward, keywords),
+        # with residuals it takes what forward has kept, and no keywords
+        backward if backward is None or residuals else with_keywords(backward, keywords),
+        inputs,
+        reference=reference and with_keywords(reference, keywords),
+        residuals=residuals,
+        cotangents=cotangents,
+        seed=seed,
+    )
+    return check_function(target, sampling)
 
 
 def check_jvp(
@@ -124,8 +111,9 @@ def check_jvp(
     require_function("pushforward", pushforward, "a tangent and the inputs")
     sampling = sampling_of(seed=seed, directions=False, resolution=resolution, rtol=rtol)
     named, pushed = with_keywords(function, keywords), with_keywords(pushforward, keywords)
-    generator = np.random.default_rng(seed)
-    target = jvp(named, pushed, inputs, primals=primals, tangents=tangents, generator=generator)
+    target = derivatives.forward_mode(
+        named, pushed, inputs, primals=primals, tangents=tangents, seed=seed
+    )  # fmt: skip
     return check_function(target, sampling)
 
 
@@ -159,9 +147,8 @@ def check_jacobian(
     sampling = sampling_of(
         seed=seed, parameters=parameters, directions=directions, resolution=resolution, rtol=rtol
     )
-    generator = np.random.default_rng(seed)
-    target = jacobian(with_keywords(f, keywords), with_keywords(jac, keywords), x, args, generator=generator)
-    return check_function(target, sampling)
+    named, matrix = with_keywords(f, keywords), with_keywords(jac, keywords)
+    return check_function(derivatives.jacobian_matrix(named, matrix, (x, *args), seed=seed), sampling)
 
 
 def check_hessian(
@@ -193,14 +180,11 @@ def check_hessian(
     """
     require_function("hessian", hessian, "W")
     sampling = sampling_of(seed=seed, resolution=resolution, rtol=rtol)
-    gradient, disagreeing = _gradient(f, df, w, args, keywords, sampling)
-    if disagreeing is not None:
-        return disagreeing
-    second, generator = with_keywords(hessian, keywords), np.random.default_rng(seed)
-    target = jacobian(
-        gradient, second, w, args, generator=generator, name="W", output="g", symmetric=True
+    gradient, inputs = _gradient(df, keywords), (w, *args)
+    second = partial(
+        derivatives.hessian_matrix, gradient, with_keywords(hessian, keywords), inputs, seed=seed
     )  # fmt: skip
-    return check_function(target, sampling)
+    return check_second(_loss(f, gradient, inputs, keywords), second, sampling)
 
 
 def check_hvp(
@@ -234,58 +218,33 @@ def check_hvp(
     """
     require_function("hvp", hvp, "a vector and W")
     sampling = sampling_of(seed=seed, resolution=resolution, rtol=rtol)
-    gradient, disagreeing = _gradient(f, df, w, args, keywords, sampling)
-    if disagreeing is not None:
-        return disagreeing
-    product, generator = with_keywords(hvp, keywords), np.random.default_rng(seed)
-
-    @shown_as(df)
-    def at(w: Any) -> Any:
-        return gradient(w, *args)
-
-    @shown_as(hvp)
-    def times(v: Any, w: Any) -> Any:
-        return product(v, w, *args)
-
-    target = jvp(at, times, (w,), tangents=vectors, generator=generator)
-    return check_function(target, sampling)
+    gradient, inputs, product = _gradient(df, keywords), (w, *args), with_keywords(hvp, keywords)
+    second = partial(derivatives.hessian_products, gradient, product, inputs, vectors=vectors, seed=seed)
+    return check_second(_loss(f, gradient, inputs, keywords), second, sampling)
 
 
-def _made_by_library(
-    forward: UserFunction, inputs: tuple[Any, ...], cotangents: Any, generator: np.random.Generator
-) -> Rows:
-    """The VJP of a function in PyTorch or JAX, by what its inputs are made of."""
-    if made_with(forward, inputs) == "torch":
-        from backproof.interfaces.torch_checks import vjp_of_tensors
-
-        return vjp_of_tensors(forward, inputs, cotangents, generator)
-    from backproof.targets.jax import jax_passes
-
-    named, pulled, arrays = jax_passes(forward, inputs)
-    return vjp(named, pulled, arrays, cotangents=cotangents, generator=generator)
-
-
-def _gradient(
-    f: UserFunction | None,
-    df: UserFunction,
-    w: Any,
-    args: Sequence[Any],
-    keywords: Mapping[str, Any] | None,
-    sampling: Sampling,
-) -> tuple[UserFunction, Check | None]:
-    """The gradient as it is called, and its check where it does not agree.
+def _gradient(df: UserFunction, keywords: Mapping[str, Any] | None) -> UserFunction:
+    """The gradient as it is called.
 
     Raises:
-        FunctionError: if one of them is no function.
+        FunctionError: if it is no function.
     """
     require_function("df", df, "W that returns the gradient")
-    gradient = with_keywords(df, keywords)
+    return with_keywords(df, keywords)
+
+
+def _loss(
+    f: UserFunction | None,
+    gradient: UserFunction,
+    inputs: Sequence[Any],
+    keywords: Mapping[str, Any] | None,
+) -> Function | None:
+    """The loss with its gradient, where there is one to check.
+
+    Raises:
+        FunctionError: if it is no function.
+    """
     if f is None:
-        return gradient, None
+        return None
     require_function("f", f, "W")
-    function = Function(w, args, f=with_keywords(f, keywords), df=gradient)
-    found = check_function(function, sampling)
-    if found.agrees:
-        return gradient, None
-    function.note("the Hessian is not compared: the gradient, whose derivative it is, does not agree")
-    return gradient, found
+    return derivatives.gradient_of_loss(with_keywords(f, keywords), gradient, inputs)

@@ -1,9 +1,8 @@
-"""Derivatives that PyTorch makes, checked: what `gradcheck` and `check_vjp` of tensors share."""
+"""Derivatives that PyTorch makes in either mode, checked as `gradcheck` asks for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,41 +11,13 @@ import numpy as np
 from backproof.targets.findings import Trial
 from backproof.targets.source import UserFunction
 from backproof.targets.torch import torch_jvp, torch_vjp
+from backproof.targets.torch_backward import Asked, trials_of
 from backproof.targets.torch_calls import Calls
-from backproof.targets.torch_layout_trials import LayoutTrials
 from backproof.targets.torch_passes import TorchPasses
-from backproof.targets.torch_trials import (
-    batched_cotangents,
-    batched_tangents,
-    dependence,
-    types_of_gradients,
-    undefined_cotangents,
-)
-from backproof.targets.vector import Rows
+from backproof.targets.torch_trials import batched_tangents
 from backproof.verdicts.check import Check
 from backproof.verdicts.function import check_function
 from backproof.verdicts.measuring import Sampling
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is checked of a function of tensors.
-
-    Attributes:
-        backward, forward: which modes.
-        layouts, undefined, types: trials of the backward pass.
-        batched, batched_forward: trials of several cotangents, or tangents, at a time.
-        masked: whether entries that a sparse input does not store have no derivative.
-    """
-
-    backward: bool = True
-    forward: bool = False
-    layouts: bool = True
-    undefined: bool = True
-    types: bool = False
-    batched: bool = False
-    batched_forward: bool = False
-    masked: bool = False
 
 
 def checks_of(
@@ -67,31 +38,3 @@ def checks_of(
     if asked.forward:
         generator = np.random.default_rng(sampling.seed)
         yield check_function(torch_jvp(passes, forwards, generator=generator), sampling)
-
-
-def vjp_of_tensors(
-    function: UserFunction, inputs: Sequence[Any], cotangents: Any, generator: np.random.Generator
-) -> Rows:
-    """The backward pass that PyTorch makes of a function, of all inputs and outputs, with its trials.
-
-    Raises:
-        FunctionError: if the function or a backward pass does what no such function does.
-    """
-    passes = TorchPasses(function, inputs)
-    trials = trials_of(Calls(passes, 0), Asked())
-    return torch_vjp(passes, trials, cotangents=cotangents, generator=generator)
-
-
-def trials_of(calls: Calls, asked: Asked) -> list[Trial]:
-    """The trials of a backward pass that are asked for."""
-    layouts = LayoutTrials(calls)
-    found: list[Trial] = [partial(dependence, calls)]
-    if asked.layouts:
-        found += [layouts.of_cotangents, layouts.of_inputs]
-    if asked.undefined:
-        found.append(partial(undefined_cotangents, calls))
-    if asked.batched:
-        found.append(partial(batched_cotangents, calls))
-    if asked.types:
-        found.append(partial(types_of_gradients, calls))
-    return found

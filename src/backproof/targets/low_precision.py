@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial, wraps
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from backproof.targets.dithered import Dithered, Formatted, dithered, rounded_to
 from backproof.targets.formats import Format, holds_floats, in_double, is_low
 from backproof.targets.function import Function
 from backproof.targets.leaves import FunctionError, Leaf
-from backproof.targets.source import UserFunction, defined_at, shown_as
+from backproof.targets.source import UserFunction, alike, defined_at, shown_as
 from backproof.targets.vector import Cotangents, Forward, Rows
 from backproof.targets.vjp import Pullback, output_and_residuals, pullback
 
@@ -71,8 +71,8 @@ class Passes:
         self.forward, self.residuals = forward, residuals
         self.inputs, self.formats = mapped(in_double, inputs), formats_of(inputs)
         self.upstream = formats_of(called(forward, self._outputs_of, forward, inputs))
-        self.reference = _like(forward)(partial(self._in_double, reference or forward))
-        self.backward = _like(backward or forward)(partial(self._gradients, backward))
+        self.reference = alike(forward)(partial(self._in_double, reference or forward))
+        self.backward = alike(backward or forward)(partial(self._gradients, backward))
 
     def _outputs_of(self, function: UserFunction, inputs: Sequence[Any]) -> Any:
         """What a forward pass returns beside residuals."""
@@ -301,20 +301,6 @@ def _require_double(pull: Pullback, function: UserFunction, generator: np.random
 def _not_double(function: UserFunction, what: str) -> FunctionError:
     advice = "give reference=, the same function in float64"
     return FunctionError(f"{defined_at(function)}: {what}; {advice}")
-
-
-def _like(function: UserFunction) -> Any:
-    """Makes a wrapper that has a function's name, arguments and place in messages."""
-
-    def marked(wrapper: UserFunction) -> UserFunction:
-        @shown_as(function)
-        @wraps(function)
-        def alike(*args: Any) -> Any:
-            return wrapper(*args)
-
-        return alike
-
-    return marked
 
 
 def _doubles_of(formats: Formats) -> AbstractContextManager[None]:

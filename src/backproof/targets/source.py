@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,20 @@ def named_as(source: UserFunction, names: Sequence[str]) -> Callable[[UserFuncti
             return function(*args)
 
         wrapper.__backproof_names__ = tuple(names)  # type: ignore[attr-defined]
+        return wrapper
+
+    return marked
+
+
+def alike(source: UserFunction) -> Callable[[UserFunction], UserFunction]:
+    """The same as a wrapper that has another function's name, arguments and place in messages."""
+
+    def marked(function: UserFunction) -> UserFunction:
+        @shown_as(source)
+        @wraps(source)
+        def wrapper(*args: Any) -> Any:
+            return function(*args)
+
         return wrapper
 
     return marked

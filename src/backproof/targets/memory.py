@@ -1,0 +1,71 @@
+"""How the arrays that a user's functions get lie in memory, which must not change what they compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from backproof.targets.adapters import library, made_with
+from backproof.targets.container import mapped
+from backproof.targets.formats import holds_floats, type_name
+from backproof.targets.leaves import FunctionError
+from backproof.targets.source import UserFunction, alike
+
+CONTIGUOUS = "contiguous"
+
+
+def column_major(array: Any) -> Any:
+    """The same numbers in column-major order, in memory of their own."""
+    if isinstance(array, np.ndarray):
+        return np.array(array, order="F")
+    axes = tuple(reversed(range(array.dim())))
+    return array.permute(axes).clone(memory_format=library("torch").contiguous_format).permute(axes)
+
+
+def gaps(array: Any) -> Any:
+    """The same numbers, each after one that is none: every second entry of a larger memory."""
+    if isinstance(array, np.ndarray):
+        wide = np.full((*array.shape, 2), np.nan).astype(array.dtype)
+    else:
+        wide = array.new_full((*array.shape, 2), float("nan"))
+    wide[..., 1] = array
+    return wide[..., 1]
+
+
+LAYOUTS: dict[str, Callable[[Any], Any] | None] = {
+    CONTIGUOUS: None,
+    "column_major": column_major,
+    "gaps": gaps,
+}
+"""By name; of PyTorch's tensors they are differentiable. Where entries share memory, as in an expanded array,
+they cannot be moved one by one, so that is none of them."""
+
+
+def in_layout(function: UserFunction, layout: str) -> UserFunction:
+    """A function whose arguments, cotangents and tangents included, are copied into a layout.
+
+    Raises:
+        FunctionError: when it is called with arrays of JAX, which have none.
+    """
+    place = LAYOUTS[layout]
+    if place is None:
+        return function
+
+    def placed(part: Any) -> Any:
+        if made_with(None, part) == "jax":
+            raise FunctionError(f"layout: arrays of JAX have none; not {layout}")
+        return place(part) if _has_layout(part) else part
+
+    @alike(function)
+    def called(*args: Any) -> Any:
+        return function(*mapped(placed, tuple(args)))
+
+    return called
+
+
+def _has_layout(part: Any) -> bool:
+    """Whether it is an array of floats, of at least one axis."""
+    numbers = holds_floats(part) or type_name(part).startswith(("complex", "clongdouble"))
+    return bool(numbers and part.ndim > 0)
