@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
@@ -25,15 +25,16 @@ class Listed:
 
     Attributes:
         settings: the canonical case's, `Case.flat`, as JSON.
-        family, share: equal for cells whose `family_key` and `numerical_key` are; they hold for one process.
+        family_key: equal for cells that belong in one task; it holds for one process.
+        numerical_key: equal for cells that share one numerical gradient; likewise.
         command: reproduces the cell; empty on the way to a worker.
         excluded: why it is left out, if it is.
     """
 
     id: str
     settings: str
-    family: int = 0
-    share: int = 0
+    family_key: int = 0
+    numerical_key: int = 0
     command: str = ""
     excluded: str | None = None
 
@@ -42,16 +43,6 @@ class Listed:
     def __reduce__(self) -> tuple[type[Listed], tuple[str, str]]:
         """What a worker needs."""
         return Listed, (self.id, self.settings)
-
-    @property
-    def family_key(self) -> Hashable:
-        """Cells equal in this belong in one task."""
-        return self.family
-
-    @property
-    def numerical_key(self) -> Hashable:
-        """Cells equal in this share one numerical gradient."""
-        return self.share
 
     def flat(self) -> dict[str, Value]:
         """The settings as the case has them."""

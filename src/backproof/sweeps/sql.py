@@ -72,11 +72,15 @@ ON CONFLICT (cell) DO UPDATE SET status = excluded.status, seconds = excluded.se
 """
 SHARD = "SELECT content FROM shards WHERE shard = ?"
 
-TODO = "CREATE TEMP TABLE IF NOT EXISTS todo (place INTEGER PRIMARY KEY, cell INTEGER NOT NULL)"
+TODO = """
+CREATE TEMP TABLE IF NOT EXISTS todo (
+    place INTEGER PRIMARY KEY, cell INTEGER NOT NULL, family INTEGER NOT NULL, share INTEGER NOT NULL
+)
+"""
 CLEAR_TODO = "DELETE FROM todo"
 FILL_TODO = """
-INSERT INTO todo (cell) SELECT cell FROM (
-    SELECT cell, position, min(position) OVER (PARTITION BY share) AS first
+INSERT INTO todo (cell, family, share) SELECT cell, family, share FROM (
+    SELECT cell, family, share, position, min(position) OVER (PARTITION BY share) AS first
     FROM grid LEFT JOIN results USING (cell)
     WHERE excluded IS NULL AND (status IS NULL OR (?1 AND status != 'ok'))
         AND (?2 IS NULL OR cell IN (SELECT cell FROM cells WHERE id IN (SELECT value FROM json_each(?2))))
@@ -84,7 +88,7 @@ INSERT INTO todo (cell) SELECT cell FROM (
 """
 """Cells that share a numerical gradient follow one another, also where the grid has them far apart."""
 SOME_TODO = """
-SELECT place, id, settings, family, share FROM todo JOIN cells USING (cell) JOIN grid USING (cell)
+SELECT place, id, settings, family, share FROM todo JOIN cells USING (cell)
 WHERE place > ? ORDER BY place LIMIT ?
 """
 TODO_SIZE = "SELECT count(*) FROM todo"

@@ -155,7 +155,9 @@ class Store:
         for some in batched(entries, TOGETHER):
             with self.db:
                 self.db.executemany(sql.ADD_CELL, ((c.id, c.settings, c.command) for c in some))
-                self.db.executemany(sql.ADD_TO_PLANNED, ((c.excluded, c.family, c.share, c.id) for c in some))
+                self.db.executemany(
+                    sql.ADD_TO_PLANNED, ((c.excluded, c.family_key, c.numerical_key, c.id) for c in some)
+                )
             ids.update(c.id for c in some if refined)
         with self.db:
             if not append:

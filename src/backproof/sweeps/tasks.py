@@ -50,7 +50,7 @@ def tasks_of(cases: Iterable[Unit], at_most: float | None = None) -> list[Task]:
     at_most = TASK_SECONDS if at_most is None else at_most
     tasks: list[Task] = []
     seconds_of = Durations()
-    for family in grouped(cases, lambda c: c.family_key):
+    for family in grouped(cases, attrgetter("family_key")):
         task = Task()
         for shared in _shares(family):
             seconds = seconds_of(shared)
@@ -74,16 +74,16 @@ class Durations:
         first = shared[0]
         if isinstance(first, Case):
             return expected_seconds([case for case in shared if isinstance(case, Case)])
-        if first.family not in self._known:
+        if first.family_key not in self._known:
             case = first.case()
             alone = expected_seconds([case])
-            self._known[first.family] = alone, expected_seconds([case, case]) - alone
-        alone, more = self._known[first.family]
+            self._known[first.family_key] = alone, expected_seconds([case, case]) - alone
+        alone, more = self._known[first.family_key]
         return alone + more * (len(shared) - 1)
 
 
 def _shares(cases: Iterable[Unit]) -> Iterable[list[Unit]]:
     """Cases that share one numerical gradient, at most `MOST_PER_TASK` at a time."""
-    for shared in grouped(cases, lambda c: c.numerical_key):
+    for shared in grouped(cases, attrgetter("numerical_key")):
         for start in range(0, len(shared), MOST_PER_TASK):
             yield shared[start : start + MOST_PER_TASK]
