@@ -9,7 +9,7 @@ import pytest
 
 from backproof.errors import ConfigurationError, ResultsError
 from backproof.sweeps.columns import RESULTS
-from backproof.sweeps.database import FILE
+from backproof.sweeps.database import FILE, PAGE_BYTES
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.store import Store, read_only
 
@@ -245,7 +245,7 @@ def filled(grid):
 def test_damage_that_shows_later_ends_in_one_line_and_is_set_aside(tmp_path, filled):
     path = filled(tmp_path)
     content = bytearray(path.read_bytes())
-    content[8 * 4096 :] = b"\xff" * (len(content) - 8 * 4096)
+    content[8 * PAGE_BYTES :] = b"\xff" * (len(content) - 8 * PAGE_BYTES)
     path.write_bytes(content)
     with pytest.raises(ResultsError, match="damaged") as caught, Store(tmp_path) as store:
         store.cells()
@@ -256,7 +256,7 @@ def test_damage_that_shows_later_ends_in_one_line_and_is_set_aside(tmp_path, fil
 def test_a_database_that_was_left_in_the_middle_of_a_write_is_looked_at(tmp_path, filled):
     path = filled(tmp_path)
     content = bytearray(path.read_bytes())
-    content[4096 * 3 : 4096 * 4] = b"\xff" * 4096
+    content[3 * PAGE_BYTES : 4 * PAGE_BYTES] = b"\xff" * PAGE_BYTES
     path.write_bytes(content)
     with Store(tmp_path) as store:
         assert store.note == "", "after a clean end a store is taken as it is"
