@@ -25,7 +25,7 @@ STEPS_AT_ONCE = 10**6
 MOST_BYTES = 1 << 28
 """Bytes of a single value; curves of a million steps take a tenth of them."""
 
-PAGE_BYTES = 1 << 15
+PAGE_BYTES = 1 << 14
 """Of a new store: shards are some hundred kilobytes each, and fewer pages take less time."""
 
 ENDINGS = ("", "-wal", "-shm", "-journal")
