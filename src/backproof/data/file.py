@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-import zipfile
-import zlib
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 
 from backproof import paths
 from backproof.data.dataset import DataError, Dataset, check_share, one_hot, split
+from backproof.data.npz import MOST_BYTES, MOST_NUMBERS, numbers_in, opened
 from backproof.data.source import source
 from backproof.network.arrays import Array
 
 KINDS = ("labels", "values")
-
-MOST_BYTES = 1 << 28
-"""Of a file; a CSV holds at most half as many numbers, which take eight bytes each and are copied."""
-
-MOST_NUMBERS = 1 << 25
-"""Of an array, as one-hot targets too: 256 MB in double precision. A gradient check has use for far fewer."""
 
 MOST_COLUMNS, MOST_HEADER = 10_000, 1 << 20
 """Columns of a CSV, and bytes of its first line: pandas spends a second on a million, whatever they hold."""
@@ -140,49 +131,16 @@ def _is_number(text: str) -> bool:
 
 def _read_npz(path: Path, _target: str | None) -> tuple[Array, Array]:
     try:
-        with path.open("rb") as stream:  # given a path, NumPy leaves a broken archive open
-            arrays = np.load(stream, allow_pickle=False)
-            if not isinstance(arrays, NpzFile):
-                raise DataError(f"data.path={path}: not a readable NPZ (it holds a single array)")
+        with opened(path) as arrays:
             missing = [key for key in ("X", "y") if key not in arrays]
             if missing:
-                raise DataError(f"data.path={path}: needs arrays X and y; has {', '.join(arrays) or 'none'}")
-            for key in ("X", "y"):
-                _check_claim(path, arrays.zip, key)
-            inputs, targets = np.asarray(arrays["X"]), np.asarray(arrays["y"])
-    except DataError:
-        raise
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"data.path={path}: not a readable NPZ ({str(error).splitlines()[0]})") from error
-    for name, array in (("X", inputs), ("y", targets)):
-        if array.dtype.kind not in "fiub":
-            raise DataError(f"data.path={path}: {name} must hold numbers; holds {array.dtype}")
+                raise DataError(f"needs arrays X and y; has {', '.join(arrays) or 'none'}")
+            inputs, targets = (numbers_in(arrays, key) for key in ("X", "y"))
+    except DataError as error:
+        raise DataError(f"data.path={path}: {error}") from error.__cause__
     if inputs.ndim != 2 or targets.ndim not in (1, 2):
         raise DataError(f"data.path={path}: X must be (N, features) and y (N,) or (N, m)")
     return inputs.astype(float), targets.astype(float)
-
-
-def _check_claim(path: Path, archive: zipfile.ZipFile | None, key: str) -> None:
-    """Refuse an array of more numbers than its member of the archive holds: NumPy would allocate them first.
-
-    Raises:
-        ValueError: if the member is no array.
-    """
-    assert archive is not None
-    name = f"{key}.npy" if f"{key}.npy" in archive.namelist() else key
-    with archive.open(name) as member:
-        version = np.lib.format.read_magic(member)
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        if version not in read:
-            raise ValueError(f"{key} is an array of an unknown format")
-        shape, _, dtype = read[version](member)
-    numbers = math.prod(shape)
-    if numbers > MOST_NUMBERS:
-        raise DataError(
-            f"data.path={path}: {key} must hold at most {MOST_NUMBERS:,} numbers; claims {numbers:,}"
-        )
-    if numbers * dtype.itemsize > archive.getinfo(name).file_size:
-        raise DataError(f"data.path={path}: {key} claims more numbers than it holds")
 
 
 def _as_classes(path: Path, raw: Array) -> Array:

@@ -166,7 +166,7 @@ def _meanings_of_settings(group: str) -> dict[str, str]:
 
 
 def _of_file(path: Path) -> ChoiceHelp:
-    """The comment that a file begins with, and its keys."""
+    """The comment that a file begins with, its keys, and the comments behind them."""
     text = path.read_text(encoding="utf-8", errors="replace")
     first = text.partition("\n")[0]
     try:
@@ -175,7 +175,12 @@ def _of_file(path: Path) -> ChoiceHelp:
         content = None
     summary = first.lstrip("# ") if first.startswith("#") and "@package" not in first else ""
     values = {key: v for key, v in content.items() if key != "defaults"} if isinstance(content, dict) else {}
-    return ChoiceHelp(summary, values, _meanings_of_settings(path.parent.name))
+    meanings = {**dict(_COMMENTED.findall(text)), **_meanings_of_settings(path.parent.name)}
+    return ChoiceHelp(summary, values, meanings)
+
+
+_COMMENTED = re.compile(r"^(\w+):.*?  # (.+)$", re.MULTILINE)
+"""A key of a file, with the comment behind its value."""
 
 
 def _experiments(composer: Composer, folders: Sequence[Path]) -> dict[str, str]:

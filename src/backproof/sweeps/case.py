@@ -24,6 +24,7 @@ from backproof.sweeps.settings import (
     ClipSettings,
     ComponentSettings,
     DataSettings,
+    DerivativeSettings,
     Frozen,
     FunctionCheckSettings,
     FunctionSettings,
@@ -35,6 +36,7 @@ from backproof.sweeps.settings import (
     plain,
 )
 from backproof.sweeps.validation import IDLE
+from backproof.targets.formats import FloatName
 
 Code = tuple[tuple[str, str | None], ...]
 """Dotted names of users' code, each with a digest of its module's sources."""
@@ -80,8 +82,12 @@ class Case(Frozen):
     @property
     def beside_settings(self) -> str:
         """What is in the id beside the settings, as JSON."""
-        content = self.data.content if self.data else None
-        return dumps([self.code, content, fingerprint(*self.frameworks)], ensure_ascii=False)[1:-1]
+        return dumps([self.code, self.content, fingerprint(*self.frameworks)], ensure_ascii=False)[1:-1]
+
+    @property
+    def content(self) -> str | None:
+        """A digest of the user's file that its data are in."""
+        return self.data.content if self.data else None
 
     @property
     def frameworks(self) -> tuple[str, ...]:
@@ -172,6 +178,34 @@ class FunctionCase(Case):
     def family_key(self) -> Hashable:
         """All seeds."""
         return self.subject, self.data, self.network, self.precision, self.code
+
+
+class DerivativeCase(Case):
+    """A derivative of a function of arrays, at arrays that are drawn, captured or made by the user's code.
+
+    `precision` is None where the user's code decides it.
+    """
+
+    subject: DerivativeSettings
+    precision: FloatName | None = Field(default=None, strict=False)
+    check: FunctionCheckSettings
+
+    @property
+    def content(self) -> str | None:
+        """Of the file that the inputs are in."""
+        return self.subject.content
+
+    @property
+    def frameworks(self) -> tuple[str, ...]:
+        """Those that the arrays may be made with."""
+        arrays = self.subject.arrays
+        made = (arrays,) if arrays else ("torch", "jax")
+        return ("ml_dtypes", *(name for each in made for name in FRAMEWORKS.get(each, ())))
+
+    @property
+    def family_key(self) -> Hashable:
+        """All seeds."""
+        return self.subject, self.precision, self.code
 
 
 @lru_cache(maxsize=1 << 14)

@@ -19,9 +19,10 @@ from backproof.network.faults.mutant import Mutant
 from backproof.network.faults.written import Written
 from backproof.network.problem import Problem
 from backproof.sweeps import components
-from backproof.sweeps.case import FunctionCase, NetworkCase
+from backproof.sweeps.case import DerivativeCase, FunctionCase, NetworkCase
 from backproof.sweeps.construction import generator, problem_of, rule_of, samples_of, weights_of
 from backproof.sweeps.cures import cures_of
+from backproof.sweeps.derivative_checks import check_derivative
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.subject import function_of
 from backproof.targets.network import in_precision
@@ -198,20 +199,23 @@ def check_networks(cases: list[NetworkCase], outcomes: list[Outcome]) -> None:
             _report_details(case, at, judgement, outcome)
 
 
-def check_function_case(case: FunctionCase, outcome: Outcome) -> None:
+def check_function_case(case: FunctionCase | DerivativeCase, outcome: Outcome) -> None:
     """Check a function from outside, and put what is found into its outcome."""
     found = checked_function(case)
     _report(found.target, found.judgement, outcome)
 
 
-def checked_function(case: FunctionCase) -> Check:
+def checked_function(case: FunctionCase | DerivativeCase) -> Check:
     """A check of a function from outside; what it prints becomes a note."""
-    function = function_of(case)
     printed = StringIO()
     with redirect_stdout(printed):
-        found = check_function(function, _sampling(case))
+        if isinstance(case, DerivativeCase):
+            found = check_derivative(case)
+        else:
+            found = check_function(function_of(case), _sampling(case))
     if printed.getvalue():
-        first = printed.getvalue().strip().partition("\n")[0][:80]
+        assert isinstance(found.target, FunctionTarget), "a function from outside is no network"
+        function, first = found.target.function, printed.getvalue().strip().partition("\n")[0][:80]
         function.note(f"{defined_at(function.loss)}: prints, at first '{first}'")
     return found
 

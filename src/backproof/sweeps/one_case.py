@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from backproof.network.outputs import Softmax
 from backproof.sweeps import components
-from backproof.sweeps.case import FunctionCase, NetworkCase
+from backproof.sweeps.case import DerivativeCase, FunctionCase, NetworkCase
 from backproof.sweeps.checking import checkable, checked_function, cures_for, judgement_of, target_of
 from backproof.sweeps.listing import Cell
 from backproof.sweeps.training_runs import runs_of
@@ -24,7 +24,7 @@ def check_cell(cell: Cell) -> Check:
         FunctionError: if a function from outside does what no loss or gradient does.
     """
     case = cell.case
-    if isinstance(case, FunctionCase):
+    if isinstance(case, FunctionCase | DerivativeCase):
         return replace(checked_function(case), case=case.flat(), command=cell.command)
     assert isinstance(case, NetworkCase)
     with threadpool_limits(1):

@@ -12,12 +12,14 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
+from backproof.data.drawn import Distribution
 from backproof.estimates.stencils import Scheme
 from backproof.network.clips import ClipBackward
 from backproof.network.initial import Bias
 from backproof.network.losses import Reduction
 from backproof.sweeps.overrides import TARGET, Value
 from backproof.sweeps.validation import IDLE
+from backproof.targets.memory import MemoryLayout
 from backproof.verdicts.comparison import RESOLUTION, allowed_beside
 
 Parameters = tuple[tuple[str, Value], ...]
@@ -224,6 +226,52 @@ class FunctionSettings(Group):
             **dict(self.keywords),
         }
         return {key: self.name, **{f"{key}.{k}": v for k, v in sorted(named.items()) if v is not None}}
+
+
+Shape = tuple[NonNegativeInt, ...]
+
+
+class DerivativeSettings(Group):
+    """A function of arrays, a derivative of it, and the arrays that it is checked at."""
+
+    by: str = Field(description="which derivative")
+    target: str = Field(alias="_target_", description="the dotted name of the function")
+    functions: Parameters = Field(default=(), description="dotted names of the derivative's functions")
+    flags: Parameters = Field(default=(), description="how these are called")
+    start: str | None = Field(default=None, description="the dotted name of what makes the inputs")
+    inputs: str | None = Field(default=None, description="the file that they are in")
+    content: str | None = Field(default=None, description="a digest of that file")
+    arrays: Literal["numpy", "torch", "jax"] | None = Field(
+        default="numpy", description="what library the inputs are made with"
+    )
+    shape: Shape | tuple[Shape, ...] | None = Field(
+        default=(4, 3), description="of every input that is drawn, or of each"
+    )
+    distribution: Distribution | None = Field(
+        default=Distribution.NORMAL, strict=False, description="what they are drawn from"
+    )
+    input_scale: Positive | None = Field(default=1.0, description="what they are multiplied with")
+    layout: MemoryLayout = Field(
+        default=MemoryLayout.CONTIGUOUS, strict=False, description="how arrays lie in memory"
+    )
+    keywords: Parameters = Field(
+        default=(), description="passed on to those that have parameters of these names"
+    )
+
+    def flat(self, key: str) -> dict[str, Value]:
+        """The same, with functions, flags and keywords among the settings."""
+        named = {
+            "by": self.by,
+            TARGET: self.target,
+            **{name: getattr(self, name) for name in OF_INPUTS},
+            **dict((*self.functions, *self.flags, *self.keywords)),
+        }
+        found = {f"{key}.{k}": plain(v) for k, v in sorted(named.items()) if v is not None}
+        return {key: self.name, **found}
+
+
+OF_INPUTS = ("start", "inputs", "arrays", "shape", "distribution", "input_scale", "layout")
+"""Settings of a derivative that say at which arrays it is checked."""
 
 
 class FunctionCheckSettings(Tolerances):

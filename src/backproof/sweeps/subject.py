@@ -7,21 +7,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from backproof.errors import ConfigurationError, nearest
+from backproof.errors import ConfigurationError, not_one_of
 from backproof.network.initial import initial_weights
 from backproof.sweeps import components
 from backproof.sweeps.case import FunctionCase
 from backproof.sweeps.construction import dataset, generator, with_content
+from backproof.sweeps.derivatives import KINDS as DERIVATIVES
+from backproof.sweeps.keywords import Keywords, check_keywords, function_named, parameters_of
 from backproof.sweeps.modules import find
-from backproof.sweeps.overrides import OFF, TARGET
+from backproof.sweeps.overrides import OFF, TARGET, Value
 from backproof.sweeps.reading import Given, chosen, read, read_value
 from backproof.sweeps.settings import DataSettings, FunctionCheckSettings, FunctionSettings, NetworkSettings
 from backproof.sweeps.validation import validated
-from backproof.targets.container import ArrayTree
 from backproof.targets.function import Function
 from backproof.targets.jax import jax_function
-from backproof.targets.leaves import FunctionError
-from backproof.targets.source import UserFunction, in_one_line, raised_at, shown_as
+from backproof.targets.source import UserFunction
 from backproof.targets.torch import torch_function, torch_module
 
 ADAPTERS: dict[str, Callable[..., Function]] = {"torch": torch_function, "jax": jax_function}
@@ -30,9 +30,14 @@ ADAPTERS: dict[str, Callable[..., Function]] = {"torch": torch_function, "jax": 
 KINDS = ("function", *ADAPTERS)
 
 
+def kind_of(given: Given) -> Value:
+    """What kind of function from outside the settings are about; None for the built-in network."""
+    return dict(given.get("subject", ())).get("by")
+
+
 def is_function(given: Given) -> bool:
-    """Whether the settings are about a function from outside; the built-in network is of no kind."""
-    return dict(given.get("subject", ())).get("by") is not None
+    """Whether the settings are about a function from outside."""
+    return kind_of(given) is not None
 
 
 def function_case(given: Given) -> FunctionCase:
@@ -47,7 +52,7 @@ def function_case(given: Given) -> FunctionCase:
             f"check: there is nothing but the check for subject={subject.name}; use full"
         )
     functions = _functions(subject)
-    _check_keywords(subject, functions)
+    check_keywords(subject.keywords, functions, subject.target)
     code = tuple(t for t in (subject.target, subject.df, subject.start) if t is not None)
     values: dict[str, Any] = {
         "subject": subject,
@@ -58,7 +63,7 @@ def function_case(given: Given) -> FunctionCase:
     if subject.start is None:
         values["data"] = with_content(read("data", DataSettings, given))
         values["network"] = read("network", NetworkSettings, given)
-    elif not _makes_module(subject) and not any("precision" in _parameters(f)[0] for f in functions):
+    elif not _makes_module(subject) and not any("precision" in parameters_of(f)[0] for f in functions):
         values["precision"] = None  # W's own
     return validated(FunctionCase, values)
 
@@ -66,10 +71,8 @@ def function_case(given: Given) -> FunctionCase:
 def _subject(given: Given) -> FunctionSettings:
     values: dict[str, Any] = dict(given["subject"])
     if values["by"] not in KINDS:
-        hint = nearest(str(values["by"]), KINDS)
-        raise ConfigurationError(f"subject.by: must be one of {', '.join(KINDS)}; not {values['by']!r}{hint}")
-    if not isinstance(values.get(TARGET), str):
-        raise ConfigurationError(f"subject.{TARGET}: must name a function, as in my_module.f_df")
+        raise not_one_of("subject.by", repr(values["by"]), (*KINDS, *DERIVATIVES))
+    function_named(values.get(TARGET), f"subject.{TARGET}")
     known = {"name": values.pop(""), "by": values.pop("by"), TARGET: values.pop(TARGET)}
     code = {key: values.pop(key, None) for key in ("df", "start")}
     keywords = tuple(sorted((k, v) for k, v in values.items() if v is not None))
@@ -83,17 +86,6 @@ def _check(given: Given, *, default_start: bool) -> FunctionCheckSettings:
     return found if default_start else found.changed(samples=None)
 
 
-def _check_keywords(subject: FunctionSettings, functions: list[UserFunction]) -> None:
-    if any(_parameters(f)[1] for f in functions):
-        return
-    accepted = dict.fromkeys(name for f in functions for name in _parameters(f)[0])
-    for name, _ in subject.keywords:
-        if name not in accepted:
-            raise ConfigurationError(
-                f"subject.{name}: {subject.target} has no such parameter{nearest(name, accepted)}"
-            )
-
-
 # --- something to evaluate -------------------------------------------------------------------------
 
 
@@ -103,26 +95,31 @@ def function_of(case: FunctionCase) -> Function:
     Raises:
         FunctionError: if `start` raises, or what it returns cannot be a W.
     """
-    subject = case.subject
+    subject, keywords = case.subject, keywords_of(case)
     target, *others = _functions(subject)
     df = others[0] if subject.df is not None else None
     start = others[-1] if subject.start is not None else None
     if _makes_module(subject):
-        args = _arguments(_called(start, _accepted(start, case))) if start else _default_start(case)[1]
+        args = _arguments(keywords.call(start)) if start else _default_start(case)[1]
         seeded_module = partial(torch_module, target, case.seed, str(case.precision))
-        return torch_function(_called(seeded_module, _accepted(target, case), target), None, args)
+        return torch_function(keywords.call(seeded_module, target), None, args)
     if start is None:
         w, args = _default_start(case)
     else:
-        found = _called(start, _accepted(start, case))
+        found = keywords.call(start)
         w, args = (found[0], found[1:]) if isinstance(found, tuple) else (found, ())
-    f = _with_keywords(target, case)
+    f = keywords.bound(target)
     if subject.by in ADAPTERS:
         return ADAPTERS[subject.by](f, w, args)
-    halves = {"f_df": f} if df is None else {"f": f, "df": _with_keywords(df, case)}
+    halves = {"f_df": f} if df is None else {"f": f, "df": keywords.bound(df)}
     own = Function(w, args, **halves)
     own.hold_what_has_no_gradient()
     return own
+
+
+def keywords_of(case: FunctionCase) -> Keywords:
+    """What the functions of a case are given by name."""
+    return Keywords(dict(case.subject.keywords), {"seed": case.seed, "precision": case.precision})
 
 
 def _makes_module(subject: FunctionSettings) -> bool:
@@ -136,55 +133,8 @@ def _arguments(found: Any) -> tuple[Any, ...]:
 
 def _functions(subject: FunctionSettings) -> list[UserFunction]:
     """The loss, its gradient and the start, those of them that are given."""
-    found = []
-    for key, target in ((TARGET, subject.target), ("df", subject.df), ("start", subject.start)):
-        if target is not None:
-            function = find(target, f"subject.{key}")
-            if not callable(function):
-                raise ConfigurationError(
-                    f"subject.{key}: {target} is no function but {type(function).__name__}"
-                )
-            found.append(function)
-    return found
-
-
-def _parameters(function: UserFunction) -> tuple[tuple[str, ...], bool]:
-    """Names that may be given as keywords, and whether any name may."""
-    try:
-        found = inspect.signature(function).parameters.values()
-    except (ValueError, TypeError):
-        return (), True
-    named = (p.name for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
-    return tuple(named), any(p.kind is p.VAR_KEYWORD for p in found)
-
-
-def _accepted(function: UserFunction, case: FunctionCase) -> dict[str, Any]:
-    """The keywords that a function takes, seed and precision among them where it has such parameters."""
-    names, every = _parameters(function)
-    given = {"seed": case.seed, "precision": case.precision, **dict(case.subject.keywords)}
-    own = dict(case.subject.keywords)
-    return {k: v for k, v in given.items() if k in names or (every and k in own)}
-
-
-def _with_keywords(function: UserFunction, case: FunctionCase) -> UserFunction:
-    given = _accepted(function, case)
-    if not given:
-        return function
-
-    @shown_as(function)
-    def called(w: ArrayTree, *args: Any) -> Any:
-        return function(w, *args, **given)
-
-    return called
-
-
-def _called(function: UserFunction, given: dict[str, Any], blamed: UserFunction | None = None) -> Any:
-    try:
-        return function(**given)
-    except FunctionError:
-        raise
-    except Exception as error:
-        raise FunctionError(f"{raised_at(error, blamed or function)}: raises {in_one_line(error)}") from error
+    named = ((TARGET, subject.target), ("df", subject.df), ("start", subject.start))
+    return [function_named(target, f"subject.{key}") for key, target in named if target is not None]
 
 
 def _default_start(case: FunctionCase) -> tuple[Any, tuple[Any, ...]]:

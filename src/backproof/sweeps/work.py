@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
-from backproof.sweeps.case import Case, FunctionCase, NetworkCase, grouped
+from backproof.sweeps.case import Case, DerivativeCase, FunctionCase, NetworkCase, grouped
 from backproof.sweeps.checking import check_function_case, check_networks
 from backproof.sweeps.limits import UNLIMITED, Limits
 from backproof.sweeps.outcome import Outcome
@@ -31,7 +31,7 @@ def compute(cases: Sequence[Case], limits: Limits = UNLIMITED) -> list[Outcome]:
     networks = [c for c in cases if isinstance(c, NetworkCase)]
     for same_problem in grouped(networks, lambda c: c.numerical_key):
         _together(same_problem, outcomes, check_networks, limits)
-    for function in (c for c in cases if isinstance(c, FunctionCase)):
+    for function in (c for c in cases if isinstance(c, FunctionCase | DerivativeCase)):
         _together([function], outcomes, lambda c, o: check_function_case(c[0], o[0]), limits)
     fit = [c for c in networks if c.training and outcomes[c].status is Status.OK]
     for alike in grouped(fit, lambda c: c.training_key):

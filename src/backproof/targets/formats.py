@@ -6,13 +6,61 @@ A format is known by what it does to numbers, so that neither ml_dtypes nor PyTo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from backproof.network.arrays import Array
-from backproof.targets.adapters import library, made_with
+from backproof.network.arrays import Array, DType
+from backproof.targets.adapters import LIBRARIES, library, made_with
+from backproof.targets.leaves import FunctionError
+
+
+class FloatName(StrEnum):
+    """Formats of floating-point numbers that an array can be asked for in; not every library has each."""
+
+    FLOAT8_E4M3FN = "float8_e4m3fn"
+    FLOAT8_E5M2 = "float8_e5m2"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    LONGDOUBLE = "longdouble"
+
+    @property
+    def is_low(self) -> bool:
+        """Whether it has 16 bits or fewer."""
+        return self.value.startswith(LOW)
+
+    def of_library(self, by: str | None) -> Format:
+        """The format in PyTorch ("torch"), JAX ("jax") or NumPy, which has some from ml_dtypes.
+
+        Raises:
+            FunctionError: if the library, or ml_dtypes, is not there or has no such numbers.
+        """
+        if by == "torch":
+            dtype = getattr(library("torch"), self.value, None)
+        elif by == "jax" and self is FloatName.LONGDOUBLE:
+            dtype = None
+        else:
+            dtype = self._of_numpy()
+        if dtype is None:
+            raise FunctionError(f"precision: {LIBRARIES[str(by)]} has no {self.value}")
+        return Format(by, dtype, "cpu" if by == "torch" else None)
+
+    def _of_numpy(self) -> DType:
+        if not self.is_low or self is FloatName.FLOAT16:
+            return np.dtype(self.value)
+        try:
+            found: DType = np.dtype(getattr(import_module("ml_dtypes"), self.value))
+        except ImportError as error:
+            raise FunctionError(
+                f"precision: NumPy's {self.value} needs ml_dtypes: pip install ml_dtypes"
+            ) from error
+        return found
+
 
 LOW = ("float16", "bfloat16", "float8_", "float6_", "float4_")
 """How the names of low precisions begin, in NumPy, ml_dtypes, PyTorch and JAX alike."""

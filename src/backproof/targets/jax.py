@@ -12,7 +12,7 @@ import numpy as np
 from backproof.targets.adapters import library
 from backproof.targets.container import ArrayTree, mapped
 from backproof.targets.function import Function
-from backproof.targets.source import UserFunction, shown_as
+from backproof.targets.source import UserFunction, alike, shown_as
 
 
 def jax_function(f: UserFunction, w: ArrayTree, args: Sequence[Any]) -> Function:
@@ -47,12 +47,12 @@ def jax_passes(f: UserFunction, inputs: Sequence[Any]) -> tuple[UserFunction, Us
     """
     jax: Any = library("jax")
 
-    @shown_as(f)
+    @alike(f)
     def forward(*arrays: Any) -> Any:
         with _doubles(jax):
             return _plain(jax, f(*_in_jax(jax, arrays)))
 
-    @shown_as(f)
+    @alike(f)
     def backward(cotangent: Any, *arrays: Any) -> Any:
         with _doubles(jax):
             _, pull = jax.vjp(f, *_in_jax(jax, arrays))

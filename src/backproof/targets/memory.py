@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,17 @@ from backproof.targets.formats import holds_floats, type_name
 from backproof.targets.leaves import FunctionError
 from backproof.targets.source import UserFunction, alike
 
-CONTIGUOUS = "contiguous"
+
+class MemoryLayout(StrEnum):
+    """Where the numbers of an array lie.
+
+    In an expanded array several entries are one number, and cannot be moved one by one: it is none of these.
+    """
+
+    CONTIGUOUS = "contiguous"
+    COLUMN_MAJOR = "column_major"
+    GAPS = "gaps"
+    """Every second entry of a larger memory."""
 
 
 def column_major(array: Any) -> Any:
@@ -34,24 +45,22 @@ def gaps(array: Any) -> Any:
     return wide[..., 1]
 
 
-LAYOUTS: dict[str, Callable[[Any], Any] | None] = {
-    CONTIGUOUS: None,
-    "column_major": column_major,
-    "gaps": gaps,
+PLACED: dict[MemoryLayout, Callable[[Any], Any]] = {
+    MemoryLayout.COLUMN_MAJOR: column_major,
+    MemoryLayout.GAPS: gaps,
 }
-"""By name; of PyTorch's tensors they are differentiable. Where entries share memory, as in an expanded array,
-they cannot be moved one by one, so that is none of them."""
+"""What copies an array into a layout; of PyTorch's tensors it is differentiable."""
 
 
-def in_layout(function: UserFunction, layout: str) -> UserFunction:
+def in_layout(function: UserFunction, layout: MemoryLayout) -> UserFunction:
     """A function whose arguments, cotangents and tangents included, are copied into a layout.
 
     Raises:
         FunctionError: when it is called with arrays of JAX, which have none.
     """
-    place = LAYOUTS[layout]
-    if place is None:
+    if layout is MemoryLayout.CONTIGUOUS:
         return function
+    place = PLACED[layout]
 
     def placed(part: Any) -> Any:
         if made_with(None, part) == "jax":

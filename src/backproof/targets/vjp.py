@@ -37,10 +37,12 @@ class Backward:
             FunctionError: if the pass raises, changes its arguments, or returns too few gradients.
         """
         arguments = inputs.filled(x.copy())
-        given = cotangent.astype(outputs.dtype)
+        # evaluated in another precision than the user's, what F returns is in that, too
+        kind = outputs.dtype if x.dtype == inputs.dtype else np.promote_types(outputs.dtype, x.dtype)
+        given = cotangent.astype(kind)
         upstream = outputs.filled(given)
         found = called(self.function, self._returned, arguments, upstream)
-        if not np.array_equal(given, cotangent.astype(outputs.dtype), equal_nan=True):
+        if not np.array_equal(given, cotangent.astype(kind), equal_nan=True):
             raise FunctionError(f"{defined_at(self.function)}: changes its cotangent; copy it first")
         return inputs.parts(self._of_each(found, len(arguments)), defined_at(self.function))
 
