@@ -1,7 +1,8 @@
 """Every benchmark, or those named: backproof and its peers by turns, medians, ratios, their spread.
 
     pip install -e '.[bench]'
-    python tests/benchmarks [--rounds N] [checks] [functions] [evaluations] [multirun] [training] [workers]
+    python tests/benchmarks [--rounds N] [checks] [functions] [peers_of_functions]
+        [evaluations] [multirun] [training] [workers]
 
 Ratios are formed round by round; behind the median stand the smallest and the largest. What a
 session of a machine is worth is not comparable with another's: only ratios of one run are.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-SUITES = ("checks", "functions", "evaluations", "training", "multirun", "workers")
+SUITES = ("checks", "functions", "peers_of_functions", "evaluations", "training", "multirun", "workers")
 
 
 def main() -> None:

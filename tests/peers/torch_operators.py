@@ -61,7 +61,7 @@ class Sample:
         for position, leaf in zip(self.positions, leaves, strict=True):
             flat[position] = leaf
         first, args, kwargs = tree_unflatten(flat, self.tree)
-        torch.manual_seed(SEED)
+        torch.default_generator.manual_seed(SEED)  # of the CPU alone, which takes a hundredth of the time
         found, _ = tree_flatten(self.call(first, *args, **kwargs))
         return [t for t in found if isinstance(t, torch.Tensor)]
 

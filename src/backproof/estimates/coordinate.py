@@ -67,6 +67,13 @@ ASKED = 64
 """Entries of a tensor whose own noise is measured, where that of one is larger than the tensor's."""
 
 
+def asked_error(resolution: float, digits: float) -> float:
+    """The relative error that must not go unseen; in low precision the root of its rounding error, which is
+    what differences reach.
+    """
+    return max(resolution, float(np.sqrt(digits)) / AIM)
+
+
 class _Measurement:
     """The estimate of the selected parameters while it is refined; its arrays are written in place."""
 
@@ -74,8 +81,7 @@ class _Measurement:
         self, differencer: CoordinateDifferencer, analytic: Array, selected: Index, resolution: float
     ) -> None:
         self.differencer, self.function, self.selected = differencer, differencer.function, selected
-        # In low precision the root of its rounding error is what differences reach.
-        self.asked = max(resolution, float(np.sqrt(differencer.digits)) / AIM)
+        self.asked = asked_error(resolution, differencer.digits)
         self.everything = analytic
         self.analytic = analytic[selected].astype(differencer.kind)
         self.owned = [np.flatnonzero(t.owns(selected)) for t in self.function.layout.tensors]

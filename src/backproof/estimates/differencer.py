@@ -80,13 +80,21 @@ class CoordinateDifferencer:
         value: float | np.longdouble,
         analytic: Array,
         generator: np.random.Generator,
+        noise: Array | None = None,
     ) -> None:
+        """
+        Args:
+            noise: where it is known already.
+        """
         self.function, self.kind = function, wide(function.dtype)
         self.value = self.kind(value)
         self.sizes = sizes_of(function, value, analytic)
         self.scale = self._scale(analytic)
         self.generator = generator
         self._known = dict[tuple[int, float], float | np.longdouble]()
+        if noise is not None:
+            self.noise = noise
+            return
         self.noise = np.empty(function.layout.size, self.kind)
         # Of equal lengths, all steps might be whole numbers of plateaus.
         ways = generator.choice([-1.0, 1.0], function.layout.size)

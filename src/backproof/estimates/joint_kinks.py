@@ -12,14 +12,16 @@ them is how they differ, which a linear term in the function leaves as it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from backproof.estimates.kink_steps import balanced_steps, lengthened_steps, noise_of_values
-from backproof.estimates.one_sided import TINY, Kinked, Value
+from backproof.estimates.kink_steps import balanced, balanced_steps, lengthened_steps, noise_of_values
+from backproof.estimates.one_sided import ROUNDINGS, TINY, Kinked, Value
 from backproof.estimates.record import EntryStatus, Estimate, Mask
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, unit_roundoff
+from backproof.targets.function import Function
 from backproof.targets.layout import Index
 
 MOST = 500
@@ -84,6 +86,45 @@ def with_joint_kinks(
         return estimate
     kinked = replace(kinked, steps=kinked.steps * search.reach)
     return _marked(estimate, kinked, chosen, found, search.around / kinked.steps)
+
+
+def add_up_at_once(
+    estimates: Sequence[Estimate], function: Function, chosen: Index, rest: Array, seed: int
+) -> Mask:
+    """Whether rows of a function change along random directions as the sum of their entries says.
+
+    As `_Search.adds_up` of each, where no entry is known to touch a kink; (chosen).
+
+    Args:
+        estimates: of the chosen rows; all have all entries.
+        rest: of every row, its value at the point.
+    """
+    theta, n = function.rows[0][0].start, len(estimates[0].index)
+    if n > MOST:
+        return np.ones(len(chosen), bool)
+    value, bound, longest, unit = (
+        np.array([getattr(e, name) for e in estimates]) for name in ("value", "bound", "step", "unit")
+    )
+    bound -= np.array([e.round_off for e in estimates])
+    noise = np.array([[noise_of_values(e)] for e in estimates])
+    steps = balanced(np.abs(value) * longest, noise, theta, longest)
+    noise = np.maximum(noise[:, 0], ROUNDINGS * unit_roundoff(theta.dtype) * np.abs(rest[chosen]))
+    alike = np.where(np.isfinite(unit / steps), unit / steps, 1.0)
+    alike /= alike.max(axis=1, keepdims=True)
+    ways = np.random.default_rng(seed).standard_normal((USUAL, n)) * np.ones((len(chosen), 1, 1))
+    ways[:, 1::2] *= alike[:, None]
+    moves = ways * steps[:, None] / CLOSER
+    points = np.stack([theta + moves, theta - moves], axis=2)  # (chosen, directions, sides, n)
+    values = function.values_at(points.reshape(-1, n))
+    assert values is not None
+    own = np.repeat(np.arange(len(chosen)), 2 * USUAL)
+    above, below = np.moveaxis(values[np.arange(len(own)), chosen[own]].reshape(-1, USUAL, 2), 2, 0)
+    known, middle = value * steps, rest[chosen, None]
+    near, bent = (above - below) * CLOSER / 2, np.abs(above + below - 2 * middle) * CLOSER / 2
+    slack = CLOSER * noise[:, None] + DIFFERS * np.abs(known[:, None] * ways).max(axis=2)
+    gap = np.abs(near - np.einsum("kn,kdn->kd", known, ways))
+    gap -= np.einsum("kn,kdn->kd", bound * steps, np.abs(ways))
+    return np.asarray(((gap <= slack) & (bent <= slack)).all(axis=1))
 
 
 class _Search:

@@ -86,12 +86,20 @@ def balanced_steps(estimate: Estimate, theta: Array, chosen: Index, longest: Arr
     largest = np.fmax(np.maximum(np.abs(part.low), np.abs(part.high)), np.abs(part.value)).astype(float)
     jump = np.nan_to_num((part.high - part.low).astype(float), nan=0.0)
     effect = np.where(jump > CLEAR * largest, jump, largest) * longest
+    return balanced(effect, np.array([noise]), theta[part.index], longest)
+
+
+def balanced(effect: Array, noise: Array, theta: Array, longest: Array) -> Array:
+    """Steps with which entries change the loss alike, for what they do when moved by the longest; (…, n).
+
+    Args:
+        noise: of the loss, (…, 1).
+    """
     # What vanishes in noise or beside the others says nothing of its unit.
-    effect[~np.isfinite(effect)] = 0
-    known = effect > max(noise, VANISHES * float(effect.max(initial=0)))
-    if not known.any():
-        return longest
-    level = max(float(effect[known].min()), AUDIBLE * noise)
-    balanced = np.where(known, longest * np.minimum(level / np.where(known, effect, 1), 1), longest)
-    coarse = unit_roundoff(theta.dtype) * np.abs(theta[part.index]).astype(float)
-    return np.asarray(np.maximum(balanced, np.minimum(FINE * coarse, longest)))
+    effect = np.where(np.isfinite(effect), effect, 0)
+    known = effect > np.maximum(noise, VANISHES * effect.max(axis=-1, initial=0, keepdims=True))
+    least = np.min(effect, axis=-1, where=known, initial=np.inf, keepdims=True)
+    level = np.maximum(least, AUDIBLE * noise)
+    shorter = np.where(known, longest * np.minimum(level / np.where(known, effect, 1), 1), longest)
+    coarse = unit_roundoff(theta.dtype) * np.abs(theta).astype(float)
+    return np.asarray(np.maximum(shorter, np.minimum(FINE * coarse, longest)))

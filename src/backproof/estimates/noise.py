@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import factorial
 
 import numpy as np
 
+from backproof.estimates.record import Mask
 from backproof.estimates.steps import wide
 from backproof.network.arrays import Array, DType, root_mean_square, unit_roundoff
 from backproof.targets.function import Function
+from backproof.targets.layout import Layout
 
 POINTS = 9
 """Values of f from which its noise is read."""
@@ -18,6 +20,11 @@ POINTS = 9
 PLACES = np.array([1, 2.13, 2.91, 4, 5.29, 5.83, 7.17, 8.37, 9.0])
 """Where such values lie so far away as those of a difference, at distances of their own: values that are
 rounded to a grid would often lie on a line at equal ones."""
+
+DEGREES = (3, 4)
+"""Of polynomials through them."""
+
+_BASES = {d: np.linalg.qr(np.vander(PLACES - PLACES.mean(), d + 1))[0] for d in DEGREES}
 
 SPACING = 64.0
 """The distance between them nearby, in units of round-off of the parameters' sizes."""
@@ -284,11 +291,41 @@ def _scatter(table: Array) -> list[float]:
 def _scatter_about_polynomials(table: Array) -> list[float]:
     """The same of values at PLACES, by what polynomials of several degrees leave."""
     moved, found = table - table[POINTS // 2], []
-    for degree in (3, 4):
-        basis, _ = np.linalg.qr(np.vander(PLACES - PLACES.mean(), degree + 1))
-        left = moved - basis @ (basis.T @ moved)
+    for degree in DEGREES:
+        left = moved - _BASES[degree] @ (_BASES[degree].T @ moved)
         found.append(float(root_mean_square(np.abs(left)) * np.sqrt(POINTS / (POINTS - degree - 1))))
     return found
+
+
+def first_noise(tables: Array) -> tuple[Array, Mask]:
+    """What `noise_along` finds of several functions at once where their first values settle it; and where.
+
+    Args:
+        tables: of every function, its values at PLACES; (functions, places).
+    """
+    size = np.abs(tables).max(axis=1)
+    scaled = tables / np.where(size > 0, size, 1)[:, None]  # no square over- or underflows
+    moved, scatter = scaled - scaled[:, POINTS // 2 : POINTS // 2 + 1], []
+    for degree in DEGREES:
+        left = moved - moved @ _BASES[degree] @ _BASES[degree].T
+        scatter.append(np.sqrt(np.square(left).sum(axis=1) / (POINTS - degree - 1)))
+    least, most = np.min(scatter, axis=0), np.max(scatter, axis=0)
+    single = (tables.astype(np.float32) == tables).all(axis=1) & (tables != tables[:, :1]).any(axis=1)
+    rounding = np.where(single, unit_roundoff(np.dtype(np.float32)), unit_roundoff(tables.dtype))
+    found = SAFETY * most
+    differ = np.count_nonzero(np.diff(tables, axis=1) == 0, axis=1) <= FEW
+    clear = np.isfinite(tables).all(axis=1) & (most <= ALIKE * least) & differ
+    clear &= found <= np.maximum(USUAL * rounding, NEGLIGIBLE)
+    return np.maximum(2 * rounding, found) * size, clear
+
+
+def near_places(dtype: DType) -> Array:
+    """Distances, relative to the parameters' sizes, at which f is constant if it is as far as COARSEST."""
+    found, relative = list[float](), SPACING * unit_roundoff(dtype)
+    while relative * COARSER <= COARSEST:
+        found += [relative, POINTS * relative]
+        relative *= COARSER
+    return np.array([*found, *(relative * np.arange(1, POINTS + 1))])
 
 
 def gradient_rounding_error(
@@ -316,9 +353,25 @@ def gradient_rounding_error(
 def rounding_of(function: Function, analytic: Array, sizes: Array, digits: Array) -> Array:
     """Some roundings of each entry, and of what is typical of its tensor, as of terms that cancel in it."""
     size = function.size_of(np.abs(analytic.astype(wide(function.dtype))))
+    return np.asarray(ROUNDING * digits * (size + _typical(function.layout, size, sizes)))
+
+
+def rounding_of_rows(rows: Sequence[Function], analytic: Array, sizes: Array, digits: float) -> Array:
+    """The same of several functions of the same parameters; arrays (functions, parameters)."""
+    size = np.array([row.size_of(a) for row, a in zip(rows, np.abs(analytic), strict=True)])
+    return np.asarray(ROUNDING * digits * (size + _typical(rows[0].layout, size, sizes)))
+
+
+def _typical(layout: Layout, size: Array, sizes: Array) -> Array:
+    """What is typical of each entry's tensor, by what entries do to the loss; (…, parameters)."""
     typical = np.zeros_like(size)
-    for tensor in function.layout.tensors:
-        effect = size[tensor.block] * sizes[tensor.block]
-        middle = np.median(effect[effect > 0]) if (effect > 0).any() else 0
-        typical[tensor.block] = middle / sizes[tensor.block]
-    return np.asarray(ROUNDING * digits * (size + typical))
+    for tensor in layout.tensors:
+        block = np.s_[..., tensor.block]
+        effect = np.sort(np.where(size[block] > 0, size[block] * sizes[block], np.inf), axis=-1)
+        if not tensor.size:
+            continue
+        count = np.count_nonzero(size[block] > 0, axis=-1)[..., None]
+        halves = [np.take_along_axis(effect, np.maximum(k, 0), -1) for k in ((count - 1) // 2, count // 2)]
+        middle = np.where(count > 0, (halves[0] + halves[1]) / 2, 0)
+        typical[block] = middle / sizes[block]
+    return typical

@@ -12,8 +12,9 @@ SMALLER = 64.0
 """A parameter so many times smaller than is typical of its tensor is counted in a unit of its own."""
 
 
-def sizes_of(function: Function, value: float | np.longdouble, analytic: Array) -> Array:
-    """What a first step is relative to, (parameters).
+def sizes_of(function: Function, value: float | np.longdouble | Array, analytic: Array) -> Array:
+    """What a first step is relative to, (parameters); of several values and their gradients at once, (…, 1)
+    and (…, parameters), as well.
 
     A parameter's size, but at least its tensor's, unless it is so much smaller that its unit must be another.
     A parameter that is 0 has no size; where its tensor has none either, all others' is taken, or else 1. And
@@ -21,16 +22,16 @@ def sizes_of(function: Function, value: float | np.longdouble, analytic: Array) 
     wrong does no harm, since steps that do not suit are changed.
     """
     kind = wide(function.dtype)
-    sizes = np.empty(function.layout.size, kind)
+    sizes = np.empty(analytic.shape, kind)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        reach = np.abs(kind(value)) / np.abs(analytic.astype(kind))
+        reach = np.abs(np.asarray(value, kind)) / np.abs(analytic.astype(kind))
     reach[~np.isfinite(reach) | (reach == 0)] = np.inf
     theta = np.abs(function.start.astype(kind))
     usual = root_mean_square(theta[theta > 0]) or 1.0
     for tensor in function.layout.tensors:
         part = theta[tensor.block]
         typical = root_mean_square(part) or usual
-        zero = np.minimum(typical, reach[tensor.block])
+        zero = np.minimum(typical, reach[..., tensor.block])
         own = np.where(SMALLER * part < typical, part, np.maximum(part, typical))
-        sizes[tensor.block] = np.where(part == 0, zero, own)
+        sizes[..., tensor.block] = np.where(part == 0, zero, own)
     return sizes

@@ -14,13 +14,20 @@ import optree
 
 from backproof.network.arrays import Array, DType
 from backproof.targets.layout import Layout
-from backproof.targets.leaves import Fixed, FunctionError, Leaf, leaf_of, what_it_is
+from backproof.targets.leaves import ComplexLeaf, Fixed, FunctionError, Leaf, leaf_of, what_it_is
 
 ArrayTree = Any
 """W, or a gradient in W's container: an array, or lists, tuples, dictionaries and dataclasses of arrays."""
 
 NAMESPACE = "backproof"
 """Of the dataclasses that optree takes apart here; elsewhere they stay as they are."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Values of one array at many points, (points, *shape)."""
+
+    values: Array
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,36 @@ class Container:
     def filled(self, flat: Array) -> Any:
         """Views of a vector, in W's own container."""
         return optree.tree_unflatten(self._spec, [leaf.seen(flat) for leaf in self.leaves])
+
+    def stacked(self, points: Array) -> list[Stack | Fixed]:
+        """The arrays of many vectors, (points, parameters), each as one stack; in the order of the leaves.
+
+        Raises:
+            NotImplementedError: if they are of several precisions, or no plain arrays.
+        """
+        return [leaf if isinstance(leaf, Fixed) else Stack(self._stack(leaf, points)) for leaf in self.leaves]
+
+    def _stack(self, leaf: Leaf, points: Array) -> Array:
+        if type(leaf) not in (Leaf, ComplexLeaf) or leaf.precision != points.dtype:
+            raise NotImplementedError(leaf.name)
+        part = np.ascontiguousarray(points[:, leaf.tensor.block]).reshape(len(points), *leaf.tensor.shape)
+        return part.view(leaf.dtype)[..., 0] if isinstance(leaf, ComplexLeaf) else part
+
+    def unstacked(self, stacks: Sequence[Array]) -> Array:
+        """Stacks of every leaf's arrays as vectors again, (points, parameters).
+
+        Raises:
+            NotImplementedError: if their precisions or shapes are not those of the leaves.
+        """
+        flat = np.empty((len(stacks[0]), self.layout.size), self.dtype)
+        for leaf, stack in zip(self.leaves, stacks, strict=True):
+            if isinstance(leaf, Fixed):
+                continue
+            if type(leaf) not in (Leaf, ComplexLeaf) or leaf.dtype != stack.dtype:
+                raise NotImplementedError(leaf.name)
+            numbers = np.ascontiguousarray(stack).view(self.dtype) if stack.dtype.kind == "c" else stack
+            flat[:, leaf.tensor.block] = numbers.reshape(len(stack), leaf.tensor.size)
+        return flat
 
     def parts(self, found: Any, label: str) -> list[Any]:
         """The gradients of the varying leaves, out of something that should be a container like W.
@@ -148,13 +185,22 @@ def container_of(
 
 def leaves_of(w: ArrayTree) -> list[Any]:
     """The arrays of a nesting, and what else it holds."""
-    return _flattened(w)[0]
+    return _taken_apart(w)[0]
 
 
 def mapped(convert: Callable[[Any], Any], w: ArrayTree) -> ArrayTree:
     """The same nesting with every leaf converted."""
-    leaves, spec, _ = _flattened(w)
+    leaves, spec = _taken_apart(w)
     return optree.tree_unflatten(spec, [convert(leaf) for leaf in leaves])
+
+
+def _taken_apart(w: ArrayTree) -> tuple[list[Any], optree.PyTreeSpec]:
+    """The leaves of a nesting and its structure, without their names, which take most of the time."""
+    with optree.dict_insertion_ordered(True, namespace=NAMESPACE):
+        leaves, spec = optree.tree_flatten(w, namespace=NAMESPACE)
+    if any(map(dataclasses.is_dataclass, leaves)):
+        return _flattened(w)[:2]
+    return leaves, spec
 
 
 def _flattened(

@@ -72,8 +72,8 @@ def _made_by_library(
         return vjp_of_tensors(forward, inputs, cotangents, generator)
     from backproof.targets.jax import jax_passes
 
-    named, pulled, arrays = jax_passes(forward, inputs)
-    return vjp(named, pulled, arrays, cotangents=cotangents, generator=generator)
+    named, pulled, arrays, together = jax_passes(forward, inputs)
+    return vjp(named, pulled, arrays, cotangents=cotangents, together=together, generator=generator)
 
 
 def forward_mode(

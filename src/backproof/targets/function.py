@@ -6,22 +6,27 @@ and line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from backproof.network.arrays import Array, DType, FloatType
+from backproof.targets.batched import Batched
 from backproof.targets.calling import called
-from backproof.targets.container import ArrayTree, container_of
+from backproof.targets.container import ArrayTree, Stack, container_of
 from backproof.targets.findings import Trial
 from backproof.targets.layout import Index, Layout
-from backproof.targets.leaves import FunctionError, Leaf, ShapeError, what_it_is
+from backproof.targets.leaves import Fixed, FunctionError, Leaf, ShapeError, what_it_is
 from backproof.targets.order import order_hint
 from backproof.targets.source import UserFunction, defined_at
 
 Loss = UserFunction
 """W, *args → a number."""
+
+
+Together = Callable[[Sequence[Stack | Fixed]], Sequence[Array]]
+"""For each leaf of the inputs a stack of arrays, or what is held fixed → such stacks of each output."""
 
 
 class Function:
@@ -41,7 +46,13 @@ class Function:
         f: Loss | None = None,
         df: UserFunction | None = None,
         f_df: UserFunction | None = None,
+        together: Together | None = None,
     ) -> None:
+        """
+        Args:
+            together: f at many points by one call.
+        """
+        self.together = together
         self.container, self.start = container_of(w)
         self.args, self.f, self.df, self.f_df = tuple(args), f, df, f_df
         self._calls = self.gradients = 0
@@ -51,16 +62,18 @@ class Function:
             if leaf.precision != self.dtype:
                 self.note(f"{leaf.name} is {leaf.dtype}, and checked in {self.dtype} as its neighbours are")
         self._at_start: float | np.longdouble | None = None
+        self._batched: Batched | None = None
         self.low: Array | None = None
         self.high: Array | None = None
         self._work = self.start.copy()
         self._w = self.container.filled(self._work)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k != "_w"}
+        return {k: v for k, v in vars(self).items() if k not in ("_w", "_batched")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        self._batched = None
         self._w = self.container.filled(self._work)  # views again, of this process's own vector
 
     @property
@@ -170,6 +183,30 @@ class Function:
             return float("nan")
         finally:
             self._work[index] = self.start[index]
+
+    def values_at(self, points: Array) -> Array | None:
+        """Every row's value at many points, (points, parameters) → (points, rows); NaN where f raises.
+
+        None where asking for many at once gains nothing.
+        """
+        if self.together is None or self.low is not None or self.high is not None:
+            return None
+        if self._batched is None:
+            self._batched = Batched(lambda x: np.array([self.value_near(x)]), self._many)
+        return self._batched(points)
+
+    def _many(self, points: Array) -> Array:
+        """f at many points by one call, (points, parameters) → (points, 1)."""
+        assert self.together is not None
+        self._calls += len(points)
+        (found,) = self.together(self.container.stacked(points))
+        if found.shape != (len(points),) or found.dtype != self.dtype:
+            raise NotImplementedError(found.dtype)
+        return found[:, None]
+
+    def gradients_near(self, theta: Array) -> Array:
+        """`gradient_near` of every row, (rows, parameters)."""
+        return self.gradient_near(theta)[None]
 
     def _outside(self, values: Any, at: int | slice) -> bool:
         """Whether some parameters are beyond their bounds."""

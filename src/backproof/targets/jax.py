@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from backproof.network.arrays import Array
 from backproof.targets.adapters import library
-from backproof.targets.container import ArrayTree, mapped
-from backproof.targets.function import Function
+from backproof.targets.container import ArrayTree, Stack, leaves_of, mapped
+from backproof.targets.function import Function, Together
+from backproof.targets.leaves import Fixed
 from backproof.targets.source import UserFunction, alike, shown_as
 
 
@@ -36,11 +38,41 @@ def jax_function(f: UserFunction, w: ArrayTree, args: Sequence[Any]) -> Function
         with _doubles(jax):
             return mapped(_conjugate, derivative(_in_jax(jax, values), *more))
 
-    return Function(_plain(jax, w), args, f=value, df=gradient)
+    def together(stacks: Sequence[Stack | Fixed]) -> list[Any]:
+        return _at_many(jax, lambda values: f(values, *args), w, stacks)
+
+    return Function(_plain(jax, w), args, f=value, df=gradient, together=together)
 
 
-def jax_passes(f: UserFunction, inputs: Sequence[Any]) -> tuple[UserFunction, UserFunction, ArrayTree]:
-    """A function of arrays that returns arrays, its backward pass, and the inputs, all over NumPy's arrays.
+def _at_many(jax: Any, f: UserFunction, structure: ArrayTree, stacks: Sequence[Stack | Fixed]) -> list[Array]:
+    """A function at many points by `vmap`: stacks of the arrays in a structure to stacks of what it returns.
+
+    It isn't compiled as a whole, which takes longer than to evaluate it a few times; so that its operations
+    are compiled for few shapes, points are added until there are a power of two of them.
+    """
+    count = max(len(part.values) for part in stacks if isinstance(part, Stack))
+    more = (1 << (count - 1).bit_length()) - count
+
+    def padded(part: Stack | Fixed) -> Any:
+        if isinstance(part, Fixed):
+            return part.value
+        return jax.numpy.asarray(np.concatenate([part.values, part.values[:1].repeat(more, axis=0)]))
+
+    def at(*leaves: Any) -> Any:
+        each = iter(leaves)
+        return leaves_of(f(mapped(lambda _: next(each), structure)))
+
+    with _doubles(jax):
+        axes = tuple(0 if isinstance(part, Stack) else None for part in stacks)
+        found = jax.vmap(at, axes)(*map(padded, stacks))
+        return [np.asarray(y)[:count] for y in found]
+
+
+def jax_passes(
+    f: UserFunction, inputs: Sequence[Any]
+) -> tuple[UserFunction, UserFunction, ArrayTree, Together]:
+    """A function of arrays that returns arrays, its backward pass, and the inputs, all over NumPy's arrays;
+    and the function at many points.
 
     Raises:
         FunctionError: if JAX is not installed.
@@ -59,7 +91,10 @@ def jax_passes(f: UserFunction, inputs: Sequence[Any]) -> tuple[UserFunction, Us
             upstream = _in_jax(jax, mapped(np.conj, cotangent))
             return mapped(_conjugate, pull(upstream))
 
-    return forward, backward, _plain(jax, tuple(inputs))
+    def together(stacks: Sequence[Stack | Fixed]) -> list[Array]:
+        return _at_many(jax, lambda arrays: f(*arrays), tuple(inputs), stacks)
+
+    return forward, backward, _plain(jax, tuple(inputs)), together
 
 
 def jax_pushforward(f: UserFunction, *, linearized: bool = False) -> UserFunction:

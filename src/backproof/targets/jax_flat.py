@@ -37,14 +37,14 @@ class Flat:
 
     def reverse(self, generator: np.random.Generator) -> Rows:
         """Its VJP, as JAX makes it."""
-        forward, backward, arrays = jax_passes(shown_as(self.source)(self.call), self.point)
+        forward, backward, arrays, together = jax_passes(shown_as(self.source)(self.call), self.point)
         shown = named_as(self.source, self.names)
-        return vjp(shown(forward), shown(backward), arrays, generator=generator)
+        return vjp(shown(forward), shown(backward), arrays, together=together, generator=generator)
 
     def forward(self, generator: np.random.Generator, *, linearized: bool = False) -> Rows:
         """Its JVP, as JAX makes it; or by its linearization."""
         called = shown_as(self.source)(self.call)
-        forward, _, arrays = jax_passes(called, self.point)
+        forward, _, arrays, _ = jax_passes(called, self.point)
         pushforward = jax_pushforward(called, linearized=linearized)
         shown = named_as(self.source, self.names)
         return jvp(shown(forward), shown(pushforward), arrays, generator=generator)

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from backproof.targets.adapters import library
-from backproof.targets.container import ArrayTree, leaves_of, mapped
+from backproof.targets.container import ArrayTree, Stack, leaves_of, mapped
 from backproof.targets.findings import Trial
 from backproof.targets.function import Function
 from backproof.targets.jvp import jvp
-from backproof.targets.leaves import FunctionError
+from backproof.targets.leaves import Fixed, FunctionError
 from backproof.targets.source import UserFunction, defined_at, named_as, shown_as
 from backproof.targets.torch_graph import gradients
-from backproof.targets.torch_leaves import Leaf, array_of_tensor, leaf_of_tensor
+from backproof.targets.torch_leaves import Dense, Leaf, array_of_tensor, leaf_of_tensor
 from backproof.targets.torch_passes import TorchPasses
-from backproof.targets.torch_state import Kept
+from backproof.targets.torch_state import GradMode, Kept
 from backproof.targets.vector import Rows
 from backproof.targets.vjp import argument_names, vjp
 
@@ -41,10 +41,26 @@ def torch_function(f: Any, w: ArrayTree, args: Sequence[Any]) -> Function:
         places = iter(leaves)
         return mapped(lambda part: _placed(torch, next(places), part), values)
 
+    mode = GradMode()
+
     @shown_as(loss)
     def value(values: ArrayTree, *more: Any) -> Any:
-        with torch.enable_grad(), kept.put_back():  # a loss may take gradients inside
-            return _plain(torch, loss(placed(values), *_tensors(torch, more)))
+        def run() -> Any:
+            with kept.put_back():
+                return _plain(torch, loss(placed(values), *_tensors(torch, more)))
+
+        return mode.run(run)
+
+    def together(stacks: Sequence[Stack | Fixed]) -> list[Any]:
+        pairs = [_stacked(torch, leaf, part) for leaf, part in zip(leaves, stacks, strict=True)]
+        tensors, axes = zip(*pairs, strict=True)
+
+        def one(*each: Any) -> Any:
+            found = iter(each)
+            return loss(mapped(lambda _: next(found), w), *_tensors(torch, given))
+
+        with torch.no_grad(), kept.put_back():
+            return [array_of_tensor(torch.func.vmap(one, axes)(*tensors))]
 
     @shown_as(loss)
     def gradient(values: ArrayTree, *more: Any) -> Any:
@@ -59,7 +75,8 @@ def torch_function(f: Any, w: ArrayTree, args: Sequence[Any]) -> Function:
         return mapped(lambda _: _gradient_of(*next(pairs), derivatives), tensors)
 
     numbers = iter(leaves)
-    return Function(mapped(lambda part: _array(torch, next(numbers), part), w), given, f=value, df=gradient)
+    arrays = mapped(lambda part: _array(torch, next(numbers), part), w)
+    return Function(arrays, given, f=value, df=gradient, together=together)
 
 
 def torch_vjp(
@@ -76,7 +93,10 @@ def torch_vjp(
     """
     shown = named_as(passes.function, names_of(passes))
     forward, backward = shown(passes.forward), shown(passes.backward)
-    rows = vjp(forward, backward, passes.arrays, cotangents=cotangents, generator=generator)
+    rows = vjp(
+        forward, backward, passes.arrays, cotangents=cotangents, together=passes.together,
+        sharing=passes.one_graph, generator=generator,
+    )  # fmt: skip
     return _with_remarks(rows, passes, trials)
 
 
@@ -186,6 +206,15 @@ def _placed(torch: Any, leaf: Leaf | None, part: Any) -> Any:
     if leaf is None:
         return torch.tensor(part) if isinstance(part, np.ndarray) else part
     return leaf.tensor(part, requires_grad=True)
+
+
+def _stacked(torch: Any, leaf: Leaf | None, part: Stack | Fixed) -> tuple[Any, int | None]:
+    """A part of W at many points as `vmap` takes it, and along which axis the points lie."""
+    if leaf is None or isinstance(part, Fixed):
+        return (_placed(torch, leaf, part.value) if isinstance(part, Fixed) else part.values), None
+    if not isinstance(leaf, Dense):
+        raise NotImplementedError("a sparse input")
+    return leaf.stack(part.values), 0
 
 
 def _zeros(part: Any) -> Any:

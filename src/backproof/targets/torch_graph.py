@@ -55,7 +55,7 @@ def gradients(
     """
     torch = library("torch")
     if any(node.name() == REENTRANT for node in nodes_of(outputs)):
-        torch.autograd.backward(outputs, cotangents)
+        torch.autograd.backward(outputs, cotangents, retain_graph=more.get("retain_graph"))
         return tuple(leaf.grad for leaf in leaves)
     found: tuple[Any, ...] = of_engine(
         lambda: torch.autograd.grad(outputs, leaves, cotangents, allow_unused=True, **more), outputs

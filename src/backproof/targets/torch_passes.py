@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from backproof.network.arrays import Array
 from backproof.targets.adapters import library
-from backproof.targets.container import leaves_of, mapped
-from backproof.targets.leaves import FunctionError
+from backproof.targets.container import Stack, leaves_of, mapped
+from backproof.targets.leaves import Fixed, FunctionError
 from backproof.targets.source import UserFunction, defined_at
 from backproof.targets.torch_graph import gradients
-from backproof.targets.torch_leaves import Leaf, Tensor, array_of_tensor, dense, leaf_of_tensor
-from backproof.targets.torch_state import Kept, same
+from backproof.targets.torch_leaves import Dense, Leaf, Tensor, array_of_tensor, dense, leaf_of_tensor
+from backproof.targets.torch_state import GradMode, Kept, same
 
 
 class TorchPasses:
     """F, its backward pass and its forward mode; tensors that stand in for arrays lie where the user's do.
 
-    F is evaluated with gradients enabled, so that it may take some inside.
+    F is evaluated with gradients enabled where it takes some inside.
 
     Attributes:
         function: the user's, (*inputs) → outputs.
@@ -50,6 +51,8 @@ class TorchPasses:
         self._structure = mapped(lambda _: 0, tuple(inputs))
         self.kept = Kept(function, self._given)
         self._counted: list[bool] | None = None
+        self._mode = GradMode()
+        self._sharing, self._shared = False, dict[tuple[bytes, ...], tuple[list[Any], Any]]()
 
     # --- what the checks call
 
@@ -66,15 +69,68 @@ class TorchPasses:
 
     def forward(self, *arrays: Any) -> Any:
         """F; (arrays) → arrays."""
-        with self._torch.enable_grad(), self.kept.put_back():
-            found = self.outputs(self.tensors(arrays))
-            return mapped(self._plain, found)
+
+        def run() -> Any:
+            with self.kept.put_back():
+                return mapped(self._plain, self.outputs(self.tensors(arrays)))
+
+        return self._mode.run(run)
+
+    def together(self, parts: Sequence[Stack | Fixed]) -> list[Array]:
+        """F at many points by `vmap`, without gradients: stacks of arrays to stacks of the outputs' arrays.
+
+        Raises:
+            Exception: of any kind where F refuses that, or an input is none that can be stacked.
+        """
+        values = [part.values if isinstance(part, Stack) else part.value for part in parts]
+        moves = self._of_leaves([isinstance(part, Stack) for part in parts])
+        given: list[Any] = []
+        for leaf, part, moved, own in zip(
+            self._leaves, self._of_leaves(values), moves, self._given, strict=True
+        ):
+            if leaf is None:
+                given.append(own)
+            elif not moved:
+                given.append(leaf.tensor(np.asarray(part)))
+            elif isinstance(leaf, Dense):
+                given.append(leaf.stack(part))
+            else:
+                raise NotImplementedError("a sparse input")
+        axes = tuple(0 if moved else None for moved in moves)
+
+        def outputs(*tensors: Any) -> tuple[Any, ...]:
+            found = self._reduced(self.function(*self._in_structure(tensors)))
+            return tuple(leaves_of(found))
+
+        with self._torch.no_grad(), self.kept.put_back():
+            found = self._torch.func.vmap(outputs, axes)(*given)
+        return [array_of_tensor(y) for y in found]
+
+    @contextmanager
+    def one_graph(self) -> Iterator[None]:
+        """Within, backward passes at one point go through the graph of one call of F, which is kept."""
+        self._sharing = True
+        try:
+            yield
+        finally:
+            self._sharing = False
+            self._shared.clear()
+
+    def _recorded(self, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """Inputs, and F's outputs with their graph."""
+        key = tuple(np.asarray(a).tobytes() for a in arrays) if self._sharing else ()
+        if key in self._shared:
+            return self._shared[key]
+        tensors = self.tensors(arrays)
+        found = tensors, [y for y in leaves_of(self.outputs(tensors)) if self._is_tensor(y)]
+        if self._sharing:
+            self._shared[key] = found
+        return found
 
     def backward(self, cotangent: Any, *arrays: Any) -> Any:
         """The gradient of each input; None of those that have none."""
         with self._torch.enable_grad(), self.kept.put_back():
-            tensors = self.tensors(arrays)
-            outputs = [y for y in leaves_of(self.outputs(tensors)) if self._is_tensor(y)]
+            tensors, outputs = self._recorded(arrays)
             given = [g for g in leaves_of(cotangent) if isinstance(g, np.ndarray | np.generic)]
             pairs = [
                 (y, self._torch.as_tensor(np.array(g)).to(y))
@@ -144,7 +200,10 @@ class TorchPasses:
 
     def outputs(self, tensors: Sequence[Any]) -> Any:
         """What F returns, sparse tensors as strided ones, and None for what does not count."""
-        found = self.called(tensors)
+        return self._reduced(self.called(tensors))
+
+    def _reduced(self, found: Any) -> Any:
+        """Of what F returned what counts, None of all else."""
         found = mapped(lambda y: dense(y, masked=self.masked) if self._is_tensor(y) else y, found)
         if not self.differentiable:
             return found
@@ -161,7 +220,7 @@ class TorchPasses:
             return [None] * len(tensors)
         outputs, upstream = zip(*pairs, strict=True)
         before = [g.clone() for g in upstream]
-        found = iter(gradients(outputs, upstream, moved))
+        found = iter(gradients(outputs, upstream, moved, retain_graph=self._sharing))
         if not all(map(same, upstream, before)):
             where = defined_at(self.function)
             raise FunctionError(f"{where}: its backward changes its cotangent; clone it first")

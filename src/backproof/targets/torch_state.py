@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from backproof.targets.adapters import library
+from backproof.targets.container import leaves_of
 from backproof.targets.source import UserFunction
 
 
@@ -50,6 +53,40 @@ class Kept:
             module._buffers[name] = buffer
             with torch.no_grad():
                 buffer.copy_(value)
+
+
+class GradMode:
+    """Whether a function must be called with gradients enabled, as one that takes some inside.
+
+    That is found by trying, in its first call: it need not be, where it returns the same bits without.
+    """
+
+    def __init__(self) -> None:
+        self._enabled: bool | None = None
+
+    def run(self, call: Callable[[], Any]) -> Any:
+        """What a call returns, which is a container of arrays of NumPy."""
+        torch = library("torch")
+        if self._enabled is not None:
+            with torch.set_grad_enabled(self._enabled):
+                return call()
+        with torch.enable_grad():
+            found = call()
+        self._enabled = not self._is_same(call, found)
+        return found
+
+    def _is_same(self, call: Callable[[], Any], found: Any) -> bool:
+        try:
+            with library("torch").no_grad():
+                other = call()
+        except Exception:  # of whatever needs gradients
+            return False
+        mine, others = leaves_of(found), leaves_of(other)
+        return len(mine) == len(others) and all(map(_same_bits, mine, others))
+
+
+def _same_bits(a: Any, b: Any) -> bool:
+    return np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray) else type(a) is type(b)
 
 
 def modules_of(function: UserFunction, inputs: Sequence[Any] = ()) -> list[Any]:

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from backproof.network.arrays import Array, FloatType
+from backproof.targets.batched import Batched
 from backproof.targets.calling import called
 from backproof.targets.container import Container, container_of
-from backproof.targets.function import Function
+from backproof.targets.function import Function, Together
 from backproof.targets.layout import Index, Layout, Tensor
 from backproof.targets.leaves import ComplexLeaf, FunctionError
 from backproof.targets.source import UserFunction, defined_at
@@ -57,9 +58,20 @@ class Forward:
     """
 
     def __init__(
-        self, function: UserFunction, inputs: Container, call: Callable[[Any], Any], name: str = "y"
+        self,
+        function: UserFunction,
+        inputs: Container,
+        call: Callable[[Any], Any],
+        name: str = "y",
+        together: Together | None = None,
     ) -> None:
+        """
+        Args:
+            together: F at many points by one call.
+        """
         self.function, self.inputs, self.call, self.name = function, inputs, call, name
+        self.together = together
+        self.many = Batched(self.at, self._many if together else None)
         self.evaluations = 0
         self._known = OrderedDict[bytes, Array]()
         self._outputs: Container | None = None
@@ -84,6 +96,13 @@ class Forward:
         while len(self._known) * len(flat) > KEPT and len(self._known) > 1:
             self._known.popitem(last=False)
         return flat
+
+    def _many(self, points: Array) -> Array:
+        """F at many points by one call, (points, parameters) → (points, outputs)."""
+        assert self.together is not None
+        self.evaluations += len(points)
+        found = self.together(self.inputs.stacked(points))
+        return self.outputs.unstacked(found)
 
     def forget(self) -> None:
         """Evaluate again what was evaluated before."""
@@ -155,6 +174,8 @@ class Row(Function):
     def terms(self) -> float:
         """Σ |cotangent · z| over complex outputs z: a part that is 0 is rounded in the size of both."""
         forward = self.rows_of.forward
+        if not any(isinstance(leaf, ComplexLeaf) for leaf in forward.outputs.varying):
+            return 0.0
         size = np.zeros(forward.outputs.layout.size)
         for leaf in forward.outputs.varying:
             if isinstance(leaf, ComplexLeaf):
@@ -191,6 +212,8 @@ class Row(Function):
 
 RowAt = Callable[["Rows", int, Array], Array]
 
+RowsAt = Callable[["Rows", Array], Array]
+
 
 class Rows(Function):
     """Σₖ cₖ · F(xₖ) as a function of all xₖ, each of which starts at x."""
@@ -202,14 +225,16 @@ class Rows(Function):
         cotangents: Cotangents,
         row_at: RowAt,
         derived: UserFunction,
+        rows_at: RowsAt | None = None,
     ) -> None:
         """
         Args:
             row_at: (this, k, x) → the analytic gradient of cₖ · F at x, flat.
             derived: the user's derivative, for messages.
+            rows_at: (this, x) → the same for all k, where that takes less time than each alone.
         """
         self.forward, self.x, self.cotangents = forward, x, cotangents
-        self.row_at, self.derived = row_at, derived
+        self.row_at, self.derived, self.rows_at = row_at, derived, rows_at
         self._rows = [Row(self, k) for k in range(len(cotangents.names))]
         super().__init__(self._joined([x] * len(self._rows)), f=self._sum, df=self._matrix)
 
@@ -275,12 +300,7 @@ class Rows(Function):
         return self.derived
 
     def check_arguments(self) -> None:
-        """Evaluate both once; what they do that no such functions do was seen, or is seen now.
-
-        Raises:
-            FunctionError: naming the file and the line.
-        """
-        self.gradient()
+        """What they do that no such functions do was seen, or is seen in the first gradient."""
 
     def value(self, theta: Array) -> float | np.longdouble:
         """Evaluated anew, so that functions which are not deterministic are found."""
@@ -291,13 +311,38 @@ class Rows(Function):
         return sum(row.product(x) for row, x in zip(self._rows, theta[self._positions], strict=True))
 
     def _matrix(self, theta: Array) -> Array:
-        return self._joined([self.row_at(self, k, x) for k, x in enumerate(theta[self._positions])])
+        points = theta[self._positions]
+        if (points == points[0]).all():
+            return self._joined(list(self._all_at(points[0])))
+        return self._joined([self.row_at(self, k, x) for k, x in enumerate(points)])
+
+    def _all_at(self, x: Array) -> Array:
+        """The gradients of all products at one point, (products, parameters)."""
+        if self.rows_at is not None:
+            return self.rows_at(self, x)
+        return np.array([self.row_at(self, k, x) for k in range(len(self._rows))])
+
+    def values_at(self, points: Array) -> Array | None:
+        """The products at many points of x."""
+        found, rows = self.forward.many(points), self.cotangents.rows
+        if np.isfinite(found).all():
+            return np.asarray(found @ rows.T)
+        return np.stack([found[:, row.used] @ row.cotangent[row.used] for row in self._rows], axis=1)
+
+    def gradients_near(self, theta: Array) -> Array:
+        """The gradients of all products at one point of x, NaN where the derivative raises."""
+        try:
+            return self._all_at(theta)
+        except FunctionError:
+            return np.full((len(self._rows), len(theta)), np.nan)
 
     def in_precision(self, dtype: FloatType) -> Function:
         """The same in another precision, evaluated there by the same functions."""
-        other = Forward(self.forward.function, self.forward.inputs, self.forward.call, self.forward.name)
+        mine = self.forward
+        other = Forward(mine.function, mine.inputs, mine.call, mine.name, mine.together)
         other.at(self.x.astype(dtype))
-        return Rows(other, self.x.astype(dtype), self.cotangents, self.row_at, self.derived)
+        x = self.x.astype(dtype)
+        return Rows(other, x, self.cotangents, self.row_at, self.derived, self.rows_at)
 
 
 def basis(outputs: Container) -> Cotangents:

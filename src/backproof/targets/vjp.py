@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,10 @@ import numpy as np
 from backproof.network.arrays import Array
 from backproof.targets.calling import called
 from backproof.targets.container import Container, container_of
-from backproof.targets.function import Function
+from backproof.targets.function import Function, Together
 from backproof.targets.leaves import FunctionError, what_it_is
 from backproof.targets.source import UserFunction, defined_at
-from backproof.targets.vector import Cotangents, Forward, Rows, chosen_cotangents
+from backproof.targets.vector import Cotangents, Forward, RowAt, Rows, chosen_cotangents
 
 
 class Backward:
@@ -84,6 +85,8 @@ def vjp(
     *,
     residuals: bool = False,
     cotangents: Any = None,
+    together: Together | None = None,
+    sharing: Sharing = nullcontext,
     generator: np.random.Generator,
 ) -> Rows:
     """The products of cotangents with the Jacobian, as a function of one vector and its gradient.
@@ -93,6 +96,8 @@ def vjp(
         backward: (cotangent, *inputs) → a gradient for each input; with `residuals`, (residuals, cotangent).
         cotangents: a list of them, each like the outputs; by default every output alone where the Jacobian
             has at most 2,500 entries, or else four that are drawn.
+        together: forward at many points by one call.
+        sharing: within it, backward passes at one point may share what they have in common.
 
     Raises:
         FunctionError: if one of the functions does what no such function does; it names the file and line.
@@ -101,14 +106,45 @@ def vjp(
     def choose(function: Forward, values: Array, parameters: int) -> Cotangents:
         return chosen_cotangents(function, values, parameters, cotangents, generator)
 
-    pull = pullback(forward, backward, inputs, residuals=residuals, choose=choose)
+    pull = pullback(forward, backward, inputs, residuals=residuals, choose=choose, together=together)
 
     def row_at(rows: Rows, number: int, at: Array) -> Array:
         return rows.flat_gradient(pull.parts(pull.cotangents.rows[number], at), pull.inputs.varying)
 
-    rows = Rows(pull.forward, pull.x, pull.cotangents, row_at, backward)
+    rows = Rows(pull.forward, pull.x, pull.cotangents, row_at, backward, _Sharing(row_at, sharing))
     pull.note_what_is_held(rows)
     return rows
+
+
+Sharing = Callable[[], AbstractContextManager[None]]
+
+
+class _Sharing:
+    """The gradients of all products at one point, by passes that share what they have in common.
+
+    Whether they can is found by trying: the last of the first ones is compared with one that shares nothing,
+    which tells whether the others have left what is shared as it was.
+    """
+
+    def __init__(self, row_at: RowAt, sharing: Sharing) -> None:
+        self.row_at, self.sharing = row_at, sharing
+        self.compared = False
+
+    def __call__(self, rows: Rows, at: Array) -> Array:
+        numbers = range(len(rows.cotangents.rows))
+        if len(numbers) > 1 and self.sharing is not nullcontext:
+            try:
+                with self.sharing():
+                    found = np.array([self.row_at(rows, k, at) for k in numbers])
+                if self.compared or np.array_equal(
+                    found[-1], self.row_at(rows, numbers[-1], at), equal_nan=True
+                ):
+                    self.compared = True
+                    return found
+            except FunctionError:
+                pass  # as of a pass that can be made once only; if it is not that, it is raised again
+            self.sharing = nullcontext
+        return np.array([self.row_at(rows, k, at) for k in numbers])
 
 
 Choose = Callable[[Forward, Array, int], Cotangents]
@@ -148,6 +184,7 @@ def pullback(
     *,
     residuals: bool = False,
     choose: Choose,
+    together: Together | None = None,
 ) -> Pullback:
     """Both passes evaluated once, with the cotangents chosen and the inputs that have no gradient held.
 
@@ -161,14 +198,14 @@ def pullback(
     rule = Backward(backward, forward if residuals else None)
     names = argument_names(forward, len(inputs))
     container, x = container_of(tuple(inputs), names)
-    function = Forward(forward, container, call)
+    function = Forward(forward, container, call, together=together)
     values = function.at(x)
     chosen = choose(function, values, len(x))
     parts = rule.parts(container, function.outputs, chosen.rows[0], x)
     held = [leaf.name for leaf, part in zip(container.varying, parts, strict=True) if part is None]
     if held and len(held) < len(parts):
         container, x = container_of(tuple(inputs), names, dict.fromkeys(held, "its gradient is None"))
-        function = Forward(forward, container, call)
+        function = Forward(forward, container, call, together=together)
         function.at(x)
     return Pullback(rule, function, container, x, chosen, tuple(held))
 

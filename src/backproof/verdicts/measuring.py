@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from backproof.estimates.coordinate import estimate_coordinates
 from backproof.estimates.differencer import CoordinateDifferencer, Mapper
+from backproof.estimates.first_look import Seen, first_look
 from backproof.estimates.joint_kinks import with_joint_kinks
 from backproof.estimates.noise import gradient_rounding_error
 from backproof.estimates.record import EntryStatus, Estimate, stacked
@@ -80,13 +82,7 @@ def measured(
         differencer, round_off = _differencer(function, loss, analytic, generator)
         _is_noisy(differencer)
         return directional_evidence(differencer, analytic, round_off, sampling.rtol)
-    selected, rows = sampling.drawn(function.layout.size, generator), function.rows
-    values = [loss] if len(rows) == 1 else [row.value_at_start() for row, _ in rows]
-    summands = [
-        _summand(row, own, value, analytic[own], selected, sampling, generator)
-        for (row, own), value in zip(rows, values, strict=True)
-        if np.isin(own, selected).any()
-    ]
+    summands = _summands(function, loss, analytic, sampling, generator)
     found = _together(function, analytic, summands, sampling)
     if found.named or np.count_nonzero(found.comparison.wrong) < 2:
         return found
@@ -105,28 +101,76 @@ class _Summand:
     """One of the functions whose sum is checked.
 
     Attributes:
+        value: at the point.
         own: which parameters are its own, among those of the sum.
         analytic: its gradient under test, flat.
         estimate: its derivatives by single entries.
         noisy: whether the edges of plateaus look like kinks that only several entries together meet.
     """
 
-    differencer: CoordinateDifferencer
+    row: Function
+    value: float | np.longdouble
     own: Index
     analytic: Array
     estimate: Estimate
     noisy: bool
+    measured_by: Callable[[], CoordinateDifferencer]
+
+    @cached_property
+    def differencer(self) -> CoordinateDifferencer:
+        """What takes the function's differences."""
+        return self.measured_by()
 
     def with_joint_kinks(self, sampling: Sampling, *, closely: bool) -> _Summand:
         """The same, with entries marked that touch a kink together with others."""
         if self.noisy:
             return self
-        estimate, function = self.estimate, self.differencer.function
+        estimate, function = self.estimate, self.row
         off = Comparison(estimate.selected(self.analytic), estimate, sampling.rtol).beyond
         found = with_joint_kinks(
             estimate, function.value_near, function.start, off, sampling.seed, closely=closely
         )
         return replace(self, estimate=found)
+
+
+def _summands(
+    function: Function,
+    loss: float | np.longdouble,
+    analytic: Array,
+    sampling: Sampling,
+    generator: np.random.Generator,
+) -> list[_Summand]:
+    """The derivatives of a function's rows: together, and alone of those that need a closer look."""
+    selected, rows = sampling.drawn(function.layout.size, generator), function.rows
+    values = [loss] if len(rows) == 1 else [row.value_at_start() for row, _ in rows]
+    seen: Sequence[Seen | None] = [None] * len(rows)
+    if len(selected) == function.layout.size:
+        each = np.array([analytic[own] for _, own in rows])
+        seen = first_look(
+            function, each, resolution=sampling.resolution, seed=sampling.seed, generator=generator
+        )
+    found = []
+    for (row, own), value, known in zip(rows, values, seen, strict=True):
+        if known is not None:
+            found.append(_settled(row, own, value, analytic[own], known, generator))
+        elif np.isin(own, selected).any():
+            found.append(_summand(row, own, value, analytic[own], selected, sampling, generator))
+    return found
+
+
+def _settled(
+    row: Function,
+    own: Index,
+    value: float | np.longdouble,
+    analytic: Array,
+    seen: Seen,
+    generator: np.random.Generator,
+) -> _Summand:
+    """The derivatives of one function that a first look has found."""
+    return _Summand(
+        row, value, own, analytic, seen.estimate, False,
+        lambda: CoordinateDifferencer(row, value, analytic, generator, seen.noise),
+    )  # fmt: skip
 
 
 def _summand(
@@ -144,7 +188,8 @@ def _summand(
         differencer, analytic, round_off, np.flatnonzero(np.isin(own, selected)),
         resolution=sampling.resolution, blocks=sampling.blocks,
     )  # fmt: skip
-    summand = _Summand(differencer, own, analytic, estimate, _is_noisy(differencer))
+    noisy = _is_noisy(differencer)
+    summand = _Summand(row, value, own, analytic, estimate, noisy, lambda: differencer)
     return summand.with_joint_kinks(sampling, closely=False)
 
 
@@ -159,7 +204,7 @@ def _together(
         return FunctionEvidence(function, analytic, comparison)
     estimate = stacked(
         [summand.estimate for summand in summands], function.layout, [summand.own for summand in summands],
-        [max(abs(float(s.differencer.value)), s.differencer.function.terms) for s in summands],
+        [max(abs(float(s.value)), s.row.terms) for s in summands],
     )  # fmt: skip
     comparison = Comparison(estimate.selected(analytic), estimate, sampling.rtol)
     return FunctionEvidence(function, analytic, comparison)
