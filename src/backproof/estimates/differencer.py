@@ -92,18 +92,44 @@ class CoordinateDifferencer:
         self.scale = self._scale(analytic)
         self.generator = generator
         self._known = dict[tuple[int, float], float | np.longdouble]()
-        if noise is not None:
-            self.noise = noise
-            return
-        self.noise = np.empty(function.layout.size, self.kind)
-        # Of equal lengths, all steps might be whole numbers of plateaus.
-        ways = generator.choice([-1.0, 1.0], function.layout.size)
-        ways *= generator.uniform(SHORTEST_WAY, 1, function.layout.size)
-        for tensor in function.layout.tensors:
+        self.noise = self._noise_of_tensors() if noise is None else noise
+
+    @classmethod
+    def moving_all(
+        cls,
+        function: Function,
+        value: float | np.longdouble,
+        analytic: Array,
+        generator: np.random.Generator,
+    ) -> CoordinateDifferencer:
+        """The same with one noise, that of values as all parameters move together."""
+        made = cls(function, value, analytic, generator, np.zeros(function.layout.size, wide(function.dtype)))
+        made.noise[:] = made._noise_along(made._line(made._moves()), best_step(function.dtype))
+        return made
+
+    def tell_tensors_apart(self) -> None:
+        """Measure the noise of each tensor on its own."""
+        self.noise = self._noise_of_tensors()
+
+    def _moves(self) -> Array:
+        """A move of every parameter, by no more than its size.
+
+        Of equal lengths, all steps might be whole numbers of plateaus.
+        """
+        count = self.function.layout.size
+        ways = self.generator.choice([-1.0, 1.0], count)
+        ways *= self.generator.uniform(SHORTEST_WAY, 1, count)
+        return np.asarray(ways * self.sizes)
+
+    def _noise_of_tensors(self) -> Array:
+        """The noise as each tensor moves, (parameters)."""
+        noise, moves = np.empty(self.function.layout.size, self.kind), self._moves()
+        for tensor in self.function.layout.tensors:
             if tensor.size:
-                moves = np.zeros_like(self.sizes)
-                moves[tensor.block] = (ways * self.sizes)[tensor.block]
-                self.noise[tensor.block] = self._noise_along(self._line(moves), best_step(function.dtype))
+                mine = np.zeros_like(moves)
+                mine[tensor.block] = moves[tensor.block]
+                noise[tensor.block] = self._noise_along(self._line(mine), best_step(self.function.dtype))
+        return noise
 
     @property
     def digits(self) -> float:

@@ -19,6 +19,9 @@ def library(name: str) -> ModuleType:
     Raises:
         FunctionError: naming the extra to install.
     """
+    found = sys.modules.get(name)
+    if found is not None:
+        return found
     try:
         return import_module(name)
     except ImportError as error:

@@ -81,6 +81,7 @@ class DirectionalEvidence:
     def explain(self) -> Explanation:
         """The tensors at fault, the structure of their errors or the entries that are wrong."""
         parts = [part for part in self.differencer.function.layout.tensors if part.size]
+        self.differencer.coordinate.tell_tensors_apart()
         measured = [(part, self.differencer.along(part.positions(), PER_TENSOR)) for part in parts]
         tensors = [self._tensor(part, along) for part, along in measured]
         total = sum(float(np.square(along.gap).mean()) for _, along in measured) or 1.0

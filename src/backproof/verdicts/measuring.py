@@ -79,7 +79,8 @@ def measured(
         analytic: the gradient under test, flat.
     """
     if sampling.along_directions(function.layout.size):
-        differencer, round_off = _differencer(function, loss, analytic, generator)
+        differencer = CoordinateDifferencer.moving_all(function, loss, analytic, generator)
+        round_off = _round_off(differencer, analytic, generator)
         _is_noisy(differencer)
         return directional_evidence(differencer, analytic, round_off, sampling.rtol)
     summands = _summands(function, loss, analytic, sampling, generator)
@@ -183,7 +184,8 @@ def _summand(
     generator: np.random.Generator,
 ) -> _Summand:
     """The derivatives of one function; `selected` are the entries of the sum that are checked."""
-    differencer, round_off = _differencer(row, value, analytic, generator)
+    differencer = CoordinateDifferencer(row, value, analytic, generator)
+    round_off = _round_off(differencer, analytic, generator)
     estimate = estimate_coordinates(
         differencer, analytic, round_off, np.flatnonzero(np.isin(own, selected)),
         resolution=sampling.resolution, blocks=sampling.blocks,
@@ -223,14 +225,11 @@ def _with_variation(
     return replace(comparison, variation=variation_along(differencer, estimate, chosen, enough))
 
 
-def _differencer(
-    function: Function, value: float | np.longdouble, analytic: Array, generator: np.random.Generator
-) -> tuple[CoordinateDifferencer, Array]:
-    """What takes a function's differences, and the rounding error of its gradient."""
-    differencer = CoordinateDifferencer(function, value, analytic, generator)
-    digits = differencer.arithmetic(differencer.noise)
+def _round_off(differencer: CoordinateDifferencer, analytic: Array, generator: np.random.Generator) -> Array:
+    """The rounding error of a function's gradient."""
+    function, digits = differencer.function, differencer.arithmetic(differencer.noise)
     round_off = gradient_rounding_error(function, analytic, differencer.sizes, digits, generator)
-    return differencer, np.asarray(round_off + function.gradient_error())
+    return np.asarray(round_off + function.gradient_error())
 
 
 def _is_noisy(differencer: CoordinateDifferencer) -> bool:
