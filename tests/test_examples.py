@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+
+import backproof
 
 EXAMPLES = Path(__file__).parent / "examples"
 README = (EXAMPLES.parents[1] / "README.md").read_text(encoding="utf-8")
@@ -50,6 +53,33 @@ def test_a_network_by_hand_with_the_mistake_of_the_puzzle(folder):
     assert list(verdicts["sigmoid"]) == ["agrees"]
 
 
+def test_a_backward_pass_by_hand_over_shapes_and_precisions(folder):
+    pytest.importorskip("ml_dtypes")
+    cells = table(folder, "experiment=attention")
+    assert (cells["subject.shape"].nunique(), cells["precision"].nunique()) == (3, 4)
+    verdicts = cells.groupby("subject.row_sums")["verdict"].unique()
+    assert list(verdicts[True]) == ["agrees"]
+    assert list(verdicts[False]) == ["incorrect gradient"]
+    assert set(backproof.load(folder / "results" / "attention").claims["status"]) == {"confirmed"}
+    (figure,) = (folder / "results" / "attention" / "figures").glob("*.csv")
+    assert {"subject.shape", "precision", "subject.row_sums"} <= set(pd.read_csv(figure).columns)
+
+
+def test_a_shape_for_each_input_and_layouts(folder):
+    pytest.importorskip("ml_dtypes")
+    cells = table(folder, "name=shapes")
+    assert len(cells) == 8
+    assert set(cells["verdict"]) == {"agrees"}
+    assert set(cells["subject.shape"]) == {"[4,2]", "[[9,4],[5,4],[5,3]]"}
+
+
+def test_inputs_that_were_captured(folder):
+    arrays = np.random.default_rng(0).normal(size=(3, 6, 4)).astype(np.float32)
+    np.savez(folder / "captured.npz", **dict(zip("qkv", arrays, strict=True)))
+    cells = table(folder, "name=captured")
+    assert list(cells["verdict"]) == ["agrees", "agrees"]
+
+
 @pytest.mark.parametrize("library", ["torch", "jax"])
 def test_a_derivative_of_ones_own_in_a_library(folder, library):
     pytest.importorskip(library)
@@ -68,6 +98,6 @@ def test_a_test_suite_of_ones_own(folder):
     assert "incorrect gradient: The analytic gradient is not the gradient" in done.stdout
 
 
-@pytest.mark.parametrize("file", ["my_conf/activation/mish.yaml", "my_conf/subject/puzzle.yaml"])
+@pytest.mark.parametrize("file", ["activation/mish", "subject/puzzle", "subject/attention"])
 def test_the_readme_shows_the_files_as_they_are(file):
-    assert (EXAMPLES / file).read_text().strip() in README
+    assert (EXAMPLES / "my_conf" / f"{file}.yaml").read_text().strip() in README

@@ -164,6 +164,20 @@ def test_figures_are_chosen_for_a_sweep_that_names_none(cells, curves):
     assert all(draw(f, cells, curves).figure for f in chosen)
 
 
+def test_the_error_by_shape_and_precision_is_among_them_whatever_else_explains_more(cells):
+    cells = cells.drop(columns="training").rename(columns={"activation": "subject.shape"})
+    chosen, _ = default_figures(cells.rename(columns={"loss": "precision"}))
+    sides = [{*f.rows, *f.columns} for f in chosen if f.value == "gradient_error"]
+    assert sides == [{"subject.shape", "precision"}]
+    cells = pd.concat([cells.assign(precision=kind) for kind in ("float32", "float64")], ignore_index=True)
+    cells["subject.factor"] = cells["verdict"]  # explains it all, with anything else beside it
+    cells["subject.eps"] = cells["gradient_error"]
+    chosen, _ = default_figures(cells.assign(verdict="agrees"))
+    sides = [(f.rows, f.columns) for f in chosen if f.value == "gradient_error"]
+    assert len(sides) == 2
+    assert sides[1] == (("subject.shape",), ("precision",))
+
+
 def test_a_single_cell_has_its_curves(cells):
     chosen, _ = default_figures(cells.head(1))
     assert [f.value for f in chosen] == ["curves"]

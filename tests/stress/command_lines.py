@@ -33,6 +33,7 @@ CORPUS = (
     "plan data=gaussian network.init_scale=0.1 network.bias=zero activation=elu activation.alpha=2",
     f"check {WORK} delta=y_minus_t output=relu relu_at_zero=0.5 kink=assign",
     f"check {WORK} fault=sign check.scheme=central check.step=1e-5 --json",
+    "check --config-dir my subject=kernel subject.shape=[2,3] subject.layout=gaps precision=float32",
     "report results/a",
     "compare results/a results/b",
     f"sweep --config-dir my activation=mine {WORK} name=d",
@@ -69,6 +70,8 @@ TOKENS = (
     "hydra/sweeper=optuna", "hydra.searchpath=[my]", "hydra.searchpath=x", "--version", "--resolve",
     "--package=clip", "--experimental-rerun=x", "-sc", "install=bash", "query=fish", "--help", "--help=clip",
     "data.path=~nobody/x", "data.path=" + "x" * 5000, "~" + "x" * 5000, "experiment=" + "x" * 5000,
+    "subject=vjp", "subject=kernel", "subject.shape=[[3],2]", "subject.shape=[[3]]", "subject.inputs=x.npz",
+    "subject.backward=os.getcwd", "subject.layout=x", "subject.arrays=torch", "precision=bfloat16",
     "--config-name=first", "--config-name=broken", "activation=bare", "activation.slope=???",
 )  # fmt: skip
 

@@ -13,6 +13,10 @@ FILES = {
         "    return np.random.default_rng(seed).normal(size=3)\n"
         "def backprop(w, **keywords):\n"
         "    return w @ w, 2 * w\n"
+        "def forward(x, y):\n"
+        "    return x * y\n"
+        "def backward(g, x, y, **keywords):\n"
+        "    return g * y, g * x\n"
     ),
     "my/activation/formula.yaml": 'value: "a * z * tanh(log1p(exp(z)))"\na: 1.5\n',
     "my/activation/bump.yaml": "_target_: own_code.bump\nwidth: 2.0\n",
@@ -33,6 +37,9 @@ FILES = {
     "my/subject/outside.yaml": (
         "by: function\n_target_: own_code.backprop\nstart: own_code.start\n"
         "text: a\nflag: 1\nnumbers: [1, 2]\n"
+    ),
+    "my/subject/kernel.yaml": (
+        "by: vjp\n_target_: own_code.forward\nbackward: own_code.backward\nshape: [3]\ntext: a\nflag: 1\n"
     ),
     "my/variant/a.yaml": (
         "# @package _global_\ndefaults:\n  - override /loss: squared_error\nnetwork:\n  init_scale: 0.5\n"

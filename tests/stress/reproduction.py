@@ -66,8 +66,9 @@ class Lines:
             words.append(draw.choice(["data=xor", "data=moons", "data=gaussian", "data=table"]))
             self.chosen["data"] = words[-1].partition("=")[2]
         if draw.random() < 0.15:
-            words.append("subject=outside")
-            words += [self.keyword() for _ in range(draw.randrange(3))]
+            subject = draw.choice(["outside", "kernel"])
+            kinds = (self.keyword,) if subject == "outside" else (self.keyword, self.of_arrays)
+            words += [f"subject={subject}", *(draw.choice(kinds)() for _ in range(draw.randrange(3)))]
         makers = (self.choice, self.choice, self.value, self.value, self.value, self.value, self.hydras)
         return words + [draw.choice(makers)() for _ in range(draw.randrange(1, 6))]
 
@@ -104,6 +105,18 @@ class Lines:
                 f"+activation@output={self.draw.choice(options)}", "loss={l2: 0.25, reduction: mean}",
                 "++network={hidden: [2]}", "~fault", "~clip", "data=table",
                 "data.path=\"a 'b' ü.csv\"", "network.hidden=[]", "activation=glob(b*)", "seed=range(0,2)",
+            ]
+        )  # fmt: skip
+
+    def of_arrays(self) -> str:
+        """At which arrays a derivative is checked."""
+        return self.draw.choice(
+            [
+                "subject.shape=[2,3],[4]", "subject.shape=[[2,3],[3]]", "++subject.shape=[[],[2]],[]",
+                "subject.layout=gaps,column_major", "subject.input_scale=0.5,2", "subject.arrays=numpy",
+                "subject.distribution=uniform,exponential", "precision=float16,longdouble",
+                "subject.start=own_code.start", "subject.shape=null", "~subject.shape",
+                "subject.inputs=a.npz",
             ]
         )  # fmt: skip
 

@@ -40,6 +40,12 @@ COMMANDS = [
     (["subject=outside", "subject.new=\"a 'b' ü\""], "subject=outside 'subject.new='\"'\"'a \\'\"'\"'b"),
     (["subject=outside", "subject.flag=true"], "subject=outside subject.flag=true"),
     (["subject=outside", "~subject.text", "subject.numbers=[-1,null,'b c']"], "subject.numbers=[-1,null,"),
+    (["subject=kernel", "subject.shape=[[2,3],[]]"], "subject=kernel 'subject.shape=[[2,3],[]]'"),
+    (
+        ["subject=kernel", "~subject.shape", "subject.layout=gaps"],
+        "subject.layout=gaps 'subject.shape=[4,3]'",
+    ),
+    (["subject=kernel", "subject.flag=true", "precision=float32"], "subject.flag=true precision=float32"),
     (["subject=outside", r"subject.text=\${seed}"], r"\${seed}"),
 ]
 """Arguments, and what the command has of them."""

@@ -1,8 +1,11 @@
 """Derivatives of functions of arrays as the subject of a sweep: right ones agree, wrong ones are refused."""
 
+import io
+import os
 import shlex
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,8 @@ import pytest
 from backproof.errors import ConfigurationError
 from backproof.interfaces.arguments import read
 from backproof.interfaces.cli import request_of, session_of
+from backproof.sweeps.derivatives import arrays_of
+from backproof.sweeps.inputs import made_as
 from backproof.sweeps.one_case import check_cell
 from backproof.targets.leaves import FunctionError
 
@@ -84,14 +89,19 @@ def rounds_backward(g, x):
 def exact(x):
     return np.tanh(x)
 
-def raises(g, x):
-    raise RuntimeError("boom")  # line 78
+def rows(table, index):
+    return table[index]
 
-def log(x):
-    return np.log(x)
+def rows_backward(g, table, index):
+    found = np.zeros_like(table)
+    np.add.at(found, index, g)
+    return found, None
 
-def log_backward(g, x):
-    return g / x
+def scaled(x, by=None, plus=None):
+    return x if by is None else x * by + plus
+
+def scaled_backward(g, x, by=None, plus=None):
+    return g if by is None else (g * by, (g * x).sum(), g)
 """
 
 TORCH = """
@@ -119,6 +129,9 @@ def plain(x):
 
 def backward(g, x, factor=1.0):
     return g * (1 - torch.tanh(x) ** 2) * factor
+
+def rows(table, index):
+    return table[index]
 
 def strides(g, x):
     assert g.is_contiguous() and x.is_contiguous(), (g.stride(), x.stride())
@@ -222,9 +235,6 @@ def test_of_eight_bits_little_can_be_seen_but_a_gradient_that_is_four_times_too_
 
 
 def test_low_precision_starts_from_the_same_numbers(cell):
-    from backproof.sweeps.derivatives import arrays_of
-    from backproof.sweeps.inputs import made_as
-
     high, low = (cell(*KINDS["hvp"], f"precision={kind}").case for kind in ("float64", "float32"))
     import arrays_of_mine
 
@@ -241,8 +251,6 @@ def test_a_reference_is_needed_where_the_forward_pass_rounds(checked):
 
 
 def test_drawn_inputs_are_of_the_distribution_size_and_shape_that_is_asked_for(cell):
-    from backproof.sweeps.derivatives import arrays_of
-
     def drawn(*overrides):
         case = cell(*named("vjp", f="product", backward="contiguous_only"), *overrides).case
         import arrays_of_mine
@@ -413,3 +421,165 @@ def test_shapes_that_do_not_fit_are_the_functions_own_error(folder):
     cells = swept(folder, "fit", *KINDS["vjp"][:-1], "subject.shape=[[5,3],[4],[3]],[[5,3],[3],[3]]")
     assert list(cells["status"]) == ["failed", "ok"]
     assert f"{folder / 'arrays_of_mine.py'}:7, layer_norm: raises ValueError" in cells["error"][0]
+
+
+# --- inputs that were captured from a run
+
+CAPTURED = {
+    "x": np.linspace(-1, 2, 12).reshape(4, 3).astype(np.float32),
+    "gain": np.array([1.0, -2, 0.5], np.float32),
+    "bias": np.array([0.25, 0, 3], np.float32),
+}
+OF_FILE = KINDS["vjp"][:-1]
+
+
+def test_inputs_of_a_file_are_found_by_name_and_taken_in_the_precision_that_is_asked_for(
+    folder, cell, checked
+):
+    import arrays_of_mine
+
+    np.savez(folder / "run.npz", **dict(reversed(CAPTURED.items())))
+    given = [*OF_FILE, "subject.inputs=run.npz"]
+    case = cell(*given).case
+    found = arrays_of(case, arrays_of_mine.layer_norm)
+    assert all(map(np.array_equal, found, CAPTURED.values()))
+    assert case.subject.shape is None
+    assert checked(*given).agrees
+    assert checked(*given).target.precision == "float64"
+    assert checked(*given, "precision=float16").target.precision == "float16"
+    assert checked(*given, "subject.factor=1.001").verdict == "incorrect gradient"
+
+
+def test_a_files_content_is_in_the_id(folder, cell):
+    given = [*OF_FILE, "subject.inputs=run.npz"]
+
+    def written(**arrays):
+        np.savez(folder / "run.npz", **arrays)
+        os.utime(folder / "run.npz", ns=(0, next(times)))
+        return cell(*given)
+
+    times = iter(range(10**9, 10**10, 10**9))
+    first, again = written(**CAPTURED), written(**CAPTURED)
+    assert first.case.id == again.case.id
+    assert written(**{**CAPTURED, "gain": CAPTURED["gain"] + 1}).case.id != first.case.id
+    assert "subject.inputs=run.npz" in first.command
+    assert cell(*shlex.split(first.command)[2:]).case.id == cell(*given).case.id
+
+
+def test_files_are_an_axis(folder):
+    for name, scale in (("one", 1), ("two", 1e-3)):
+        np.savez(folder / f"{name}.npz", **{k: v * np.float32(scale) for k, v in CAPTURED.items()})
+    cells = swept(folder, "files", *OF_FILE, "subject.inputs=one.npz,two.npz", "precision=float64,float32")
+    assert len(cells) == 4
+    assert set(cells["verdict"]) == {"agrees"}, cells["error"]
+    assert cells["cell"].is_unique
+
+
+def test_arrays_without_names_are_taken_in_order_and_whole_numbers_stay_such(folder, checked):
+    np.savez(folder / "run.npz", np.linspace(0.1, 1, 8).reshape(4, 2), np.array([2, 0, 2]))
+    given = [*named("vjp", f="rows", backward="rows_backward"), "subject.inputs=run.npz"]
+    assert checked(*given).judgement.parameters == 6 * 8
+    assert checked(*given, "precision=float16").agrees
+    pytest.importorskip("torch")
+    made = [*named("vjp", "tensors", f="rows"), "subject.inputs=run.npz", "subject.arrays=torch"]
+    assert checked(*made).agrees
+
+
+def test_parameters_with_a_default_are_inputs_where_the_file_has_them(folder, cell, checked):
+    x = CAPTURED["x"]
+    given = [*named("vjp", f="scaled", backward="scaled_backward"), "subject.inputs=run.npz"]
+    np.savez(folder / "run.npz", x=x)
+    assert checked(*given).judgement.parameters == 12 * 12
+    np.savez(folder / "run.npz", x=x, by=np.float64(3), plus=x)
+    os.utime(folder / "run.npz", ns=(1, 1))
+    assert checked(*given).judgement.parameters == 12 * 25
+    np.savez(folder / "run.npz", x=x, plus=x)
+    os.utime(folder / "run.npz", ns=(2, 2))
+    with pytest.raises(ConfigurationError, match=r"run.npz must hold by, too, since plus comes after it"):
+        cell(*given)
+
+
+def test_safetensors(folder, checked, cell):
+    numpy = pytest.importorskip("safetensors.numpy")
+    numpy.save_file(CAPTURED, folder / "run.safetensors")
+    given = [*OF_FILE, "subject.inputs=run.safetensors"]
+    assert checked(*given).agrees
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    kinds = torch.bfloat16, torch.float16, torch.float64
+    arrays = {k: torch.tensor(v).to(kind) for (k, v), kind in zip(CAPTURED.items(), kinds, strict=True)}
+    save_file(arrays, folder / "half.safetensors")
+    import arrays_of_mine
+
+    case = cell(*OF_FILE, "subject.inputs=half.safetensors").case
+    for found, given in zip(arrays_of(case, arrays_of_mine.layer_norm), arrays.values(), strict=True):
+        assert np.array_equal(found.astype(float), given.double().numpy())
+    whole = (folder / "run.safetensors").read_bytes()
+    for number, broken in enumerate((b"", whole[:-1], b"\xff" * 100, b"\x00" * 100)):
+        (folder / f"{number}.safetensors").write_bytes(broken)
+        with pytest.raises(ConfigurationError, match=r"^subject.inputs: \d.safetensors: not a readable"):
+            cell(*OF_FILE, f"subject.inputs={number}.safetensors")
+
+
+def test_without_the_package_the_extra_is_named(folder, cell, monkeypatch):
+    (folder / "run.safetensors").write_bytes(b"any")
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'backproof\[safetensors\]'"):
+        cell(*OF_FILE, "subject.inputs=run.safetensors")
+
+
+def saved(path, **arrays):
+    np.savez(path, **arrays)
+
+
+def claimed(path, **_):
+    """An array that claims more numbers than there is memory for."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": (1 << 24, 1 << 24)}
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", header.getvalue())
+
+
+HOSTILE = {
+    "no file": (None, {}, "run.npz: no such file"),
+    "no archive": (lambda path: path.write_bytes(b"text"), {}, "not a readable NPZ"),
+    "a pickle": (saved, {"x": np.array([{}], object)}, "not a readable NPZ (Object arrays cannot be loaded"),
+    "text": (saved, {"x": np.array(["a"])}, "x must hold numbers; holds <U1"),
+    "numbers that are not there": (claimed, {}, "x must hold at most 33,554,432 numbers; claims"),
+    "nothing": (saved, {}, "holds no array"),
+    "another name": (
+        saved, {"x": np.ones((2, 3)), "gane": np.ones(3), "bias": np.ones(3)},
+        "run.npz must hold x, gain, bias; not bias, gane, x; did you mean 'gane'?",
+    ),
+    "one too many": (
+        saved, {**CAPTURED, "gane": np.ones(1)}, "gane of run.npz is no parameter of arrays_of_mine.layer_n",
+    ),
+    "too few in order": (
+        saved, {"arr_0": np.ones(3), "arr_1": np.ones(3)}, "must hold 3 arrays, x, gain, bias; holds 2",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_file_that_cannot_be_used_is_one_line(folder, cell, what):
+    write, arrays, message = HOSTILE[what]
+    if write:
+        write(folder / "run.npz", **arrays)
+    with pytest.raises(ConfigurationError) as refused:
+        cell(*OF_FILE, "subject.inputs=run.npz")
+    assert str(refused.value).startswith("subject.inputs: ")
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_what_a_file_decides_cannot_be_asked_for_besides(folder, cell):
+    np.savez(folder / "run.npz", **CAPTURED)
+    for setting in ("subject.shape=[3]", "subject.distribution=normal", "subject.input_scale=2"):
+        with pytest.raises(ConfigurationError, match=r"has no effect on inputs that are in a file"):
+            cell(*OF_FILE, "subject.inputs=run.npz", setting)
+    with pytest.raises(ConfigurationError, match=r"must be a .npz or a .safetensors"):
+        (folder / "run.pt").write_bytes(b"")
+        cell(*OF_FILE, "subject.inputs=run.pt")

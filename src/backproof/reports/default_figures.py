@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from backproof.reports.axes import finished, informative_axes, ran
+from backproof.reports.axes import finished, informative_axes, ran, varying
 from backproof.reports.figures import kinds
 from backproof.reports.figures.kind import FigureSpec
 from backproof.sweeps.columns import CELLS, Of
@@ -15,6 +15,9 @@ MOST_TILES = 40
 """A side chosen by the data takes a second axis only if it keeps to so many tiles."""
 
 MOST_FACETS = 6
+
+SHAPE, PRECISION = "subject.shape", "precision"
+"""Of the arrays of a derivative: what its error depends on is looked for among these whatever else varies."""
 
 Sides = dict[str, tuple[str, ...]]
 
@@ -29,6 +32,8 @@ def default_figures(cells: pd.DataFrame) -> tuple[tuple[FigureSpec, ...], str]:
     ran_of = {Of.CHECK: bool(ran(done, "check").any()), Of.TRAINING: bool(ran(done, "training").any())}
     columns = [c for c in CELLS if c.figure and ran_of.get(c.of) and done[c.name].notna().any()]
     figures = [_spec(c.name, sides) for c in columns]
+    if ran_of[Of.CHECK] and _is_hidden(SHAPE, PRECISION, cells, sides):
+        figures.append(_spec("gradient_error", {"rows": (SHAPE,), "columns": (PRECISION,)}))
     if ran_of[Of.TRAINING]:
         figures.append(_spec("curves", {side: sides[side][-1:] for side in ("rows", "columns")}))
     if all(ran_of.values()):
@@ -36,6 +41,12 @@ def default_figures(cells: pd.DataFrame) -> tuple[tuple[FigureSpec, ...], str]:
     used = [a for a in merit if any(a in side for side in sides.values())]
     shares = ", ".join(f"{a} ({merit[a]:.0%})" for a in used)
     return tuple(figures), f"Axes chosen by how much of the {explained} they explain together: {shares}."
+
+
+def _is_hidden(row: str, column: str, cells: pd.DataFrame, sides: Sides) -> bool:
+    """Whether two axes vary and do not span the figures."""
+    spanned = {*sides.get("rows", ()), *sides.get("columns", ())}
+    return {row, column} <= set(varying(cells)) and not {row, column} <= spanned
 
 
 def _sides(counts: dict[str, int]) -> Sides:

@@ -255,6 +255,8 @@ class Composed:
                 continue
             if key not in self.filed:
                 plain = is_keyword(key) and self.takes_keywords
+                if plain and key not in settings:
+                    continue  # a default of a derivative's inputs
                 yield key, set_to(key, value) if plain else added(key, value)
             elif not (_alike(settings.get(key), self.filed[key]) or _alike(value, self.filed[key])):
                 yield key, set_to(key, value)
