@@ -7,6 +7,7 @@ and line.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -285,7 +286,7 @@ class Function:
 
     def _part(self, part: Any, leaf: Leaf) -> Array:
         """One array of the gradient, flat."""
-        where = defined_at(self.derivative)
+        where = self._derivative_at
         try:
             array = leaf.numbers(part, where)
         except ShapeError as error:
@@ -296,6 +297,11 @@ class Function:
         if np.finfo(array.dtype).eps > np.finfo(leaf.dtype).eps:
             self.note(f"{where}: d{leaf.name} is {array.dtype} although {leaf.name} is {leaf.dtype}")
         return array
+
+    @cached_property
+    def _derivative_at(self) -> str:
+        """Where the derivative is defined, for messages."""
+        return defined_at(self.derivative)
 
     def _whose(self, shape: tuple[int, ...]) -> str:
         """Which other argument a gradient of this shape may belong to."""

@@ -95,7 +95,7 @@ def torch_vjp(
     forward, backward = shown(passes.forward), shown(passes.backward)
     rows = vjp(
         forward, backward, passes.arrays, cotangents=cotangents, together=passes.together,
-        sharing=passes.one_graph, generator=generator,
+        backward_of_all=passes.backward_of_all, generator=generator,
     )  # fmt: skip
     return _with_remarks(rows, passes, trials)
 

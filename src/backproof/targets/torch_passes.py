@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,6 @@ class TorchPasses:
         self.kept = Kept(function, self._given)
         self._counted: list[bool] | None = None
         self._mode = GradMode()
-        self._sharing, self._shared = False, dict[tuple[bytes, ...], tuple[list[Any], Any]]()
 
     # --- what the checks call
 
@@ -106,39 +104,30 @@ class TorchPasses:
             found = self._torch.func.vmap(outputs, axes)(*given)
         return [array_of_tensor(y) for y in found]
 
-    @contextmanager
-    def one_graph(self) -> Iterator[None]:
-        """Within, backward passes at one point go through the graph of one call of F, which is kept."""
-        self._sharing = True
-        try:
-            yield
-        finally:
-            self._sharing = False
-            self._shared.clear()
-
-    def _recorded(self, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        """Inputs, and F's outputs with their graph."""
-        key = tuple(np.asarray(a).tobytes() for a in arrays) if self._sharing else ()
-        if key in self._shared:
-            return self._shared[key]
-        tensors = self.tensors(arrays)
-        found = tensors, [y for y in leaves_of(self.outputs(tensors)) if self._is_tensor(y)]
-        if self._sharing:
-            self._shared[key] = found
-        return found
-
     def backward(self, cotangent: Any, *arrays: Any) -> Any:
         """The gradient of each input; None of those that have none."""
+        (found,) = self._pulled([cotangent], arrays)
+        return found
+
+    def backward_of_all(self, cotangents: Sequence[Any], *arrays: Any) -> list[Any]:
+        """The same for several cotangents, one after another through the graph of one call of F."""
+        return self._pulled(cotangents, arrays)
+
+    def _pulled(self, cotangents: Sequence[Any], arrays: Sequence[Any]) -> list[Any]:
         with self._torch.enable_grad(), self.kept.put_back():
-            tensors, outputs = self._recorded(arrays)
-            given = [g for g in leaves_of(cotangent) if isinstance(g, np.ndarray | np.generic)]
-            pairs = [
-                (y, self._torch.as_tensor(np.array(g)).to(y))
-                for y, g in zip(outputs, given, strict=True)
-                if y.requires_grad
-            ]
-            found = self._gradients(pairs, tensors)
-        parts = zip(self._leaves, tensors, found, strict=True)
+            tensors = self.tensors(arrays)
+            outputs = [y for y in leaves_of(self.outputs(tensors)) if self._is_tensor(y)]
+            return [self._through(outputs, tensors, each, len(cotangents) > 1) for each in cotangents]
+
+    def _through(self, outputs: Sequence[Tensor], tensors: Sequence[Any], cotangent: Any, again: bool) -> Any:
+        """The gradients of one cotangent, through a graph that may be asked `again`."""
+        given = [g for g in leaves_of(cotangent) if isinstance(g, np.ndarray | np.generic)]
+        pairs = [
+            (y, self._torch.as_tensor(np.array(g)).to(y))
+            for y, g in zip(outputs, given, strict=True)
+            if y.requires_grad
+        ]
+        parts = zip(self._leaves, tensors, self._gradients(pairs, tensors, again), strict=True)
         return self._returned([self._gradient(leaf, x, g) for leaf, x, g in parts])
 
     def pushforward(self, tangent: Any, *arrays: Any) -> Any:
@@ -214,13 +203,15 @@ class TorchPasses:
         counts = iter(self._counted)
         return mapped(lambda y: y if next(counts, False) else None, found)
 
-    def _gradients(self, pairs: Sequence[tuple[Tensor, Tensor]], tensors: Sequence[Any]) -> list[Any]:
+    def _gradients(
+        self, pairs: Sequence[tuple[Tensor, Tensor]], tensors: Sequence[Any], again: bool
+    ) -> list[Any]:
         moved = [x for x in tensors if self._is_tensor(x) and x.requires_grad]
         if not pairs or not moved:
             return [None] * len(tensors)
         outputs, upstream = zip(*pairs, strict=True)
         before = [g.clone() for g in upstream]
-        found = iter(gradients(outputs, upstream, moved, retain_graph=self._sharing))
+        found = iter(gradients(outputs, upstream, moved, retain_graph=again))
         if not all(map(same, upstream, before)):
             where = defined_at(self.function)
             raise FunctionError(f"{where}: its backward changes its cotangent; clone it first")

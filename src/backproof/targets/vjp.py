@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +25,13 @@ class Backward:
         function: (cotangent, *inputs) → a gradient for each input.
         forward: where backward takes what forward has kept, (residuals, cotangent) as in JAX's `custom_vjp`:
             the user's forward pass, inputs → (outputs, residuals).
+        of_all: (cotangents, *inputs) → what the function returns for each of them.
     """
 
-    def __init__(self, function: UserFunction, forward: UserFunction | None) -> None:
-        self.function, self.forward = function, forward
+    def __init__(
+        self, function: UserFunction, forward: UserFunction | None, of_all: UserFunction | None = None
+    ) -> None:
+        self.function, self.forward, self.of_all = function, forward, of_all
 
     def parts(self, inputs: Container, outputs: Container, cotangent: Array, x: Array) -> list[Any]:
         """The gradient of each array of the inputs, as it was returned.
@@ -38,14 +40,34 @@ class Backward:
             FunctionError: if the pass raises, changes its arguments, or returns too few gradients.
         """
         arguments = inputs.filled(x.copy())
-        # evaluated in another precision than the user's, what F returns is in that, too
-        kind = outputs.dtype if x.dtype == inputs.dtype else np.promote_types(outputs.dtype, x.dtype)
-        given = cotangent.astype(kind)
-        upstream = outputs.filled(given)
-        found = called(self.function, self._returned, arguments, upstream)
-        if not np.array_equal(given, cotangent.astype(kind), equal_nan=True):
+        given = self._upstream(inputs, outputs, cotangent, x)
+        found = called(self.function, self._returned, arguments, outputs.filled(given))
+        if not np.array_equal(given, self._upstream(inputs, outputs, cotangent, x), equal_nan=True):
             raise FunctionError(f"{defined_at(self.function)}: changes its cotangent; copy it first")
         return inputs.parts(self._of_each(found, len(arguments)), defined_at(self.function))
+
+    def parts_of_all(
+        self, inputs: Container, outputs: Container, cotangents: Array, x: Array
+    ) -> list[list[Any]]:
+        """The same for several cotangents, (cotangents, outputs), by one call.
+
+        Raises:
+            FunctionError: if that raises, or returns too few gradients.
+        """
+        assert self.of_all is not None
+        arguments, where = inputs.filled(x.copy()), defined_at(self.function)
+        upstream = [outputs.filled(c) for c in self._upstream(inputs, outputs, cotangents, x)]
+        found = called(self.function, self.of_all, upstream, *arguments)
+        return [inputs.parts(self._of_each(each, len(arguments)), where) for each in found]
+
+    @staticmethod
+    def _upstream(inputs: Container, outputs: Container, cotangents: Array, x: Array) -> Array:
+        """Cotangents in the outputs' precision.
+
+        Evaluated in another precision than the user's, what F returns is in that, too.
+        """
+        kind = outputs.dtype if x.dtype == inputs.dtype else np.promote_types(outputs.dtype, x.dtype)
+        return cotangents.astype(kind)
 
     def _returned(self, arguments: Sequence[Any], upstream: Any) -> Any:
         if self.forward is None:
@@ -86,7 +108,7 @@ def vjp(
     residuals: bool = False,
     cotangents: Any = None,
     together: Together | None = None,
-    sharing: Sharing = nullcontext,
+    backward_of_all: UserFunction | None = None,
     generator: np.random.Generator,
 ) -> Rows:
     """The products of cotangents with the Jacobian, as a function of one vector and its gradient.
@@ -97,7 +119,7 @@ def vjp(
         cotangents: a list of them, each like the outputs; by default every output alone where the Jacobian
             has at most 2,500 entries, or else four that are drawn.
         together: forward at many points by one call.
-        sharing: within it, backward passes at one point may share what they have in common.
+        backward_of_all: (cotangents, *inputs) → what backward returns for each of them.
 
     Raises:
         FunctionError: if one of the functions does what no such function does; it names the file and line.
@@ -106,45 +128,52 @@ def vjp(
     def choose(function: Forward, values: Array, parameters: int) -> Cotangents:
         return chosen_cotangents(function, values, parameters, cotangents, generator)
 
-    pull = pullback(forward, backward, inputs, residuals=residuals, choose=choose, together=together)
+    pull = pullback(
+        forward, backward, inputs, residuals=residuals, choose=choose, together=together,
+        backward_of_all=backward_of_all,
+    )  # fmt: skip
 
     def row_at(rows: Rows, number: int, at: Array) -> Array:
         return rows.flat_gradient(pull.parts(pull.cotangents.rows[number], at), pull.inputs.varying)
 
-    rows = Rows(pull.forward, pull.x, pull.cotangents, row_at, backward, _Sharing(row_at, sharing))
+    rows = Rows(pull.forward, pull.x, pull.cotangents, row_at, backward, _Together(pull, row_at))
     pull.note_what_is_held(rows)
     return rows
 
 
-Sharing = Callable[[], AbstractContextManager[None]]
+class _Together:
+    """The gradients of all products at one point, by one call where the backward pass allows that.
 
-
-class _Sharing:
-    """The gradients of all products at one point, by passes that share what they have in common.
-
-    Whether they can is found by trying: the last of the first ones is compared with one that shares nothing,
-    which tells whether the others have left what is shared as it was.
+    Whether it does is found by trying: the last of the first ones is compared with one that is made alone,
+    which tells whether the others have left what they share as it was.
     """
 
-    def __init__(self, row_at: RowAt, sharing: Sharing) -> None:
-        self.row_at, self.sharing = row_at, sharing
+    def __init__(self, pull: Pullback, row_at: RowAt) -> None:
+        self.pull, self.row_at = pull, row_at
+        self.allowed = pull.rule.of_all is not None and len(pull.cotangents.rows) > 1
         self.compared = False
 
     def __call__(self, rows: Rows, at: Array) -> Array:
-        numbers = range(len(rows.cotangents.rows))
-        if len(numbers) > 1 and self.sharing is not nullcontext:
-            try:
-                with self.sharing():
-                    found = np.array([self.row_at(rows, k, at) for k in numbers])
-                if self.compared or np.array_equal(
-                    found[-1], self.row_at(rows, numbers[-1], at), equal_nan=True
-                ):
-                    self.compared = True
-                    return found
-            except FunctionError:
-                pass  # as of a pass that can be made once only; if it is not that, it is raised again
-            self.sharing = nullcontext
-        return np.array([self.row_at(rows, k, at) for k in numbers])
+        if self.allowed:
+            found = self._by_one_call(rows, at)
+            if found is not None:
+                return found
+            self.allowed = False
+        return np.array([self.row_at(rows, k, at) for k in range(len(self.pull.cotangents.rows))])
+
+    def _by_one_call(self, rows: Rows, at: Array) -> Array | None:
+        """None where that raises or differs."""
+        pull = self.pull
+        try:
+            parts = pull.rule.parts_of_all(pull.inputs, pull.forward.outputs, pull.cotangents.rows, at)
+            found = np.array([rows.flat_gradient(each, pull.inputs.varying) for each in parts])
+            last = found[-1] if self.compared else self.row_at(rows, len(found) - 1, at)
+        except FunctionError:
+            return None  # as of a pass that can be made once only; what else it is, is raised again
+        if not np.array_equal(found[-1], last, equal_nan=True):
+            return None
+        self.compared = True
+        return found
 
 
 Choose = Callable[[Forward, Array, int], Cotangents]
@@ -185,6 +214,7 @@ def pullback(
     residuals: bool = False,
     choose: Choose,
     together: Together | None = None,
+    backward_of_all: UserFunction | None = None,
 ) -> Pullback:
     """Both passes evaluated once, with the cotangents chosen and the inputs that have no gradient held.
 
@@ -195,7 +225,7 @@ def pullback(
     def call(arguments: Sequence[Any]) -> Any:
         return output_and_residuals(forward, arguments)[0] if residuals else forward(*arguments)
 
-    rule = Backward(backward, forward if residuals else None)
+    rule = Backward(backward, forward if residuals else None, backward_of_all)
     names = argument_names(forward, len(inputs))
     container, x = container_of(tuple(inputs), names)
     function = Forward(forward, container, call, together=together)
