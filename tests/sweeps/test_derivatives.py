@@ -466,6 +466,15 @@ def test_a_files_content_is_in_the_id(folder, cell):
     assert cell(*shlex.split(first.command)[2:]).case.id == cell(*given).case.id
 
 
+def test_a_file_that_changes_under_a_sweep_is_refused(folder, cell):
+    np.savez(folder / "run.npz", **CAPTURED)
+    planned = cell(*OF_FILE, "subject.inputs=run.npz")
+    np.savez(folder / "run.npz", **{**CAPTURED, "gain": CAPTURED["gain"] + 1})
+    os.utime(folder / "run.npz", ns=(1, 1))
+    with pytest.raises(ConfigurationError, match=r"run.npz has changed since the sweep was planned"):
+        check_cell(planned)
+
+
 def test_files_are_an_axis(folder):
     for name, scale in (("one", 1), ("two", 1e-3)):
         np.savez(folder / f"{name}.npz", **{k: v * np.float32(scale) for k, v in CAPTURED.items()})

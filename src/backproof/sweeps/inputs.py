@@ -92,9 +92,11 @@ def read(subject: DerivativeSettings, parameters: Parameters) -> list[Array]:
     """Inputs from the user's file, by the names of the function's parameters, or else in NumPy's order.
 
     Raises:
-        ConfigurationError: if the file cannot be used, or lacks an input.
+        ConfigurationError: if the file cannot be used, lacks an input, or is another than the case's.
     """
     assert subject.inputs, "settings of inputs that are in a file"
+    if digest_of(subject.inputs) != subject.content:
+        raise ConfigurationError(f"subject.inputs: {subject.inputs} has changed since the sweep was planned")
     try:
         found = captured(subject.inputs)
     except DataError as error:
