@@ -29,6 +29,31 @@ def test_replicates_are_aggregated_by_the_median(cells):
     assert p["n"][tile] == 6  # two eps, three seeds
 
 
+def test_what_varies_within_a_tile_beside_the_seed_is_named(cells):
+    p = tiles_of(cells, "gradient_error", ["activation"], ["loss"])
+    assert p.pooled == ("clip.eps",)
+    tile, beside = at(p, ("tanh",), ("binary_cross_entropy",)), at(p, ("tanh",), ("squared_error",))
+    assert (p["settings"][tile], p["settings"][beside]) == (2, 1)
+    assert tiles_of(cells, "gradient_error", ["activation"], ["loss", "clip.eps"]).pooled == ()
+    follows = cells.assign(output=cells["activation"])
+    assert tiles_of(follows, "accuracy", ["activation"], ["loss", "clip.eps"]).pooled == (), (
+        "one that follows another"
+    )
+
+
+def test_only_replicates_have_an_interval_and_only_if_they_are_enough(cells):
+    many = pd.concat([cells.assign(seed=cells["seed"] + 3 * k) for k in range(3)], ignore_index=True)
+    intervals = {
+        (name, len(table)): np.isfinite(tiles_of(table, "accuracy", ["activation"], columns)["interval_low"])
+        for table in (cells, many)
+        for name, columns in (("pooled", ["loss"]), ("replicates", ["loss", "clip.eps"]))
+    }
+    assert not intervals["replicates", len(cells)].any(), "three seeds"
+    assert intervals["replicates", len(many)].all(), "nine seeds"
+    pooled = intervals["pooled", len(many)]
+    assert pooled.any() and not pooled.all(), "not where two eps stand in for replicates"
+
+
 def test_a_null_setting_is_shown_at_every_value_of_its_axis(cells):
     p = tiles_of(cells, "accuracy", ["loss"], ["clip.eps"])
     assert p.columns == [(1e-7,), (1e-3,)]

@@ -138,7 +138,7 @@ def test_numbers_are_short(x, value, text):
 
 def test_the_finding_is_told_in_words(cells, curves):
     drawn = drawn_as({"value": "verdict", "rows": ["activation"], "columns": ["loss"]}, cells, curves)
-    assert drawn.finding == "Of 4 tiles: agrees in 3, incorrect gradient in 1."
+    assert drawn.finding.startswith("Of 4 tiles: agrees in 3, incorrect gradient in 1.")
     drawn = drawn_as({"value": "gradient_error", "rows": ["activation"], "columns": ["loss"]}, cells, curves)
     assert "to 0.6 (tanh, binary_cross_entropy)" in drawn.finding
 
@@ -249,4 +249,34 @@ def test_files_say_nothing_of_when_they_were_made(cells, curves, ending):
 def test_what_is_the_same_everywhere_is_told_so(cells, curves):
     asked = {"value": "accuracy", "rows": ["activation"], "columns": ["loss"]}
     drawn = drawn_as(asked, cells.assign(accuracy=0.5), curves)
-    assert drawn.finding == "Median test accuracy is 0.50 in all 4 tiles."
+    assert drawn.finding.startswith("Median test accuracy is 0.50 in all 4 tiles.")
+
+
+def test_a_figure_names_what_it_pools_and_how_many_cells_its_tiles_have(cells, curves):
+    asked = {"value": "accuracy", "rows": ["activation"], "columns": ["loss"]}
+    drawn = drawn_as(asked, cells, curves)
+    assert drawn.finding.endswith("Pooled over clip.eps: up to 2 settings a tile, besides replicates.")
+    assert drawn.figure.get_supxlabel() == "pooled: clip.eps"
+    assert {t.get_text() for t in drawn.figure.axes[0].texts} == {"0.81\nn = 3", "0.81\nn = 6"}
+    apart = drawn_as({**asked, "facet": ["clip.eps"]}, cells, curves)
+    assert "Pooled" not in apart.finding and not apart.figure.get_supxlabel()
+    assert {t.get_text() for t in apart.figure.axes[0].texts} == {"0.81"}
+
+
+def test_in_how_many_cells_something_never_happens_is_told(cells, curves):
+    cells.loc[cells["seed"] == 2, "steps_to_threshold"] = None
+    drawn = drawn_as(
+        {"value": "steps_to_threshold", "rows": ["loss"]}, cells[cells["clip.eps"] != 1e-3], curves
+    )
+    assert {t.get_text() for t in drawn.figure.axes[0].texts} == {"10\n4 of 6"}
+
+
+def test_an_outlier_takes_no_colours_from_the_others(cells):
+    some = cells[cells["loss"] == "squared_error"].assign(
+        activation=list("abcdef"), final_loss=[1, 1.1, 1.2, 1.3, 1.4, 30.0]
+    )
+    parts = [laid(some, "final_loss", columns=())]
+    scale = tiles.scale_of(parts)
+    assert (scale.norm.vmin, scale.norm.vmax) == (1, 1.4)
+    assert scale.clipped == (False, True), "and the end of the scale says so"
+    assert tiles.scale_of([laid(some[:5], "final_loss", columns=())]).clipped == (False, False)

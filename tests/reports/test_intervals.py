@@ -1,51 +1,46 @@
-"""Bootstrapped intervals of medians."""
+"""Exact intervals of medians."""
 
 import numpy as np
 import pytest
+from scipy.stats import quantile_test
 
-from backproof.reports.intervals import RESAMPLES, _middles, median_intervals
+from backproof.reports.intervals import LEVEL, median_interval
 
-
-@pytest.mark.parametrize("size", [2, 3, 4, 11, 50])
-def test_it_is_the_bootstrap_of_the_median(size):
-    """Against drawing with replacement, many more times."""
-    random = np.random.default_rng(0)
-    values = np.sort(random.normal(size=size))
-    drawn = np.median(values[random.integers(0, size, (200_000, size))], axis=1)
-    [(low, high)] = median_intervals([values])
-    for found, tail in ((low, 0.025), (high, 0.975)):
-        around = np.quantile(drawn, [max(tail - 0.015, 0), min(tail + 0.015, 1)])
-        assert around[0] <= found <= around[1]
+SAMPLES = 20_000
 
 
-def test_the_middles_of_an_even_number_are_two(size=6):
-    low, high = _middles(size)
-    assert (low <= high).all() and (low < high).any()
-    assert low.min() >= 0 and high.max() <= size - 1
-    drawn = np.sort(np.random.default_rng(1).integers(0, size, (RESAMPLES, size)), axis=1)
-    assert abs(low.mean() - drawn[:, 2].mean()) < 0.2
-    assert abs(high.mean() - drawn[:, 3].mean()) < 0.2
+@pytest.mark.parametrize("size", [2, 3, 5, 10, 30])
+@pytest.mark.parametrize("draw", ["normal", "exponential", "standard_cauchy"])
+def test_it_covers_the_median_at_least_as_often_as_it_says(size, draw):
+    """An interval that is not given covers nothing and promises nothing."""
+    random = np.random.default_rng(size)
+    samples = np.sort(getattr(random, draw)(size=(SAMPLES, size)), axis=1)
+    true = np.log(2) if draw == "exponential" else 0.0
+    found = np.array([median_interval(sample) for sample in samples])
+    if size < 6:
+        assert np.isnan(found).all(), "no interval of so few values covers 95 %"
+        return
+    covered = np.mean((found[:, 0] <= true) & (true <= found[:, 1]))
+    noise = 4 * np.sqrt(LEVEL * (1 - LEVEL) / SAMPLES)
+    assert covered >= LEVEL - noise
+    inside = np.sort(samples, axis=1)[:, 1:-1]
+    least = np.array([sample[sample > low][0] for sample, low in zip(inside, found[:, 0], strict=True)])
+    most = np.array([sample[sample < high][-1] for sample, high in zip(inside, found[:, 1], strict=True)])
+    assert np.mean((least <= true) & (true <= most)) < LEVEL, "a narrower one covers less than it would say"
 
 
-def test_it_covers_the_true_median_about_as_often_as_it_says():
-    random = np.random.default_rng(2)
-    groups = list(np.sort(random.normal(size=(400, 25)), axis=1))
-    covered = np.mean([low <= 0 <= high for low, high in median_intervals(groups)])
-    assert 0.91 < covered < 0.99
+@pytest.mark.parametrize("size", [6, 7, 8, 9, 20, 101])
+def test_it_is_that_of_scipy(size):
+    """Whose interval runs from one order statistic to another likewise, each end of it one-sided."""
+    values = np.sort(np.random.default_rng(size).normal(size=size))
+    theirs = quantile_test(values, q=0, p=0.5).confidence_interval(LEVEL)
+    assert median_interval(values) == pytest.approx((theirs.low, theirs.high))
 
 
-def test_one_value_has_none_and_equal_ones_a_point():
-    (low, high), point = median_intervals([np.array([3.0]), np.array([5.0, 5.0, 5.0])])
-    assert np.isnan(low) and np.isnan(high)
-    assert point == (5.0, 5.0)
+def test_the_least_number_of_values_is_six():
+    assert np.isnan(median_interval(np.arange(5.0))).all()
+    assert median_interval(np.arange(6.0)) == (0, 5)
 
 
 def test_infinite_values_take_their_place():
-    [(low, high)] = median_intervals([np.array([1.0, 2.0, np.inf])])
-    assert (low, high) == (1.0, np.inf)
-
-
-def test_an_interval_does_not_depend_on_its_company():
-    values = np.arange(7.0)
-    alone = median_intervals([values])[0]
-    assert median_intervals([np.arange(5.0), values, np.arange(7.0) ** 2])[1] == alone
+    assert median_interval(np.array([1, 2, 3, 4, 5, np.inf])) == (1.0, np.inf)

@@ -88,7 +88,10 @@ def test_figures_are_files_too_and_have_words_for_those_who_cannot_see(report, t
     ]
     ElementTree.parse(tmp_path / "figures" / "01-verdicts.svg")
     pictures = [a for t, a in Parts(text).elements if t == "img"]
-    assert [p["alt"] for p in pictures] == ["Verdicts. Of 4 tiles: agrees in 3, incorrect gradient in 1."]
+    assert [p["alt"] for p in pictures] == [
+        "Verdicts. Of 4 tiles: agrees in 3, incorrect gradient in 1."
+        " Pooled over clip.eps: up to 2 settings a tile, besides replicates."
+    ]
 
 
 def test_the_same_cells_give_the_same_bytes(report, tmp_path):

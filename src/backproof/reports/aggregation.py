@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backproof.reports.axes import Key, expand_nulls, in_order, keys_of, ran
-from backproof.reports.intervals import median_intervals
+from backproof.reports.axes import Key, expand_nulls, in_order, keys_of, ran, varying
+from backproof.reports.intervals import median_interval
 from backproof.sweeps.columns import Column, Of
+from backproof.sweeps.overrides import REPLICATE
 from backproof.sweeps.status import FAILURES, Status
 from backproof.verdicts.verdict import Verdict
 
@@ -23,19 +24,25 @@ POSITION = " position"
 COUNTS = ("n", "failed", "excluded", "pending")
 """Counts of a tile: cells with a value, and cells of each status that have none."""
 
+OTHER_COUNTS = ("agreeing", "finished", "infinite", "settings")
+"""Further ones, which a figure's data leave out."""
+
 NUMBERS = ("value", "interval_low", "interval_high", "least", "greatest")
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """Cells laid out over rows and columns, replicates aggregated.
+    """Cells laid out over rows and columns; those of a tile are aggregated.
 
     Attributes:
         stats: one row per tile, row by row. `value` is the aggregate, NaN where there is none, infinite
             where most cells have no value; of a categorical column it is an index into `categories`.
-            The `least` and `greatest` value; `interval_low` and `interval_high`, bootstrapped for a median.
+            The `least` and `greatest` value; `interval_low` and `interval_high` of a median over replicates,
+            NaN where they are too few, or the cells differ in more than that.
             The number of `finished` cells, of those with a value (`n`), of those with the category shown
-            (`agreeing`), and of `failed`, `excluded` and `pending` cells.
+            (`agreeing`), of those that never reached one (`infinite`), and of `failed`, `excluded` and
+            `pending` cells; `settings` counts their distinct settings, the replicate aside.
+        pooled: the axes, the replicate aside, along which finished cells of one tile differ.
         cells, tile: cells, by their index in the table, and the row in `stats` of each.
         facet: what these cells have in common, as the title of a small multiple.
     """
@@ -51,6 +58,7 @@ class Tiles:
     tile: NDArray[np.intp]
     categories: tuple[str, ...] = ()
     facet: tuple[tuple[str, object], ...] = ()
+    pooled: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -120,8 +128,11 @@ class Tiles:
 def lay_out(
     cells: pd.DataFrame, column: Column, rows: Sequence[str], columns: Sequence[str], aggregate: str = ""
 ) -> Tiles:
-    """Lay out a column over axes; every further axis, the seed among them, is aggregated.
+    """Lay out a column over axes; the seed and whatever else varies within a tile is aggregated.
 
+    What else it is, `Tiles.pooled` names, so that unlike cells are not taken for replicates. "Never" counts
+    as infinite: training runs of one length are censored at its end alone, so that a median with these is
+    that of Kaplan and Meier (1958).
     Of a categorical column the most frequent category is shown; of equally frequent ones the more severe,
     so that what is wrong is not hidden by what is right. With the aggregate `worst`, the most severe one.
     """
@@ -132,6 +143,7 @@ def lay_out(
         *columns,
         column.name,
         "status",
+        *(others := [axis for axis in varying(cells) if axis not in (*rows, *columns, REPLICATE)]),
         *(group for group in ("check", "training") if group in cells),
     ]
     cells = cells[[*dict.fromkeys(kept)]].assign(**{POSITION: cells.index.to_numpy()})
@@ -141,19 +153,26 @@ def lay_out(
     tile = row * max(len(column_keys), 1) + at
     values = _codes(cells, column, categories) if column.categories else _numbers(cells, column)
     status = cells["status"].to_numpy(object)
-    groups = _grouped(values, tile, (status == Status.OK) & ~np.isnan(values))
-    found = _shown(groups, categories, aggregate) if column.categories else _aggregated(groups, aggregate)
     size = len(row_keys) * len(column_keys)
+    has_value = (status == Status.OK) & ~np.isnan(values)
+    pooled, settings = _pooled(cells, others, tile, has_value, size)
+    groups = _grouped(values, tile, has_value)
+    found = (
+        _shown(groups, categories, aggregate)
+        if column.categories
+        else _aggregated(groups, aggregate, settings)
+    )
     counts = {
         "finished": status == Status.OK, "failed": np.isin(status, FAILURES),
         "excluded": status == Status.EXCLUDED, "pending": status == Status.PENDING,
+        "infinite": has_value & np.isinf(values),
     }  # fmt: skip
     stats = found.reindex(range(size)).assign(
-        **{name: np.bincount(tile[mask], minlength=size) for name, mask in counts.items()}
+        settings=settings, **{name: np.bincount(tile[mask], minlength=size) for name, mask in counts.items()}
     )
     return Tiles(
         column, aggregate, tuple(rows), tuple(columns), row_keys, column_keys, _complete(stats),
-        cells[POSITION].to_numpy(), tile, categories,
+        cells[POSITION].to_numpy(), tile, categories, pooled=pooled,
     )  # fmt: skip
 
 
@@ -180,6 +199,20 @@ def _codes(cells: pd.DataFrame, column: Column, categories: Sequence[str]) -> ND
     return np.asarray(codes.to_numpy(float, na_value=np.nan), float)
 
 
+def _pooled(
+    cells: pd.DataFrame, axes: Sequence[str], tile: NDArray[np.intp], kept: NDArray[np.bool_], size: int
+) -> tuple[tuple[str, ...], NDArray[np.intp]]:
+    """The axes along which cells of one tile differ, and how many distinct settings each tile has."""
+    pooled, joint = list[str](), tile[kept]
+    for axis in axes:
+        codes, present = pd.factorize(cells[axis][kept], use_na_sentinel=False)
+        if len(np.unique(tile[kept] * len(present) + codes)) > len(np.unique(tile[kept])):
+            pooled.append(axis)
+            joint = np.unique(joint * len(present) + codes, return_inverse=True)[1]
+    distinct = np.unique(np.stack([tile[kept], joint]), axis=1)[0]
+    return tuple(pooled), np.bincount(distinct, minlength=size)
+
+
 def _grouped(
     values: NDArray[np.float64], tile: NDArray[np.intp], kept: NDArray[np.bool_]
 ) -> dict[int, NDArray[np.float64]]:
@@ -188,15 +221,17 @@ def _grouped(
     return {int(str(at)): np.sort(group.to_numpy()) for at, group in groups}
 
 
-def _aggregated(groups: Mapping[int, NDArray[np.float64]], aggregate: str) -> pd.DataFrame:
+def _aggregated(
+    groups: Mapping[int, NDArray[np.float64]], aggregate: str, settings: NDArray[np.intp]
+) -> pd.DataFrame:
     """The statistics of numbers, one row per tile."""
-    intervals = (
-        median_intervals(list(groups.values())) if aggregate == MEDIAN else [(np.nan, np.nan)] * len(groups)
-    )
-    records = [
-        (AGGREGATES[aggregate](v), *interval, v[0], v[-1], len(v), len(v))
-        for v, interval in zip(groups.values(), intervals, strict=True)
-    ]
+    records = []
+    for at, values in groups.items():
+        replicates = aggregate == MEDIAN and settings[at] == 1
+        interval = median_interval(values) if replicates else (np.nan, np.nan)
+        records.append(
+            (AGGREGATES[aggregate](values), *interval, values[0], values[-1], len(values), len(values))
+        )
     return _stats(groups, records)
 
 
@@ -219,7 +254,7 @@ def _stats(groups: Mapping[int, NDArray[np.float64]], records: Sequence[tuple[fl
 
 def _complete(stats: pd.DataFrame) -> pd.DataFrame:
     """No cells counted in tiles that have none."""
-    counted = [*COUNTS, "agreeing", "finished"]
+    counted = [*COUNTS, *OTHER_COUNTS]
     return stats.assign(**stats[counted].fillna(0).astype(int))
 
 

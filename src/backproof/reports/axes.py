@@ -104,6 +104,12 @@ def label(value: object) -> str:
     return value if isinstance(value, str) else shown(value)  # type: ignore[arg-type]
 
 
+def in_words(axes: Sequence[str]) -> str:
+    """Names as a sentence lists them."""
+    *others, last = axes
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def informative_axes(cells: pd.DataFrame) -> tuple[dict[str, float], str]:
     """The axes that together explain most of the verdict, and what is explained; the replicate axis aside.
 

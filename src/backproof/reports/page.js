@@ -229,6 +229,7 @@ function described(figure, part, tile) {
     lines.push(figure.column.unit + ": " + (now.n > 1 ? figure.aggregate + " " : "") + word);
     if (now.n > 1) {
       lines.push("from " + brief(now.low, figure.column.format) + " to " + brief(now.high, figure.column.format) + ", n = " + now.n);
+      if (part.settings[tile] > 1 && !view.chosen.size) lines.push(part.settings[tile] + " settings pooled: " + figure.pooled.join(", "));
       const sure = part.intervals[tile];
       if (sure && !view.chosen.size) lines.push("95 % interval of the median " + sure[0] + " to " + sure[1]);
     }

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from backproof.reports.aggregation import AGGREGATES, MOST_FREQUENT, WORST, Tiles, lay_out
-from backproof.reports.axes import label
+from backproof.reports.axes import in_words, label
 from backproof.reports.boundaries import Segment, boundaries
 from backproof.reports.edges import within
 from backproof.reports.figures.kind import Drawing, FigureSpec, NothingToDrawError, Tables, figure_kind
@@ -22,9 +22,7 @@ MOST_PANELS = 24
 def title(value: str, axes: Sequence[str]) -> str:
     """As in "Gradient error by output and loss"."""
     column = BY_NAME[value]
-    *others, last = axes or ("cell",)
-    by = f"{', '.join(others)} and {last}" if others else last
-    return f"{(column.title or column.name).capitalize()} by {by}"
+    return f"{(column.title or column.name).capitalize()} by {in_words(axes or ('cell',))}"
 
 
 def draw(spec: FigureSpec, tables: Tables) -> Drawing:
@@ -62,7 +60,19 @@ categories = figure_kind(
 
 
 def finding(tiles: Tiles) -> str:
-    """What a heatmap shows, in a sentence."""
+    """What a heatmap shows, in a sentence, and what of its cells a tile pools, in another."""
+    return f"{_finding(tiles)} {_pooled(tiles)}".strip()
+
+
+def _pooled(tiles: Tiles) -> str:
+    """Along which axes the cells of a tile differ; empty where they are replicates."""
+    if not tiles.pooled:
+        return ""
+    most = int(tiles.stats["settings"].max())
+    return f"Pooled over {in_words(tiles.pooled)}: up to {most} settings a tile, besides replicates."
+
+
+def _finding(tiles: Tiles) -> str:
     shown = tiles.stats["value"][np.isfinite(tiles.stats["value"])]
     if shown.empty:
         return "No tile has a value."

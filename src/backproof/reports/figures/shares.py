@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backproof.reports.aggregation import COUNTS, NUMBERS, Tiles
+from backproof.reports.aggregation import COUNTS, NUMBERS, OTHER_COUNTS, Tiles
 from backproof.sweeps.columns import Column, Of
 
 
@@ -27,7 +27,7 @@ def share_tiles(
     """Tiles of shares, each with the number of cells that it is a share of; rows and columns by name."""
     stats = pd.DataFrame(np.nan, index=range(shares.size), columns=list(NUMBERS))
     stats = stats.assign(**dict.fromkeys(("value", "least", "greatest"), shares.ravel()))
-    stats = stats.assign(**dict.fromkeys(COUNTS, 0)).assign(
+    stats = stats.assign(**dict.fromkeys((*COUNTS, *OTHER_COUNTS), 0)).assign(
         **dict.fromkeys(("n", "agreeing", "finished"), counts.ravel())
     )
     none = np.zeros(0, np.intp)

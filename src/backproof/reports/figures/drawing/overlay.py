@@ -35,7 +35,7 @@ def overlay(figure: Figure, parts: Sequence[Tiles]) -> dict[str, object]:
         "row_axes": first.row_axes, "column_axes": first.column_axes,
         "categories": categories if first.column.categories else None,
         "colours": stops, "low": float(scale.norm.vmin or 0), "high": float(scale.norm.vmax or 0),
-        "log": isinstance(scale.norm, LogNorm),
+        "log": isinstance(scale.norm, LogNorm), "pooled": first.pooled,
         "parts": [_overlay_part(box, part) for box, part in zip(boxes(figure), parts, strict=True)],
     }  # fmt: skip
 
@@ -51,6 +51,7 @@ def _overlay_part(box: Box, part: Tiles) -> dict[str, object]:
         "columns": [[label(k) for k in key] for key in part.columns],
         "cells": part.cells[order].tolist(),
         "starts": starts.tolist(),
+        "settings": part.stats["settings"].astype(int).tolist(),
         "intervals": [
             [number(v, part.column.format) for v in pair] if np.isfinite(pair).all() else None
             for pair in ends

@@ -18,7 +18,7 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from backproof.reports.aggregation import Tiles
-from backproof.reports.axes import Key, label
+from backproof.reports.axes import Key, in_words, label
 from backproof.reports.boundaries import Segment
 from backproof.reports.figures.drawing.style import PANEL, entitle, plain_decades, styled
 from backproof.reports.numbers import number
@@ -56,10 +56,15 @@ BOUNDARY, EDGE = "#CC0077", "edge found by refinement"
 
 @dataclass(frozen=True)
 class Scale:
-    """Colours and their norm, for all small multiples of a figure."""
+    """Colours and their norm, for all small multiples of a figure.
+
+    Attributes:
+        clipped: whether there are values below the least colour's, and above the greatest's.
+    """
 
     colours: Colormap
     norm: Normalize
+    clipped: tuple[bool, bool] = (False, False)
 
 
 def draw_tiles(parts: Sequence[Tiles], title: str, lines_of: Sequence[Sequence[Segment]] = ()) -> Figure:
@@ -89,6 +94,8 @@ def draw_tiles(parts: Sequence[Tiles], title: str, lines_of: Sequence[Sequence[S
         for axes in grid.flat[len(parts) :]:
             axes.set_axis_off()
         _explain(figure, grid, parts, scale, hatched)
+        if parts[0].pooled:
+            figure.supxlabel(f"pooled: {in_words(parts[0].pooled)}", x=0.01, ha="left", fontsize=8)
         if len(parts) > 1:
             entitle(figure, title)
         else:
@@ -162,7 +169,10 @@ def _explain(
     else:
         height = float(figure.get_size_inches()[1])
         source, shrink = mpl.cm.ScalarMappable(scale.norm, scale.colours), min(1.0, 2.2 / height + 0.4)
-        bar = figure.colorbar(source, ax=grid, label=first.column.unit, shrink=shrink)
+        beyond = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(
+            scale.clipped, "neither"
+        )
+        bar = figure.colorbar(source, ax=grid, label=first.column.unit, shrink=shrink, extend=beyond)
         bar.outline.set_visible(False)
         if isinstance(scale.norm, LogNorm):
             plain_decades(bar.ax.yaxis)
@@ -177,20 +187,33 @@ def scale_of(parts: Sequence[Tiles]) -> Scale:
     if column.categories:
         palette = [colour_of(c, i, len(categories)) for i, c in enumerate(categories)] or ["#FFFFFF"]
         return Scale(ListedColormap(palette), Normalize(-0.5, len(palette) - 0.5))
-    return Scale(
-        mpl.colormaps[COLOURS], _norm(column.scale, np.concatenate([p["value"].ravel() for p in parts]))
-    )
+    values = np.concatenate([part["value"].ravel() for part in parts])
+    norm = _norm(column.scale, values)
+    clipped = (bool((values < norm.vmin).any()), bool((values[np.isfinite(values)] > norm.vmax).any()))
+    return Scale(mpl.colormaps[COLOURS], norm, clipped)
 
 
 def _norm(scale: str, values: NDArray[np.float64]) -> Normalize:
+    """Equal steps of colour over the values; those far outside the others have the colour of the end."""
     if scale == "error":
         return ERROR_NORM
     if scale == "share":
         return Normalize(0, 1)
     finite = values[np.isfinite(values)]
-    if finite.size and finite.min() > 0 and finite.max() > 100 * finite.min():
-        return LogNorm(finite.min(), finite.max())
-    return Normalize(*((finite.min(), finite.max()) if finite.size else (0, 1)))
+    if not finite.size:
+        return Normalize(0, 1)
+    if finite.min() > 0 and finite.max() > 100 * finite.min():
+        low, high = np.exp(_ends(np.log(finite)))
+        return LogNorm(low, high, clip=True)
+    return Normalize(*_ends(finite), clip=True)
+
+
+def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
+    """The least and the greatest value within three interquartile ranges of the quartiles (Tukey, 1977)."""
+    lower, upper = np.quantile(values, [0.25, 0.75])
+    far = 3 * (upper - lower)
+    inside = values[(values >= lower - far) & (values <= upper + far)] if far > 0 else values
+    return float(inside.min()), float(inside.max())
 
 
 def symbol_of(category: str, i: int) -> str:
@@ -206,19 +229,29 @@ def colour_of(category: str, i: int, count: int) -> str:
 
 
 def _texts(part: Tiles) -> NDArray[np.object_]:
-    texts = [_text(part, i) for i in range(len(part.stats))]
+    counts = part.stats.loc[np.isfinite(part.stats["value"]), "n"]
+    uneven = part.cells.size > 0 and len(counts) > 0 and counts.min() < counts.max()
+    texts = [_text(part, i, uneven=uneven) for i in range(len(part.stats))]
     return np.array(texts, object).reshape(part.shape)
 
 
-def _text(part: Tiles, i: int) -> str:
-    """What stands in a tile: a number, or a symbol and in how many cells it is right."""
-    value, n, agreeing = (float(part[name].flat[i]) for name in ("value", "n", "agreeing"))
+def _text(part: Tiles, i: int, *, uneven: bool) -> str:
+    """What stands in a tile: a number, or a symbol and in how many cells it is right.
+
+    Beneath a number, in how many of its cells there is one at all, and where tiles differ in it, how many
+    cells it is of.
+    """
+    names = ("value", "n", "agreeing", "infinite")
+    value, n, agreeing, infinite = (float(part[name].flat[i]) for name in names)
     if not np.isfinite(value):
         return ""
-    if not part.column.categories:
-        return number(value, part.column.format)
-    symbol = symbol_of(part.categories[int(value)], int(value))
-    return symbol if n == agreeing else f"{symbol} {agreeing:.0f}/{n:.0f}"
+    if part.column.categories:
+        symbol = symbol_of(part.categories[int(value)], int(value))
+        return symbol if n == agreeing else f"{symbol} {agreeing:.0f}/{n:.0f}"
+    shown = number(value, part.column.format)
+    if infinite:
+        return f"{shown}\n{n - infinite:.0f} of {n:.0f}"
+    return f"{shown}\nn = {n:.0f}" if uneven else shown
 
 
 def _hatch(axes: Axes, part: Tiles) -> dict[str, Patch]:
