@@ -60,7 +60,7 @@ class SweepResult:
     """How a sweep ended.
 
     Attributes:
-        page: the report.
+        page: the report, and `answer` the sentences that it begins with.
         cells: how many cells the grid has; `failed` and `pending` of them have no result.
         interrupted: whether it was stopped before it was done.
     """
@@ -71,6 +71,7 @@ class SweepResult:
     failed: int
     pending: int
     interrupted: bool
+    answer: tuple[str, ...] = ()
 
     @property
     def status(self) -> ExitStatus:
@@ -82,11 +83,12 @@ class SweepResult:
 
 @dataclass(frozen=True)
 class ReportResult:
-    """A report, rebuilt, and how many cells of its sweep are pending or failed."""
+    """A report, rebuilt, with its answer, and how many cells of its sweep are pending or failed."""
 
     page: Path
     pending: int
     failed: int
+    answer: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

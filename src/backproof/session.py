@@ -284,10 +284,11 @@ class Session:
             self._run(todo, request, replace(asked, added=tuple(found)), store, launcher)
 
     def _finished(self, store: Store, folder: Path, interrupted: bool) -> SweepResult:
-        page = None
+        page: Path | None = None
+        answer: tuple[str, ...] = ()
         store.require_folder()
         try:
-            page = _write_report(store, folder)
+            page, answer = _write_report(store, folder)
         except KeyboardInterrupt:
             interrupted = True
             self.listener.note(f"interrupted: `backproof report {folder}` writes tables and report")
@@ -296,7 +297,7 @@ class Session:
                 f"{folder}: the report cannot be written ({error}); the cells are stored,"
                 f" and `backproof report {folder}` writes it"
             ) from error
-        return SweepResult(folder, page, store.size(), store.failed(), store.pending(), interrupted)
+        return SweepResult(folder, page, store.size(), store.failed(), store.pending(), interrupted, answer)
 
     def compute(self, cell: Cell, name: str) -> float:
         """Compute and store one cell, a job of Hydra's; returns its gradient error."""
@@ -314,7 +315,8 @@ class Session:
             OSError: if the report cannot be written.
         """
         with read_only(folder) as store:
-            return ReportResult(_write_report(store, folder), store.pending(), store.failed())
+            page, answer = _write_report(store, folder)
+            return ReportResult(page, store.pending(), store.failed(), answer)
 
     def merge(self, folders: Sequence[Path], name: str) -> MergeResult:
         """The cells of several results folders in a new one, with tables and a report.
@@ -328,7 +330,7 @@ class Session:
         try:
             with Store(target) as store:
                 found = merge(folders, store)
-                page = _write_report(store, target)
+                page, _ = _write_report(store, target)
                 counts = store.pending(), store.failed()
         except BaseException:  # a part of it would pass for the whole
             shutil.rmtree(target, ignore_errors=True)
@@ -416,17 +418,20 @@ def _count(grid: Grid) -> str:
 
 
 def _validate_report(experiment: Experiment, grid: Grid) -> None:
-    from backproof.reports.claims import claims_of  # pandas: only where needed
+    from backproof.reports.claims import claims_of, require_figures  # pandas: only where needed
+    from backproof.reports.live import live_text
     from backproof.reports.specification import figure_specs
 
     settings = {key for key in grid.keys if is_public(key)}
     columns = [*settings, "cell", *RESULTS]
-    claims_of(experiment.claims, columns)
-    figure_specs(experiment.figures, columns)
+    live_text("answer", experiment.answer, columns)
+    figures = [figure.title for figure in figure_specs(experiment.figures, columns)]
+    require_figures(claims_of(experiment.claims, columns), figures)
 
 
-def _write_report(store: Store, folder: Path) -> Path:
+def _write_report(store: Store, folder: Path) -> tuple[Path, tuple[str, ...]]:
+    """The page, once it is written, and the sentences of its answer."""
     from backproof.reports.results import write_results  # pandas: only once there is something to write
 
-    write_results(store, folder)
-    return folder / "report.html"
+    answer = write_results(store, folder)
+    return folder / "report.html", answer.sentences

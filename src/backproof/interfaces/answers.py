@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import sys
+import textwrap
+import webbrowser
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backproof.errors import ConfigurationError, ExitStatus, ResultsError
+from backproof.files import printable
 
 if TYPE_CHECKING:
     from backproof.requests import MergeResult, PlanResult, ReportResult, SweepResult
     from backproof.sweeps.optimisation import Best
     from backproof.verdicts.check import Check
+
+
+OPEN = "--open"
+"""The flag that shows the report; sweepers know nothing of it."""
+
+WIDTH = 100
+"""Characters of a line of text."""
 
 
 def ended(action: Callable[[], ExitStatus]) -> ExitStatus:
@@ -59,8 +69,21 @@ def show_sweep(sweep: SweepResult) -> ExitStatus:
     if sweep.failed:
         why = f"why is in {sweep.folder / 'cells.csv'}, column 'error'"
         print(f"{sweep.failed} of {sweep.cells} cells failed; {why}", file=sys.stderr)
+    _show_answer(sweep.answer)
     print(f"report: {sweep.page}")
     return sweep.status
+
+
+def _show_answer(sentences: Iterable[str]) -> None:
+    """Print what a report begins with, each sentence or paragraph on lines of its own."""
+    for sentence in sentences:
+        print(textwrap.fill(printable(sentence), WIDTH))
+
+
+def open_page(page: Path) -> None:
+    """Show a report in the browser."""
+    if not webbrowser.open(page.resolve().as_uri()):
+        print("backproof: no browser is found; open the report yourself", file=sys.stderr)
 
 
 def show_best(best: Best | None) -> None:
@@ -109,6 +132,7 @@ def show_report(report: ReportResult) -> ExitStatus:
     """Print where a report is."""
     if report.pending:
         print(f"{report.pending} cells are still to come", file=sys.stderr)
+    _show_answer(report.answer)
     print(f"report: {report.page}")
     return ExitStatus.SOME_FAILED if report.failed else ExitStatus.OK
 

@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 
 from backproof import paths
 from backproof.errors import ConfigurationError, nearest
+from backproof.interfaces.answers import OPEN
 
 OWN = {
-    "sweep": ("--retry-failed", "--fail-fast"),
+    "sweep": ("--retry-failed", "--fail-fast", OPEN),
     "plan": ("--retry-failed",),
     "check": ("--json", "--plot"),
 }
@@ -51,6 +52,11 @@ class Arguments:
         """The value that the last override of that key gives."""
         values = [word.partition("=")[2] for word in self.overrides if _key(word) == key]
         return values[-1] if values else None
+
+    @property
+    def opens(self) -> bool:
+        """Whether the report is to be shown."""
+        return OPEN in self.own
 
     @property
     def other_sweeper(self) -> bool:
@@ -181,8 +187,8 @@ def _refuse(arguments: Arguments) -> None:
     if arguments.command != "sweep" and arguments.other_sweeper:
         given = arguments.value(SWEEPER)
         raise ConfigurationError(f"{SWEEPER}: {arguments.command} needs backproof's own; not '{given}'")
-    if arguments.own and arguments.other_sweeper:
-        flags = ", ".join(sorted(arguments.own))
+    if (own := arguments.own - {OPEN}) and arguments.other_sweeper:
+        flags = ", ".join(sorted(own))
         raise ConfigurationError(f"{flags}: needs backproof's own sweeper, hydra/sweeper=backproof")
 
 

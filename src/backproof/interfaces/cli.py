@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from backproof import paths
 from backproof.errors import ConfigurationError, ExitStatus, nearest
 from backproof.interfaces import completion
-from backproof.interfaces.answers import ended
+from backproof.interfaces.answers import OPEN, ended
 from backproof.sweeps.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ Exit status: 0 every cell is there and no results differ; 1 some are not or do; 
 """
 
 REPORT_HELP = """\
-usage: backproof report results/NAME
+usage: backproof report [--open] results/NAME
 
-Rebuilds tables, figures and report from the store.
+Rebuilds tables, figures and report from the store. --open shows the report in the browser.
 """
 
 
@@ -105,13 +105,17 @@ def _sweep(words: Sequence[str]) -> ExitStatus:
     arguments = read("sweep", words)
     if arguments.for_hydra:
         return _in_hydra(arguments)
-    from backproof.interfaces.answers import show_best, show_sweep
+    from backproof.interfaces.answers import open_page, show_best, show_sweep
 
     if arguments.optimises:
         result, best = session_of(arguments).optimise(request_of(arguments))
         show_best(best)
-        return show_sweep(result)
-    return show_sweep(session_of(arguments).sweep(request_of(arguments)))
+    else:
+        result = session_of(arguments).sweep(request_of(arguments))
+    status = show_sweep(result)
+    if arguments.opens and result.page:
+        open_page(result.page)
+    return status
 
 
 def _plan(words: Sequence[str]) -> ExitStatus:
@@ -140,17 +144,22 @@ def _check(words: Sequence[str]) -> ExitStatus:
 
 
 def _report(words: Sequence[str]) -> ExitStatus:
-    if len(words) != 1:
+    folders = [word for word in words if word != OPEN]
+    if len(folders) != 1:
         raise ConfigurationError(
-            f"report: takes one results folder, as in `backproof report results/thread`; not {len(words)}"
+            f"report: takes one results folder, as in `backproof report results/thread`; not {len(folders)}"
         )
-    from backproof.interfaces.answers import show_report
+    from backproof.interfaces.answers import open_page, show_report
     from backproof.session import Session
 
     try:
-        return show_report(Session().report(Path(words[0])))
+        result = Session().report(Path(folders[0]))
     except OSError as error:
-        raise ConfigurationError(f"{words[0]}: the report cannot be written ({error})") from error
+        raise ConfigurationError(f"{folders[0]}: the report cannot be written ({error})") from error
+    status = show_report(result)
+    if OPEN in words:
+        open_page(result.page)
+    return status
 
 
 def _compare(words: Sequence[str]) -> ExitStatus:
@@ -223,18 +232,25 @@ def _in_hydra(arguments: Arguments) -> ExitStatus:
     """What Hydra does itself; the report of a sweep by another sweeper is written afterwards."""
     from backproof.interfaces.child import run_hydra
 
-    own = [f"hydra.sweeper.{flag.lstrip('-').replace('-', '_')}=true" for flag in sorted(arguments.own)]
+    own = [
+        f"hydra.sweeper.{flag.lstrip('-').replace('-', '_')}=true" for flag in sorted(arguments.own - {OPEN})
+    ]
     overrides = [_in_hydras_form(word, arguments) for word in arguments.overrides]
     ended_with = run_hydra([*arguments.hydra, *overrides, *own])
     status = ExitStatus.WRONG if arguments.shows and ended_with else ExitStatus(ended_with)
     if status is not ExitStatus.OK or arguments.shows or not arguments.other_sweeper:
         return status
-    from backproof.interfaces.answers import show_report
+    from backproof.interfaces.answers import open_page, show_report
     from backproof.session import DEFAULT_NAME, Session
 
     session = Session()
     folder = session.folder_of(arguments.value("name") or DEFAULT_NAME)
-    return show_report(session.report(folder)) if folder.is_dir() else status
+    if not folder.is_dir():
+        return status
+    result = session.report(folder)
+    if arguments.opens:
+        open_page(result.page)
+    return show_report(result)
 
 
 def _in_hydras_form(override: str, arguments: Arguments) -> str:

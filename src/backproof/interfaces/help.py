@@ -24,11 +24,12 @@ from backproof.sweeps.validation import allowed
 HEADS = {
     "sweep": """\
 usage: backproof sweep [experiment=NAME] [-m] [AXIS=VALUE,VALUE ...] [name=NAME]
-                       [--retry-failed] [--fail-fast]
+                       [--retry-failed] [--fail-fast] [--open]
 
 Runs every cell of a grid that results/NAME does not hold yet, then writes tables, figures and report.html.
 Running it again goes on from where it was stopped: by Ctrl-C (twice: at once, without a report), by a
 crash, or by --fail-fast at the first cell that fails. --retry-failed computes cells that failed once more.
+--open shows the report in the browser at the end.
 An axis takes one value, or several: a,b  range(0,5)  choice(a,b)  glob(*).  All axes multiply.
 
   backproof sweep experiment=thread

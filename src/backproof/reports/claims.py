@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from backproof.errors import ConfigurationError, nearest
 from backproof.reports.axes import axes_of, finished, own
+from backproof.reports.contrasts import Contrast, Difference, contrast_of, difference, holm
+from backproof.reports.live import LiveText, live_text
 from backproof.reports.summary import TrainingSummary, training_summary
 from backproof.sweeps.expressions import Expression, parse
 from backproof.sweeps.overrides import REPLICATE
@@ -69,15 +71,34 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a claim stands in a report.
+
+    Attributes:
+        hypothesis: what it is a part of; empty for none.
+        figure: the title of the figure that shows it; empty if none does.
+    """
+
+    hypothesis: str = ""
+    figure: str = ""
+
+
+@dataclass(frozen=True)
 class Claim:
-    """A statement: of the cells in `where`, `holds` must be true for a share."""
+    """A statement: of the cells in `where`, `holds` must be true for a share.
+
+    Attributes:
+        contrast: an effect that is stated with it.
+    """
 
     id: str
-    statement: str
+    statement: LiveText
     where: Expression
     holds: Expression
     share: Share
     measure: Measure | None = None
+    contrast: Contrast | None = None
+    place: Place = Place()
 
 
 @dataclass(frozen=True)
@@ -85,8 +106,10 @@ class Settled:
     """A claim, settled.
 
     Attributes:
-        n: the cells it is about; holding: those for which it holds.
+        n: the cells it is about; holding: those for which it holds; replicates: the seeds among them.
+        about: the positions in the table of the cells it is about.
         measure: its table; None without one. training: how its cells train; None where they don't.
+        difference: its contrast, measured; None without one, or without a pair.
         exceptions: ids of cells that go against it.
         cases: settings apart from the seed; agreeing: those whose replicates all give the same answer.
         problem: why it could not be evaluated; empty if it was.
@@ -106,6 +129,10 @@ class Settled:
     problem: str = ""
     cases: int = 0
     agreeing: int = 0
+    replicates: int = 0
+    about: tuple[int, ...] = ()
+    difference: Difference | None = None
+    place: Place = Place()
 
 
 def claims_of(claims: Sequence[Mapping[str, object]], columns: Collection[str]) -> tuple[Claim, ...]:
@@ -124,15 +151,35 @@ def claim_of(i: int, claim: Mapping[str, object], columns: Collection[str]) -> C
         ConfigurationError: naming the claim, the key and the nearest right name.
     """
     key = f"claims[{claim.get('id', i)}]"
-    measure = claim.get("measure")
+    measure, contrast = claim.get("measure"), claim.get("contrast")
     return Claim(
         id=str(claim.get("id", i + 1)),
-        statement=" ".join(str(claim.get("statement", "")).split()),
+        statement=live_text(f"{key}.statement", claim.get("statement", ""), columns),
         where=parse(f"{key}.where", claim.get("where"), columns),
         holds=parse(f"{key}.holds", claim.get("holds"), columns),
         share=_share(f"{key}.share", claim.get("share", "all")),
         measure=None if measure is None else _measure(f"{key}.measure", measure, columns),
+        contrast=None if contrast is None else contrast_of(f"{key}.contrast", contrast, columns),
+        place=_place(claim),
     )
+
+
+def require_figures(claims: Iterable[Claim], titles: Sequence[str]) -> None:
+    """Refuse a claim that names a figure of which there is none.
+
+    Raises:
+        ConfigurationError: naming the claim and the nearest title.
+    """
+    for claim in claims:
+        if claim.place.figure and claim.place.figure not in titles:
+            raise ConfigurationError(
+                f"claims[{claim.id}].figure: no figure has the title {claim.place.figure!r}"
+                f"{nearest(claim.place.figure, titles)}"
+            )
+
+
+def _place(claim: Mapping[str, object]) -> Place:
+    return Place(*(" ".join(str(claim.get(name) or "").split()) for name in ("hypothesis", "figure")))
 
 
 def _share(key: str, share: object) -> Share:
@@ -167,7 +214,8 @@ def _measure(key: str, measure: object, columns: Collection[str]) -> Measure:
 def evaluate(claims: Iterable[Mapping[str, object]], cells: pd.DataFrame) -> list[Settled]:
     """Settle every claim by the finished cells of the table; one that cannot be read costs no other.
 
-    Cells of a refinement count only where its `where` names `refined`.
+    Cells of a refinement count only where its `where` names `refined`. The contrasts are corrected for one
+    another.
     """
     mine, done, settled = finished(own(cells)), finished(cells), []
     for i, given in enumerate(claims):
@@ -179,7 +227,8 @@ def evaluate(claims: Iterable[Mapping[str, object]], cells: pd.DataFrame) -> lis
                 settled.append(settle(claim, done if "refined" in claim.where.columns else mine))
         except ConfigurationError as error:
             settled.append(replace(_unsettled(i, given, ClaimStatus.BROKEN), problem=str(error)))
-    return settled
+    corrected = holm([each.difference for each in settled])
+    return [replace(each, difference=d) for each, d in zip(settled, corrected, strict=True)]
 
 
 def _unsettled(i: int, given: Mapping[str, object], status: ClaimStatus) -> Settled:
@@ -187,7 +236,7 @@ def _unsettled(i: int, given: Mapping[str, object], status: ClaimStatus) -> Sett
     statement, where, holds = (
         " ".join(str(given.get(k, "")).split()) for k in ("statement", "where", "holds")
     )
-    return Settled(str(given.get("id", i + 1)), statement, status, where, holds)
+    return Settled(str(given.get("id", i + 1)), statement, status, where, holds, place=_place(given))
 
 
 def settle(claim: Claim, done: pd.DataFrame) -> Settled:
@@ -198,14 +247,15 @@ def settle(claim: Claim, done: pd.DataFrame) -> Settled:
     """
     texts = (claim.where.text, claim.holds.text, claim.share.words)
     about = done[claim.where.truth(done)]
+    statement = claim.statement.filled(about)
     if not len(about):
-        return Settled(claim.id, claim.statement, ClaimStatus.OPEN, *texts)
+        return Settled(claim.id, statement, ClaimStatus.OPEN, *texts, place=claim.place)
     kept, share = claim.holds.truth(about), claim.share
     against = ~kept if share.least > 0.5 or share.most == 1.0 else kept
     cases, agreeing = _replicates(about, kept)
     return Settled(
         claim.id,
-        claim.statement,
+        statement,
         ClaimStatus.CONFIRMED if share.least <= kept.mean() <= share.most else ClaimStatus.REFUTED,
         *texts,
         n=len(about),
@@ -215,6 +265,10 @@ def settle(claim: Claim, done: pd.DataFrame) -> Settled:
         training=training_summary(about),
         cases=cases,
         agreeing=agreeing,
+        replicates=about[REPLICATE].nunique() if REPLICATE in about else 0,
+        about=tuple(about.index.tolist()),
+        difference=difference(claim.contrast, done) if claim.contrast else None,
+        place=claim.place,
     )
 
 

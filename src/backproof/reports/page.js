@@ -42,23 +42,26 @@ const is_number = columns.map(c => {
 
 /* ---- the view: what is chosen, searched and sorted; the address keeps it ---- */
 
-const view = { chosen: new Map(), search: "", sort: null, descending: false, cell: null };
+const view = { chosen: new Map(), statement: null, search: "", sort: null, descending: false, cell: null };
+const narrowed = () => view.chosen.size > 0 || view.statement !== null;
 let fits = new Uint8Array(size).fill(1), found = [], limit = STEP, haystack = null;
 
 function readAddress() {
   const given = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
   view.chosen.clear();
-  Object.assign(view, { search: "", sort: null, descending: false, cell: null });
+  Object.assign(view, { statement: null, search: "", sort: null, descending: false, cell: null });
   for (const [key, value] of given) {
     if (key === "search") view.search = value;
     else if (key === "sort") { view.sort = value.replace(/^-/, ""); view.descending = value.startsWith("-"); }
     else if (key === "cell") view.cell = value;
+    else if (key === "statement") view.statement = value in data.statements ? value : null;
     else if (byName.has(key)) view.chosen.set(key, value);
   }
 }
 
 function writeAddress() {
   const next = new URLSearchParams(view.chosen);
+  if (view.statement !== null) next.set("statement", view.statement);
   if (view.search) next.set("search", view.search);
   if (view.sort) next.set("sort", (view.descending ? "-" : "") + view.sort);
   if (view.cell) next.set("cell", view.cell);
@@ -69,6 +72,10 @@ function writeAddress() {
 
 function filter() {
   fits.fill(1);
+  if (view.statement !== null) {  // runs of cells that it is not about and that it is about, by turns
+    fits.fill(0);
+    data.statements[view.statement].reduce((at, run, k) => { if (k % 2) fits.fill(1, at, at + run); return at + run; }, 0);
+  }
   for (const [name, value] of view.chosen) {
     // A setting that cannot matter to a cell is null there, and fits every value, as in the heatmaps.
     const column = byName.get(name), good = v => text(v) === value || (v === null && axes.includes(column));
@@ -108,10 +115,11 @@ const swatch = name => {
 
 function drawTable() {
   const body = $("body"), shown = columns.slice(0, data.shown);
-  body.replaceChildren(...found.slice(0, limit).map(i => make("tr", {},
+  const opened = i => { trail = found; back = null; open(i); };
+  body.replaceChildren(...found.slice(0, limit).map(i => make("tr", { onclick: event => { if (event.target.tagName !== "BUTTON") opened(i); } },
     ...shown.map((c, k) => make("td", { className: is_number[k] ? "number" : "" },
       c === verdict ? swatch(c.at(i)) : null, text(c.at(i)))),
-    make("td", {}, make("button", { type: "button", text: "open", "aria-label": "open cell " + id.at(i), onclick: () => open(i) })))));
+    make("td", {}, make("button", { type: "button", text: "open", "aria-label": "open cell " + id.at(i), onclick: () => opened(i) })))));
   const more = found.length > limit ? ", the first " + limit + " shown" : "";
   $("count").textContent = found.length.toLocaleString("en") + " of " + size.toLocaleString("en") + " cells" + more;
   $("next").hidden = found.length <= limit;
@@ -153,7 +161,7 @@ function buildFilters() {
   }
   $("view").hidden = !selects.size;
   $("view").addEventListener("submit", event => event.preventDefault());
-  $("view").addEventListener("reset", () => { view.chosen.clear(); view.search = ""; refresh(); });
+  $("view").addEventListener("reset", () => { view.chosen.clear(); Object.assign(view, { statement: null, search: "" }); refresh(); });
 }
 
 /* ---- figures ---- */
@@ -229,9 +237,9 @@ function described(figure, part, tile) {
     lines.push(figure.column.unit + ": " + (now.n > 1 ? figure.aggregate + " " : "") + word);
     if (now.n > 1) {
       lines.push("from " + brief(now.low, figure.column.format) + " to " + brief(now.high, figure.column.format) + ", n = " + now.n);
-      if (part.settings[tile] > 1 && !view.chosen.size) lines.push(part.settings[tile] + " settings pooled: " + figure.pooled.join(", "));
+      if (part.settings[tile] > 1 && !narrowed()) lines.push(part.settings[tile] + " settings pooled: " + figure.pooled.join(", "));
       const sure = part.intervals[tile];
-      if (sure && !view.chosen.size) lines.push("95 % interval of the median " + sure[0] + " to " + sure[1]);
+      if (sure && !narrowed()) lines.push("95 % interval of the median " + sure[0] + " to " + sure[1]);
     }
   } else lines.push(now.members.length ? "no value" : "no cell");
   for (const [state, n] of Object.entries(now.counts)) if (n) lines.push(n + " " + data.statuses[state]);
@@ -294,7 +302,7 @@ function buildHeatmap(name, figure, picture) {
     }, filled, mark);
     picture.append(panel);
     redraws.push(() => {
-      if (!view.chosen.size) return filled.replaceChildren();
+      if (!narrowed()) return filled.replaceChildren();
       filled.replaceChildren(...part.starts.slice(0, -1).map((_, tile) => {
         const now = settle(figure, part, tile), style = box(tile);
         if (now.category) {
@@ -360,7 +368,7 @@ function buildPoints(name, figure, picture) {
     const r = panel.getBoundingClientRect(), dense = devicePixelRatio || 1;
     canvas.width = r.width * dense;
     canvas.height = r.height * dense;
-    if (!view.chosen.size) return;
+    if (!narrowed()) return;
     const pen = canvas.getContext("2d");
     pen.scale(dense, dense);
     pen.fillStyle = "#ffffffd8";
@@ -407,7 +415,8 @@ function show(title, ...inside) {
 
 function openTile(figure, part, tile) {
   const { members } = settle(figure, part, tile);
-  if (members.length === 1) return open(members[0]);
+  [trail, back] = [members, () => openTile(figure, part, tile)];
+  if (members.length === 1) { back = null; return open(members[0]); }
   const keys = keysOf(figure, part, tile), named = new Set(keys.map(k => k[0]));
   const differ = axes.filter(c => !named.has(c.name) && new Set(members.map(c.at)).size > 1);
   const shown = [verdict, ...differ, ...data.listed.map(name => byName.get(name))]
@@ -470,6 +479,15 @@ async function detail(i) {
   return (await pieces.get(k))[id.at(i)];
 }
 
+/** The cells among which the opened one stands, and what leads back to their list. */
+let trail = [], back = null;
+function ways(i) {
+  const at = trail.indexOf(i), way = (words, j) => make("button", { type: "button", text: words, disabled: j === undefined, onclick: () => open(j) });
+  if (at < 0 || trail.length < 2) return null;
+  return make("p", { className: "ways" }, back ? make("button", { type: "button", text: "Back to the tile", onclick: back }) : null,
+    way("Previous", trail[at - 1]), way("Next", trail[at + 1]), make("span", { className: "soft", text: " " + (at + 1).toLocaleString("en") + " of " + trail.length.toLocaleString("en") }));
+}
+
 const value = (i, name) => byName.has(name) ? byName.get(name).at(i) : null;
 async function open(i) {
   view.cell = id.at(i);
@@ -492,7 +510,7 @@ async function open(i) {
   }
   const command = value(i, "command"), copy = make("button", { type: "button", text: "Copy the command", onclick: () =>
     navigator.clipboard.writeText(command).then(() => { copy.textContent = "Copied"; }, () => { copy.textContent = "Select and copy it by hand"; }) });
-  show([swatch(name), state === "ok" ? text(name) : state],
+  show([swatch(name), state === "ok" ? text(name) : state], ways(i),
     known ? make("p", { text: known.sentence + " " + known.remedy }) : null,
     ...data.headings.map(([heading, column]) => lines(heading + ":", value(i, column))),
     make("h3", { text: "Case" }), settings,
@@ -518,14 +536,16 @@ function refresh(figures = true) {
   find();
   drawTable();
   if (figures) {
-    document.body.classList.toggle("filtered", view.chosen.size > 0);
+    document.body.classList.toggle("filtered", narrowed());
     for (const [name, select] of selects) {
       select.value = view.chosen.get(name) || "";
       select.classList.toggle("on", view.chosen.has(name));
     }
     const n = fits.reduce((a, b) => a + b, 0);
-    $("shown").textContent = view.chosen.size ? [...view.chosen].map(c => c.join("=")).join(", ") + ": " + n.toLocaleString("en") + " of " + size.toLocaleString("en") + " cells" : "";
-    $("all").hidden = !view.chosen.size;
+    const chosen = [...view.chosen].map(c => c.join("="));
+    if (view.statement !== null) chosen.unshift("statement (" + view.statement + ")");
+    $("shown").textContent = chosen.length ? chosen.join(", ") + ": " + n.toLocaleString("en") + " of " + size.toLocaleString("en") + " cells" : "";
+    $("all").hidden = !narrowed();
     if ($("search").value !== view.search) $("search").value = view.search;
     redraws.forEach(draw => draw());
   }
@@ -536,6 +556,7 @@ function follow() {
   const before = view.cell;
   readAddress();
   const cell = view.cell;
+  [trail, back] = [[], null];
   refresh();
   if (!cell) { if (before && $("cell").open) $("cell").close(); return; }
   for (let i = 0; i < size; i++) if (id.at(i).startsWith(cell)) { open(i); return; }
@@ -546,7 +567,8 @@ buildTable();
 buildFigures();
 follow();
 addEventListener("hashchange", follow);
-addEventListener("resize", () => { if (view.chosen.size) redraws.forEach(draw => draw()); });
+addEventListener("resize", () => { if (narrowed()) redraws.forEach(draw => draw()); });
+document.querySelectorAll(".cells-of").forEach(link => link.addEventListener("click", () => setTimeout(() => $("cells").scrollIntoView())));
 addEventListener("scroll", () => tip(""), { passive: true });
 document.documentElement.dataset.ready = "true";
 })();

@@ -16,7 +16,7 @@ from backproof.reports.edges import Edges
 from backproof.reports.excerpt import Excerpt
 from backproof.reports.pictures import Picture
 from backproof.reports.series import OF_A_CELL
-from backproof.reports.summary import answer
+from backproof.reports.summary import Answer
 from backproof.reports.templates import environment
 from backproof.sweeps.columns import BY_NAME, CELLS, TENSORS, Column, Of, names_of
 from backproof.sweeps.status import FAILURES, Status
@@ -38,6 +38,7 @@ class Report:
     """What a page is made from.
 
     Attributes:
+        answer: to the question.
         axes_chosen: how the axes of its figures were chosen, where the experiment names none.
         cells: those still to come among them.
         excerpt: the cells that the page holds, where those are not all.
@@ -45,6 +46,7 @@ class Report:
 
     name: str
     question: str
+    answer: Answer
     claims: Sequence[Settled]
     pictures: Sequence[Picture]
     axes_chosen: str
@@ -70,7 +72,9 @@ def page(report: Report) -> str:
     counts = {v: int((mine["verdict"] == v).sum()) for v in Verdict}
     return pages.get_template("page.html.j2").render(
         report=report,
-        answer=answer(report.claims, mine, pending),
+        effect=effect,
+        hypotheses=_by_hypothesis(report.claims),
+        shown_in={p.title: p.stem for p in report.pictures if p.source},
         verdicts=[(v, n) for v, n in counts.items() if n],
         failures=report.held.loc[report.held["status"].isin(FAILURES), FAILURE_COLUMNS].to_dict("records"),
         failed=int(cells["status"].isin(FAILURES).sum()),
@@ -84,6 +88,24 @@ def page(report: Report) -> str:
         data=packed(_data(report)),
         provenance=_flat(report.provenance),
     )
+
+
+def _by_hypothesis(claims: Sequence[Settled]) -> dict[str, list[Settled]]:
+    """The claims of each hypothesis, in the order in which they come; those of none first."""
+    found: dict[str, list[Settled]] = {}
+    for claim in sorted(claims, key=lambda claim: bool(claim.place.hypothesis)):
+        found.setdefault(claim.place.hypothesis, []).append(claim)
+    return found
+
+
+def effect(claim: Settled) -> str:
+    """What a claim found, in a few characters: a difference and its interval or range, or a count."""
+    if claim.difference is not None:
+        found = claim.difference
+        low, high = (found.low, found.high) if found.low == found.low else (found.least, found.greatest)
+        return f"{found.median:+.2g} [{low:+.2g}, {high:+.2g}], {found.replicates} seeds"
+    seeds = f", {claim.replicates} seeds" if claim.replicates > 1 else ""
+    return f"{claim.holding}/{claim.n}{seeds}"
 
 
 def _edge_rows(edges: Edges | None) -> tuple[list[str], list[list[object]]] | None:
@@ -134,7 +156,18 @@ def _data(report: Report) -> dict[str, object]:
         },
         "statuses": {s: s.shown for s in Status},
         "figures": {p.stem: p.overlay for p in report.pictures if p.overlay},
+        "statements": {c.id: _runs(c.about, report) for c in report.claims},
     }  # fmt: skip
+
+
+def _runs(about: Sequence[int], report: Report) -> list[int]:
+    """Cells by their positions in the page: how many are left out and how many follow, by turns."""
+    if report.excerpt:
+        about = [p for p in report.excerpt.positions(len(report.cells))[list(about)].tolist() if p >= 0]
+    chosen = np.zeros(len(report.held) + 2, np.int8)
+    chosen[np.asarray(about, np.intp) + 1] = 1
+    ends: list[int] = np.flatnonzero(np.diff(chosen)).tolist()
+    return [b - a for a, b in zip([0, *ends], ends, strict=False)]
 
 
 def _shown(cells: pd.DataFrame) -> tuple[list[str], list[str]]:

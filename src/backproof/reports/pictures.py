@@ -56,7 +56,7 @@ def keep(
     `positions`: of each cell in the page, -1 where that does not hold it; by default they all are there.
     """
     drawn = wanted if isinstance(wanted, Drawn) else draw(wanted, cells, curves, edges)
-    stem, caption = f"{position:02d}-{_slug(drawn.title)}", drawn.spec.caption
+    stem, caption = f"{position:02d}-{_slug(drawn.title)}", drawn.caption
     if drawn.drawing is None:
         return Picture(drawn.title, caption, "", stem, problem=drawn.problem)
     from backproof.reports.figures.drawing.style import rendered

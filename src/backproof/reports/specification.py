@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from backproof.errors import ConfigurationError, nearest
 from backproof.reports.figures import kinds
 from backproof.reports.figures.kind import FigureSpec, Kind
+from backproof.reports.live import live_text
 from backproof.sweeps.expressions import parse
 from backproof.sweeps.overrides import is_axis
 
@@ -38,7 +39,7 @@ def figure_spec(key: str, figure: Mapping[str, object], columns: Collection[str]
     return FigureSpec(
         value=value,
         title=str(figure.get("title") or kind.title(value, sum(sides.values(), ()))),
-        caption=" ".join(str(figure.get("caption") or "").split()),
+        caption=live_text(f"{key}.caption", figure.get("caption") or "", columns),
         where=None if where is None else parse(f"{key}.where", where, columns),
         aggregate=_one_of(f"{key}.aggregate", aggregate, kind.aggregates) if aggregate else "",
         **sides,

@@ -23,6 +23,7 @@ class StoredExperiment:
 
     name: str
     question: str
+    answer: str
     claims: tuple[Mapping[str, object], ...]
     figures: tuple[Mapping[str, object], ...]
     refines: str | None = None
@@ -32,11 +33,16 @@ def stored_experiment(content: Mapping[str, object]) -> StoredExperiment:
     """An experiment out of a store's JSON; whatever is missing is empty."""
     return StoredExperiment(
         str(content.get("name") or ""),
-        " ".join(str(content.get("question") or "").split()),
+        _line(content.get("question")),
+        _line(content.get("answer")),
         _records(content.get("claims")),
         _records(content.get("figures")),
         _axis(content.get("refine")),
     )
+
+
+def _line(text: object) -> str:
+    return " ".join(str(text or "").split())
 
 
 def _axis(refine: object) -> str | None:

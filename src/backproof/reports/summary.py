@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from backproof.reports.axes import finished
+from backproof.errors import ConfigurationError
+from backproof.reports.axes import finished, own
+from backproof.reports.live import live_text
 from backproof.sweeps.columns import DIVERGED, REACHED
+from backproof.sweeps.status import Status
 from backproof.verdicts.verdict import RIGHT, Verdict
 
 if TYPE_CHECKING:
@@ -21,7 +24,13 @@ LOW_PRECISIONS = ("float16", "float32")
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """How cells train: median test accuracy and range; which shares reach the threshold and diverge."""
+    """How cells train: median test accuracy and its range, and some shares.
+
+    Attributes:
+        reached: those that reach the threshold of training accuracy.
+        diverged: those whose loss was not finite at some step, or ten times the first or more.
+        not_finite: those whose loss is not finite at the end.
+    """
 
     n: int
     accuracy: float
@@ -29,6 +38,7 @@ class TrainingSummary:
     accuracy_high: float
     reached: float
     diverged: float
+    not_finite: float
 
 
 def training_summary(cells: pd.DataFrame) -> TrainingSummary | None:
@@ -45,12 +55,37 @@ def training_summary(cells: pd.DataFrame) -> TrainingSummary | None:
         float(accuracy.max()),
         float(trained[REACHED.name].notna().mean()),
         float(trained[DIVERGED.name].notna().mean()),
+        float(trained["final_loss"].isna().mean()),
     )
 
 
-def answer(claims: Sequence[Settled], cells: pd.DataFrame, pending: int) -> list[str]:
-    """The answer to an experiment's question, in two or three sentences."""
-    return [*_on_claims(claims), *_on_verdicts(cells), *_on_pending(pending)]
+@dataclass(frozen=True)
+class Answer:
+    """The answer to an experiment's question.
+
+    Attributes:
+        text: the author's, with numbers of this sweep; empty where the experiment has none.
+        counts: how many statements hold, and of how many cells the gradient is right.
+    """
+
+    text: str
+    counts: tuple[str, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All of it."""
+        return (self.text, *self.counts) if self.text else self.counts
+
+
+def answer_of(text: str, claims: Sequence[Settled], cells: pd.DataFrame) -> Answer:
+    """The answer by what is there of a sweep; a text that cannot be filled says why."""
+    mine = own(cells)
+    try:
+        filled = live_text("answer", text, [str(c) for c in cells.columns]).filled(finished(mine))
+    except ConfigurationError as error:
+        filled = f"The answer could not be filled in: {error}"
+    pending = int((cells["status"] == Status.PENDING).sum())
+    return Answer(filled, (*_on_claims(claims), *_on_verdicts(mine), *_on_pending(pending)))
 
 
 def _on_claims(claims: Sequence[Settled]) -> Iterator[str]:

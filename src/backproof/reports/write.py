@@ -22,6 +22,7 @@ from backproof.reports.figures.kind import Drawn, FigureSpec
 from backproof.reports.page import Report, page
 from backproof.reports.pictures import Picture, keep
 from backproof.reports.stored import figures_of, stored_experiment
+from backproof.reports.summary import Answer, answer_of
 from backproof.sweeps.engines.processes import count
 from backproof.sweeps.engines.processes import starmap as in_processes
 
@@ -39,8 +40,10 @@ def write_report(
     provenance: Mapping[str, object],
     edges: Edges | None = None,
     excerpt: Excerpt | None = None,
-) -> None:
+) -> Answer:
     """Write figures/ and report.html into a results folder; each file is whole or not there.
+
+    Returns the answer that the report begins with.
 
     Args:
         tables: the cells, those still to come among them, their curves and their tensors.
@@ -54,12 +57,14 @@ def write_report(
     positions = excerpt.positions(len(cells)) if excerpt else None
     drawing = _draw_all(plain_folder(folder / "figures"), wanted, cells, curves, edges, positions)
     settled = claims.evaluate(asked.claims, cells)
+    answer = answer_of(asked.answer, settled, cells)
     of_cells = details(excerpt.cells if excerpt else cells, tensors, curves)
     pictures = list(drawing)  # drawn meanwhile
     _remove_others(folder / "figures", pictures)
     report = Report(
         asked.name or folder.name,
         asked.question,
+        answer,
         settled,
         pictures,
         axes_chosen,
@@ -70,6 +75,7 @@ def write_report(
         excerpt,
     )
     write(folder / "report.html", page(report).encode())
+    return answer
 
 
 def _draw_all(

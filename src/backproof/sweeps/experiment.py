@@ -25,7 +25,10 @@ class ClaimEntry(TypedDict, total=False):
     where: Required[str]
     holds: Required[str]
     share: str | float | list[float]
-    measure: str
+    measure: dict[str, object]
+    contrast: dict[str, str]
+    hypothesis: str
+    figure: str
 
 
 class FigureEntry(TypedDict, total=False):
@@ -53,6 +56,7 @@ class ExperimentFile(TypedDict, total=False):
     """The keys of the file."""
 
     question: str
+    answer: str
     overrides: dict[str, object]
     grid: dict[str, object] | list[dict[str, object]]
     exclude: list[dict[str, str]]
@@ -84,6 +88,7 @@ class Experiment:
 
     Attributes:
         grids: a union of grids; each maps an override's key to its override string.
+        answer: as written, with its fields.
         refine, claims, figures: as written; they have the keys of `RefineEntry`, `ClaimEntry` and
             `FigureEntry`. None where nothing is refined.
         content: the whole file, for the results folder.
@@ -91,6 +96,7 @@ class Experiment:
 
     name: str
     question: str = ""
+    answer: str = ""
     grids: tuple[dict[str, str], ...] = ({},)
     exclude: tuple[Exclusion, ...] = ()
     refine: Mapping[str, object] | None = None
@@ -177,6 +183,7 @@ def experiment_of(name: str, content: object) -> Experiment:
     return Experiment(
         name=name,
         question=str(content.get("question") or ""),
+        answer=str(content.get("answer") or ""),
         grids=tuple({**common, **_overrides(f"grid[{i}]", g)} for i, g in enumerate(grids)),
         exclude=tuple(
             Exclusion(str(rule["where"]), str(rule["because"]))

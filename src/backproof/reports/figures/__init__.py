@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from backproof.errors import ConfigurationError
-from backproof.reports.axes import own
+from backproof.reports.axes import finished, own
 from backproof.reports.figures.kind import Drawn, FigureSpec, Kind, NothingToDrawError, Tables
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def draw(spec: FigureSpec, cells: pd.DataFrame, curves: pa.Table, edges: Edges |
         chosen = cells[spec.where.truth(cells)] if spec.where and len(cells) else cells
         if not len(chosen):
             raise NothingToDrawError("no cell fits its `where`")
-        return Drawn(spec, kinds()[spec.value].draw(spec, Tables(chosen, curves, edges)))
+        drawing = kinds()[spec.value].draw(spec, Tables(chosen, curves, edges))
+        return Drawn(spec, drawing, caption=spec.caption.filled(finished(chosen)))
     except (NothingToDrawError, ConfigurationError) as error:
         return Drawn(spec, None, str(error))
     except Exception as error:  # a drawing library may fail in any way over unusual cells

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from backproof.reports.live import WORDLESS, LiveText
 from backproof.sweeps.expressions import Expression
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class FigureSpec:
 
     Attributes:
         value: a column, or the name of a kind that is not a heatmap.
+        caption: what it shows, as its author says it.
         rows, columns, facet: the axes; what they mean depends on the kind.
         where: the cells it shows; all without one.
         aggregate: how the cells of a tile are aggregated; empty for the kind's default.
@@ -30,7 +32,7 @@ class FigureSpec:
 
     value: str
     title: str
-    caption: str = ""
+    caption: LiveText = WORDLESS
     where: Expression | None = None
     rows: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
@@ -107,11 +109,16 @@ def figure_kind(
 
 @dataclass(frozen=True)
 class Drawn:
-    """A specification with its drawing, or with the reason why there is none."""
+    """A specification with its drawing, or with the reason why there is none.
+
+    Attributes:
+        caption: the specification's, with the numbers of the cells that are shown.
+    """
 
     spec: FigureSpec
     drawing: Drawing | None
     problem: str = ""
+    caption: str = ""
 
     @property
     def title(self) -> str:
@@ -140,5 +147,5 @@ class Drawn:
         from backproof.reports.figures.drawing.style import rendered
 
         picture = rendered(self.drawing.figure, "svg").decode()
-        words = html.escape(f"{self.spec.caption} {self.finding}".strip())
+        words = html.escape(f"{self.caption} {self.finding}".strip())
         return f"{picture[picture.index('<svg') :]}<p>{words}</p>"
