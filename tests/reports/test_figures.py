@@ -255,11 +255,11 @@ def test_what_is_the_same_everywhere_is_told_so(cells, curves):
 def test_a_figure_names_what_it_pools_and_how_many_cells_its_tiles_have(cells, curves):
     asked = {"value": "accuracy", "rows": ["activation"], "columns": ["loss"]}
     drawn = drawn_as(asked, cells, curves)
-    assert drawn.finding.endswith("Pooled over clip.eps: up to 2 settings a tile, besides replicates.")
+    assert drawn.pooled == "Pooled over clip.eps: up to 2 settings a tile, besides replicates."
     assert drawn.figure.get_supxlabel() == "pooled: clip.eps"
     assert {t.get_text() for t in drawn.figure.axes[0].texts} == {"0.81\nn = 3", "0.81\nn = 6"}
     apart = drawn_as({**asked, "facet": ["clip.eps"]}, cells, curves)
-    assert "Pooled" not in apart.finding and not apart.figure.get_supxlabel()
+    assert not apart.pooled and not apart.figure.get_supxlabel()
     assert {t.get_text() for t in apart.figure.axes[0].texts} == {"0.81"}
 
 

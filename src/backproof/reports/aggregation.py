@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backproof.reports.axes import Key, expand_nulls, in_order, keys_of, ran, varying
+from backproof.reports.axes import RECORDS, Key, expand_nulls, in_order, keys_of, ran, varying
 from backproof.reports.intervals import median_interval
 from backproof.sweeps.columns import Column, Of
 from backproof.sweeps.overrides import REPLICATE
@@ -143,7 +143,7 @@ def lay_out(
         *columns,
         column.name,
         "status",
-        *(others := [axis for axis in varying(cells) if axis not in (*rows, *columns, REPLICATE)]),
+        *(others := [axis for axis in varying(cells) if axis not in (*rows, *columns, REPLICATE, *RECORDS)]),
         *(group for group in ("check", "training") if group in cells),
     ]
     cells = cells[[*dict.fromkeys(kept)]].assign(**{POSITION: cells.index.to_numpy()})

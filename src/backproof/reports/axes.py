@@ -15,6 +15,9 @@ from backproof.sweeps.status import Status
 Key = tuple[object, ...]
 """Values along the axes of a side."""
 
+RECORDS = ("check.evidence", "check.baselines", "check.cures")
+"""Settings of what a cell keeps beside its results, in which cells may differ and yet be alike."""
+
 LEAST_GAIN = 0.01
 """A third or fourth axis is shown only if it explains so much more."""
 

@@ -36,6 +36,7 @@ class Picture:
     caption: str
     finding: str
     stem: str
+    pooled: str = ""
     source: str = ""
     problem: str = ""
     size: tuple[int, int] = (0, 0)
@@ -68,7 +69,7 @@ def keep(
     width, height = figure.get_size_inches()
     overlay = drawn.drawing.overlay
     return Picture(
-        drawn.title, caption, drawn.finding, stem,
+        drawn.title, caption, drawn.finding, stem, drawn.pooled,
         source="data:image/svg+xml;base64," + base64.b64encode(contents["svg"]).decode(),
         size=(round(width * PIXELS), round(height * PIXELS)),
         overlay=_of_page(overlay(), positions) if overlay else None,

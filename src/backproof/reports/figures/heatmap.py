@@ -38,7 +38,7 @@ def draw(spec: FigureSpec, tables: Tables) -> Drawing:
         raise NothingToDrawError(f"{len(parts)} small multiples; at most {MOST_PANELS} fit")
     figure = draw_tiles(parts, spec.title, _lines(spec, tables, parts))
     data = pd.concat([part.table() for part in parts], ignore_index=True)
-    return Drawing(figure, finding(tiles), data, lambda: overlay(figure, parts))
+    return Drawing(figure, finding(tiles), data, lambda: overlay(figure, parts), _pooled(tiles))
 
 
 def _lines(spec: FigureSpec, tables: Tables, parts: Sequence[Tiles]) -> list[list[Segment]]:
@@ -59,11 +59,6 @@ categories = figure_kind(
 )(draw)  # fmt: skip
 
 
-def finding(tiles: Tiles) -> str:
-    """What a heatmap shows, in a sentence, and what of its cells a tile pools, in another."""
-    return f"{_finding(tiles)} {_pooled(tiles)}".strip()
-
-
 def _pooled(tiles: Tiles) -> str:
     """Along which axes the cells of a tile differ; empty where they are replicates."""
     if not tiles.pooled:
@@ -72,7 +67,8 @@ def _pooled(tiles: Tiles) -> str:
     return f"Pooled over {in_words(tiles.pooled)}: up to {most} settings a tile, besides replicates."
 
 
-def _finding(tiles: Tiles) -> str:
+def finding(tiles: Tiles) -> str:
+    """What a heatmap shows, in a sentence."""
     shown = tiles.stats["value"][np.isfinite(tiles.stats["value"])]
     if shown.empty:
         return "No tile has a value."

@@ -55,6 +55,7 @@ class Drawing:
 
     Attributes:
         finding: what it shows, in a sentence; also for those who cannot see it.
+        pooled: along what the cells of a tile differ, in a sentence; empty where they are replicates.
         data: the numbers that it shows.
         overlay: what the page's script needs of it, once the figure is laid out.
     """
@@ -63,6 +64,7 @@ class Drawing:
     finding: str
     data: pd.DataFrame
     overlay: Callable[[], Mapping[str, object]] | None = None
+    pooled: str = ""
 
 
 class NothingToDrawError(Exception):
@@ -140,6 +142,11 @@ class Drawn:
         """What it shows, in a sentence."""
         return self.drawing.finding if self.drawing else ""
 
+    @property
+    def pooled(self) -> str:
+        """Along what the cells of a tile differ, in a sentence."""
+        return self.drawing.pooled if self.drawing else ""
+
     def _repr_html_(self) -> str:
         """The figure in a notebook."""
         if self.drawing is None:
@@ -147,5 +154,5 @@ class Drawn:
         from backproof.reports.figures.drawing.style import rendered
 
         picture = rendered(self.drawing.figure, "svg").decode()
-        words = html.escape(f"{self.caption} {self.finding}".strip())
+        words = html.escape(f"{self.caption} {self.finding} {self.pooled}".strip())
         return f"{picture[picture.index('<svg') :]}<p>{words}</p>"

@@ -94,8 +94,6 @@ def draw_tiles(parts: Sequence[Tiles], title: str, lines_of: Sequence[Sequence[S
         for axes in grid.flat[len(parts) :]:
             axes.set_axis_off()
         _explain(figure, grid, parts, scale, hatched)
-        if parts[0].pooled:
-            figure.supxlabel(f"pooled: {in_words(parts[0].pooled)}", x=0.01, ha="left", fontsize=8)
         if len(parts) > 1:
             entitle(figure, title)
         else:
@@ -176,9 +174,14 @@ def _explain(
         bar.outline.set_visible(False)
         if isinstance(scale.norm, LogNorm):
             plain_decades(bar.ax.yaxis)
+    pooled = f"pooled: {in_words(first.pooled)}" if first.pooled else None
     if handles:
-        columns = min(len(handles), 3)
-        figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=8)
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=min(len(handles), 3), frameon=False,
+            fontsize=8, title=pooled, title_fontsize=8,
+        )  # fmt: skip
+    elif pooled:
+        figure.supxlabel(pooled, fontsize=8)
 
 
 def scale_of(parts: Sequence[Tiles]) -> Scale:
