@@ -434,4 +434,4 @@ def _write_report(store: Store, folder: Path) -> tuple[Path, tuple[str, ...]]:
     from backproof.reports.results import write_results  # pandas: only once there is something to write
 
     answer = write_results(store, folder)
-    return folder / "report.html", answer.sentences
+    return folder / "report.html", answer

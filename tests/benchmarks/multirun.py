@@ -28,7 +28,7 @@ main()
 WITHOUT_REPORT = """
 from backproof.interfaces.cli import main
 from backproof.reports import results
-results.write_results = lambda *_: None
+results.write_results = lambda *_: ()
 raise SystemExit(main())
 """
 LAUNCHER = [

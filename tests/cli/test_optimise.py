@@ -22,7 +22,7 @@ EPS = "clip.eps=tag(log,interval(1e-8,0.4))"
 def session(tmp_path, monkeypatch):
     pytest.importorskip("optuna", reason="pip install 'backproof[optuna]'")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(results, "write_results", lambda *_: None)  # reports are tested elsewhere
+    monkeypatch.setattr(results, "write_results", lambda *_: ())  # reports are tested elsewhere
     return Session()
 
 

@@ -107,6 +107,40 @@ def test_figures_of_an_earlier_report_go_and_other_files_stay(report, tmp_path):
     assert "mine.svg" in names and "01-other.svg" in names and "01-verdicts.svg" not in names
 
 
+def test_it_begins_with_the_experiments_own_answer(report):
+    answer = "Of {count()} cells {share(verdict == 'agrees'):.0%} agree."
+    text = report(experiment={**EXPERIMENT, "answer": answer})
+    assert '<p class="text">Of 18 cells 67% agree.</p>' in text
+    broken = report(experiment={**EXPERIMENT, "answer": "{median(acuracy)}"})
+    assert "The answer could not be filled in: answer.median: unknown name acuracy" in broken
+
+
+def test_a_statement_leads_to_its_cells_and_its_figure(report, cells):
+    claim = {
+        "id": "w", "where": "activation == 'tanh'", "holds": "accuracy > 0.5",
+        "statement": "The median is {median(accuracy):.2f}.",
+        "hypothesis": "tanh is to blame.", "figure": "Verdicts",
+        "contrast": {
+            "value": "gradient_error", "of": "activation == 'tanh'", "against": "activation == 'relu'",
+        },
+    }  # fmt: skip
+    text = report(experiment={**EXPERIMENT, "claims": [claim]})
+    assert "The median is 0.81." in text and '<h3 class="hypothesis">tanh is to blame.</h3>' in text
+    assert '<a href="#01-verdicts">Figure: Verdicts</a>' in text
+    assert '<a class="cells-of" href="#statement=w">Show its 9 cells</a>' in text
+    left_out, about = data_of(text)["statements"]["w"][:2]
+    assert list(cells["activation"][left_out : left_out + about]) == ["tanh"] * 9
+    assert "over 3 seeds (9 pairs)" in text and "too few seeds for an interval" in text
+
+
+def test_contents_and_figures_have_addresses(report):
+    text = report()
+    targets = {a["id"] for _, a in Parts(text).elements if a.get("id")}
+    links = [a["href"][1:] for t, a in Parts(text).elements if t == "a" and a.get("href", "").startswith("#")]
+    assert {"claims", "cells", "provenance", "01-verdicts"} <= set(links)
+    assert all("=" in link or link in targets for link in links)
+
+
 def test_what_was_typed_is_text(report, cells):
     cells = cells.assign(error=EVIL, status="failed", command=EVIL)
     experiment = {

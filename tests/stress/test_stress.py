@@ -34,7 +34,7 @@ def test_a_command_line_runs_or_is_refused_in_one_line(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(results, "write_results", lambda *_: None)  # reports are tested elsewhere
+    monkeypatch.setattr(results, "write_results", lambda *_: ())  # reports are tested elsewhere
     found = commands(tmp_path, 40, seed=1)
     assert found["not as they should"] == 0, found
     assert found["refused"] > 8 and found["status 0"] > 4
@@ -44,7 +44,7 @@ def test_an_experiment_file_runs_or_is_refused_in_one_line(tmp_path, monkeypatch
     from backproof.reports import results
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(results, "write_results", lambda *_: None)
+    monkeypatch.setattr(results, "write_results", lambda *_: ())
     found = experiment_files(tmp_path, 25, seed=2)
     assert found.pop("not as they should") == 0, found
     assert found["plan: refused"] > 5 and found["plan: status 0"] > 2

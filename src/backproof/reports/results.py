@@ -12,13 +12,15 @@ from backproof.sweeps.store import Store
 if TYPE_CHECKING:  # pandas and pyarrow take their time, and a sweep may not come to its tables
     from backproof.reports.edges import Edges
     from backproof.reports.excerpt import Excerpt
-    from backproof.reports.summary import Answer
     from backproof.reports.tables import Part
     from backproof.sweeps.table import Layout
 
 
-def write_results(store: Store, folder: Path) -> Answer:
-    """Write tables, figures and report; each file is whole or not there. Returns the report's answer."""
+def write_results(store: Store, folder: Path) -> tuple[str, ...]:
+    """Write tables, figures and report; each file is whole or not there.
+
+    Returns the sentences that the report begins with.
+    """
     from backproof.reports.edges import edges_found
     from backproof.reports.excerpt import MOST_WHOLE, needed
     from backproof.reports.tables import joined, write_tables
@@ -35,7 +37,7 @@ def write_results(store: Store, folder: Path) -> Answer:
         tables, excerpt = _excerpt(parts, columns, store, layout)
     edges = edges_found(experiment, tables.cells)
     _write_edges(folder, edges)
-    return write_report(folder, tables, experiment, about, edges, excerpt)
+    return write_report(folder, tables, experiment, about, edges, excerpt).sentences
 
 
 def _excerpt(
