@@ -212,6 +212,7 @@ class _Look:
         still = self.flat & (self.analytic == 0)
         bent = ~(bend <= EVEN * grown) | (self.steps >= OWN / 2 * self.sizes)
         stairs = (self.error * self.steps > COARSE * self.scale[:, None]) & bent & (self.analytic != 0)
+        stairs |= self.flat & (np.abs(self.analytic * self.sizes) * OWN > USUAL * self.u * np.abs(rest))
         noisy = np.median(self.noise, axis=1) > NOISY * 2 * self.u * np.abs(self.rest)
         doubtful = ~(agrees & (clear | still))
         settled = self.ok & ~stairs.any(axis=1) & (np.count_nonzero(doubtful, axis=1) <= DOUBTFUL)
@@ -319,7 +320,7 @@ class _Look:
         lost = abs(self.analytic[k, j]) * size * OWN <= USUAL * self.u * abs(self.rest[k])
         return bool(
             not entry.status & ~EntryStatus.FLAT
-            and (lost or not self.flat[k, j])
+            and (lost or entry.value != 0)
             and gap <= entry.error + self._round_off[k, j]
             and abs(first[0] - entry.value) <= allowed + entry.error
             and entry.step <= size
