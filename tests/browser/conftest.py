@@ -74,10 +74,10 @@ def at(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def thread(at):
-    """Two seeds of the experiment of the puzzle, 1,308 cells, trained for a moment only."""
+    """One seed of the experiment of the puzzle, 654 cells, trained for a moment only."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(at)
-        assert main(["sweep", "experiment=thread", "seed=0,1", "training.steps=4", "check.cures=0"]) == 0
+        assert main(["sweep", "experiment=thread", "seed=0", "training.steps=4", "check.cures=0"]) == 0
     return at / "results" / "thread"
 
 
