@@ -117,20 +117,19 @@ class DirectionalDifferencer:
 
     def _noise(self, subset: Index) -> float:
         """The largest error of a value of f as a subset moves."""
-        return float(self.coordinate.noise[subset].max(initial=0))
+        return float(self.coordinate.noise[_place(subset)].max(initial=0))
 
     def _draw(self, size: int) -> Signs:
         return (2 * self.coordinate.generator.integers(0, 2, size, dtype=np.int8) - 1).astype(np.int8)
 
     def _derivative(self, subset: Index, signs: Signs, step: float) -> tuple[Any, Any]:
         """The central derivative along a direction, and by how much the one-sided ones differ."""
-        function, kind = self.function, self.kind
-        h = (step * self.coordinate.sizes[subset] * signs).astype(function.dtype)
-        theta = function.start.copy()
-        base = theta[subset]
-        theta[subset] = base + h
+        function, kind, place = self.function, self.kind, _place(subset)
+        h = (step * self.coordinate.sizes[place] * signs).astype(function.dtype)
+        theta, base = function.start.copy(), function.start[place]
+        theta[place] = base + h
         above = kind(function.value_near(theta))
-        theta[subset] = base - h
+        theta[place] = base - h
         below = kind(function.value_near(theta))
         value = self.coordinate.value
         return (above - below) / (2 * kind(step)), abs((above - value) - (value - below)) / kind(step)
@@ -174,6 +173,13 @@ class DirectionalDifferencer:
             short, closer = self._derivative(subset, signs, step)
         bend = max(closer - max(apart / RATIO, 4 * noise / step), 0) / 2
         return short, abs(long - short), bend, step
+
+
+def _place(subset: Index) -> Index | slice:
+    """The same entries as a slice where they follow each other, which takes far less time to index with."""
+    if len(subset) and subset[-1] - subset[0] + 1 == len(subset):
+        return slice(int(subset[0]), int(subset[-1]) + 1)
+    return subset
 
 
 def faults_within(
