@@ -318,6 +318,16 @@ class Session:
             page, answer = _write_report(store, folder)
             return ReportResult(page, store.pending(), store.failed(), answer)
 
+    def index(self, folder: Path) -> Path | None:
+        """An index of the sweeps in a folder, which is no sweep itself; None where it is one, or holds none.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        from backproof.reports.index import holds_sweeps, write_index  # Jinja2: only where needed
+
+        return write_index(folder) if holds_sweeps(folder) else None
+
     def merge(self, folders: Sequence[Path], name: str) -> MergeResult:
         """The cells of several results folders in a new one, with tables and a report.
 

@@ -65,7 +65,8 @@ Exit status: 0 every cell is there and no results differ; 1 some are not or do; 
 REPORT_HELP = """\
 usage: backproof report [--open] results/NAME
 
-Rebuilds tables, figures and report from the store. --open shows the report in the browser.
+Rebuilds tables, figures and report from the store. Of a folder that holds sweeps, as results/, it writes an
+index: index.html, with the question and the answer of each. --open shows the page in the browser.
 """
 
 
@@ -152,13 +153,17 @@ def _report(words: Sequence[str]) -> ExitStatus:
     from backproof.interfaces.answers import open_page, show_report
     from backproof.session import Session
 
+    session, folder, status = Session(), Path(folders[0]), ExitStatus.OK
     try:
-        result = Session().report(Path(folders[0]))
+        if page := session.index(folder):
+            print(f"index: {page}")
+        else:
+            result = session.report(folder)
+            page, status = result.page, show_report(result)
     except OSError as error:
-        raise ConfigurationError(f"{folders[0]}: the report cannot be written ({error})") from error
-    status = show_report(result)
+        raise ConfigurationError(f"{folder}: the report cannot be written ({error})") from error
     if OPEN in words:
-        open_page(result.page)
+        open_page(page)
     return status
 
 

@@ -19,6 +19,7 @@ from backproof.reports.edges import Edges
 from backproof.reports.excerpt import Excerpt
 from backproof.reports.figures import kinds
 from backproof.reports.figures.kind import Drawn, FigureSpec
+from backproof.reports.index import ANSWER
 from backproof.reports.page import Report, page
 from backproof.reports.pictures import Picture, keep
 from backproof.reports.stored import figures_of, stored_experiment
@@ -75,6 +76,7 @@ def write_report(
         excerpt,
     )
     write(folder / "report.html", page(report).encode())
+    write(folder / ANSWER, "".join(f"{sentence}\n" for sentence in answer.sentences).encode())
     return answer
 
 
