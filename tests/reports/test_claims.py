@@ -6,7 +6,7 @@ from backproof.errors import ConfigurationError
 from backproof.reports.claims import ClaimStatus, claims_of, evaluate
 from backproof.reports.specification import figure_specs
 
-CONFIRMED, REFUTED, OPEN, BROKEN = ClaimStatus
+CONFIRMED, REFUTED, OPEN, VACUOUS, BROKEN = ClaimStatus
 COLUMNS = ["cell", "activation", "loss", "clip.eps", "seed", "verdict", "accuracy", "gradient_error"]
 
 
@@ -165,3 +165,16 @@ def test_replicates_that_disagree_are_counted(cells):
     mixed = settle(cells, where="seed >= 0", holds="verdict == 'agrees'")
     assert (mixed.cases, mixed.agreeing) == (6, 5)
     assert settle(cells, where="seed == 0", holds="verdict == 'agrees'").cases == 0
+
+
+def test_a_claim_over_an_axis_that_changes_nothing_is_vacuous(cells):
+    claim = {"statement": "eps does not matter", "where": "notnull(`clip.eps`)", "holds": "accuracy >= 0.5"}
+    [over] = evaluate([{**claim, "over": "clip.eps"}], cells)
+    assert (over.status, over.n) == (VACUOUS, 12), "the two eps have equal accuracies"
+    cells.loc[cells["clip.eps"] == 1e-3, "accuracy"] += 1e-15
+    assert evaluate([{**claim, "over": "clip.eps"}], cells)[0].status is CONFIRMED
+    assert evaluate([{**claim, "over": "seed"}], cells)[0].status is CONFIRMED
+    one = cells[(cells["clip.eps"] != 1e-3)]
+    assert evaluate([{**claim, "over": "clip.eps"}], one)[0].status is VACUOUS, "one value alone"
+    [unknown] = evaluate([{**claim, "over": "clip.epps"}], cells)
+    assert unknown.status is BROKEN and "did you mean" in unknown.problem

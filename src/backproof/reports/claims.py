@@ -17,7 +17,7 @@ from backproof.reports.contrasts import Contrast, Difference, contrast_of, diffe
 from backproof.reports.live import LiveText, live_text
 from backproof.reports.summary import TrainingSummary, training_summary
 from backproof.sweeps.expressions import Expression, parse
-from backproof.sweeps.overrides import REPLICATE
+from backproof.sweeps.overrides import REPLICATE, is_axis
 
 EXAMPLES = 5
 """How many cells that break a claim are listed with it."""
@@ -31,12 +31,13 @@ class ClaimStatus(StrEnum):
     CONFIRMED = "confirmed"
     REFUTED = "refuted"
     OPEN = "not enough data"
+    VACUOUS = "vacuous"
     BROKEN = "could not be evaluated"
 
     @property
     def symbol(self) -> str:
         """One character for the page."""
-        return {"confirmed": "✓", "refuted": "✗", "not enough data": "?"}.get(self, "!")
+        return {"confirmed": "✓", "refuted": "✗", "not enough data": "?", "vacuous": "○"}.get(self, "!")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class Claim:
 
     Attributes:
         contrast: an effect that is stated with it.
+        over: the axis that it says something about; where nothing that `holds` reads differs along it, to the
+            last bit, the claim could not have failed and is vacuous. None where it says nothing of the kind.
     """
 
     id: str
@@ -98,6 +101,7 @@ class Claim:
     share: Share
     measure: Measure | None = None
     contrast: Contrast | None = None
+    over: str | None = None
     place: Place = Place()
 
 
@@ -132,6 +136,7 @@ class Settled:
     replicates: int = 0
     about: tuple[int, ...] = ()
     difference: Difference | None = None
+    over: str | None = None
     place: Place = Place()
 
 
@@ -160,8 +165,18 @@ def claim_of(i: int, claim: Mapping[str, object], columns: Collection[str]) -> C
         share=_share(f"{key}.share", claim.get("share", "all")),
         measure=None if measure is None else _measure(f"{key}.measure", measure, columns),
         contrast=None if contrast is None else contrast_of(f"{key}.contrast", contrast, columns),
+        over=_over(f"{key}.over", claim.get("over"), columns),
         place=_place(claim),
     )
+
+
+def _over(key: str, axis: object, columns: Collection[str]) -> str | None:
+    if axis is None:
+        return None
+    axes = [c for c in columns if is_axis(c)]
+    if axis not in axes:
+        raise ConfigurationError(f"{key}: unknown axis {axis}{nearest(str(axis), axes)}")
+    return str(axis)
 
 
 def require_figures(claims: Iterable[Claim], titles: Sequence[str]) -> None:
@@ -256,7 +271,7 @@ def settle(claim: Claim, done: pd.DataFrame) -> Settled:
     return Settled(
         claim.id,
         statement,
-        ClaimStatus.CONFIRMED if share.least <= kept.mean() <= share.most else ClaimStatus.REFUTED,
+        _status(claim, about, kept),
         *texts,
         n=len(about),
         holding=int(kept.sum()),
@@ -268,8 +283,24 @@ def settle(claim: Claim, done: pd.DataFrame) -> Settled:
         replicates=about[REPLICATE].nunique() if REPLICATE in about else 0,
         about=tuple(about.index.tolist()),
         difference=difference(claim.contrast, done) if claim.contrast else None,
+        over=claim.over,
         place=claim.place,
     )
+
+
+def _status(claim: Claim, about: pd.DataFrame, kept: NDArray[np.bool_]) -> ClaimStatus:
+    if claim.over is not None and not _differs_along(claim.over, about, claim.holds):
+        return ClaimStatus.VACUOUS
+    holds = claim.share.least <= kept.mean() <= claim.share.most
+    return ClaimStatus.CONFIRMED if holds else ClaimStatus.REFUTED
+
+
+def _differs_along(axis: str, cells: pd.DataFrame, holds: Expression) -> bool:
+    """Whether a result that an expression reads differs between some cells that differ in one axis alone."""
+    others = [a for a in axes_of(cells) if a != axis]
+    results = [c for c in sorted(holds.columns) if not is_axis(c)]
+    settings = len(cells[others].drop_duplicates()) if others else 1
+    return len(cells[[*others, *results]].drop_duplicates()) > settings
 
 
 def _replicates(cells: pd.DataFrame, kept: NDArray[np.bool_]) -> tuple[int, int]:

@@ -65,7 +65,7 @@ class Answer:
 
     Attributes:
         text: the author's, with numbers of this sweep; empty where the experiment has none.
-        counts: how many statements hold, and of how many cells the gradient is right.
+        counts: how many statements hold, and without a text of how many cells the gradient is right.
     """
 
     text: str
@@ -85,7 +85,8 @@ def answer_of(text: str, claims: Sequence[Settled], cells: pd.DataFrame) -> Answ
     except ConfigurationError as error:
         filled = f"The answer could not be filled in: {error}"
     pending = int((cells["status"] == Status.PENDING).sum())
-    return Answer(filled, (*_on_claims(claims), *_on_verdicts(mine), *_on_pending(pending)))
+    on_verdicts = () if text else _on_verdicts(mine)  # the author knows better what a grid's shares mean
+    return Answer(filled, (*_on_claims(claims), *on_verdicts, *_on_pending(pending)))
 
 
 def _on_claims(claims: Sequence[Settled]) -> Iterator[str]:

@@ -27,6 +27,7 @@ class ClaimEntry(TypedDict, total=False):
     share: str | float | list[float]
     measure: dict[str, object]
     contrast: dict[str, str]
+    over: str
     hypothesis: str
     figure: str
 
