@@ -17,12 +17,13 @@ from backproof.network.arrays import Array, unit_roundoff
 from backproof.targets.calling import called
 from backproof.targets.container import Container, leaves_of, mapped
 from backproof.targets.dithered import Dithered, Formatted, dithered, rounded_to, unit_of
+from backproof.targets.double_pass import with_double
 from backproof.targets.formats import Format, holds_floats, in_double, is_low
 from backproof.targets.function import Function
 from backproof.targets.leaves import FunctionError, Leaf
 from backproof.targets.source import UserFunction, alike, defined_at, shown_as
 from backproof.targets.vector import Cotangents, Forward, Rows
-from backproof.targets.vjp import Pullback, output_and_residuals, pullback
+from backproof.targets.vjp import Backward, Pullback, output_and_residuals, pullback
 
 LEAST, MOST = -0.5, 1.0
 """Between these a cotangent is drawn: with a mean, so that sums over it do not vanish by chance."""
@@ -33,8 +34,19 @@ MOVE, TINY = 2.0**-8, 2.0**-30
 ASKED, COARSEST = 96.0, 0.9
 """The relative error that must not go unseen, in units of round-off, and what it is at most."""
 
+NEAR_ZERO = 2.0**-6
+"""What inputs are multiplied with to be where little is saturated; at 0 itself there may be no value."""
+
+ONE_PRECISION = (
+    "the backward pass does not run in double precision as well: rounding that is the same in every run, "
+    "where outputs are saturated, is not told from a mistake"
+)
+
 Formats = Sequence[Format | None]
 """Those of the leaves of a container; None of a leaf that is no array of floats."""
+
+Kernel = tuple[UserFunction, UserFunction | None]
+"""A forward pass and its backward pass; None where the inputs' library makes that."""
 
 
 def in_low_precision(inputs: Any) -> bool:
@@ -57,6 +69,7 @@ class Passes:
         upstream: of the leaves of the outputs, which the cotangent has as well.
         reference: the forward pass in double precision.
         backward: (cotangent, *inputs) → the gradients as they are returned, by a pass in its own formats.
+        in_double: the same by the same pass in double precision; raises where that does not take it.
     """
 
     def __init__(
@@ -67,12 +80,19 @@ class Passes:
         reference: UserFunction | None,
         *,
         residuals: bool,
+        wide: Kernel | None = None,
     ) -> None:
+        """
+        Args:
+            wide: forward and backward pass to call in double precision, if these differ.
+        """
         self.forward, self.residuals = forward, residuals
         self.inputs, self.formats = mapped(in_double, inputs), formats_of(inputs)
         self.upstream = formats_of(called(forward, self._outputs_of, forward, inputs))
         self.reference = alike(forward)(partial(self._in_double, reference or forward))
-        self.backward = alike(backward or forward)(partial(self._gradients, backward))
+        marked = alike(backward or forward)
+        self.backward = marked(partial(self._gradients, backward))
+        self.in_double = marked(partial(self._gradients_in_double, wide or (forward, backward)))
 
     def _outputs_of(self, function: UserFunction, inputs: Sequence[Any]) -> Any:
         """What a forward pass returns beside residuals."""
@@ -81,7 +101,7 @@ class Passes:
         return function(*inputs)
 
     def _in_double(self, function: UserFunction, *inputs: Any) -> Any:
-        doubles = [f and f.double for f in self.formats]
+        doubles = doubles_of(self.formats)
         with _doubles_of(doubles):
             found = self._outputs_of(function, made_of(inputs, doubles))
             for each in formats_of(found):
@@ -91,16 +111,31 @@ class Passes:
 
     def _gradients(self, backward: UserFunction | None, cotangent: Any, *inputs: Any) -> Any:
         native, upstream = made_of(inputs, self.formats), made_of(cotangent, self.upstream)
+        found = self._pulled((self.forward, backward), native, upstream)
         if backward is None:
-            return _pulled(self.forward, native, upstream)
-        if self.residuals:
-            found = backward(output_and_residuals(self.forward, native)[1], upstream)
-        else:
-            found = backward(upstream, *native)
+            return found
         for given, now, what in ((inputs, native, "an argument"), (cotangent, upstream, "its cotangent")):
             if not _same(given, now):
                 raise FunctionError(f"{defined_at(backward)}: changes {what}; copy it first")
         return found
+
+    def _gradients_in_double(self, kernel: Kernel, cotangent: Any, *inputs: Any) -> Any:
+        doubles, upstream = doubles_of(self.formats), doubles_of(self.upstream)
+        with _doubles_of(doubles):
+            found = self._pulled(kernel, made_of(inputs, doubles), made_of(cotangent, upstream))
+            units = [each.unit_roundoff for each in formats_of(found) if each is not None]
+            if max(units, default=0.0) > unit_roundoff(np.float64):
+                raise FunctionError(f"{defined_at(kernel[1] or kernel[0])}: rounds to low precision")
+            return mapped(in_double, found)
+
+    def _pulled(self, kernel: Kernel, inputs: Any, cotangent: Any) -> Any:
+        """The gradients that a backward pass makes, in the formats that are given."""
+        forward, backward = kernel
+        if backward is None:
+            return _pulled_by_library(forward, inputs, cotangent)
+        if self.residuals:
+            return backward(output_and_residuals(forward, inputs)[1], cotangent)
+        return backward(cotangent, *inputs)
 
 
 class LowPrecisionRows(Rows):
@@ -111,6 +146,7 @@ class LowPrecisionRows(Rows):
 
     def __init__(self, pull: Pullback, passes: Passes, derived: UserFunction, seed: int) -> None:
         self.pull, self.seed = pull, seed
+        self.in_double: Backward | None = Backward(passes.in_double, None)
         self.inputs_formatted = formatted(pull.inputs, passes.formats)
         self.outputs_formatted = formatted(pull.forward.outputs, passes.upstream)
         self._found = dict[int, Dithered]()
@@ -141,13 +177,39 @@ class LowPrecisionRows(Rows):
         if number not in self._found:
             generator = np.random.default_rng((self.seed, number))
             cotangent = self.cotangents.rows[number]
-            self._found[number] = dithered(
+            found = dithered(
                 self.run, self.x, cotangent, self.inputs_formatted, self.outputs_formatted, generator
             )  # fmt: skip
-            again = self.run(self.x, cotangent)[0]
-            if not np.array_equal(again, self._found[number].at_point, equal_nan=True):
+            again, gradients = self.run(self.x, cotangent)
+            double = self.double(cotangent)
+            if double is not None:
+                change = self._change(cotangent)
+                found = with_double(found, double, self.x, gradients, self.unit_roundoff, change)
+            if not np.array_equal(again, found.at_point, equal_nan=True):
                 self.note("the gradient differs between two calls; that is taken for rounding")
+            self._found[number] = found
         return self._found[number]
+
+    def _change(self, cotangent: Array) -> float:
+        """‖cotangent · (F(x) − F(near zero))‖₂, with no term larger than that of F(x)."""
+        here = self.forward.at(self.x)
+        try:
+            near = self.forward.at(self.x * NEAR_ZERO)
+        except FunctionError:  # as of a function that has no value there
+            near = np.zeros_like(here)
+        return float(np.linalg.norm(cotangent * np.fmin(np.abs(here - near), np.abs(here))))
+
+    def double(self, cotangent: Array) -> Array | None:
+        """The gradient that the pass makes in double precision; None where it does not compute in that."""
+        if self.in_double is None:
+            return None
+        try:
+            parts = self.in_double.parts(self.pull.inputs, self.pull.forward.outputs, cotangent, self.x)
+            return self.flat_gradient(parts, self.pull.inputs.varying)
+        except FunctionError:  # as of a kernel that is compiled for its own formats
+            self.in_double = None
+            self.note(ONE_PRECISION)
+            return None
 
     def run(self, x: Array, cotangent: Array) -> tuple[Array, Sequence[Formatted]]:
         """The gradient of one run in double precision, and the formats in which it was returned."""
@@ -175,12 +237,14 @@ def low_precision_vjp(
     residuals: bool = False,
     cotangents: Any = None,
     seed: int = 0,
+    wide: Kernel | None = None,
 ) -> Function:
     """The products of cotangents with the Jacobian in double precision, and their gradients in low precision.
 
     Args:
         reference: inputs → outputs, called instead of forward with the inputs in double precision.
         cotangents: a list of them, each like the outputs; by default one that is drawn.
+        wide: both passes as they are called in double precision, if these differ.
 
     The other arguments are those of `vjp`.
 
@@ -193,7 +257,7 @@ def low_precision_vjp(
         return _cotangents(function, values, passes.upstream, cotangents, generator)
 
     with np.errstate(all="ignore"):  # what over- or underflows is seen by its values
-        passes = Passes(forward, backward, inputs, reference, residuals=residuals)
+        passes = Passes(forward, backward, inputs, reference, residuals=residuals, wide=wide)
         pull = pullback(passes.reference, passes.backward, passes.inputs, choose=choose)
         _require_double(pull, reference or forward, generator)
     rows = LowPrecisionRows(pull, passes, backward or forward, seed)
@@ -222,7 +286,7 @@ def low_precision_loss(
     Raises:
         FunctionError: if one of the functions does what no loss or gradient does.
     """
-    doubles = [each and each.double for each in formats_of(args)]
+    doubles = doubles_of(formats_of(args))
     with _doubles_of(doubles):
         wide = made_of(mapped(in_double, tuple(args)), doubles)
 
@@ -239,13 +303,30 @@ def low_precision_loss(
         assert df is not None
         return df(W, *args)
 
-    backward = gradient if df is not None else None
-    return low_precision_vjp(loss, backward, (w,), reference=in_doubles, cotangents=[np.ones(())], seed=seed)
+    @shown_as(f)
+    def wide_loss(W: Any) -> Any:
+        return f(W, *wide)
+
+    @shown_as(df or f)
+    def wide_gradient(_: Any, W: Any) -> Any:
+        assert df is not None
+        return df(W, *wide)
+
+    backward, wide_backward = (gradient, wide_gradient) if df is not None else (None, None)
+    return low_precision_vjp(
+        loss, backward, (w,), reference=in_doubles, cotangents=[np.ones(())], seed=seed,
+        wide=(wide_loss, wide_backward),
+    )  # fmt: skip
 
 
 def formats_of(found: Any) -> list[Format | None]:
     """The formats of the leaves of a container."""
     return [Format.of(part) if holds_floats(part) else None for part in leaves_of(found)]
+
+
+def doubles_of(formats: Formats) -> list[Format | None]:
+    """Double precision in the library of each."""
+    return [each and each.double for each in formats]
 
 
 def made_of(values: Any, formats: Formats) -> Any:
@@ -316,7 +397,7 @@ def _doubles_of(formats: Formats) -> AbstractContextManager[None]:
     return doubles()
 
 
-def _pulled(forward: UserFunction, inputs: Any, cotangent: Any) -> Any:
+def _pulled_by_library(forward: UserFunction, inputs: Any, cotangent: Any) -> Any:
     """The gradients that the inputs' library makes."""
     if any(each is not None and each.by == "torch" for each in formats_of(inputs)):
         from backproof.targets.torch import pulled_by_torch
