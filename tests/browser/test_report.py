@@ -210,7 +210,17 @@ def test_claims_open_and_lead_to_their_cells(thread, opened):
     assert "must hold for all of them; it holds for" in claims.first.inner_text()
 
 
-@pytest.mark.parametrize("width", [390, 1200])
+def test_nothing_is_cut_in_print(thread, opened):
+    page = opened(thread, viewport={"width": 720, "height": 1000})  # A4 within its margins
+    page.emulate_media(media="print")
+    beyond = """[...document.querySelectorAll("main *")].map(e => e.getBoundingClientRect())
+        .filter(box => box.width && box.right > innerWidth + 1).length"""
+    assert page.evaluate(beyond) == 0
+    page.emulate_media(media="screen")
+    assert page.evaluate(beyond) > 0, "on a screen the table scrolls"
+
+
+@pytest.mark.parametrize("width", [360, 768, 1400])
 def test_nothing_overlaps_or_runs_over(thread, opened, width):
     page = opened(thread, viewport={"width": width, "height": 800})
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
