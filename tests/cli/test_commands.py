@@ -18,7 +18,7 @@ from backproof.sweeps.groups import CHOICES
 
 TABLES = {
     "cells.csv", "cells.parquet", "curves.parquet", "tensors.parquet", "config.yaml", "provenance.json",
-    "report.html",
+    "answer.txt", "report.html",
 }  # fmt: skip
 
 CONTRACT = (

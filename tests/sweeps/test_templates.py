@@ -62,7 +62,7 @@ def test_cells_share_a_gradient_as_their_cases_do(grid, monkeypatch):
     keys = {cell.case.id: cell.case.numerical_key for cell in cells}
     shares = {}
     for cell in quick:
-        shares.setdefault(cell.share, set()).add(keys[cell.id])
+        shares.setdefault(cell.numerical_key, set()).add(keys[cell.id])
     assert all(len(found) == 1 for found in shares.values()), "what shares a number shares a gradient"
     assert len(shares) == len(set(keys.values())), "and the other way round"
 
