@@ -7,7 +7,10 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
+from backproof.files import write
 from backproof.interfaces.cli import main
+from backproof.reports import write as writing
+from backproof.reports.summary import Answer
 from backproof.sweeps.store import read_only
 
 TINY = ("data=xor", "network.hidden=[3]", "training=none", "engine=serial")
@@ -33,8 +36,20 @@ def here(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def program(here, capfd):  # noqa: ARG001
+def drawn():
+    """Asked for by a test that looks into a report; for others none is drawn, which would take longest."""
+
+
+def _blank(folder: Path, *_: object) -> Answer:
+    write(folder / "report.html", b"")
+    return Answer("", ())
+
+
+@pytest.fixture
+def program(here, capfd, monkeypatch, request):  # noqa: ARG001
     """Run the program with arguments."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(writing, "write_report", _blank)
 
     def run(*arguments: str) -> Done:
         capfd.readouterr()

@@ -195,6 +195,7 @@ def test_a_sweep_of_one_cell(tiny, here, table):
     assert {p.name for p in here.iterdir()} == {"results"}
 
 
+@pytest.mark.usefixtures("drawn")
 def test_what_a_sweep_writes(tiny, here):
     tiny("sweep", "-m", "activation=relu,tanh", "training=sgd", "training.steps=3", "name=mine")
     folder = here / "results" / "mine"
@@ -281,6 +282,7 @@ figures:
 """
 
 
+@pytest.mark.usefixtures("drawn")
 def test_an_experiment_from_the_working_directory(program, here, table):
     (here / "experiments").mkdir()
     (here / "experiments" / "mine.yaml").write_text(EXPERIMENT)
@@ -350,6 +352,7 @@ def test_check_trains_and_prints_the_command_that_repeats_it(program):
 # --- report
 
 
+@pytest.mark.usefixtures("drawn")
 def test_report_rebuilds_what_was_deleted(program, tiny, here):
     tiny("sweep", "seed=0,1")
     folder = here / "results" / "sweep"

@@ -80,6 +80,7 @@ def test_edges_are_where_the_function_flips(refined, edges, table):
     assert cells["refined"].tolist() == [False] * 12 + [True] * 2 * EVALUATIONS
 
 
+@pytest.mark.usefixtures("drawn")
 def test_what_is_added_changes_no_claim_and_no_figure(refined, here):
     refined()
     report = here / "results" / "mine"
@@ -94,6 +95,7 @@ def test_what_is_added_changes_no_claim_and_no_figure(refined, here):
     assert not (here / "results" / "plain" / "edges.csv").exists()
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_claim_that_names_them_is_about_them(refined, here):
     claim = {"statement": "Some.", "where": "refined", "holds": "verdict == 'agrees'", "share": "some"}
     refined("engine=serial", claims=[claim])
@@ -151,6 +153,7 @@ def test_the_same_bits_for_one_and_two_workers(refined, table, edges):
     pd.testing.assert_frame_equal(edges("by1"), edges("by2"))
 
 
+@pytest.mark.usefixtures("drawn")
 def test_two_flips_of_a_row_are_reported(refined, edges, here):
     grid = {"subject.eps": [1e-8, 1e-4, 1.0], "subject.at": 1e-6, "subject.until": 1e-3}
     refined(grid=grid, claims=[])

@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -78,8 +79,11 @@ def folder(tmp_path):
     return tmp_path
 
 
+WITHOUT_REPORT = str(Path(__file__).parents[1] / "without_report.py")
+
+
 def backproof(folder, *arguments):
-    command = [sys.executable, "-m", "backproof", *arguments]
+    command = [sys.executable, WITHOUT_REPORT, *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 

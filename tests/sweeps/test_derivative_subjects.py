@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -325,15 +326,18 @@ MIXED = [
 ]  # fmt: skip
 
 
-def swept(folder, name, *arguments):
-    command = [sys.executable, "-m", "backproof", "sweep", "-m", *arguments, f"name={name}"]
+WITH_REPORT, WITHOUT = ("-m", "backproof"), (str(Path(__file__).parents[1] / "without_report.py"),)
+
+
+def swept(folder, name, *arguments, program=WITHOUT):
+    command = [sys.executable, *program, "sweep", "-m", *arguments, f"name={name}"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr
     return pd.read_csv(folder / "results" / name / "cells.csv")
 
 
 def test_a_sweep_has_the_same_bits_in_any_number_of_workers_and_commands_make_its_cells_again(folder, cell):
-    two = swept(folder, "two", *MIXED, "engine.jobs=2")
+    two = swept(folder, "two", *MIXED, "engine.jobs=2", program=WITH_REPORT)
     one = swept(folder, "one", *MIXED, "engine=serial")
     left_out = ["seconds", "attempts"]
     pd.testing.assert_frame_equal(two.drop(columns=left_out), one.drop(columns=left_out))

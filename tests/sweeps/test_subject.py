@@ -4,9 +4,12 @@ import json
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
+
+WITH_REPORT, WITHOUT = ("-m", "backproof"), (str(Path(__file__).parents[1] / "without_report.py"),)
 
 PYTHON = """
 import time
@@ -88,20 +91,20 @@ def folder(tmp_path):
     return tmp_path
 
 
-def backproof(folder, *arguments):
-    command = [sys.executable, "-m", "backproof", *arguments]
+def backproof(folder, *arguments, program=WITH_REPORT):
+    command = [sys.executable, *program, *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
-def swept(folder, *arguments):
-    done = backproof(folder, "sweep", "-m", *arguments, "name=mine")
+def swept(folder, *arguments, program=WITHOUT):
+    done = backproof(folder, "sweep", "-m", *arguments, "name=mine", program=program)
     assert done.returncode in (0, 1), done.stderr
     return pd.read_csv(folder / "results" / "mine" / "cells.csv")
 
 
 def test_every_keyword_is_an_axis(folder):
     axes = ("subject.out=relu,sigmoid", "subject.eps=1e-3,1e-7", "seed=0,1")
-    cells = swept(folder, "--config-dir", "my_conf", "subject=puzzle", *axes)
+    cells = swept(folder, "--config-dir", "my_conf", "subject=puzzle", *axes, program=WITH_REPORT)
     assert len(cells) == 8
     verdicts = cells.groupby("subject.out")["verdict"].unique()
     assert list(verdicts["relu"]) == ["incorrect gradient"]
@@ -150,6 +153,7 @@ def test_every_mistake_is_a_row_and_the_rest_goes_on(folder):
     cells = swept(
         folder, "subject=function", f"subject._target_={','.join('mine.' + n for n in names)}", "data=xor",
         "network.hidden=[3]", "engine.timeout=2", "check.resolution=0.01",  # as far as float32 goes
+        program=WITH_REPORT,
     )  # fmt: skip
     found = cells.set_index(cells["subject._target_"].str.removeprefix("mine."))
     place = str(folder / "mine.py")
