@@ -5,6 +5,9 @@ python tests/without_report.py sweep …
 
 import sys
 
+WITHOUT_REPORT = (__file__,)
+"""Words after Python's that run it, as ("-m", "backproof") run the program itself."""
+
 if __name__ == "__main__":
     from backproof.interfaces.cli import main
     from backproof.reports import write

@@ -3,10 +3,10 @@
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from without_report import WITHOUT_REPORT
 
 PYTHON = """
 import numpy as np
@@ -79,11 +79,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-WITHOUT_REPORT = str(Path(__file__).parents[1] / "without_report.py")
-
-
 def backproof(folder, *arguments):
-    command = [sys.executable, WITHOUT_REPORT, *arguments]
+    command = [sys.executable, *WITHOUT_REPORT, *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 

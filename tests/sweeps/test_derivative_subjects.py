@@ -6,11 +6,11 @@ import shlex
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from without_report import WITHOUT_REPORT
 
 from backproof.errors import ConfigurationError
 from backproof.interfaces.arguments import read
@@ -326,10 +326,10 @@ MIXED = [
 ]  # fmt: skip
 
 
-WITH_REPORT, WITHOUT = ("-m", "backproof"), (str(Path(__file__).parents[1] / "without_report.py"),)
+WITH_REPORT = ("-m", "backproof")
 
 
-def swept(folder, name, *arguments, program=WITHOUT):
+def swept(folder, name, *arguments, program=WITHOUT_REPORT):
     command = [sys.executable, *program, "sweep", "-m", *arguments, f"name={name}"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr

@@ -4,12 +4,12 @@ import json
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from without_report import WITHOUT_REPORT
 
-WITH_REPORT, WITHOUT = ("-m", "backproof"), (str(Path(__file__).parents[1] / "without_report.py"),)
+WITH_REPORT = ("-m", "backproof")
 
 PYTHON = """
 import time
@@ -96,7 +96,7 @@ def backproof(folder, *arguments, program=WITH_REPORT):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
-def swept(folder, *arguments, program=WITHOUT):
+def swept(folder, *arguments, program=WITHOUT_REPORT):
     done = backproof(folder, "sweep", "-m", *arguments, "name=mine", program=program)
     assert done.returncode in (0, 1), done.stderr
     return pd.read_csv(folder / "results" / "mine" / "cells.csv")

@@ -16,7 +16,7 @@ import numpy as np
 
 from backproof import paths
 from backproof.data.dataset import DataError
-from backproof.data.npz import MOST_BYTES, MOST_NUMBERS, numbers_in, opened
+from backproof.data.npz import MOST_NUMBERS, numbers_in, opened, require_modest
 from backproof.network.arrays import Array
 
 SAFETENSORS = {
@@ -43,9 +43,7 @@ def _read(path: str, _changed: int) -> Mapping[str, Array]:
     reader = READERS.get(Path(path).suffix.lower())
     if reader is None:
         raise DataError(f"{path}: must be a .npz or a .safetensors")
-    size = Path(path).stat().st_size
-    if size > MOST_BYTES:
-        raise DataError(f"{path}: must have at most {MOST_BYTES >> 20} MB; has {size >> 20}")
+    require_modest(Path(path), path)
     try:
         found = reader(Path(path))
     except DataError as error:

@@ -10,7 +10,7 @@ import numpy as np
 
 from backproof import paths
 from backproof.data.dataset import DataError, Dataset, check_share, one_hot, split
-from backproof.data.npz import MOST_BYTES, MOST_NUMBERS, numbers_in, opened
+from backproof.data.npz import MOST_NUMBERS, numbers_in, opened, require_modest
 from backproof.data.source import source
 from backproof.network.arrays import Array
 
@@ -68,9 +68,7 @@ def _read(path: str, _changed: int, target: str | None) -> tuple[Array, Array]:
     reader = kinds.get(Path(path).suffix.lower())
     if reader is None:
         raise DataError(f"data.path={path}: must be a .csv or an .npz")
-    size = Path(path).stat().st_size
-    if size > MOST_BYTES:
-        raise DataError(f"data.path={path}: must have at most {MOST_BYTES >> 20} MB; has {size >> 20}")
+    require_modest(Path(path), f"data.path={path}")
     inputs, targets = reader(Path(path), target)
     if len(inputs) < 4 or inputs.shape[1] < 1:
         raise DataError(f"data.path={path}: needs at least 4 rows and 1 feature; has {inputs.shape}")

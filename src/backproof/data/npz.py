@@ -22,6 +22,16 @@ MOST_NUMBERS = 1 << 25
 """Of an array, as one-hot targets too: 256 MB in double precision. A gradient check has use for far fewer."""
 
 
+def require_modest(path: Path, named: str) -> None:
+    """Refuse a file that is too large to be read; `named`: how the message names it.
+
+    Raises:
+        DataError: if it is.
+    """
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise DataError(f"{named}: must have at most {MOST_BYTES >> 20} MB; has {size >> 20}")
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[NpzFile]:
     """The arrays of a file; what is wrong with it when they are read is one line.

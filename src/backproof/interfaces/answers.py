@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import textwrap
-import webbrowser
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,12 +74,16 @@ def show_sweep(sweep: SweepResult) -> ExitStatus:
 
 def _show_answer(sentences: Iterable[str]) -> None:
     """Print what a report begins with, each sentence or paragraph on lines of its own."""
+    import textwrap
+
     for sentence in sentences:
         print(textwrap.fill(printable(sentence), WIDTH))
 
 
 def open_page(page: Path) -> None:
     """Show a report in the browser."""
+    import webbrowser  # subprocess with it: only where it is asked for
+
     if not webbrowser.open(page.resolve().as_uri()):
         print("backproof: no browser is found; open the report yourself", file=sys.stderr)
 

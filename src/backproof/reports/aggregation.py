@@ -203,13 +203,14 @@ def _pooled(
     cells: pd.DataFrame, axes: Sequence[str], tile: NDArray[np.intp], kept: NDArray[np.bool_], size: int
 ) -> tuple[tuple[str, ...], NDArray[np.intp]]:
     """The axes along which cells of one tile differ, and how many distinct settings each tile has."""
-    pooled, joint = list[str](), tile[kept]
+    tile = tile[kept]
+    pooled, joint, tiles = list[str](), tile, len(np.unique(tile))
     for axis in axes:
         codes, present = pd.factorize(cells[axis][kept], use_na_sentinel=False)
-        if len(np.unique(tile[kept] * len(present) + codes)) > len(np.unique(tile[kept])):
+        if len(np.unique(tile * len(present) + codes)) > tiles:
             pooled.append(axis)
             joint = np.unique(joint * len(present) + codes, return_inverse=True)[1]
-    distinct = np.unique(np.stack([tile[kept], joint]), axis=1)[0]
+    distinct = np.unique(np.stack([tile, joint]), axis=1)[0]
     return tuple(pooled), np.bincount(distinct, minlength=size)
 
 

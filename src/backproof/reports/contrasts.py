@@ -12,7 +12,7 @@ from scipy.special import bdtr
 
 from backproof.errors import ConfigurationError, nearest
 from backproof.reports.axes import axes_of
-from backproof.reports.intervals import LEVEL, median_interval
+from backproof.reports.intervals import median_interval
 from backproof.sweeps.expressions import Expression, parse
 from backproof.sweeps.overrides import REPLICATE
 
@@ -49,6 +49,16 @@ class Difference:
     low: float
     high: float
     p: float
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """That of the median; None where there is none."""
+        return None if np.isnan(self.low) else (self.low, self.high)
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is a p."""
+        return not np.isnan(self.p)
 
 
 def contrast_of(key: str, given: object, columns: Collection[str]) -> Contrast:
@@ -91,7 +101,7 @@ def difference(contrast: Contrast, cells: pd.DataFrame) -> Difference | None:
     ordered = np.sort(gaps.to_numpy(float))
     return Difference(
         len(paired), len(ordered), float(np.median(ordered)), float(ordered[0]), float(ordered[-1]),
-        *median_interval(ordered, LEVEL), sign_test(ordered),
+        *median_interval(ordered), sign_test(ordered),
     )  # fmt: skip
 
 
@@ -112,7 +122,7 @@ def sign_test(differences: NDArray[np.float64]) -> float:
 
 def holm(found: Sequence[Difference | None]) -> list[Difference | None]:
     """The same with p corrected for all of them together (Holm, 1979)."""
-    tested = [i for i, each in enumerate(found) if each is not None and not np.isnan(each.p)]
+    tested = [i for i, each in enumerate(found) if each is not None and each.tested]
     corrected, least = list(found), 0.0
     for rank, i in enumerate(sorted(tested, key=lambda i: found[i].p)):  # type: ignore[union-attr]
         each = found[i]

@@ -102,7 +102,7 @@ def effect(claim: Settled) -> str:
     """What a claim found, in a few characters: a difference and its interval or range, or a count."""
     if claim.difference is not None:
         found = claim.difference
-        low, high = (found.low, found.high) if found.low == found.low else (found.least, found.greatest)
+        low, high = found.interval or (found.least, found.greatest)
         return f"{found.median:+.2g} [{low:+.2g}, {high:+.2g}], {found.replicates} seeds"
     seeds = f", {claim.replicates} seeds" if claim.replicates > 1 else ""
     return f"{claim.holding}/{claim.n}{seeds}"

@@ -66,11 +66,14 @@ class Group(Frozen):
 
     def flat(self, key: str) -> dict[str, Value]:
         """The group as a flat mapping keyed as overrides; settings that are None are left out."""
-        values = {name: getattr(self, name) for name in type(self).settings()}
         return {
             key: self.name,
-            **{f"{key}.{k}": plain(v) for k, v in sorted(values.items()) if v is not None},
+            **{f"{key}.{k}": plain(v) for k, v in sorted(self._values().items()) if v is not None},
         }
+
+    def _values(self) -> dict[str, Value]:
+        """The settings inside the group as overrides name them."""
+        return {name: getattr(self, name) for name in type(self).settings()}
 
 
 class ComponentSettings(Group):
@@ -216,19 +219,19 @@ class FunctionSettings(Group):
         default=(), description="passed on to those that have parameters of these names"
     )
 
-    def flat(self, key: str) -> dict[str, Value]:
+    def _values(self) -> dict[str, Value]:
         """The same, with the keywords among the settings."""
-        named = {
+        return {
             "by": self.by,
             TARGET: self.target,
             "df": self.df,
             "start": self.start,
             **dict(self.keywords),
         }
-        return {key: self.name, **{f"{key}.{k}": v for k, v in sorted(named.items()) if v is not None}}
 
 
 Shape = tuple[NonNegativeInt, ...]
+"""The lengths of an array's axes."""
 
 
 class DerivativeSettings(Group):
@@ -258,16 +261,14 @@ class DerivativeSettings(Group):
         default=(), description="passed on to those that have parameters of these names"
     )
 
-    def flat(self, key: str) -> dict[str, Value]:
+    def _values(self) -> dict[str, Value]:
         """The same, with functions, flags and keywords among the settings."""
-        named = {
+        return {
             "by": self.by,
             TARGET: self.target,
             **{name: getattr(self, name) for name in OF_INPUTS},
             **dict((*self.functions, *self.flags, *self.keywords)),
         }
-        found = {f"{key}.{k}": plain(v) for k, v in sorted(named.items()) if v is not None}
-        return {key: self.name, **found}
 
 
 OF_INPUTS = ("start", "inputs", "arrays", "shape", "distribution", "input_scale", "layout")

@@ -46,7 +46,7 @@ NEAR_ZERO = 2.0**-6
 
 ONE_PRECISION = (
     "the backward pass does not run in double precision as well: rounding that is the same in every run, "
-    "where outputs are saturated, is not told from a mistake"
+    "where outputs are saturated, looks like a mistake"
 )
 
 
