@@ -8,6 +8,7 @@ from contextlib import closing
 from functools import partial
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from stored import of_seed, rewrite
 
@@ -154,6 +155,37 @@ def test_numbers_that_moved(program, pair):
     assert "gradient error, log10(B/A): 0 combinations moved" in Text(page_of(pair)).text
 
 
+def test_figures_stand_in_the_page_and_beside_it(program, pair):
+    for seed, decades in enumerate((1, 1.1, 0.9)):
+        rewrite(pair / "b", partial(times, 10**decades), of_seed(seed))
+    (pair / "b" / "compare-with-a").mkdir()
+    for name in ("09-an-old-one.svg", "mine.svg"):
+        (pair / "b" / "compare-with-a" / name).write_text("")
+    program("compare", "results/a", "results/b")
+    files = {p.name for p in (pair / "b" / "compare-with-a").iterdir()}
+    (stem,) = {name.partition(".")[0] for name in files if "final-loss" in name}
+    assert files == {"mine.svg", *(f"{stem}.{e}" for e in ("svg", "png", "pdf", "csv"))}
+    page = Text(page_of(pair))
+    (picture,) = [a for tag, a in page.tags if tag == "img"]
+    assert "Final loss, log10(B/A): 4 of 4 tiles have an interval without zero" in picture["alt"]
+    links = [a["href"] for tag, a in page.tags if tag == "a"]
+    assert [f"compare-with-a/{stem}.{e}" for e in ("svg", "pdf", "png", "csv")] == links
+    assert re.search(r"Nothing differs in the figures “Verdict by .*“Gradient error by", page.text)
+    table = pd.read_csv(pair / "b" / "compare-with-a" / f"{stem}.csv")
+    assert (table["interval_low"] > 0.7).all()
+    assert (table["seeds"] == 3).all()
+
+
+def test_a_folder_of_figures_that_is_a_link_is_refused(program, pair, here):
+    rewrite(pair / "b", partial(times, 10), of_seed(0))
+    (here / "elsewhere").mkdir()
+    (pair / "b" / "compare-with-a").symlink_to(here / "elsewhere")
+    done = program("compare", "results/a", "results/b")
+    assert done.status == 2
+    assert "is a link; it must be a folder" in done.err
+    assert not list((here / "elsewhere").iterdir())
+
+
 def test_one_seed_has_no_intervals(program, pair):
     for name in ("a", "b"):
         change(
@@ -211,7 +243,9 @@ def test_the_page_needs_nothing_and_shows_text_as_text(program, pair):
     assert page.text.count(EVIL) > 6
     assert "to B, <b>x?" in page.text
     tags = {tag for tag, _ in page.tags}
-    assert not tags & {"script", "img", "iframe", "b"}
+    assert not tags & {"script", "iframe", "b"}
+    pictures = [a for tag, a in page.tags if tag == "img"]
+    assert all(a["src"].startswith("data:image/svg+xml;base64,") and a["alt"] for a in pictures)
     policy = next(a["content"] for tag, a in page.tags if tag == "meta" and "http-equiv" in a)
     assert policy.startswith("default-src 'none';") and "script" not in policy
     for _, attributes in page.tags:

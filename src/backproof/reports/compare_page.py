@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from backproof.reports.compare import Comparison
+from backproof.reports.compare_figures import ComparedFigures
 from backproof.reports.listings import cells_of, moved, of_cells, overall, texts
 from backproof.reports.paired import CONFIDENCE, leaves_zero_out, stands_still
+from backproof.reports.pictures import Picture
 from backproof.reports.templates import environment
 
 
-def page(a: Mapping[str, object], b: Mapping[str, object], comparison: Comparison) -> str:
-    """The whole page as text; A and B by name, folder, command and start (None where unknown)."""
+def page(
+    a: Mapping[str, object],
+    b: Mapping[str, object],
+    comparison: Comparison,
+    folder: str,
+    pictures: Sequence[Picture],
+    figures: ComparedFigures,
+) -> str:
+    """The whole page as text.
+
+    Args:
+        a, b: the sweeps by name, folder, command and start (None where unknown).
+        folder: of the figures' files, by its name beside the page; `pictures`: those of `figures`.
+    """
     template = environment().get_template("compare.html.j2")
     return template.render(
         sides={"A": a, "B": b},
         answer=answer(comparison),
+        figures=folder,
+        pictures=pictures,
+        unchanged=figures.unchanged,
+        how=figures.how,
         cells=of_cells(comparison),
         overall=[] if comparison.same_results else overall(comparison.overall),
         combinations=list(moved(comparison.combinations)),

@@ -11,7 +11,10 @@ import pandas as pd
 
 from backproof.files import write
 from backproof.reports.compare import Comparison, compare
+from backproof.reports.compare_figures import draw_compared
 from backproof.reports.compare_page import page
+from backproof.reports.figure_files import keep_all
+from backproof.reports.stored import StoredExperiment, stored_experiment
 from backproof.sweeps.store import read_only
 
 CONFIGURES = ("name", "question", "claims", "figures")
@@ -31,13 +34,28 @@ class ComparisonResult:
 
 
 @dataclass(frozen=True)
-class _Side:
+class Side:
     """A results folder, as it is compared."""
 
     folder: Path
     cells: pd.DataFrame
     about: Mapping[str, object]
     experiment: Mapping[str, object]
+
+    @property
+    def asked(self) -> StoredExperiment:
+        """Question, claims and figures."""
+        return stored_experiment(self.experiment)
+
+    @property
+    def configuration(self) -> dict[str, object]:
+        """The experiment but for what is about its report."""
+        return {k: v for k, v in self.experiment.items() if k not in CONFIGURES}
+
+    @property
+    def code(self) -> dict[str, object]:
+        """Code and versions."""
+        return {k: v for k, v in self.about.items() if k not in OF_THE_RUN}
 
     @property
     def name(self) -> str:
@@ -50,25 +68,40 @@ class _Side:
 
 
 def compare_folders(a: Path, b: Path) -> ComparisonResult:
-    """Compare two sweeps, and write the page into B's folder.
+    """Compare two sweeps, and write the page into B's folder, its figures into a folder beside it.
 
     Raises:
         ConfigurationError: if there is no sweep in one of the folders.
         OSError: if the page cannot be written.
     """
-    before, after = _side(a), _side(b)
-    found = compare(
-        before.cells,
-        after.cells,
-        [{k: v for k, v in s.experiment.items() if k not in CONFIGURES} for s in (before, after)],
-        [{k: v for k, v in s.about.items() if k not in OF_THE_RUN} for s in (before, after)],
+    before, after = side_of(a), side_of(b)
+    found = compare_sides(before, after)
+    figures = draw_compared(
+        found.alignment, (before.asked, after.asked), (plain_name(before.name), plain_name(after.name))
     )
-    path = b / f"compare-with-{re.sub(r'[^A-Za-z0-9._-]+', '-', before.name)[:100]}.html"
-    write(path, page(before.page_entry(), after.page_entry(), found).encode())
+    path = b / f"compare-with-{plain_name(before.name)}.html"
+    pictures = keep_all(path.with_suffix(""), figures.drawn)
+    written = page(before.page_entry(), after.page_entry(), found, path.stem, pictures, figures)
+    write(path, written.encode())
     return ComparisonResult(found, path, a.resolve() == b.resolve())
 
 
-def _side(folder: Path) -> _Side:
+def compare_sides(a: Side, b: Side) -> Comparison:
+    """What changed from one to the other."""
+    return compare(a.cells, b.cells, (a.configuration, b.configuration), (a.code, b.code))
+
+
+def side_of(folder: Path) -> Side:
+    """What is compared of a results folder.
+
+    Raises:
+        ConfigurationError: if there is no sweep in it.
+    """
     with read_only(folder) as store:
         about, experiment = map(store.record, ("provenance", "experiment"))
-        return _Side(folder, store.cells(pending=True), about, experiment)
+        return Side(folder, store.cells(pending=True), about, experiment)
+
+
+def plain_name(name: str) -> str:
+    """A name as part of a file's, and in a figure."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:100]

@@ -65,7 +65,7 @@ def differences(a: pd.DataFrame, b: pd.DataFrame, measure: Column) -> pd.DataFra
     (not finite, never reached), or, for a ratio, not positive; where both are null there is nothing
     to compare. Only pairs that finished on both sides are looked at.
     """
-    x, y = _values(a, measure), _values(b, measure)
+    x, y = values_of(a, measure), values_of(b, measure)
     done = ((a["status"] == "ok") & (b["status"] == "ok")).to_numpy(bool)
     x, y = np.where(done, x, np.nan), np.where(done, y, np.nan)
     if measure.compared == "ratio":
@@ -78,7 +78,7 @@ def differences(a: pd.DataFrame, b: pd.DataFrame, measure: Column) -> pd.DataFra
     return pd.DataFrame({"a": x, "b": y, "difference": difference, "left_out": left_out}, index=a.index)
 
 
-def _values(cells: pd.DataFrame, measure: Column) -> NDArray[np.float64]:
+def values_of(cells: pd.DataFrame, measure: Column) -> NDArray[np.float64]:
     """A measure as finite numbers, NaN where a cell has none."""
     if measure.compared == "count":
         return np.where(ran(cells, measure.of), cells[measure.name].notna(), np.nan)

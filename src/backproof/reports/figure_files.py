@@ -1,0 +1,33 @@
+"""The files of the figures of a page that is no report: a comparison's, a history's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from backproof.files import plain_folder
+from backproof.reports.figures.kind import Drawn
+from backproof.reports.pictures import Picture, keep
+from backproof.reports.write import OURS
+
+
+def keep_all(folder: Path, figures: Sequence[Drawn]) -> list[Picture]:
+    """Write the files of figures that are drawn; the folder is made where there are some.
+
+    Figures of an earlier page go.
+
+    Raises:
+        ConfigurationError: if the folder is a link, which may lead anywhere.
+    """
+    if folder.is_symlink() or folder.exists() or any(f.drawing for f in figures):
+        plain_folder(folder)
+    none, no_curves = pd.DataFrame(), pa.table({})  # what is drawn reads no cells
+    pictures = [keep(folder, i, drawn, none, no_curves, None) for i, drawn in enumerate(figures, 1)]
+    stems = {p.stem for p in pictures if p.source}
+    for path in folder.glob("*"):
+        if OURS.fullmatch(path.name) and path.name.partition(".")[0] not in stems:
+            path.unlink()
+    return pictures
