@@ -47,6 +47,7 @@ from backproof.verdicts.check import Check
 
 if TYPE_CHECKING:
     from backproof.reports.compared import ComparisonResult
+    from backproof.reports.several import SeveralResult
 
 DEFAULT_NAME = "sweep"
 """The folder of a sweep without a name and an experiment."""
@@ -357,6 +358,21 @@ class Session:
         from backproof.reports.compared import compare_folders  # pandas: only where needed
 
         return compare_folders(a, b)
+
+    def compare_several(self, folders: Sequence[Path]) -> SeveralResult:
+        """What changed in sweeps against the first one; writes a page into the last folder.
+
+        Raises:
+            ConfigurationError: if there is no sweep in one of the folders, or they are too many.
+            OSError: if the page cannot be written.
+        """
+        from backproof.reports.several import MOST_SWEEPS, compare_several
+
+        if len(folders) > MOST_SWEEPS:
+            raise ConfigurationError(
+                f"compare: takes {MOST_SWEEPS} results folders at most; not {len(folders)}"
+            )
+        return compare_several(folders)
 
     def make_importable(self) -> None:
         """Let modules in the working directory and in folders of configuration files be imported.

@@ -272,9 +272,11 @@ def test_nothing_is_wider_than_a_hundred_columns(program, pair):
 
 
 WRONG = [
-    ((), "compare: takes two results folders", "not 0"),
-    (("results/a",), "compare: takes two results folders", "not 1"),
-    (("results/a", "results/b", "results/c"), "compare: takes two results folders", "not 3"),
+    ((), "compare: takes two results folders or more", "not 0"),
+    (("results/a",), "compare: takes two results folders or more", "not 1"),
+    (("results/a", "results/b", "results/c"), "results/c: holds no sweep"),
+    (("results/a",) * 27, "takes 26 results folders at most", "not 27"),
+    (("results/a", "results/b", "--open"), "--open: unknown option"),
     (("results/a", "results/none"), "results/none: holds no sweep"),
     (("results/none", "results/a"), "results/none: holds no sweep"),
     (("results/a", "results/b/report.html"), "results/b/report.html: holds no sweep"),
@@ -308,9 +310,63 @@ def test_a_page_that_cannot_be_written_is_one_line(program, pair):
     assert "report:" not in done.out
 
 
+@pytest.fixture
+def three(pair):
+    """Another copy in results/c, in which a verdict changed for two of three seeds."""
+    shutil.copytree(pair / "a", pair / "c")
+    for seed in (1, 2):
+        set_result(pair / "c", seed, "verdict", "not finite")
+    return pair
+
+
+def test_several_sweeps_are_each_compared_with_the_first(program, three):
+    done = program("compare", "results/a", "results/b", "results/c")
+    assert done.status == 1
+    assert "3 sweeps; B has every cell of A with its status and verdict." in done.out
+    assert "Bit-identical to A in every result: B." in done.out
+    assert "C: the verdict changed in 8 of 12 shared cells" in done.out
+    assert done.out.endswith("report: results/c/compare-3-a-b-c.html\n")
+    page = Text((three / "c" / "compare-3-a-b-c.html").read_text(encoding="utf-8"))
+    assert "How do 3 sweeps differ from A, a?" in page.text
+    (picture,) = [a for tag, a in page.tags if tag == "img"]
+    for words in ("A: a: agrees in 4 of 4 tiles.", "C: c: not finite in 4 of 4 tiles."):
+        assert words in picture["alt"]
+    assert re.search("All sweeps are equal in .*Gradient error", page.text)
+    files = {p.suffix for p in (three / "c" / "compare-3-a-b-c").iterdir()}
+    assert files == {".svg", ".png", ".pdf", ".csv"}
+    table = pd.read_csv(next((three / "c" / "compare-3-a-b-c").glob("*.csv")))
+    assert list(table["sweep"].unique()) == ["A: a", "B: b", "C: c"]
+
+
+def test_several_equal_sweeps(program, three):
+    shutil.rmtree(three / "c")
+    shutil.copytree(three / "a", three / "c")
+    done = program("compare", "results/a", "results/b", "results/c")
+    assert done.status == 0
+    assert "B, C have every cell of A" in done.out
+    assert not (three / "c" / "compare-3-a-b-c").exists()
+    change(three / "b", "DELETE FROM grid WHERE position = 2")
+    other = program("compare", "results/a", "results/b", "results/c")
+    assert (other.status, "1 cells are in one of the two only" in other.out) == (1, True)
+
+
+def test_a_page_of_several_shows_text_as_text(program, three):
+    change(three / "b", "UPDATE cells SET command = ?", EVIL)
+    set_result(three / "b", 1, "verdict", EVIL)
+    (three / "b" / "answer.txt").write_text(EVIL)
+    shutil.copytree(three / "b", three / "<b>$x$")
+    done = program("compare", "results/a", "results/<b>$x$", "results/c")
+    assert done.status == 1
+    page = Text((three / "c" / "compare-3-a--b-x--c.html").read_text(encoding="utf-8"))
+    assert page.text.count(EVIL) >= 2
+    assert "B: <b>$x$" in page.text
+    assert not {tag for tag, _ in page.tags} & {"script", "iframe", "b"}
+    assert all(a["src"].startswith("data:") for tag, a in page.tags if tag == "img")
+
+
 def test_help_says_what_the_exit_status_means(program, here):
     done = program("compare", "--help")
     assert done.status == 0
-    assert "usage: backproof compare results/A results/B" in done.out
+    assert "usage: backproof compare results/A results/B [results/C ...]" in done.out
     assert "Exit status: 0 " in done.out
     assert not list(here.iterdir())

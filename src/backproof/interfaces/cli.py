@@ -30,7 +30,7 @@ usage: backproof COMMAND [ARGUMENTS]
   check delta=y_minus_t ...      one case in the terminal: verdict, causes, cures, a table per weight tensor;
                                  --json for programs, --plot for figures
   report results/NAME            rebuild the report from what is stored, also while a sweep runs
-  compare results/A results/B    what changed between two sweeps, cell by cell
+  compare results/A results/B    what changed between two sweeps, cell by cell; several against the first
   merge results/A results/B name=both
                                  the cells of several folders in a new one
 
@@ -40,15 +40,22 @@ Exit status: 0 all cells are there; 1 some are not; 2 wrong arguments, nothing r
 """
 
 COMPARE_HELP = """\
-usage: backproof compare results/A results/B
+usage: backproof compare results/A results/B [results/C ...]
 
 What changed from sweep A to sweep B, cell by cell: statuses and verdicts, gradient error and convergence
 paired over seeds with 95 % intervals, and differences in configuration, code and versions. Cells are aligned
 by the settings that vary within A or B; a setting that each sweep holds constant may differ between the two.
-Prints a summary and writes results/B/compare-with-A.html.
+Prints a summary and writes results/B/compare-with-A.html, and beside it the heatmaps of A, of B and of what
+differs between them as SVG, PDF, PNG and CSV: those that both experiments ask for, else one of each measure.
 
-Exit status: 0 every cell is on both sides with the same status and verdict; 1 some cell is not; 2 wrong
-arguments, or the page cannot be written.
+Three sweeps or more are each compared with the first: results/LAST/compare-N-A-B-C.html has a row for each
+with its answer and verdicts, what changed in it against A, and heatmaps with a panel per sweep on one scale.
+
+  backproof compare results/before results/after
+  backproof compare results/eps-1e-15 results/eps-1e-7 results/eps-1e-3
+
+Exit status: 0 every cell is in A and in each other sweep with the same status and verdict; 1 some cell is
+not; 2 wrong arguments, or the page cannot be written.
 """
 
 MERGE_HELP = """\
@@ -168,18 +175,29 @@ def _report(words: Sequence[str]) -> ExitStatus:
 
 
 def _compare(words: Sequence[str]) -> ExitStatus:
-    if len(words) != 2:
+    folders = _folders("compare", words)
+    if len(folders) < 2:
         raise ConfigurationError(
-            "compare: takes two results folders, as in `backproof compare results/before results/after`; "
-            f"not {len(words)}"
+            "compare: takes two results folders or more, as in"
+            f" `backproof compare results/before results/after`; not {len(folders)}"
         )
-    from backproof.interfaces.comparison import show_comparison
+    from backproof.interfaces.comparison import show_comparison, show_several
     from backproof.session import Session
 
     try:
-        return show_comparison(Session().compare(Path(words[0]), Path(words[1])))
+        if len(folders) == 2:
+            return show_comparison(Session().compare(*folders))
+        return show_several(Session().compare_several(folders))
     except OSError as error:
-        raise ConfigurationError(f"{words[1]}: the comparison cannot be written ({error})") from error
+        raise ConfigurationError(f"{folders[-1]}: the comparison cannot be written ({error})") from error
+
+
+def _folders(command: str, words: Sequence[str]) -> list[Path]:
+    """Folders, where no option is known."""
+    for word in words:
+        if word.startswith("-"):
+            raise ConfigurationError(f"{word}: unknown option; {command} takes results folders")
+    return [Path(word) for word in words]
 
 
 def _merge(words: Sequence[str]) -> ExitStatus:

@@ -25,6 +25,7 @@ from backproof.reports.listings import (
     titled,
 )
 from backproof.reports.paired import MEASURES, leaves_zero_out
+from backproof.reports.several import SeveralResult, answer_of
 from backproof.sweeps.columns import Column
 
 MOST_KINDS, MOST_CELLS, MOST_ROWS, MOST_ENTRIES = 8, 3, 5, 20
@@ -44,13 +45,43 @@ def show_comparison(result: ComparisonResult) -> ExitStatus:
     Returns:
         OK where every cell is on both sides with the same status and verdict.
     """
-    # In a file or a log, a line has the width that the tables are laid out for.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    console = _console()
     if result.same_folder:
         console.print("A and B are the same folder: nothing can differ.")
     _show(result.comparison, console)
     console.print(f"report: {escape(str(result.page))}", soft_wrap=True)
     return ExitStatus.OK if result.comparison.unchanged else ExitStatus.SOME_FAILED
+
+
+def show_several(result: SeveralResult) -> ExitStatus:
+    """Print what each of several sweeps found, and what changed in it against the first.
+
+    Returns:
+        OK where every cell of each is in the first too, with the same status and verdict.
+    """
+    console = _console()
+    for sentence in answer_of(result.rows, result.changes):
+        console.print(escape(sentence))
+    console.print()
+    table = _table("cells", "done", "failed", "verdicts")
+    for row in result.rows:
+        verdicts = "  ".join(f"{v.symbol} {n:,}" for v, n in row.verdicts.items())
+        name = escape(f"{row.letter}: {row.name}")
+        table.add_row(name, f"{row.cells:,}", f"{row.done:,}", f"{row.failed:,}", verdicts)
+    console.print(table)
+    console.print("\n[bold]Against A[/bold]: means of paired differences, with 95 % intervals over seeds")
+    table = _table(*(f"{row.letter} − A" for row in result.rows[1:]))
+    for name in dict.fromkeys(name for change in result.changes for name in change.measures):
+        found = [change.measures.get(name, (NOTHING, NOTHING)) for change in result.changes]
+        table.add_row(escape(name), *("\n".join(pair) for pair in found))
+    console.print(table)
+    console.print(f"report: {escape(str(result.page))}", soft_wrap=True)
+    return ExitStatus.OK if result.unchanged else ExitStatus.SOME_FAILED
+
+
+def _console() -> Console:
+    """In a file or a log, a line has the width that the tables are laid out for."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 100)
 
 
 def _show(found: Comparison, console: Console) -> None:

@@ -68,15 +68,16 @@ def _entry(folder: Path) -> Entry:
             experiment = stored_experiment(store.record("experiment"))
             started = str(store.record("provenance").get("started") or "")[:40]
             return Entry(
-                folder.name, experiment.question, _answer(folder / ANSWER),
+                folder.name, experiment.question, answer_in(folder),
                 store.size(), store.failed(), store.pending(), started, (folder / "report.html").is_file(),
             )  # fmt: skip
     except (ConfigurationError, ResultsError) as error:
         return Entry(folder.name, problem=str(error))
 
 
-def _answer(path: Path) -> tuple[str, ...]:
-    """The sentences of an answer; none where there is no such file."""
+def answer_in(folder: Path) -> tuple[str, ...]:
+    """The sentences that a folder's report begins with; none where there is no such file."""
+    path = folder / ANSWER
     if path.is_symlink() or not path.is_file():
         return ()
     with path.open(encoding="utf-8", errors="replace") as file:
