@@ -47,6 +47,7 @@ from backproof.verdicts.check import Check
 
 if TYPE_CHECKING:
     from backproof.reports.compared import ComparisonResult
+    from backproof.reports.history_page import HistoryResult
     from backproof.reports.several import SeveralResult
 
 DEFAULT_NAME = "sweep"
@@ -373,6 +374,17 @@ class Session:
                 f"compare: takes {MOST_SWEEPS} results folders at most; not {len(folders)}"
             )
         return compare_several(folders)
+
+    def history(self, folders: Sequence[Path], output: Path | None = None) -> HistoryResult:
+        """The steps in a sweep over commits; writes a page into `output`, else into the last folder.
+
+        Raises:
+            ConfigurationError: if a folder holds no sweep, or they hold less than two results together.
+            OSError: if the page cannot be written.
+        """
+        from backproof.reports.history_page import write_history
+
+        return write_history(folders, output)
 
     def make_importable(self) -> None:
         """Let modules in the working directory and in folders of configuration files be imported.

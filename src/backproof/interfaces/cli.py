@@ -31,6 +31,7 @@ usage: backproof COMMAND [ARGUMENTS]
                                  --json for programs, --plot for figures
   report results/NAME            rebuild the report from what is stored, also while a sweep runs
   compare results/A results/B    what changed between two sweeps, cell by cell; several against the first
+  history results/NAME ...       a sweep repeated over commits: series, and at which commit they step
   merge results/A results/B name=both
                                  the cells of several folders in a new one
 
@@ -57,6 +58,33 @@ with its answer and verdicts, what changed in it against A, and heatmaps with a 
 Exit status: 0 every cell is in A and in each other sweep with the same status and verdict; 1 some cell is
 not; 2 wrong arguments, or the page cannot be written.
 """
+
+HISTORY_HELP = """\
+usage: backproof history [--output=DIR] results/NAME [results/NAME ...]
+
+A sweep that was repeated over commits, as a series of results in the order of their time. They may be in
+several folders, one for each commit, or in one folder that was swept again after the code changed: cells of
+earlier code stay in its store, and each run's commit is on record there. Cells are matched by the settings
+that vary within a result, as `compare` does.
+
+  for c in $(git rev-list --reverse v1..v2); do
+    git checkout -q $c && backproof sweep experiment=thread name=thread-$c
+  done; backproof history results/thread-*
+  backproof sweep experiment=thread      # today; again after every change of the code
+  backproof history results/thread
+
+Per measure (gradient error, final loss, accuracy, steps to the threshold, diverged runs, seconds) and
+combination of settings the median over seeds is followed, and the mean over all combinations; of the verdicts
+how many cells have each. A step is a change of level that lasts two results at least on both sides and is
+larger than the noise from result to result explains; changes below 5 % (half a percent of an accuracy or of
+the runs, one step to the threshold, one cell) count as noise. Of series of pure noise at most 6 % show one.
+Seconds depend on the machine: results of several machines step where the machine changes.
+
+Prints the steps, and writes history.html and history/*.svg, .pdf, .png and .csv into DIR, else into the last
+folder. Exit status: 0 no step; 1 some step; 2 wrong arguments, or the page cannot be written.
+"""
+
+OUTPUT = "--output"
 
 MERGE_HELP = """\
 usage: backproof merge results/A results/B ... name=NEW
@@ -192,11 +220,33 @@ def _compare(words: Sequence[str]) -> ExitStatus:
         raise ConfigurationError(f"{folders[-1]}: the comparison cannot be written ({error})") from error
 
 
-def _folders(command: str, words: Sequence[str]) -> list[Path]:
-    """Folders, where no option is known."""
+def _history(words: Sequence[str]) -> ExitStatus:
+    outputs = [word.partition("=")[2] for word in words if word.startswith(f"{OUTPUT}=")]
+    if OUTPUT in words:
+        raise ConfigurationError(f"{OUTPUT}: takes a folder behind an equals sign, {OUTPUT}=DIR")
+    if len(outputs) > 1 or "" in outputs:
+        raise ConfigurationError(f"{OUTPUT}: takes one folder, as in {OUTPUT}=trend")
+    folders = _folders("history", [word for word in words if not word.startswith(f"{OUTPUT}=")], [OUTPUT])
+    if not folders:
+        raise ConfigurationError(
+            "history: takes results folders, as in `backproof history results/monday results/tuesday`; not 0"
+        )
+    from backproof.interfaces.history import show_history
+    from backproof.session import Session
+
+    target = Path(outputs[0]) if outputs else folders[-1]
+    try:
+        return show_history(Session().history(folders, Path(outputs[0]) if outputs else None))
+    except OSError as error:
+        raise ConfigurationError(f"{target}: the history cannot be written ({error})") from error
+
+
+def _folders(command: str, words: Sequence[str], options: Sequence[str] = ()) -> list[Path]:
+    """Words that are folders and no options; `options` are those that there are."""
     for word in words:
         if word.startswith("-"):
-            raise ConfigurationError(f"{word}: unknown option; {command} takes results folders")
+            hint = nearest(word.partition("=")[0], options)
+            raise ConfigurationError(f"{word}: unknown option; {command} takes results folders{hint}")
     return [Path(word) for word in words]
 
 
@@ -222,6 +272,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], ExitStatus]] = {
     "check": _check,
     "report": _report,
     "compare": _compare,
+    "history": _history,
     "merge": _merge,
 }
 
@@ -291,6 +342,8 @@ def _help_of(command: str, words: Sequence[str]) -> str:
         return REPORT_HELP
     if command == "compare":
         return COMPARE_HELP
+    if command == "history":
+        return HISTORY_HELP
     if command == "merge":
         return MERGE_HELP
     from backproof.interfaces.arguments import parsed

@@ -53,7 +53,7 @@ def align(a: pd.DataFrame, b: pd.DataFrame) -> Alignment:
     axes = ordered({*varying(a), *varying(b)})
     at_a, at_b = positions((a, b), axes)
     others = [s for s in known if s not in axes]
-    if more := {*_distinguishing(a, at_a, others), *_distinguishing(b, at_b, others)}:
+    if more := {*distinguishing(a, at_a, others), *distinguishing(b, at_b, others)}:
         axes = ordered({*axes, *more})
         at_a, at_b = positions((a, b), axes)
     size = 1 + max(at_a.max(initial=-1), at_b.max(initial=-1))
@@ -101,7 +101,7 @@ def number_of(value: object) -> object:
         return value
 
 
-def _distinguishing(table: pd.DataFrame, at: NDArray[np.intp], settings: Sequence[str]) -> list[str]:
+def distinguishing(table: pd.DataFrame, at: NDArray[np.intp], settings: Sequence[str]) -> list[str]:
     """The settings that differ among rows at the same position."""
     several = table[np.bincount(at)[at] > 1] if len(at) else table
     if not len(several):

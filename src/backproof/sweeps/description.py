@@ -43,6 +43,7 @@ class Description:
             "engine": dict(self.engine),
             "experiment": content if self.experiment is not None else None,
         }
+        store.add_run(about)
         store.set_meta("provenance", json.dumps(about))
         store.set_meta("experiment", json.dumps(content, default=str))  # YAML has dates
         write(folder / "provenance.json", (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode())

@@ -118,4 +118,9 @@ RESULT = """
 SELECT id, settings, command, NULL, status, seconds, attempts, shard, line, curves
 FROM cells LEFT JOIN results USING (cell) WHERE id = ?
 """
+ENTERED = """
+SELECT id, settings, command, NULL, status, seconds, attempts, shard, line, NULL
+FROM cells JOIN results USING (cell) WHERE cell > ?1 AND (?2 IS NULL OR cell <= ?2) ORDER BY cell
+"""
+LAST_ENTERED = "SELECT coalesce(max(cell), 0) FROM cells"
 GRID_SIZE = "SELECT count(*) FROM grid"

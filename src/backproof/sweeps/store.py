@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,12 @@ if TYPE_CHECKING:  # pandas takes a quarter of a second to import, and a sweep m
 
 REFINED = "refined"
 """The record of which cells a refinement added to the grid."""
+
+RUNS, BEGIN = "runs", "begin"
+"""The record of the runs that entered cells, and how many cells there were before the one that begins."""
+
+MOST_RUNS = 1000
+"""Of the latest that are kept."""
 
 TOGETHER = 10_000
 """Cells that are entered in one transaction, and read at a time for tasks."""
@@ -148,6 +155,8 @@ class Store:
         Cells that are known keep what was computed for them. The cells are entered as they come, and become
         the grid all at once. `refined`: whether a refinement adds them.
         """
+        if not append and not self.meta(BEGIN):
+            self.set_meta(BEGIN, str(self._entered()))
         self.db.execute(sql.PLANNED)
         self.db.execute(sql.CLEAR_PLANNED)
         ids = set[str]()
@@ -167,6 +176,50 @@ class Store:
                 self.db.execute(sql.SET_META, (REFINED, json.dumps(sorted(self.refined() | ids))))
             self.db.execute(sql.PLANNED_TO_GRID)
             self.db.execute(sql.CLEAR_PLANNED)
+
+    def add_run(self, about: Mapping[str, object]) -> None:
+        """Record by which code the cells are that were entered since the last run.
+
+        It has to be called before the provenance of the last run is replaced. A run that entered none by the
+        same code is none. Cells that are older than the record are taken for the last run's that is known.
+
+        Args:
+            about: the provenance of the run that begins.
+        """
+        begin, runs = int(self.meta(BEGIN) or 0), self.runs()
+        if not runs and begin:
+            runs = [(0, _of_run(self.record("provenance")))]
+        if not runs or self._entered() > begin or runs[-1][1].get("fingerprint") != about.get("fingerprint"):
+            runs.append((begin, _of_run(about)))
+        entries = [{BEGIN: first, **about_run} for first, about_run in runs[-MOST_RUNS:]]
+        self.set_meta(RUNS, json.dumps({RUNS: entries}))
+        self.set_meta(BEGIN, "")
+
+    def runs(self) -> list[tuple[int, dict[str, object]]]:
+        """The runs that entered cells, each with the number of cells before it and what is known of its code.
+
+        Raises:
+            MalformedError: if they are no list of such records in ascending order.
+        """
+        found = self.record(RUNS).get(RUNS, [])
+        if not isinstance(found, list) or not all(isinstance(run, dict) for run in found):
+            raise MalformedError(f"{RUNS}: must be a list of mappings")
+        runs = [(int(number_of(run.get(BEGIN), RUNS)), run) for run in found]
+        if any(one[0] > other[0] for one, other in pairwise(runs)):
+            raise MalformedError(f"{RUNS}: must be in ascending order")
+        return [(begin, {k: v for k, v in run.items() if k != BEGIN}) for begin, run in runs]
+
+    def entered(self, begin: int, end: int | None) -> Iterator[tuple[Row, bytes | None]]:
+        """The rows of cells of any grid with a result, of those that were entered after `begin` others."""
+        return self._with_lines(self.db.execute(sql.ENTERED, (begin, end)))
+
+    def _entered(self) -> int:
+        """How many cells were entered so far."""
+        return int(self.db.execute(sql.LAST_ENTERED).fetchone()[0])
+
+    def plain_grid(self) -> set[bytes]:
+        """Digests of the settings of the grid's cells."""
+        return {plain_settings(row[0]) for row in self.db.execute(sql.WANTED)}
 
     def refined(self) -> set[str]:
         """The ids of the grid's cells that a refinement added.
@@ -215,11 +268,11 @@ class Store:
 
         They are other cells then, since the code is part of a cell's id.
         """
-        unwanted = {_plain_settings(row[0]) for row in self.db.execute(sql.UNWANTED)}
+        unwanted = {plain_settings(row[0]) for row in self.db.execute(sql.UNWANTED)}
         if not unwanted:
             return 0
         return len(
-            {found for row in self.db.execute(sql.WANTED) if (found := _plain_settings(row[0])) in unwanted}
+            {found for row in self.db.execute(sql.WANTED) if (found := plain_settings(row[0])) in unwanted}
         )
 
     def add(self, outcomes: Packed | Iterable[Outcome]) -> None:
@@ -357,7 +410,12 @@ class Store:
         return as_table(stored_curves(row[0], row[9]) for row in cursor)
 
 
-def _plain_settings(settings: object) -> bytes:
+def _of_run(about: Mapping[str, object]) -> dict[str, object]:
+    """What of a provenance tells runs apart."""
+    return {k: about.get(k) for k in ("started", "git", "fingerprint", "versions")}
+
+
+def plain_settings(settings: object) -> bytes:
     """A digest of a cell's settings without the names of code."""
     plain = {k: v for k, v in settings_of(settings).items() if is_public(k)}
     return blake2b(json.dumps(plain).encode(), digest_size=16).digest()
