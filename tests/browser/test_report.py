@@ -2,9 +2,19 @@
 
 import itertools
 import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import yaml
+
+from backproof.reports.aggregation import lay_out
+from backproof.sweeps.columns import BY_NAME
+from backproof.sweeps.expressions import parse
+
+THREAD = Path(__file__).parents[2] / "experiments" / "thread.yaml"
 
 FIRST = "01-is-the-gradient-right-every-pair-of"
 """The thread's first figure: output against loss and delta."""
@@ -27,10 +37,27 @@ def shown(page):
     return tuple(int(w.replace(",", "")) for w in words[:2])
 
 
-def choose(page, name, value):
+def choose(page, name, *values):
+    """Tick values of a column in the filters."""
     if not page.is_visible("#filters"):
-        page.click("#view summary")
-    page.select_option(f"select[name='{name}']", value)
+        page.click("#view > details > summary")
+    for value in values:
+        box = page.locator(f"input[name='{name}'][value='{value}']")
+        if not box.is_visible():
+            page.locator("#filters .filter", has=box).locator("summary").click()
+        box.check()
+
+
+def all_drawn(page):
+    page.evaluate("async () => { for (const f of backproof.figures.values()) await f.draw(); }")
+
+
+def tiles(page, figure):
+    """What the heatmap of a figure shows, as a table."""
+    all_drawn(page)
+    read = "id => backproof.tableOf([...backproof.figures.values()].find(f => f.host.id === id).drawn.grid)"
+    found = page.evaluate(read, figure)
+    return pd.DataFrame(found["rows"], columns=found["head"])
 
 
 def test_it_is_small_and_asks_for_nothing(thread, opened):
@@ -41,6 +68,10 @@ def test_it_is_small_and_asks_for_nothing(thread, opened):
     for image in page.query_selector_all("figure img"):
         assert image.evaluate("i => i.complete && i.naturalWidth > 0")
         assert len(image.get_attribute("alt")) > 40
+    all_drawn(page)
+    drawn = page.locator("figure .drawing > svg")
+    assert drawn.count() == 14
+    assert all(len(node.get_attribute("aria-label")) > 15 for node in drawn.all())
 
 
 def test_a_tile_describes_its_cells(thread, opened):
@@ -75,7 +106,7 @@ def test_a_click_opens_its_cells_and_a_cell_its_detail(thread, opened):
     detail = page.inner_text("dialog")
     assert known["command"] in detail
     assert known["causes"] in detail
-    assert page.locator("dialog table tbody tr").count() == 4  # W1, b1, W2, b2
+    assert page.locator("dialog h3:has-text('Tensors') + .scroll tbody tr").count() == 4  # W1, b1, W2, b2
     assert page.locator("dialog svg").count() >= 2
     page.keyboard.press("Escape")
     assert not page.locator("dialog").is_visible()
@@ -141,8 +172,6 @@ def test_filters_act_on_figures_and_table_and_the_address_keeps_them(thread, ope
     cells = pd.read_parquet(thread / "cells.parquet")
     fits = (cells["activation"] == "softplus") & (cells["network.init_scale"] == 1)
     assert shown(page)[0] == fits.sum()
-    filled = page.locator(f"[id='{FIRST}'] .tile")
-    assert filled.count() == 36
     here = cells[
         fits
         & (cells["output"] == "relu")
@@ -150,27 +179,124 @@ def test_filters_act_on_figures_and_table_and_the_address_keeps_them(thread, ope
         & (cells["delta"] == "exact")
     ]
     assert here["verdict"].eq("agrees").all()
-    assert filled.nth(2 * 6 + 2).inner_text() == "✓"
+    shown_tiles = tiles(page, FIRST)
+    assert len(shown_tiles) == 36
+    assert shown_tiles.loc[2 * 6 + 2, "verdict"] == "agrees"
     again = opened(thread, "#" + page.url.partition("#")[2])
     assert "activation=softplus" in again.url
     assert shown(again)[0] == fits.sum()
     again.click("#all")
     assert shown(again) == (654, 654)
     assert "#" not in again.url
-    assert again.locator(".tile").count() == 0
 
 
-def test_the_script_aggregates_as_the_tables_do(thread, opened):
-    """Filtered by something that fits every cell, each tile must show what the CSV says."""
-    page = opened(thread, "#network.init_scale=1")
-    data = pd.read_csv(thread / "figures" / "03-gradient-error-by-output-loss-and-delta.csv")
-    texts = page.locator("[id='03-gradient-error-by-output-loss-and-delta'] .tile").all_inner_texts()
-    assert len(texts) == len(data) == 36
-    for text, value in zip(texts, data["median"], strict=True):
-        assert text == "" if pd.isna(value) else float(text) == pytest.approx(value, rel=0.5), (text, value)
-    verdicts = pd.read_csv(thread / "figures" / f"{FIRST}.csv")
-    symbols = page.locator(f"[id='{FIRST}'] .tile").all_inner_texts()
-    assert [s[:1] == "✓" for s in symbols] == list(verdicts["verdict"] == "agrees")
+def test_several_values_and_a_range(thread, opened):
+    page = opened(thread)
+    cells = pd.read_parquet(thread / "cells.parquet")
+    choose(page, "output", "relu", "softplus")
+    fits = cells["output"].isin(["relu", "softplus"])
+    assert shown(page)[0] == fits.sum()
+    page.get_by_label("gradient_error from").fill("1e-3")
+    page.get_by_label("gradient_error from").press("Enter")
+    # Without an upper end, what is not finite is among them.
+    fits &= (cells["gradient_error"] >= 1e-3) | cells["gradient_error"].isna()
+    assert shown(page)[0] == fits.sum() > 0
+    page.get_by_label("gradient_error to").fill("0.5")
+    page.get_by_label("gradient_error to").press("Enter")
+    fits &= cells["gradient_error"] <= 0.5
+    assert shown(page)[0] == fits.sum() > 0
+    assert "output=relu&output=softplus&gradient_error=0.001..0.5" in page.url
+    again = opened(thread, "#" + page.url.partition("#")[2])
+    assert shown(again)[0] == fits.sum()
+    assert again.locator("#answer .text").inner_text().startswith(f"Of the {fits.sum()} cells shown: ")
+
+
+def test_a_figure_is_turned_by_menus_and_by_dragging(thread, opened):
+    page = opened(thread)
+    figure = page.locator(f"[id='{FIRST}']")
+    figure.locator(".asked > summary").click()
+    figure.get_by_label("Value of").select_option("accuracy")
+    figure.get_by_label("Aggregate of").select_option("greatest")
+    figure.get_by_label("Where activation stands").select_option("columns")
+    figure.get_by_label("Where delta stands").select_option("facet")
+    cells = pd.read_parquet(thread / "cells.parquet")
+    where = parse("where", yaml.safe_load(THREAD.read_text())["figures"][0]["where"], cells.columns)
+    sides = (["output"], ["delta", "loss", "activation"])
+    shown_there = cells[where.truth(cells)].reset_index(drop=True)
+    expected = lay_out(shown_there, BY_NAME["accuracy"], *sides, "greatest").split(1)
+    wanted = pd.concat([part.table() for part in expected]).iloc[:, 4]
+    np.testing.assert_allclose(tiles(page, FIRST).iloc[:, 4].to_numpy(float), wanted, rtol=1e-8)
+    assert "1.value=accuracy" in page.url and "1.facet=delta" in page.url
+    assert "Test accuracy by output, delta, loss and activation" in figure.locator(".headline").inner_text()
+    chip, shelf = figure.locator(".chip[data-axis='activation']"), figure.locator(".shelf").nth(0)
+    chip.drag_to(shelf)
+    assert list(tiles(page, FIRST).columns[:4]) == ["delta", "output", "activation", "loss"]
+    again = opened(thread, "#" + page.url.partition("#")[2])
+    assert list(tiles(again, FIRST).columns[:4]) == ["delta", "output", "activation", "loss"]
+    figure.get_by_role("button", name="As it was").click()
+    assert "#" not in page.url and list(tiles(page, FIRST).columns[:3]) == ["output", "loss", "delta"]
+
+
+def test_points_are_chosen_by_dragging_and_everything_follows(thread, opened):
+    page = opened(thread)
+    panel = page.locator("#ask-points .panel.points")
+    page.locator("#ask-points").scroll_into_view_if_needed()
+    panel.wait_for()
+    box = panel.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] - 5, steps=4)
+    page.mouse.up()
+    assert "gradient_error=" in page.url
+    n, whole = shown(page)
+    assert 0 < n < whole
+    low = float(re.search(r"gradient_error=([^.]*(?:\.\d+)?)\.\.", page.url)[1])
+    cells = pd.read_parquet(thread / "cells.parquet")
+    assert ((cells["gradient_error"] >= low) | cells["gradient_error"].isna()).sum() >= n
+    assert page.locator("#answer .text").inner_text().startswith(f"Of the {n} cells shown: ")
+
+
+def test_an_axis_of_lines_is_brushed(thread, opened):
+    page = opened(thread)
+    page.locator("#ask-parallel").scroll_into_view_if_needed()
+    brushes = page.locator("#ask-parallel .panel.points")
+    brushes.first.wait_for()
+    box = brushes.first.bounding_box()
+    x = box["x"] + box["width"] / 2
+    page.mouse.move(x, box["y"] + box["height"] * 0.02)
+    page.mouse.down()
+    page.mouse.move(x, box["y"] + box["height"] * 0.35, steps=3)
+    page.mouse.up()
+    outputs = re.findall(r"output=(\w+)", page.url)
+    assert outputs and set(outputs) < {"sigmoid", "tanh", "relu", "softplus", "identity", "softmax"}
+    cells = pd.read_parquet(thread / "cells.parquet")
+    assert shown(page)[0] == cells["output"].isin(outputs).sum()
+
+
+@pytest.mark.parametrize("format", ["SVG", "PNG", "CSV", "LaTeX"])
+def test_a_view_is_saved(thread, opened, format, tmp_path):
+    page = opened(thread)
+    name = "03-gradient-error-by-output-loss-and-delta"
+    with page.expect_download() as saved:
+        page.locator(f"[id='{name}']").get_by_role("button", name=f"as {format}").click()
+    path = tmp_path / saved.value.suggested_filename
+    saved.value.save_as(path)
+    content = path.read_bytes()
+    if format == "SVG":
+        root = ElementTree.fromstring(content)
+        assert root.find("{http://www.w3.org/2000/svg}title").text.startswith("A wrong shortcut is off by")
+        assert b"var(--ink)" not in content
+    if format == "PNG":
+        assert content[:8] == b"\x89PNG\r\n\x1a\n" and len(content) > 10_000
+    if format == "CSV":
+        mine, theirs = (pd.read_csv(f) for f in (path, thread / "figures" / f"{name}.csv"))
+        assert list(mine.columns) == list(theirs.columns)
+        np.testing.assert_allclose(mine["median"], theirs["median"], rtol=1e-8)
+        assert mine["n"].tolist() == theirs["n"].tolist()
+    if format == "LaTeX":
+        text = content.decode()
+        assert r"\begin{tabular}{lrrrrrr}" in text and r"y\_minus\_t" in text and r"\times 10^{-" in text
+        assert text.count(r" \\") == 8  # two lines of headings and six outputs
 
 
 def test_a_heatmap_can_be_read_as_a_table(thread, opened):
@@ -202,6 +328,65 @@ def test_search_and_sort(thread, opened):
     assert shown(page)[0] == 1
 
 
+def test_search_by_comparisons(thread, opened):
+    page = opened(thread)
+    cells = pd.read_parquet(thread / "cells.parquet")
+    page.fill("#search", "accuracy > 0.2 and output = relu")
+    assert shown(page)[0] == ((cells["accuracy"] > 0.2) & (cells["output"] == "relu")).sum() > 0
+    page.fill("#search", "loss in [squared_error] (clip.eps < 1e-5 or not delta = exact)")
+    either = (cells["clip.eps"] < 1e-5) | ~(cells["delta"] == "exact")
+    assert shown(page)[0] == ((cells["loss"] == "squared_error") & either).sum() > 0
+    before = shown(page)
+    page.fill("#search", "acuracy > 0.2")
+    assert page.inner_text("#misread") == "no column is called acuracy; the nearest is accuracy"
+    page.fill("#search", "output = rleu")
+    assert page.inner_text("#misread") == "output has no value rleu; the nearest is relu"
+    page.fill("#search", "accuracy >")
+    assert page.inner_text("#misread") == "something is missing at the end"
+    assert shown(page) == before, "the rows of the last search stay"
+
+
+def test_columns_are_chosen(thread, opened):
+    page = opened(thread)
+    page.click("#chosen-columns summary")
+    page.get_by_label("cosine", exact=True).check()
+    page.get_by_label("accuracy", exact=True).uncheck()
+    heads = page.locator("#head th").all_inner_texts()
+    assert "cosine" in heads and "accuracy" not in heads
+    again = opened(thread, "#" + page.url.partition("#")[2])
+    assert again.locator("#head th").all_inner_texts() == heads
+
+
+def test_a_wrong_cell_stands_beside_its_nearest_right_one(thread, opened):
+    cells = pd.read_parquet(thread / "cells.parquet")
+    wrong = cells[(cells["verdict"] == "incorrect gradient") & (cells["loss"] == "squared_error")].iloc[0]
+    page = opened(thread, f"#cell={wrong['cell']}")
+    page.wait_for_selector("dialog .beside")
+    differ = page.locator("dialog .beside tr.differs")
+    assert differ.count() == 1 and differ.inner_text().split() == ["delta", "y_minus_t", "exact"]
+    neighbour = page.locator("dialog .beside button").inner_text()
+    (right,) = cells[cells["cell"].str.startswith(neighbour)]["verdict"]
+    assert right == "agrees"
+    assert page.locator("dialog path.beside").count() >= 1  # its curves, dashed
+    page.locator("dialog .beside button").click()
+    page.wait_for_function("!document.querySelector('dialog .beside')")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_accessible(thread, opened, scheme):
+    """By axe, which is what Lighthouse asks; with everything opened that can be."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = opened(thread, color_scheme=scheme)
+    all_drawn(page)
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    found = axe.run(page)
+    assert found.violations_count == 0, found.generate_report()
+    point_at(page, FIRST, 2, 3)[0].click()
+    page.wait_for_selector("dialog")
+    found = axe.run(page, "dialog")
+    assert found.violations_count == 0, found.generate_report()
+
+
 def test_claims_open_and_lead_to_their_cells(thread, opened):
     page = opened(thread)
     claims = page.locator(".claims details")
@@ -229,6 +414,7 @@ def test_nothing_overlaps_or_runs_over(thread, opened, width):
         ".map(e => { const r = e.getBoundingClientRect(); return [r.top, r.bottom, r.left, r.right]; })"
     )
     assert len(boxes) > 15
+    all_drawn(page)
     for (_, bottom, _, _), (top, _, left, right) in itertools.pairwise(boxes):
         assert top >= bottom - 1
         assert left >= 0 and right <= width + 1
@@ -256,6 +442,7 @@ def test_dark_is_dark(thread, opened):
 def test_without_a_script_there_are_figures_and_statements(thread, opened):
     page = opened(thread, ready=False, java_script_enabled=False)
     assert page.locator("figure img").count() > 8
+    assert not page.is_visible("#ask") and not page.is_visible(".asked")
     assert "need JavaScript" in page.inner_text("main")
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import itertools
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -14,7 +13,7 @@ import pandas as pd
 import pytest
 
 from backproof.reports.details import MOST_POINTS, _thinned, packed
-from backproof.reports.page import significant
+from backproof.reports.report import significant
 from backproof.reports.write import write_report
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -161,7 +160,7 @@ def test_what_was_typed_is_text(report, cells):
 def test_the_table_holds_every_cell(report, cells):
     data = data_of(report())
     by_name = {
-        c["name"]: [c["list"][k] for k in c["codes"]] if "codes" in c else c["values"]
+        c["name"]: [c["list"][k] for k in c["packed"]] if "packed" in c else c["values"]
         for c in data["columns"]
     }
     assert by_name["cell"] == list(cells["cell"])
@@ -236,15 +235,11 @@ def test_a_long_curve_keeps_its_ends():
     assert (found["a"]["loss"][0][0], found["a"]["loss"][0][-1]) == (0, 999)
 
 
-def test_the_page_knows_which_cells_a_tile_holds(report, cells):
+def test_the_page_knows_what_a_figure_is_drawn_from(report, cells):
     figure = data_of(report())["figures"]["01-verdicts"]
-    part = figure["parts"][0]
-    for place, (row, column) in enumerate(itertools.product(part["rows"], part["columns"])):
-        inside = part["cells"][part["starts"][place] : part["starts"][place + 1]]
-        fits = (cells["activation"] == row[0]) & (cells["loss"] == column[0])
-        assert sorted(inside) == list(np.flatnonzero(fits))
-    left, top, width, height = part["box"]
-    assert 0 < left < left + width < 1 and 0 < top < top + height < 1
+    assert figure["kind"] == "heatmap" and figure["number"] == 1
+    assert figure["spec"]["rows"] == ["activation"] and figure["spec"]["columns"] == ["loss"]
+    assert figure["cells"] == [0, len(cells)]
 
 
 def test_many_figures_are_drawn_by_processes_that_may_stand_elsewhere(report, tmp_path, monkeypatch):

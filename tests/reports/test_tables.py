@@ -1,7 +1,6 @@
 """Tables of a store, written some rows at a time: the same as at once, in the memory of some rows."""
 
 import tracemalloc
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,8 @@ import pytest
 
 from backproof.reports import excerpt, tables
 from backproof.reports.excerpt import Excerpt, narrow, needed, places_in_page
-from backproof.reports.pictures import _of_page
+from backproof.reports.page_data import _held, _runs
+from backproof.reports.report import Report
 from backproof.sweeps.composition import composed
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.store import Store, read_only
@@ -136,10 +136,11 @@ def test_equal_texts_are_one_object(folder):
     assert len({id(v) for v in found["loss"]}) == found["loss"].nunique() == 2
 
 
-def test_tiles_name_the_cells_that_the_page_holds():
-    held = Excerpt(None, None, None, np.array([1, 2, 5]), {})
-    part = {"cells": [0, 1, 3, 5, 2], "starts": [0, 2, 2, 5], "rows": ["a"]}
-    (found,) = _of_page({"parts": [part]}, held.positions(6))["parts"]
-    assert found == {"cells": [0, 2, 1], "starts": [0, 1, 1, 3], "rows": ["a"]}
-    members = [part["cells"][a:b] for a, b in pairwise(part["starts"])]
-    assert [len(set(m) & {1, 2, 5}) for m in members] == [1, 0, 2]
+def test_cells_are_named_by_where_the_page_holds_them():
+    excerpt = Excerpt(pd.DataFrame(index=range(3)), None, None, np.array([1, 2, 5]), {})
+    report = Report("", "", None, (), (), "", pd.DataFrame(index=range(6)), None, {}, excerpt=excerpt)
+    held = _held([0, 1, 3, 5], report)
+    assert held == [0, 2]
+    assert _runs(held, 3) == [0, 1, 1, 1]  # none left out, one there, one left out, one there
+    assert _runs([], 3) == []
+    assert _runs([1, 2], 3) == [1, 2]

@@ -46,12 +46,12 @@ def packed(value: object) -> str:
     return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
 
 
-def plain(value: object) -> Plain:
-    """A value of a table as JSON has it: numbers in four digits, what is not finite as text."""
+def plain(value: object, digits: int = 4) -> Plain:
+    """A value of a table as JSON has it: numbers in so many digits, what is not finite as text."""
     if value is None or value is pd.NA or value != value:
         return None
     if isinstance(value, float | np.floating):
-        return float(f"{value:.4g}") if math.isfinite(value) else str(float(value))
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else str(float(value))
     return int(value) if isinstance(value, int | np.integer) else str(value)
 
 

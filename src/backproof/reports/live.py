@@ -81,6 +81,20 @@ class LiveText:
         return "".join(part for pair in zip(self.words, [*shown, ""], strict=True) for part in pair)
 
     @property
+    def plain(self) -> dict[str, object]:
+        """The text as data, which a page's script fills in by the same rules."""
+        fields = [
+            {
+                "aggregate": field.aggregate,
+                "value": field.value.text if field.value else None,
+                "where": field.where.text if field.where else None,
+                "format": field.format,
+            }
+            for field in self.fields
+        ]
+        return {"words": self.words, "fields": fields}
+
+    @property
     def columns(self) -> frozenset[str]:
         """The columns that it reads."""
         read = [e.columns for field in self.fields for e in (field.value, field.where) if e is not None]

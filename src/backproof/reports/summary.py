@@ -10,7 +10,7 @@ import pandas as pd
 
 from backproof.errors import ConfigurationError
 from backproof.reports.axes import finished, own
-from backproof.reports.live import live_text
+from backproof.reports.live import WORDLESS, LiveText, live_text
 from backproof.sweeps.columns import DIVERGED, REACHED
 from backproof.sweeps.status import Status
 from backproof.verdicts.verdict import RIGHT, Verdict
@@ -65,11 +65,13 @@ class Answer:
 
     Attributes:
         text: the author's, with numbers of this sweep; empty where the experiment has none.
+        live: the same with its fields.
         counts: how many statements hold, and without a text of how many cells the gradient is right.
     """
 
     text: str
     counts: tuple[str, ...]
+    live: LiveText = WORDLESS
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -79,14 +81,15 @@ class Answer:
 
 def answer_of(text: str, claims: Sequence[Settled], cells: pd.DataFrame) -> Answer:
     """The answer by what is there of a sweep; a text that cannot be filled says why."""
-    mine = own(cells)
+    mine, live = own(cells), WORDLESS
     try:
-        filled = live_text("answer", text, [str(c) for c in cells.columns]).filled(finished(mine))
+        live = live_text("answer", text, [str(c) for c in cells.columns])
+        filled = live.filled(finished(mine))
     except ConfigurationError as error:
         filled = f"The answer could not be filled in: {error}"
     pending = int((cells["status"] == Status.PENDING).sum())
     on_verdicts = () if text else _on_verdicts(mine)  # the author knows better what a grid's shares mean
-    return Answer(filled, (*_on_claims(claims), *on_verdicts, *_on_pending(pending)))
+    return Answer(filled, (*_on_claims(claims), *on_verdicts, *_on_pending(pending)), live)
 
 
 def _on_claims(claims: Sequence[Settled]) -> Iterator[str]:

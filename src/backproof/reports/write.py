@@ -7,10 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import starmap
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from backproof.files import plain_folder, write
 from backproof.reports import claims
@@ -20,8 +18,9 @@ from backproof.reports.excerpt import Excerpt
 from backproof.reports.figures import kinds
 from backproof.reports.figures.kind import Drawn, FigureSpec
 from backproof.reports.index import ANSWER
-from backproof.reports.page import Report, page
+from backproof.reports.page import page
 from backproof.reports.pictures import Picture, keep
+from backproof.reports.report import Report
 from backproof.reports.stored import figures_of, stored_experiment
 from backproof.reports.summary import Answer, answer_of
 from backproof.sweeps.engines.processes import count
@@ -55,8 +54,7 @@ def write_report(
     cells, curves, tensors = tables
     asked = stored_experiment(experiment)
     wanted, axes_chosen = figures_of(asked, cells)
-    positions = excerpt.positions(len(cells)) if excerpt else None
-    drawing = _draw_all(plain_folder(folder / "figures"), wanted, cells, curves, edges, positions)
+    drawing = _draw_all(plain_folder(folder / "figures"), wanted, cells, curves, edges)
     settled = claims.evaluate(asked.claims, cells)
     answer = answer_of(asked.answer, settled, cells)
     of_cells = details(excerpt.cells if excerpt else cells, tensors, curves)
@@ -86,13 +84,12 @@ def _draw_all(
     cells: pd.DataFrame,
     curves: pa.Table,
     edges: Edges | None,
-    positions: NDArray[np.intp] | None,
 ) -> Iterator[Picture]:
     """Every figure drawn and kept, by several processes where that pays."""
     none = curves.slice(0, 0)
     folder = folder.resolve()  # a process may have been started elsewhere
     tasks = [
-        (folder, i, figure, cells, curves if _reads_curves(figure) else none, edges, positions)
+        (folder, i, figure, cells, curves if _reads_curves(figure) else none, edges)
         for i, figure in enumerate(wanted, 1)
     ]
     if len(tasks) < LEAST_SHARED or len(cells) > MOST_SHARED:

@@ -41,7 +41,7 @@ def draw(spec: FigureSpec, cells: pd.DataFrame, curves: pa.Table, edges: Edges |
         if not len(chosen):
             raise NothingToDrawError("no cell fits its `where`")
         drawing = kinds()[spec.value].draw(spec, Tables(chosen, curves, edges))
-        return Drawn(spec, drawing, caption=spec.caption.filled(finished(chosen)))
+        return Drawn(spec, drawing, "", spec.caption.filled(finished(chosen)), chosen.index.to_list())
     except (NothingToDrawError, ConfigurationError) as error:
         return Drawn(spec, None, str(error))
     except Exception as error:  # a drawing library may fail in any way over unusual cells

@@ -21,4 +21,5 @@ def curves_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     groups = long.groupby(["series", "panel", "line", "step"], observed=True)["value"]
     names_of_statistics = {"median": MEDIAN, "min": "least", "max": "greatest", "size": "n"}
     data = groups.agg(list(names_of_statistics)).rename(columns=names_of_statistics).reset_index()
-    return Drawing(figure, finding, data)
+    live = {"kind": "curves", "spec": {"rows": spec.rows, "columns": spec.columns}}
+    return Drawing(figure, finding, data, live)

@@ -16,7 +16,7 @@ ERROR, CONVERGENCE, ELSE = (BY_NAME[name] for name in ("gradient_error", "accura
 @figure_kind("error_against_convergence", title="Does a failed check predict failed training?")
 def scatter_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     """One point per cell that was checked and trained."""
-    from backproof.reports.figures.drawing.scatter import draw_scatter, overlay
+    from backproof.reports.figures.drawing.scatter import draw_scatter
 
     done = finished(tables.cells)
     checked = done["verdict"].isin(set(Verdict) - {Verdict.NOT_CHECKED})
@@ -26,7 +26,8 @@ def scatter_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     against = CONVERGENCE if done[CONVERGENCE.name].notna().any() else ELSE
     figure = draw_scatter(done, ERROR, against, spec.title)
     data = done[["cell", "verdict", ERROR.name, against.name]]
-    return Drawing(figure, prediction(done), data, lambda: overlay(figure, ERROR, against))
+    live = {"kind": "points", "spec": {"x": ERROR.name, "y": against.name, "colour": "verdict"}}
+    return Drawing(figure, prediction(done), data, live)
 
 
 def prediction(cells: pd.DataFrame) -> str:

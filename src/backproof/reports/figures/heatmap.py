@@ -27,7 +27,6 @@ def title(value: str, axes: Sequence[str]) -> str:
 
 def draw(spec: FigureSpec, tables: Tables) -> Drawing:
     """Tiles over rows and columns; small multiples by the facet."""
-    from backproof.reports.figures.drawing.overlay import overlay
     from backproof.reports.figures.drawing.tiles import draw_tiles
 
     tiles = lay_out(
@@ -36,9 +35,15 @@ def draw(spec: FigureSpec, tables: Tables) -> Drawing:
     parts = tiles.split(len(spec.facet)) if spec.facet else [tiles]
     if len(parts) > MOST_PANELS:
         raise NothingToDrawError(f"{len(parts)} small multiples; at most {MOST_PANELS} fit")
-    figure = draw_tiles(parts, spec.title, _lines(spec, tables, parts))
+    lines = _lines(spec, tables, parts)
+    figure = draw_tiles(parts, spec.title, lines)
     data = pd.concat([part.table() for part in parts], ignore_index=True)
-    return Drawing(figure, finding(tiles), data, lambda: overlay(figure, parts), _pooled(tiles))
+    live = {
+        "kind": "heatmap", "lines": lines,
+        "spec": {"value": spec.value, "rows": spec.rows, "columns": spec.columns, "facet": spec.facet,
+                 "aggregate": tiles.aggregate},
+    }  # fmt: skip
+    return Drawing(figure, finding(tiles), data, live, _pooled(tiles))
 
 
 def _lines(spec: FigureSpec, tables: Tables, parts: Sequence[Tiles]) -> list[list[Segment]]:
@@ -81,5 +86,5 @@ def finding(tiles: Tiles) -> str:
     if least == greatest:
         return f"{what} is {least} in all {len(shown)} tiles."
     keys = tiles.keys
-    low, high = (", ".join(map(label, keys[int(at)].values())) for at in (shown.argmin(), shown.argmax()))
+    low, high = (", ".join(map(label, keys[int(at)].values())) for at in (shown.idxmin(), shown.idxmax()))
     return f"{what} from {least} ({low}) to {greatest} ({high})."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,13 +57,14 @@ class Drawing:
         finding: what it shows, in a sentence; also for those who cannot see it.
         pooled: along what the cells of a tile differ, in a sentence; empty where they are replicates.
         data: the numbers that it shows.
-        overlay: what the page's script needs of it, once the figure is laid out.
+        live: what a page's script draws it anew from, with other cells or other axes: its `kind` there, its
+            `spec` and, of a heatmap, the `lines` upon it. None where a page shows the picture alone.
     """
 
     figure: Figure
     finding: str
     data: pd.DataFrame
-    overlay: Callable[[], Mapping[str, object]] | None = None
+    live: Mapping[str, object] | None = None
     pooled: str = ""
 
 
@@ -115,12 +116,14 @@ class Drawn:
 
     Attributes:
         caption: the specification's, with the numbers of the cells that are shown.
+        cells: the positions of these cells in the table.
     """
 
     spec: FigureSpec
     drawing: Drawing | None
     problem: str = ""
     caption: str = ""
+    cells: Sequence[int] = ()
 
     @property
     def title(self) -> str:

@@ -6,14 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from backproof.reports.figures.drawing.style import (
-    PANEL,
-    boxes,
-    entitle,
-    panels,
-    plain_decades,
-    styled,
-)
+from backproof.reports.figures.drawing.style import entitle, plain_decades, styled
 from backproof.sweeps.columns import Column
 from backproof.verdicts.verdict import Verdict
 
@@ -31,7 +24,6 @@ def draw_scatter(cells: pd.DataFrame, error: Column, against: Column, title: str
     with styled(grid=True):
         figure = Figure(figsize=(7.0, 4.2), layout="constrained")
         axes = figure.subplots()
-        axes.set_gid(f"{PANEL}0")
         # Shuffled, so that no verdict is drawn upon all others.
         sns.scatterplot(
             shown.sample(frac=1, random_state=0), x="x", y=against.name, hue="verdict", style="verdict",
@@ -52,14 +44,3 @@ def draw_scatter(cells: pd.DataFrame, error: Column, against: Column, title: str
         sns.move_legend(axes, "center left", bbox_to_anchor=(1, 0.5), title=None, frameon=False)
         entitle(figure, title)
         return figure
-
-
-def overlay(figure: Figure, error: Column, against: Column) -> dict[str, object]:
-    """Where the points lie: the ends of the axes, and whether they are logarithmic."""
-    (axes,) = panels(figure)
-    return {
-        "kind": "points", "x": error.name, "y": against.name, "box": boxes(figure)[0],
-        "x_limits": [float(v) for v in axes.get_xlim()], "y_limits": [float(v) for v in axes.get_ylim()],
-        "log_x": axes.get_xscale() == "log", "log_y": axes.get_yscale() == "log",
-        "least": LEAST, "not_finite": NOT_FINITE,
-    }  # fmt: skip

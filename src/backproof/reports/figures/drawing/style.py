@@ -9,16 +9,12 @@ from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from backproof.reports.numbers import number
-
-Box = tuple[float, float, float, float]
-"""Where a panel lies in its picture: left, top, width and height as shares of the whole."""
 
 STYLE: dict[Any, Any] = {  # matplotlib's stubs list every key as a literal
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine
@@ -39,9 +35,6 @@ DASHES = [(), (4, 1.5), (1, 1), (3, 1, 1, 1), (6, 2), (2, 2), (5, 1, 1, 1, 1, 1)
 PNG_DPI = 200
 
 UNDATED: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-
-PANEL = "panel-"
-"""What the ids of axes begin with at which a page may point."""
 
 
 @contextmanager
@@ -70,18 +63,6 @@ def name_lines(figure: Figure, lines: Sequence[str], across: int) -> None:
         for c, name, dash in zip(colours, lines, DASHES, strict=False)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), across), frameon=False)
-
-
-def panels(figure: Figure) -> list[Axes]:
-    """The axes at which a page may point, in order."""
-    marked = {str(a.get_gid()): a for a in figure.axes if str(a.get_gid() or "").startswith(PANEL)}
-    return [marked[gid] for gid in sorted(marked, key=lambda gid: int(gid.removeprefix(PANEL)))]
-
-
-def boxes(figure: Figure) -> list[Box]:
-    """Where a drawn figure's panels lie, as shares of the whole."""
-    positions = [axes.get_position() for axes in panels(figure)]
-    return [(p.x0, 1 - p.y1, p.width, p.height) for p in positions]
 
 
 def rendered(figure: Figure, ending: str) -> bytes:

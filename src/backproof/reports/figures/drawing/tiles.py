@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from backproof.reports.aggregation import Tiles
 from backproof.reports.axes import Key, in_words, label
 from backproof.reports.boundaries import Segment
-from backproof.reports.figures.drawing.style import PANEL, entitle, plain_decades, styled
+from backproof.reports.figures.drawing.style import entitle, plain_decades, styled
 from backproof.reports.numbers import number
 from backproof.sweeps.status import Status
 from backproof.verdicts.verdict import Verdict
@@ -70,8 +70,7 @@ class Scale:
 def draw_tiles(parts: Sequence[Tiles], title: str, lines_of: Sequence[Sequence[Segment]] = ()) -> Figure:
     """A heatmap, or small multiples of several: annotated, tiles without a value hatched.
 
-    The axes that hold the tiles are marked with their number, for `overlay`. `lines_of`: for each part, the
-    boundaries that a refinement found.
+    `lines_of`: for each part, the boundaries that a refinement found.
     """
     rows, columns = parts[0].shape
     across = min(len(parts), max(1, MOST_ACROSS // max(columns, 4)))
@@ -84,7 +83,6 @@ def draw_tiles(parts: Sequence[Tiles], title: str, lines_of: Sequence[Sequence[S
         scale = scale_of(parts)
         hatched: dict[str, Patch] = {}
         for i, (axes, part) in enumerate(zip(grid.flat, parts, strict=False)):
-            axes.set_gid(f"{PANEL}{i}")
             _draw_part(axes, part, scale)
             hatched |= _hatch(axes, part)
             if i < len(lines_of) and lines_of[i]:
@@ -191,8 +189,10 @@ def scale_of(parts: Sequence[Tiles]) -> Scale:
         palette = [colour_of(c, i, len(categories)) for i, c in enumerate(categories)] or ["#FFFFFF"]
         return Scale(ListedColormap(palette), Normalize(-0.5, len(palette) - 0.5))
     values = np.concatenate([part["value"].ravel() for part in parts])
-    norm = _norm(column.scale, values)
-    clipped = (bool((values < norm.vmin).any()), bool((values[np.isfinite(values)] > norm.vmax).any()))
+    norm, finite = _norm(column.scale, values), values[np.isfinite(values)]
+    low, high = (float(end or 0.0) for end in (norm.vmin, norm.vmax))
+    slack = 1e-12 * np.abs([low, high])  # the ends of a logarithmic scale are rounded
+    clipped = (bool((finite < low - slack[0]).any()), bool((finite > high + slack[1]).any()))
     return Scale(mpl.colormaps[COLOURS], norm, clipped)
 
 
