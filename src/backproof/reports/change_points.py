@@ -49,8 +49,7 @@ def segments_of(values: NDArray[np.float64], least: float) -> list[int]:
     n = len(values)
     if n < 2 * LEAST_POINTS:
         return [0] if n else []
-    # Two points on each side must differ by more than `least`: the better fit spares them twice that.
-    noise = max(noise_of(values), 2 * least / PENALTY)
+    noise = scale_of(values, least)
     best = np.full(n + 1, np.inf)
     best[0] = -PENALTY * noise
     start = np.zeros(n + 1, int)
@@ -65,6 +64,14 @@ def segments_of(values: NDArray[np.float64], least: float) -> list[int]:
         end = int(start[end])
         found.append(end)
     return found[::-1]
+
+
+def scale_of(values: NDArray[np.float64], least: float) -> float:
+    """The noise that a fit reckons with.
+
+    Two points on each side must differ by more than `least`: the better fit spares them twice that.
+    """
+    return max(noise_of(values), 2 * least / PENALTY)
 
 
 def deviations(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -159,12 +159,19 @@ def _finding_of_numbers(found: Differences) -> str:
         parts.append(f"about {len(moving) * (1 - CONFIDENCE):.0f} would if nothing but noise had changed")
     places = there.index.to_numpy(int)
     low, high = places[there["value"].argmin()], places[there["value"].argmax()]
-    ends = [f"{signed(float(stats['value'][i]), column)} ({in_few(keys[i])})" for i in (low, high)]
+    ends = [f"{_with_interval(stats.loc[i], column)} ({in_few(keys[i])})" for i in (low, high)]
     sentence = f"{', '.join(parts)}; from {ends[0]} to {ends[1]}."
     if not with_interval.any():
         sentence += " One seed has no interval."
     left_out = int(stats["left_out"].sum())
     return sentence + (f" In {left_out} pairs one side has no value." if left_out else "")
+
+
+def _with_interval(tile: pd.Series, column: Column) -> str:
+    """A tile's difference, and its interval where there is one."""
+    value, low, high = (float(tile[name]) for name in ("value", "interval_low", "interval_high"))
+    interval = f" [{signed(low, column)}, {signed(high, column)}]" if np.isfinite(low) else ""
+    return f"{signed(value, column)}{interval}"
 
 
 def _finding_of_categories(found: Differences) -> str:
@@ -232,6 +239,15 @@ def _category_changes(a: pd.DataFrame, b: pd.DataFrame, column: Column) -> pd.Da
         for t in (a, b)
     )  # fmt: skip
     return pd.DataFrame({"changed": (x != y).to_numpy(bool)}, index=a.index)
+
+
+def _statistics(
+    a: pd.DataFrame, b: pd.DataFrame, column: Column, tiles: Tiles
+) -> Mapping[str, pd.Series | NDArray[np.int_]]:
+    """What differs between the pairs of each tile; the tiles are A's."""
+    pairs = _category_changes(a, b, column) if column.categories else differences(a, b, column)
+    at = pairs.assign(seed=a.get(REPLICATE, 0)).iloc[tiles.cells].assign(tile=tiles.tile)
+    return _changed_stats(at, len(tiles.stats)) if column.categories else _moved_stats(at, len(tiles.stats))
 
 
 def _changed_stats(pairs: pd.DataFrame, size: int) -> dict[str, NDArray[np.int_]]:

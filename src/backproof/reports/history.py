@@ -13,18 +13,28 @@ from numpy.typing import NDArray
 
 from backproof.reports.alignment import distinguishing, positions
 from backproof.reports.axes import RECORDS, axes_of, varying
-from backproof.reports.change_points import MOST_POINTS, levels_of, noise_of, segments_of
+from backproof.reports.change_points import (
+    MOST_POINTS,
+    PENALTY,
+    levels_of,
+    noise_of,
+    scale_of,
+    segments_of,
+)
 from backproof.reports.differences import how_compared
 from backproof.reports.listings import overrides
 from backproof.reports.numbers import number
 from backproof.reports.paired import MEASURES, values_of
-from backproof.sweeps.columns import BY_NAME, RESULTS, Column
+from backproof.sweeps.columns import BY_NAME, Column
 from backproof.sweeps.overrides import REPLICATE, ordered
 from backproof.sweeps.status import Status
 from backproof.verdicts import Verdict
 
 TRACKED = tuple(how_compared(c) for c in (*MEASURES, BY_NAME["seconds"]))
 """The measures of which there are series."""
+
+FOLLOWED = ("status", "verdict", *(column.name for column in TRACKED))
+"""The columns that a history is made from, beside the settings."""
 
 LEAST = {"ratio": float(np.log10(1.05)), "difference": 0.005, "count": 0.005, "": 0.5}
 """The smallest change that is a step, by how a measure is compared: 5 %, half a percent of an accuracy or of
@@ -115,7 +125,17 @@ class Series:
     @property
     def noisy(self) -> bool:
         """Whether it moves from point to point by so much that chance can make a step."""
-        return noise_of(self.values) > 0.4 * self.least
+        return scale_of(self.values, self.least) == noise_of(self.values)
+
+    @property
+    def last(self) -> Step | None:
+        """How the last point departs from its level by more than noise does; no step yet, as it is alone."""
+        if len(self.values) < 2:
+            return None
+        low, high = float(self.levels[-1]), float(self.values[-1])
+        if abs(high - low) <= PENALTY * scale_of(self.values, self.least):
+            return None
+        return Step(self, int(self.points[-2]), int(self.points[-1]), low, high)
 
     @cached_property
     def starts(self) -> list[int]:
@@ -210,11 +230,15 @@ def history(points: Sequence[Point]) -> History:
     )  # fmt: skip
 
 
+def needed(cells: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a point's cells that a history is made from: many points are held at a time."""
+    return cells[[*axes_of(cells), *FOLLOWED]]
+
+
 def _aligned(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     """The tables with the settings of all of them; one that a table does not have is null there."""
     known = ordered({axis for table in tables for axis in axes_of(table)})
-    rest = ["cell", *RESULTS]
-    return [table.reindex(columns=[*known, *rest]).reset_index(drop=True) for table in tables]
+    return [table.reindex(columns=[*known, *FOLLOWED]).reset_index(drop=True) for table in tables]
 
 
 def _axes(tables: Sequence[pd.DataFrame]) -> list[str]:

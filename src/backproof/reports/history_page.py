@@ -16,7 +16,7 @@ from backproof.reports.compare import differing_entries, differing_settings
 from backproof.reports.compared import OF_THE_RUN
 from backproof.reports.figure_files import keep_all
 from backproof.reports.figures.kind import Drawing, Drawn, FigureSpec
-from backproof.reports.history import EVERY, History, Point, Series, Step, history
+from backproof.reports.history import EVERY, History, Point, Series, Step, history, needed
 from backproof.reports.listings import marked
 from backproof.reports.templates import environment
 from backproof.sweeps.generations import generations
@@ -77,7 +77,8 @@ def points_of(folders: Sequence[Path]) -> tuple[list[Point], bool]:
         with read_only(folder) as store:
             for found in generations(store):
                 started = str(found.about.get("started") or "")[:40]
-                points.append(Point(_label(found.about, folder), started, folder, found.about, found.cells))
+                label, cells = _label(found.about, folder), needed(found.cells)
+                points.append(Point(label, started, folder, found.about, cells))
     times = [_time(p.started) for p in points]
     known = [t for t in times if t is not None]
     if len(known) < len(times):
@@ -134,6 +135,10 @@ def answer_of(found: History, *, in_order: bool) -> list[str]:
         f"{others:,} steps in single combinations; of {sum(s.noisy for s in found.series):,} series with"
         f" noise, at most about {found.by_chance:.0f} would have one by chance."
     )
+    alone = [s.last for s in found.series if s.overall and s.last]
+    if alone:
+        listed = "; ".join(f"{name_of(s.series)} {s.change}" for s in alone[:6])
+        sentences.append(f"The last result alone is off its level, which is no step yet: {listed}.")
     if len(found.points) < 4:
         sentences.append("A step needs two points on each side, and so four results.")
     return sentences

@@ -411,8 +411,8 @@ class Store:
 
 
 def _of_run(about: Mapping[str, object]) -> dict[str, object]:
-    """What of a provenance tells runs apart."""
-    return {k: about.get(k) for k in ("started", "git", "fingerprint", "versions")}
+    """What of a provenance tells runs apart; commands may be long."""
+    return {key: value for key, value in about.items() if key != "command"}
 
 
 def plain_settings(settings: object) -> bytes:
