@@ -186,6 +186,23 @@ def test_a_folder_of_figures_that_is_a_link_is_refused(program, pair, here):
     assert not list((here / "elsewhere").iterdir())
 
 
+def test_a_figure_whose_text_cannot_be_set_costs_no_other(program, pair):
+    """A results folder is data, whoever made it: `$` begins a formula in the drawing library."""
+    figures = [
+        {"value": "final_loss", "rows": ["activation"], "title": "Cost in $x^{$"},
+        {"value": "final_loss", "rows": ["delta"], "title": "Sound"},
+    ]
+    for name in ("a", "b"):
+        change(pair / name, "UPDATE meta SET value = ? WHERE key = 'experiment'",
+               json.dumps({"figures": figures}))  # fmt: skip
+    rewrite(pair / "b", partial(times, 10), of_seed(0))
+    done = program("compare", "results/a", "results/b")
+    assert (done.status, done.err) == (0, "")
+    page = Text(page_of(pair))
+    assert "Sound" in [a["alt"].partition(".")[0] for tag, a in page.tags if tag == "img"]
+    assert "Cost in $x^{$" in page.text
+
+
 def test_one_seed_has_no_intervals(program, pair):
     for name in ("a", "b"):
         change(

@@ -14,7 +14,7 @@ from backproof.interfaces.cli import main
 from backproof.reports import write as writing
 from backproof.reports.summary import Answer
 
-EVIL = "</p><script>alert(1)</script><img src=x onerror=alert(1)>[red]$x$"
+EVIL = "</p><script>alert(1)</script><img src=x onerror=alert(1)>[red]$x^{$"
 SWEEP = (
     "sweep", "data=xor", "network.hidden=[3]", "engine=serial", "training=sgd", "training.steps=5",
     "activation=tanh,sigmoid", "loss=binary_cross_entropy", "output=sigmoid", "seed=0,1,2",
@@ -209,7 +209,7 @@ def test_text_of_a_folder_stays_text(program, repeated, here):
     assert all(a["src"].startswith("data:") for tag, a in page.tags if tag == "img")
     for _, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on")]
-    assert "not drawn" not in page.text
+    assert "Test accuracy over 7 results." in "".join(a.get("alt") or "" for _, a in page.tags)
 
 
 WRONG = [
@@ -243,6 +243,11 @@ def test_a_record_of_runs_that_is_none_is_one_line(program, two, runs):
     done = program("history", "results/r0", "results/r1")
     assert (done.status, done.err.count("\n")) == (2, 1)
     assert "runs: " in done.err
+
+
+def test_the_shell_completes_the_command(program, monkeypatch):
+    monkeypatch.setenv("COMP_LINE", "backproof hi")
+    assert program("-sc", "query=bash").out == "history\n"
 
 
 def test_help_teaches(program, here):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -24,10 +25,21 @@ def keep_all(folder: Path, figures: Sequence[Drawn]) -> list[Picture]:
     """
     if folder.is_symlink() or folder.exists() or any(f.drawing for f in figures):
         plain_folder(folder)
-    none, no_curves = pd.DataFrame(), pa.table({})  # what is drawn reads no cells
-    pictures = [keep(folder, i, drawn, none, no_curves, None) for i, drawn in enumerate(figures, 1)]
+    pictures = [_kept(folder, i, drawn) for i, drawn in enumerate(figures, 1)]
     stems = {p.stem for p in pictures if p.source}
     for path in folder.glob("*"):
         if OURS.fullmatch(path.name) and path.name.partition(".")[0] not in stems:
             path.unlink()
     return pictures
+
+
+def _kept(folder: Path, position: int, drawn: Drawn) -> Picture:
+    """One figure; text that cannot be set, as a formula without its end, costs no other."""
+    none, no_curves = pd.DataFrame(), pa.table({})  # what is drawn reads no cells
+    try:
+        return keep(folder, position, drawn, none, no_curves, None)
+    except OSError:
+        raise
+    except Exception as error:  # a drawing library may fail in any way over unusual text
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
+        return keep(folder, position, replace(drawn, drawing=None, problem=problem), none, no_curves, None)
