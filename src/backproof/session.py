@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from backproof import paths
 from backproof.errors import ConfigurationError, FolderGoneError, ResultsError
+from backproof.reports.lengths import inches
 from backproof.requests import MergeResult, PlanResult, ReportResult, Request, SweepResult
 from backproof.sweeps import experiment as experiments
 from backproof.sweeps.columns import RESULTS
@@ -309,15 +310,19 @@ class Session:
                 store.add(compute([cell.case]))
             return store.gradient_error(cell.case.id)
 
-    def report(self, folder: Path) -> ReportResult:
+    def report(self, folder: Path, width: str | None = None) -> ReportResult:
         """Rebuild tables, figures and report from what is stored, also while a sweep runs.
 
+        Args:
+            width: of every figure, as 85mm or 3.35in; by default its content chooses it.
+
         Raises:
-            ConfigurationError: if the folder holds no sweep.
+            ConfigurationError: if the folder holds no sweep, or the width is none.
             OSError: if the report cannot be written.
         """
+        across = inches("width", width) if width is not None else None
         with read_only(folder) as store:
-            page, answer = _write_report(store, folder)
+            page, answer = _write_report(store, folder, across)
             return ReportResult(page, store.pending(), store.failed(), answer)
 
     def index(self, folder: Path) -> Path | None:
@@ -457,19 +462,21 @@ def _count(grid: Grid) -> str:
 
 def _validate_report(experiment: Experiment, grid: Grid) -> None:
     from backproof.reports.claims import claims_of, require_figures  # pandas: only where needed
+    from backproof.reports.labels import shipped
     from backproof.reports.live import live_text
     from backproof.reports.specification import figure_specs
 
     settings = {key for key in grid.keys if is_public(key)}
     columns = [*settings, "cell", *RESULTS]
     live_text("answer", experiment.answer, columns)
-    figures = [figure.title for figure in figure_specs(experiment.figures, columns)]
+    labels = shipped().with_those_of(experiment.axes, settings)
+    figures = [figure.title for figure in figure_specs(experiment.figures, columns, labels)]
     require_figures(claims_of(experiment.claims, columns), figures)
 
 
-def _write_report(store: Store, folder: Path) -> tuple[Path, tuple[str, ...]]:
+def _write_report(store: Store, folder: Path, width: float | None = None) -> tuple[Path, tuple[str, ...]]:
     """The page, once it is written, and the sentences of its answer."""
     from backproof.reports.results import write_results  # pandas: only once there is something to write
 
-    answer = write_results(store, folder)
+    answer = write_results(store, folder, width)
     return folder / "report.html", answer

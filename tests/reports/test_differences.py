@@ -169,7 +169,7 @@ def test_a_cell_that_failed_has_changed(cells):
 
 def texts_of(figure: Figure):
     """What stands in the tiles of the last panel, with its weight."""
-    axes = [a for a in figure.axes if a.get_title()][-1]
+    axes = [a for a in figure.axes if a.texts][-1]
     return {t.get_text(): t.get_fontweight() for t in axes.texts}
 
 
@@ -181,8 +181,8 @@ def test_certain_differences_are_bold_and_others_are_not(cells, changed):
     weights = texts_of(figure.figure)
     assert {weights[t] for t in weights if t.startswith("+1") or t.startswith("+0.9")} == {"bold"}
     assert weights["+0.03"] == "normal"
-    titles = [a.get_title() for a in figure.figure.axes if a.get_title()]
-    assert titles == ["A: before (median)", "B: after (median)", "log10(B/A) (mean of pairs)"]
+    said = {" ".join(t.get_text().split()) for t in figure.figure.texts}
+    assert {"A: before (median)", "B: after (median)", "log10(B/A) (mean of pairs)"} <= said
     assert "gradient error" in " ".join(drawn.unchanged).lower()
     assert "accuracy" in " ".join(drawn.unchanged).lower()
 
@@ -267,6 +267,8 @@ def is_legible(colours):
 
 def test_the_diverging_colours_are_legible_to_everybody():
     assert is_legible(diverging())
+    import seaborn  # noqa: F401, which has two of the others
+
     for other in ("Spectral", "icefire", "vlag", "PuOr"):
         assert not is_legible(mpl.colormaps[other]), f"{other} would have been refused"
 

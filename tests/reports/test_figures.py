@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from backproof.reports.aggregation import lay_out
 from backproof.reports.default_figures import default_figures
 from backproof.reports.figures import draw
-from backproof.reports.figures.drawing import style, tiles
+from backproof.reports.figures.drawing import colours, scatter, style, tiles
 from backproof.reports.numbers import number
 from backproof.reports.specification import figure_spec
 from backproof.sweeps.columns import BY_NAME
@@ -56,7 +56,7 @@ def test_verdicts_are_told_by_symbols_and_by_how_many_share_them(cells):
 
 def test_the_legend_names_each_verdict_that_is_shown(cells):
     legend = heatmap(cells, "verdict").legends[0]
-    assert [t.get_text() for t in legend.get_texts()] == ["✓  agrees", "✗  incorrect gradient"]
+    assert [t.get_text() for t in legend.get_texts()] == ["✓ agrees", "✗ incorrect gradient"]
 
 
 def test_every_verdict_has_a_colour_and_a_symbol_of_its_own():
@@ -121,7 +121,7 @@ def test_two_axes_a_side_are_grouped(cells):
     figure = heatmap(cells, rows=("loss", "clip.eps"))
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["–", "1e-07", "0.001"]
     outer = figure.axes[0].child_axes[0]
-    assert [t.get_text() for t in outer.get_yticklabels()] == ["squared_error", "binary_cross_entropy"]
+    assert [t.get_text() for t in outer.get_yticklabels()] == ["squared error", "binary cross-entropy"]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_the_finding_is_told_in_words(cells, curves):
     drawn = drawn_as({"value": "verdict", "rows": ["activation"], "columns": ["loss"]}, cells, curves)
     assert drawn.finding.startswith("Of 4 tiles: agrees in 3, incorrect gradient in 1.")
     drawn = drawn_as({"value": "gradient_error", "rows": ["activation"], "columns": ["loss"]}, cells, curves)
-    assert "to 0.6 (tanh, binary_cross_entropy)" in drawn.finding
+    assert "to 0.6 (tanh, binary cross-entropy)" in drawn.finding
 
 
 def test_curves_are_drawn_and_what_cannot_be_is_told(cells, curves):
@@ -185,11 +185,12 @@ def test_a_single_cell_has_its_curves(cells):
 def test_small_multiples_share_rows_columns_and_scale(cells, curves):
     asked = {"value": "gradient_error", "rows": ["loss"], "columns": ["seed"], "facet": ["activation"]}
     drawn = drawn_as(asked, cells, curves)
-    panels = [a for a in drawn.figure.axes if a.get_title()]
-    assert [a.get_title() for a in panels] == ["activation=relu", "activation=tanh"]
+    panels = drawn.figure.axes[:2]
+    said = [t.get_text() for t in drawn.figure.texts]
+    assert {"a", "b", "hidden activation ReLU", "hidden activation tanh"} <= set(said)
     assert len({(a.collections[0].norm.vmin, a.collections[0].norm.vmax) for a in panels}) == 1
     assert list(drawn.data["activation"].unique()) == ["relu", "tanh"]
-    assert [t.get_text() for t in panels[0].get_yticklabels()] == ["squared_error", "binary_cross_entropy"]
+    assert [t.get_text() for t in panels[0].get_yticklabels()] == ["squared error", "binary cross-entropy"]
     assert not panels[1].get_yticklabels()
 
 
@@ -205,9 +206,12 @@ def test_the_scatter_plot_shows_every_cell_that_was_checked_and_trained(cells, c
     cells.loc[1, "status"] = "failed"
     cells.loc[2, "gradient_error"] = 0.0
     drawn = drawn_as({"value": "error_against_convergence"}, cells, curves)
-    points = np.concatenate([c.get_offsets() for c in drawn.figure.axes[0].collections])
-    assert len(points) == len(drawn.data) == len(cells) - 1
-    assert {10.0, 1e-17} <= set(points[:, 0])
+    marks = drawn.figure.axes[0].collections
+    points = np.concatenate([c.get_offsets() for c in marks])
+    assert len(drawn.data) == len(cells) - 1
+    assert all(np.isclose(points[:, 0], end, rtol=1e-9, atol=0).any() for end in (10.0, 1e-17))
+    counted = np.concatenate([c.get_sizes() for c in marks]) / scatter.area_of(3)
+    assert counted.sum() == pytest.approx(len(cells) - 1), "each mark's area is that of its cells"
     assert "cells whose gradient is right" in drawn.finding
     none = cells.assign(training="none")
     assert (
@@ -238,11 +242,11 @@ def test_what_is_the_same_everywhere_is_told_so(cells, curves):
 def test_a_figure_names_what_it_pools_and_how_many_cells_its_tiles_have(cells, curves):
     asked = {"value": "accuracy", "rows": ["activation"], "columns": ["loss"]}
     drawn = drawn_as(asked, cells, curves)
-    assert drawn.pooled == "Pooled over clip.eps: up to 2 settings a tile, besides replicates."
-    assert drawn.figure.get_supxlabel() == "pooled: clip.eps"
+    assert drawn.pooled == "Pooled over clipping threshold: up to 2 settings a tile, besides replicates."
+    assert "pooled: clipping threshold" in [t.get_text() for t in drawn.figure.texts]
     assert {t.get_text() for t in drawn.figure.axes[0].texts} == {"0.81\nn = 3", "0.81\nn = 6"}
     apart = drawn_as({**asked, "facet": ["clip.eps"]}, cells, curves)
-    assert not apart.pooled and not apart.figure.get_supxlabel()
+    assert not apart.pooled and not any("pooled" in t.get_text() for t in apart.figure.texts)
     assert {t.get_text() for t in apart.figure.axes[0].texts} == {"0.81"}
 
 
@@ -259,7 +263,7 @@ def test_an_outlier_takes_no_colours_from_the_others(cells):
         activation=list("abcdef"), final_loss=[1, 1.1, 1.2, 1.3, 1.4, 30.0]
     )
     parts = [laid(some, "final_loss", columns=())]
-    scale = tiles.scale_of(parts)
+    scale = colours.scale_of(parts)
     assert (scale.norm.vmin, scale.norm.vmax) == (1, 1.4)
     assert scale.clipped == (False, True), "and the end of the scale says so"
-    assert tiles.scale_of([laid(some[:5], "final_loss", columns=())]).clipped == (False, False)
+    assert colours.scale_of([laid(some[:5], "final_loss", columns=())]).clipped == (False, False)

@@ -89,7 +89,7 @@ def test_figures_are_files_too_and_have_words_for_those_who_cannot_see(report, t
     pictures = [a for t, a in Parts(text).elements if t == "img"]
     assert [p["alt"] for p in pictures] == [
         "Verdicts. Of 4 tiles: agrees in 3, incorrect gradient in 1."
-        " Pooled over clip.eps: up to 2 settings a tile, besides replicates."
+        " Pooled over clipping threshold: up to 2 settings a tile, besides replicates."
     ]
 
 

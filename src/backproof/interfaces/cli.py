@@ -11,6 +11,7 @@ from backproof import paths
 from backproof.errors import ConfigurationError, ExitStatus, nearest
 from backproof.interfaces import completion
 from backproof.interfaces.answers import OPEN, ended
+from backproof.reports.lengths import inches
 from backproof.sweeps.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ usage: backproof COMMAND [ARGUMENTS]
   plan ...                       the same arguments: how many cells, how long; runs nothing
   check delta=y_minus_t ...      one case in the terminal: verdict, causes, cures, a table per weight tensor;
                                  --json for programs, --plot for figures
-  report results/NAME            rebuild the report from what is stored, also while a sweep runs
+  report results/NAME            rebuild the report from what is stored, also while a sweep runs;
+                                 --width 85mm draws its figures for a journal
   compare results/A results/B    what changed between two sweeps, cell by cell; several against the first
   history results/NAME ...       a sweep repeated over commits: series, and at which commit they step
   merge results/A results/B name=both
@@ -98,11 +100,18 @@ Exit status: 0 every cell is there and no results differ; 1 some are not or do; 
 """
 
 REPORT_HELP = """\
-usage: backproof report [--open] results/NAME
+usage: backproof report [--open] [--width 85mm] results/NAME
 
 Rebuilds tables, figures and report from the store. Of a folder that holds sweeps, as results/, it writes an
 index: index.html, with the question and the answer of each. --open shows the page in the browser.
+
+--width WIDTH draws every figure exactly so wide for a journal, in mm, cm, in or pt: --width 85mm, 3.35in,
+174mm. Fonts are of 6 to 8 points, a PNG has 600 dots per inch, and there is no title in the picture, as that
+belongs to the caption. What does not fit is left out and said so beneath the figure.
 """
+
+
+WIDTH = "--width"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -180,6 +189,7 @@ def _check(words: Sequence[str]) -> ExitStatus:
 
 
 def _report(words: Sequence[str]) -> ExitStatus:
+    words, width = _width_of(words)
     folders = [word for word in words if word != OPEN]
     if len(folders) != 1:
         raise ConfigurationError(
@@ -193,13 +203,28 @@ def _report(words: Sequence[str]) -> ExitStatus:
         if page := session.index(folder):
             print(f"index: {page}")
         else:
-            result = session.report(folder)
+            result = session.report(folder, width)
             page, status = result.page, show_report(result)
     except OSError as error:
         raise ConfigurationError(f"{folder}: the report cannot be written ({error})") from error
     if OPEN in words:
         open_page(page)
     return status
+
+
+def _width_of(words: Sequence[str]) -> tuple[list[str], str | None]:
+    """The words of `report` without `--width`, and its value, which stands in the same word or the next."""
+    left, width, given = list[str](), None, iter(words)
+    for word in given:
+        if word == WIDTH:
+            width = next(given, "")
+        elif word.startswith(f"{WIDTH}="):
+            width = word.partition("=")[2]
+        else:
+            left.append(word)
+    if width is not None:
+        inches("width", width)  # before anything is read
+    return left, width
 
 
 def _compare(words: Sequence[str]) -> ExitStatus:

@@ -9,6 +9,7 @@ import pandas as pd
 from backproof.reports.axes import finished, informative_axes, ran, varying
 from backproof.reports.figures import kinds
 from backproof.reports.figures.kind import FigureSpec
+from backproof.reports.labels import Labels, shipped
 from backproof.sweeps.columns import CELLS, Of
 
 MOST_TILES = 40
@@ -22,22 +23,22 @@ SHAPE, PRECISION = "subject.shape", "precision"
 Sides = dict[str, tuple[str, ...]]
 
 
-def default_figures(cells: pd.DataFrame) -> tuple[tuple[FigureSpec, ...], str]:
+def default_figures(cells: pd.DataFrame, labels: Labels | None = None) -> tuple[tuple[FigureSpec, ...], str]:
     """Figures for a sweep that names none, and a sentence on how their axes were chosen."""
-    done = finished(cells)
+    labels, done = labels or shipped(), finished(cells)
     merit, explained = informative_axes(done if len(done) else cells)
     if not merit:
-        return (_spec("curves", {}),), ""
+        return (_spec("curves", {}, labels),), ""
     sides = _sides({a: int(cells[a].nunique()) for a in merit})
     ran_of = {Of.CHECK: bool(ran(done, "check").any()), Of.TRAINING: bool(ran(done, "training").any())}
     columns = [c for c in CELLS if c.figure and ran_of.get(c.of) and done[c.name].notna().any()]
-    figures = [_spec(c.name, sides) for c in columns]
+    figures = [_spec(c.name, sides, labels) for c in columns]
     if ran_of[Of.CHECK] and _is_hidden(SHAPE, PRECISION, cells, sides):
-        figures.append(_spec("gradient_error", {"rows": (SHAPE,), "columns": (PRECISION,)}))
+        figures.append(_spec("gradient_error", {"rows": (SHAPE,), "columns": (PRECISION,)}, labels))
     if ran_of[Of.TRAINING]:
-        figures.append(_spec("curves", {side: sides[side][-1:] for side in ("rows", "columns")}))
+        figures.append(_spec("curves", {side: sides[side][-1:] for side in ("rows", "columns")}, labels))
     if all(ran_of.values()):
-        figures.append(_spec("error_against_convergence", {}))
+        figures.append(_spec("error_against_convergence", {}, labels))
     used = [a for a in merit if any(a in side for side in sides.values())]
     shares = ", ".join(f"{a} ({merit[a]:.0%})" for a in used)
     return tuple(figures), f"Axes chosen by how much of the {explained} they explain together: {shares}."
@@ -63,7 +64,7 @@ def _sides(counts: dict[str, int]) -> Sides:
     return {name: tuple(side) for name, side in sides.items()}
 
 
-def _spec(value: str, sides: Sides) -> FigureSpec:
+def _spec(value: str, sides: Sides, labels: Labels) -> FigureSpec:
     rows, columns, facet = (sides.get(side, ()) for side in ("rows", "columns", "facet"))
-    title = kinds()[value].title(value, (*rows, *columns, *facet))
+    title = kinds()[value].title(value, tuple(map(labels.title, (*rows, *columns, *facet))))
     return FigureSpec(value, title, rows=rows, columns=columns, facet=facet)

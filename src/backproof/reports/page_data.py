@@ -120,7 +120,7 @@ def _entry(column: Column | None, values: pd.Series) -> dict[str, object]:
 def _categories(cells: pd.DataFrame, column: Column) -> dict[str, object]:
     """The categories of a column with symbols and colours; `fixed` where they do not depend on the cells."""
     from backproof.reports.aggregation import categories_of
-    from backproof.reports.figures.drawing.tiles import colour_of, symbol_of
+    from backproof.reports.figures.drawing.colours import colour_of, symbol_of
 
     names = categories_of(cells, column)
     found = [
@@ -134,7 +134,8 @@ def _colours() -> dict[str, object]:
     """The colours of heatmaps of numbers, from the least to the greatest, and that of a boundary."""
     import matplotlib as mpl
 
-    from backproof.reports.figures.drawing.tiles import BOUNDARY, COLOURS, EDGE
+    from backproof.reports.figures.drawing.colours import COLOURS
+    from backproof.reports.figures.drawing.tiles import BOUNDARY, EDGE
 
     stops = [mpl.colors.to_hex(c) for c in mpl.colormaps[COLOURS](np.linspace(0, 1, 65))]
     return {"colours": stops, "boundary": {"colour": BOUNDARY, "name": EDGE}}

@@ -15,6 +15,7 @@ from backproof.files import csv, write
 from backproof.reports.edges import Edges
 from backproof.reports.figures import draw
 from backproof.reports.figures.kind import Drawn, FigureSpec
+from backproof.reports.labels import Labels
 from backproof.reports.live import WORDLESS, LiveText
 
 ENDINGS = ("svg", "png", "pdf")
@@ -63,16 +64,17 @@ def keep(
     cells: pd.DataFrame,
     curves: pa.Table,
     edges: Edges | None,
+    labels: Labels | None = None,
 ) -> Picture:
     """Draw a figure and write its files, named by its position and title."""
-    drawn = wanted if isinstance(wanted, Drawn) else draw(wanted, cells, curves, edges)
+    drawn = wanted if isinstance(wanted, Drawn) else draw(wanted, cells, curves, edges, labels)
     stem, caption = f"{position:02d}-{_slug(drawn.title)}", drawn.caption
     if drawn.drawing is None:
         return Picture(drawn.title, caption, "", stem, problem=drawn.problem)
-    from backproof.reports.figures.drawing.style import rendered
+    from backproof.reports.figures.drawing.style import rendered, sheet_of
 
-    figure = drawn.drawing.figure
-    contents = {ending: rendered(figure, ending) for ending in ENDINGS}
+    figure, dots = drawn.drawing.figure, sheet_of(drawn.spec.width).dots
+    contents = {ending: rendered(figure, ending, dots) for ending in ENDINGS}
     for ending, content in {**contents, "csv": csv(drawn.drawing.data)}.items():
         write(folder / f"{stem}.{ending}", content)
     width, height = figure.get_size_inches()

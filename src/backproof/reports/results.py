@@ -16,9 +16,10 @@ if TYPE_CHECKING:  # pandas and pyarrow take their time, and a sweep may not com
     from backproof.sweeps.table import Layout
 
 
-def write_results(store: Store, folder: Path) -> tuple[str, ...]:
+def write_results(store: Store, folder: Path, width: float | None = None) -> tuple[str, ...]:
     """Write tables, figures and report; each file is whole or not there.
 
+    `width` is that of every figure, in inches; None where its content may choose it.
     Returns the sentences that the report begins with.
     """
     from backproof.reports.edges import edges_found
@@ -37,7 +38,7 @@ def write_results(store: Store, folder: Path) -> tuple[str, ...]:
         tables, excerpt = _excerpt(parts, columns, store, layout)
     edges = edges_found(experiment, tables.cells)
     _write_edges(folder, edges)
-    return write_report(folder, tables, experiment, about, edges, excerpt).sentences
+    return write_report(folder, tables, experiment, about, edges, excerpt, width).sentences
 
 
 def _excerpt(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,10 +51,25 @@ OF_A_CELL = (Series(STEPS, "gradient error against the step h", log=True, x="h",
 """The curves that the page shows of a cell."""
 
 
+@dataclass(frozen=True)
+class Curves:
+    """Curves by lines and panels.
+
+    Attributes:
+        long: cell, series, step, value, line, panel; lines and panels by the settings as overrides have them.
+        names: of lines and panels, readable.
+        line_axes: the axes along which lines differ, readable; empty where there is one line.
+    """
+
+    long: pd.DataFrame
+    names: Mapping[str, str]
+    line_axes: str = ""
+
+
 def lines_and_panels(
     tables: Tables, lines: Sequence[str], panels: Sequence[str], series: Collection[str]
-) -> pd.DataFrame:
-    """The curves of these cells, long: cell, series, step, value, line, panel."""
+) -> Curves:
+    """The curves of these cells."""
     cells = expand_nulls(expand_nulls(finished(tables.cells), list(lines)), list(panels))
     wanted = pc.and_(
         pc.is_in(tables.curves["cell"], value_set=pa.array(cells["cell"].unique(), pa.string())),
@@ -65,14 +80,20 @@ def lines_and_panels(
     stride = max(1, int(long["step"].max() + 1) // MOST_POINTS) if len(long) else 1
     sparse = [s.name for s in TRAINING if s.sparse]
     long = long[long["series"].isin(sparse) | (long["step"] % stride == 0)]
-    named = cells[["cell"]].assign(line=_names(cells, lines), panel=_names(cells, panels))
-    return named.merge(long, on="cell")
+    labels = tables.labels
+    line, line_names = _names(cells, lines, labels.value)
+    panel, panel_names = _names(cells, panels, labels.setting)
+    named = cells[["cell"]].assign(line=line, panel=panel)
+    names = {**panel_names, **line_names}
+    return Curves(named.merge(long, on="cell"), names, labels.headings(lines) if lines else "")
 
 
-def _names(cells: pd.DataFrame, axes: Sequence[str]) -> pd.Categorical[str]:
-    """A name for each cell along some axes, ordered axis by axis."""
+def _names(
+    cells: pd.DataFrame, axes: Sequence[str], readable: Callable[[str, object], str]
+) -> tuple[pd.Categorical[str], dict[str, str]]:
+    """A name for each cell along some axes, ordered axis by axis, and readable ones by these."""
     if not axes:
-        return pd.Categorical(["all"] * len(cells))
+        return pd.Categorical(["all"] * len(cells)), {"all": "all"}
     orders = [{v: i for i, v in enumerate(in_order(cells[a]))} for a in axes]
     keys = [
         tuple(None if pd.isna(v) else v for v in row)
@@ -83,7 +104,8 @@ def _names(cells: pd.DataFrame, axes: Sequence[str]) -> pd.Categorical[str]:
     def name(key: tuple[object, ...]) -> str:
         return ", ".join(f"{a}={label(v)}" for a, v in zip(axes, key, strict=True))
 
-    return pd.Categorical([name(k) for k in keys], [name(k) for k in ranked])
+    shown = {name(k): ", ".join(readable(a, v) for a, v in zip(axes, k, strict=True)) for k in ranked}
+    return pd.Categorical([name(k) for k in keys], list(shown)), shown
 
 
 def matrices(series: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:

@@ -20,6 +20,7 @@ from backproof.reports.figures.heatmap import MOST_PANELS
 from backproof.reports.figures.heatmap import finding as finding_of_numbers
 from backproof.reports.figures.kind import Drawing, Drawn, FigureSpec, NothingToDrawError
 from backproof.reports.index import answer_in
+from backproof.reports.labels import shipped
 from backproof.reports.listings import marked, overall
 from backproof.reports.templates import environment
 from backproof.sweeps.columns import BY_NAME
@@ -197,7 +198,7 @@ def _all_equal(parts: Sequence[Tiles]) -> bool:
 def _finding(tiles: Tiles) -> str:
     """What the panels show; of categories, how often each is shown in each sweep."""
     if not tiles.column.categories:
-        return finding_of_numbers(tiles)
+        return finding_of_numbers(tiles, shipped())
     sentences = []
     for part in tiles.split(1):
         shown = part.stats["value"].dropna().astype(int)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from backproof.errors import ConfigurationError, nearest
 from backproof.reports.figures import kinds
 from backproof.reports.figures.kind import FigureSpec, Kind
+from backproof.reports.labels import Labels, shipped
 from backproof.reports.live import live_text
 from backproof.sweeps.expressions import parse
 from backproof.sweeps.overrides import is_axis
@@ -14,17 +15,21 @@ from backproof.sweeps.overrides import is_axis
 SIDES = ("rows", "columns", "facet")
 
 
-def figure_specs(figures: Sequence[Mapping[str, object]], columns: Collection[str]) -> tuple[FigureSpec, ...]:
+def figure_specs(
+    figures: Sequence[Mapping[str, object]], columns: Collection[str], labels: Labels | None = None
+) -> tuple[FigureSpec, ...]:
     """The figures of an experiment.
 
     Raises:
         ConfigurationError: naming the figure, the key and the nearest right name.
     """
-    return tuple(figure_spec(f"figures[{i}]", figure, columns) for i, figure in enumerate(figures))
+    return tuple(figure_spec(f"figures[{i}]", figure, columns, labels) for i, figure in enumerate(figures))
 
 
-def figure_spec(key: str, figure: Mapping[str, object], columns: Collection[str]) -> FigureSpec:
-    """One figure; `key` is where it stands.
+def figure_spec(
+    key: str, figure: Mapping[str, object], columns: Collection[str], labels: Labels | None = None
+) -> FigureSpec:
+    """One figure; `key` is where it stands, and `labels` name the axes of a title that is left to us.
 
     Raises:
         ConfigurationError: naming the key and the nearest right name.
@@ -34,15 +39,18 @@ def figure_spec(key: str, figure: Mapping[str, object], columns: Collection[str]
     assert kind is not None
     sides = {side: _side(f"{key}.{side}", figure.get(side), columns) for side in SIDES}
     _check_sides(key, kind, sides)
+    axes = tuple(map((labels or shipped()).title, sum(sides.values(), ())))
     aggregate = str(figure.get("aggregate") or "")
     where = figure.get("where")
     return FigureSpec(
         value=value,
-        title=str(figure.get("title") or kind.title(value, sum(sides.values(), ()))),
+        title=str(figure.get("title") or kind.title(value, axes)),
         caption=live_text(f"{key}.caption", figure.get("caption") or "", columns),
         where=None if where is None else parse(f"{key}.where", where, columns),
         aggregate=_one_of(f"{key}.aggregate", aggregate, kind.aggregates) if aggregate else "",
-        **sides,
+        rows=sides["rows"],
+        columns=sides["columns"],
+        facet=sides["facet"],
     )
 
 

@@ -6,7 +6,7 @@ It may come from anybody: what is not a question, a claim or a figure is ignored
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from backproof.errors import ConfigurationError
 from backproof.reports.axes import own
 from backproof.reports.default_figures import default_figures
 from backproof.reports.figures.kind import Drawn, FigureSpec
+from backproof.reports.labels import Labels, shipped, stored_labels
 from backproof.reports.specification import figure_spec
 
 
@@ -27,6 +28,7 @@ class StoredExperiment:
     claims: tuple[Mapping[str, object], ...]
     figures: tuple[Mapping[str, object], ...]
     refines: str | None = None
+    labels: Labels = field(default_factory=shipped)
 
 
 def stored_experiment(content: Mapping[str, object]) -> StoredExperiment:
@@ -38,6 +40,7 @@ def stored_experiment(content: Mapping[str, object]) -> StoredExperiment:
         _records(content.get("claims")),
         _records(content.get("figures")),
         _axis(content.get("refine")),
+        stored_labels(content.get("axes")),
     )
 
 
@@ -61,12 +64,13 @@ def figures_of(experiment: StoredExperiment, cells: pd.DataFrame) -> tuple[list[
     """
     edges = _figures_of_edges(experiment)
     if not experiment.figures:
-        chosen, how = default_figures(own(cells))
+        chosen, how = default_figures(own(cells), experiment.labels)
         return [*chosen, *edges], how
     found: list[FigureSpec | Drawn] = []
+    columns = [str(c) for c in cells.columns]
     for i, given in enumerate(experiment.figures):
         try:
-            found.append(figure_spec(f"figures[{i}]", given, [str(c) for c in cells.columns]))
+            found.append(figure_spec(f"figures[{i}]", given, columns, experiment.labels))
         except ConfigurationError as error:
             value = str(given.get("value"))
             found.append(Drawn(FigureSpec(value, str(given.get("title") or value)), None, str(error)))
@@ -77,4 +81,4 @@ def _figures_of_edges(experiment: StoredExperiment) -> list[FigureSpec]:
     """The figure of a refinement, unless the experiment has one."""
     if experiment.refines is None or any(f.get("value") == "edges" for f in experiment.figures):
         return []
-    return [FigureSpec("edges", f"Edges along {experiment.refines}")]
+    return [FigureSpec("edges", f"Edges along {experiment.labels.title(experiment.refines)}")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from backproof.reports.excerpt import Excerpt
 from backproof.reports.figures import kinds
 from backproof.reports.figures.kind import Drawn, FigureSpec
 from backproof.reports.index import ANSWER
+from backproof.reports.labels import Labels
 from backproof.reports.page import page
 from backproof.reports.pictures import Picture, keep
 from backproof.reports.report import Report
@@ -40,6 +42,7 @@ def write_report(
     provenance: Mapping[str, object],
     edges: Edges | None = None,
     excerpt: Excerpt | None = None,
+    width: float | None = None,
 ) -> Answer:
     """Write figures/ and report.html into a results folder; each file is whole or not there.
 
@@ -50,11 +53,13 @@ def write_report(
         experiment: name, question, claims and figures as in the experiment's file; all may be missing.
         edges: that a refinement found, if there was one.
         excerpt: the cells that the page holds, where those are not all.
+        width: of every figure, in inches; None where its content may choose it.
     """
     cells, curves, tensors = tables
     asked = stored_experiment(experiment)
-    wanted, axes_chosen = figures_of(asked, cells)
-    drawing = _draw_all(plain_folder(folder / "figures"), wanted, cells, curves, edges)
+    figures, axes_chosen = figures_of(asked, cells)
+    wanted = [replace(f, width=width) if isinstance(f, FigureSpec) else f for f in figures]
+    drawing = _draw_all(plain_folder(folder / "figures"), wanted, cells, curves, edges, asked.labels)
     settled = claims.evaluate(asked.claims, cells)
     answer = answer_of(asked.answer, settled, cells)
     of_cells = details(excerpt.cells if excerpt else cells, tensors, curves)
@@ -84,12 +89,13 @@ def _draw_all(
     cells: pd.DataFrame,
     curves: pa.Table,
     edges: Edges | None,
+    labels: Labels,
 ) -> Iterator[Picture]:
     """Every figure drawn and kept, by several processes where that pays."""
     none = curves.slice(0, 0)
     folder = folder.resolve()  # a process may have been started elsewhere
     tasks = [
-        (folder, i, figure, cells, curves if _reads_curves(figure) else none, edges)
+        (folder, i, figure, cells, curves if _reads_curves(figure) else none, edges, labels)
         for i, figure in enumerate(wanted, 1)
     ]
     if len(tasks) < LEAST_SHARED or len(cells) > MOST_SHARED:

@@ -53,6 +53,15 @@ class RefineEntry(TypedDict, total=False):
     width: float
 
 
+class AxisEntry(TypedDict, total=False):
+    """Readable names of an axis and of its values, for figures."""
+
+    title: str
+    symbol: str
+    unit: str
+    values: dict[str, str]
+
+
 class ExperimentFile(TypedDict, total=False):
     """The keys of the file."""
 
@@ -64,6 +73,7 @@ class ExperimentFile(TypedDict, total=False):
     refine: str | RefineEntry
     claims: list[ClaimEntry]
     figures: list[FigureEntry]
+    axes: dict[str, AxisEntry]
 
 
 REFINE = "refine"
@@ -92,6 +102,7 @@ class Experiment:
         answer: as written, with its fields.
         refine, claims, figures: as written; they have the keys of `RefineEntry`, `ClaimEntry` and
             `FigureEntry`. None where nothing is refined.
+        axes: readable names, as written; entries have the keys of `AxisEntry`.
         content: the whole file, for the results folder.
     """
 
@@ -103,6 +114,7 @@ class Experiment:
     refine: Mapping[str, object] | None = None
     claims: tuple[Mapping[str, object], ...] = ()
     figures: tuple[Mapping[str, object], ...] = ()
+    axes: Mapping[str, object] = field(default_factory=dict)
     content: Mapping[str, object] = field(default_factory=dict)
 
     def unrefined(self) -> "Experiment":
@@ -193,8 +205,21 @@ def experiment_of(name: str, content: object) -> Experiment:
         refine=refine_entry(content.get("refine")),
         claims=tuple(_entries("claims", content.get("claims"), ClaimEntry)),
         figures=tuple(_entries("figures", content.get("figures"), FigureEntry)),
+        axes=_axes(content.get("axes") or {}),
         content={str(key): value for key, value in content.items()},
     )
+
+
+def _axes(given: object) -> dict[str, object]:
+    """Names by axis; `reports` knows what else they must be."""
+    if not isinstance(given, Mapping):
+        raise ConfigurationError("axes: must be a mapping of axes")
+    names = ", ".join(AxisEntry.__annotations__)
+    for axis, entry in given.items():
+        if not isinstance(entry, Mapping):
+            raise ConfigurationError(f"axes.{axis}: must be a mapping with {names}")
+        _check_keys(f"axes.{axis}.", entry, AxisEntry)
+    return {str(axis): entry for axis, entry in given.items()}
 
 
 def refine_entry(given: object) -> Mapping[str, object] | None:

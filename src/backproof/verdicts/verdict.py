@@ -48,7 +48,7 @@ class Verdict(StrEnum):
     AGREES = (
         "agrees",
         "✓",
-        "#009E73",
+        "#17915D",
         True,
         "The analytic gradient is the gradient of the loss, within what truncation and round-off explain.",
         "Nothing to do.",
@@ -56,7 +56,7 @@ class Verdict(StrEnum):
     VALID_SUBGRADIENT = (
         "valid subgradient",
         "s",
-        "#56B4E9",
+        "#359AED",
         True,
         "Kinks are hit exactly; what the gradient has there is a subgradient, and it agrees elsewhere.",
         "Nothing is wrong; for a match use relu_at_zero=0.5, the average of both, or move the point.",
@@ -64,7 +64,7 @@ class Verdict(StrEnum):
     ROUND_OFF = (
         "round-off",
         "r",
-        "#9AD0EC",
+        "#5DD6F7",
         True,
         "The rule is right, as a finer difference shows; the numbers differ because rounding drowns them.",
         "Use a higher precision or a larger step, or weights that do not saturate the outputs.",
@@ -72,7 +72,7 @@ class Verdict(StrEnum):
     TRUNCATION = (
         "truncation",
         "t",
-        "#7FCDBB",
+        "#96C19F",
         True,
         "The rule is right, as shorter steps show; the numerical gradient is off, the step being too long.",
         "Use a smaller step (check.step), or let the error bounds choose it (check.step=null).",
@@ -80,7 +80,7 @@ class Verdict(StrEnum):
     KINK_CROSSED = (
         "kink crossed",
         "k",
-        "#F0E442",
+        "#D9E711",
         False,
         "Some differences straddle a kink; only there does the gradient disagree.",
         "Use a smaller step or a higher precision, or leave out the samples that lie so near.",
@@ -88,7 +88,7 @@ class Verdict(StrEnum):
     CLIP_ACTIVE = (
         "clip active",
         "c",
-        "#E69F00",
+        "#E59337",
         False,
         "Where the clip flattens the loss its derivative is zero and the analytic one is not; they agree "
         "elsewhere.",
@@ -97,7 +97,7 @@ class Verdict(StrEnum):
     INCORRECT_GRADIENT = (
         "incorrect gradient",
         "✗",
-        "#D55E00",
+        "#CC4C0D",
         False,
         "The analytic gradient is not the gradient of the loss; neither arithmetic nor a kink explains it.",
         "Fix the first cause listed; those below it may follow from it.",
@@ -105,7 +105,7 @@ class Verdict(StrEnum):
     OUTSIDE_DOMAIN = (
         "outside domain",
         "d",
-        "#CC79A7",
+        "#AE7290",
         False,
         "Outputs outside the loss's domain reach a logarithm, and the loss is not a number.",
         "Use an output whose range fits the loss, or a clip.",
@@ -113,7 +113,7 @@ class Verdict(StrEnum):
     UNRESOLVED = (
         "unresolved",
         "~",
-        "#6A51A3",
+        "#433D8F",
         False,
         "The difference is within its bound, but the bound is so wide that an incorrect gradient could hide "
         "in it.",
@@ -123,7 +123,7 @@ class Verdict(StrEnum):
     UNDETERMINED = (
         "undetermined",
         "?",
-        "#0072B2",
+        "#0C67E0",
         False,
         "Kinks or jumps may explain the difference, and nothing shows whether they do.",
         "Use a point away from the kinks, or a higher precision.",
@@ -131,7 +131,7 @@ class Verdict(StrEnum):
     NOT_DETERMINISTIC = (
         "not deterministic",
         "≠",
-        "#8C564B",
+        "#7B3F2F",
         False,
         "Two evaluations at the same point differ, so there is nothing to take a difference of.",
         "Fix the seed of whatever is random in the function, or take it out.",
@@ -139,7 +139,7 @@ class Verdict(StrEnum):
     NOT_FINITE = (
         "not finite",
         "∞",
-        "#4D4D4D",
+        "#575259",
         False,
         "The loss or a gradient is infinite or not a number.",
         "Clip the logarithm, or compute the loss from logits.",
@@ -147,7 +147,7 @@ class Verdict(StrEnum):
     NOT_CHECKED = (
         "not checked",
         "–",
-        "#DDDDDD",
+        "#DAEEEF",
         False,
         "The check was switched off (check=none).",
         "Use check=full.",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from backproof.errors import ConfigurationError
 from backproof.reports.axes import finished, own
 from backproof.reports.figures.kind import Drawn, FigureSpec, Kind, NothingToDrawError, Tables
+from backproof.reports.labels import Labels, shipped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,14 +34,17 @@ def kinds() -> dict[str, Kind]:
     return found
 
 
-def draw(spec: FigureSpec, cells: pd.DataFrame, curves: pa.Table, edges: Edges | None = None) -> Drawn:
+def draw(
+    spec: FigureSpec, cells: pd.DataFrame, curves: pa.Table, edges: Edges | None = None,
+    labels: Labels | None = None,
+) -> Drawn:  # fmt: skip
     """Draw one figure; whatever prevents it is its `problem`, and costs no other figure."""
     cells = own(cells.reset_index(drop=True), spec.where)
     try:
         chosen = cells[spec.where.truth(cells)] if spec.where and len(cells) else cells
         if not len(chosen):
             raise NothingToDrawError("no cell fits its `where`")
-        drawing = kinds()[spec.value].draw(spec, Tables(chosen, curves, edges))
+        drawing = kinds()[spec.value].draw(spec, Tables(chosen, curves, edges, labels or shipped()))
         return Drawn(spec, drawing, "", spec.caption.filled(finished(chosen)), chosen.index.to_list())
     except (NothingToDrawError, ConfigurationError) as error:
         return Drawn(spec, None, str(error))

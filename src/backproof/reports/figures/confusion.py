@@ -30,6 +30,7 @@ SHARE = share_column("confusion", "share of the row's cells")
 @figure_kind(SHARE.name, title="What was planted and what was named first")
 def confusion_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     """One row per planted cause, and one per line that mutants edit; shares of its cells by the name."""
+    from backproof.reports.figures.drawing.style import sheet_of
     from backproof.reports.figures.drawing.tiles import draw_panels
 
     planted, mutants = confusion(tables.cells), confusion_of_mutants(tables.cells)
@@ -38,7 +39,8 @@ def confusion_kind(spec: FigureSpec, tables: Tables) -> Drawing:
         raise NothingToDrawError("none of its cells has a planted fault")
     finding = f"{_finding(planted)} {_finding_of_mutants(mutants)}".strip()
     data = pd.concat([tiles.table() for tiles in panels.values()], ignore_index=True)
-    return Drawing(draw_panels(panels, spec.title), finding, data)
+    figure = draw_panels(panels, spec.title, sheet=sheet_of(spec.width), labels=tables.labels)
+    return Drawing(figure, finding, data)
 
 
 def confusion(cells: pd.DataFrame) -> Tiles:

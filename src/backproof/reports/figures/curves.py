@@ -11,10 +11,12 @@ from backproof.reports.series import TRAINING, lines_and_panels
 def curves_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     """One line per combination of the rows, one panel per combination of the columns."""
     from backproof.reports.figures.drawing.lines import draw_curves
+    from backproof.reports.figures.drawing.style import sheet_of
 
     names = [s.name for s in TRAINING]
-    long = lines_and_panels(tables, spec.rows, spec.columns, names)
-    figure = draw_curves(long, spec.title, named=bool(spec.rows)) if len(long) else None
+    curves = lines_and_panels(tables, spec.rows, spec.columns, names)
+    long = curves.long
+    figure = draw_curves(curves, spec.title, sheet_of(spec.width)) if len(long) else None
     if figure is None:
         raise NothingToDrawError("none of its cells was trained")
     finding = f"Training curves of {long['cell'].nunique()} runs: median and range over replicates."

@@ -31,6 +31,7 @@ SHARE = share_column("detection", "share of cells with an alarm")
 @figure_kind(SHARE.name, title="Alarms by size of the error")
 def detection_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     """One row per test; shares of cells with an alarm by the size of the planted error."""
+    from backproof.reports.figures.drawing.style import sheet_of
     from backproof.reports.figures.drawing.tiles import draw_tiles
 
     tiles = detection(tables.cells)
@@ -40,7 +41,8 @@ def detection_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     finding = (
         f"Shares of cells in which each test raises an alarm, from {shown.min():.0%} to {shown.max():.0%}."
     )
-    return Drawing(draw_tiles([tiles], spec.title), finding, tiles.table())
+    figure = draw_tiles([tiles], spec.title, sheet=sheet_of(spec.width), labels=tables.labels)
+    return Drawing(figure, finding, tiles.table())
 
 
 def detection(cells: pd.DataFrame) -> Tiles:

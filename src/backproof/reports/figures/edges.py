@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backproof.reports.axes import keys_of, label
+from backproof.reports.axes import keys_of
 from backproof.reports.edges import within
 from backproof.reports.figures.kind import Drawing, FigureSpec, NothingToDrawError, Tables, figure_kind
 from backproof.sweeps.overrides import REPLICATE, is_axis
@@ -14,6 +14,7 @@ MOST_GROUPS = 60
 def edges_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     """One line per group of rows, by default by all that varies; replicates are marks on one line."""
     from backproof.reports.figures.drawing.edges import draw_edges
+    from backproof.reports.figures.drawing.style import sheet_of
 
     edges = tables.edges
     if edges is None or edges.problem:
@@ -31,8 +32,12 @@ def edges_kind(spec: FigureSpec, tables: Tables) -> Drawing:
         raise NothingToDrawError(
             f"{len(keys)} lines; at most {MOST_GROUPS} fit (choose with `rows`, `where`)"
         )
-    texts = [", ".join(map(label, key)) or "all" for key in keys]
-    figure = draw_edges(edges, table, group, texts, " × ".join(sides), spec.title)
+    labels = tables.labels
+    texts = [", ".join(map(labels.value, sides, key)) or "all" for key in keys]
+    figure = draw_edges(
+        edges, table, group, texts, labels.headings(sides), spec.title,
+        sheet=sheet_of(spec.width), labels=labels,
+    )  # fmt: skip
     columns = [*sides, *([REPLICATE] if REPLICATE in table and REPLICATE not in sides else [])]
     data = table[[*columns, *(c for c in table.columns if not is_axis(str(c)))]]
     return Drawing(figure, edges.finding, data)

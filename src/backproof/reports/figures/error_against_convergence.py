@@ -17,6 +17,7 @@ ERROR, CONVERGENCE, ELSE = (BY_NAME[name] for name in ("gradient_error", "accura
 def scatter_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     """One point per cell that was checked and trained."""
     from backproof.reports.figures.drawing.scatter import draw_scatter
+    from backproof.reports.figures.drawing.style import sheet_of
 
     done = finished(tables.cells)
     checked = done["verdict"].isin(set(Verdict) - {Verdict.NOT_CHECKED})
@@ -24,7 +25,7 @@ def scatter_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     if not len(done):
         raise NothingToDrawError("none of its cells was both checked and trained")
     against = CONVERGENCE if done[CONVERGENCE.name].notna().any() else ELSE
-    figure = draw_scatter(done, ERROR, against, spec.title)
+    figure = draw_scatter(done, ERROR, against, spec.title, sheet_of(spec.width))
     data = done[["cell", "verdict", ERROR.name, against.name]]
     live = {"kind": "points", "spec": {"x": ERROR.name, "y": against.name, "colour": "verdict"}}
     return Drawing(figure, prediction(done), data, live)

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from backproof.reports.aggregation import AGGREGATES, MOST_FREQUENT, WORST, Tiles, lay_out
-from backproof.reports.axes import in_words, label
+from backproof.reports.axes import in_words
 from backproof.reports.boundaries import Segment, boundaries
 from backproof.reports.edges import within
 from backproof.reports.figures.kind import Drawing, FigureSpec, NothingToDrawError, Tables, figure_kind
+from backproof.reports.labels import Labels
 from backproof.reports.numbers import number
 from backproof.sweeps.columns import BY_NAME, CELLS
 
@@ -27,6 +28,7 @@ def title(value: str, axes: Sequence[str]) -> str:
 
 def draw(spec: FigureSpec, tables: Tables) -> Drawing:
     """Tiles over rows and columns; small multiples by the facet."""
+    from backproof.reports.figures.drawing.style import sheet_of
     from backproof.reports.figures.drawing.tiles import draw_tiles
 
     tiles = lay_out(
@@ -35,15 +37,15 @@ def draw(spec: FigureSpec, tables: Tables) -> Drawing:
     parts = tiles.split(len(spec.facet)) if spec.facet else [tiles]
     if len(parts) > MOST_PANELS:
         raise NothingToDrawError(f"{len(parts)} small multiples; at most {MOST_PANELS} fit")
-    lines = _lines(spec, tables, parts)
-    figure = draw_tiles(parts, spec.title, lines)
+    lines, labels = _lines(spec, tables, parts), tables.labels
+    figure = draw_tiles(parts, spec.title, lines, sheet=sheet_of(spec.width), labels=labels)
     data = pd.concat([part.table() for part in parts], ignore_index=True)
     live = {
         "kind": "heatmap", "lines": lines,
         "spec": {"value": spec.value, "rows": spec.rows, "columns": spec.columns, "facet": spec.facet,
                  "aggregate": tiles.aggregate},
     }  # fmt: skip
-    return Drawing(figure, finding(tiles), data, live, _pooled(tiles))
+    return Drawing(figure, finding(tiles, labels), data, live, _pooled(tiles, labels))
 
 
 def _lines(spec: FigureSpec, tables: Tables, parts: Sequence[Tiles]) -> list[list[Segment]]:
@@ -64,15 +66,15 @@ categories = figure_kind(
 )(draw)  # fmt: skip
 
 
-def _pooled(tiles: Tiles) -> str:
+def _pooled(tiles: Tiles, labels: Labels) -> str:
     """Along which axes the cells of a tile differ; empty where they are replicates."""
     if not tiles.pooled:
         return ""
     most = int(tiles.stats["settings"].max())
-    return f"Pooled over {in_words(tiles.pooled)}: up to {most} settings a tile, besides replicates."
+    return f"Pooled over {labels.in_words(tiles.pooled)}: up to {most} settings a tile, besides replicates."
 
 
-def finding(tiles: Tiles) -> str:
+def finding(tiles: Tiles, labels: Labels) -> str:
     """What a heatmap shows, in a sentence."""
     shown = tiles.stats["value"][np.isfinite(tiles.stats["value"])]
     if shown.empty:
@@ -86,5 +88,6 @@ def finding(tiles: Tiles) -> str:
     if least == greatest:
         return f"{what} is {least} in all {len(shown)} tiles."
     keys = tiles.keys
-    low, high = (", ".join(map(label, keys[int(at)].values())) for at in (shown.idxmin(), shown.idxmax()))
+    ends = (shown.idxmin(), shown.idxmax())
+    low, high = (", ".join(labels.value(*pair) for pair in keys[int(at)].items()) for at in ends)
     return f"{what} from {least} ({low}) to {greatest} ({high})."

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from backproof.reports.labels import Labels, shipped
 from backproof.reports.live import WORDLESS, LiveText
 from backproof.sweeps.expressions import Expression
 
@@ -28,6 +29,7 @@ class FigureSpec:
         rows, columns, facet: the axes; what they mean depends on the kind.
         where: the cells it shows; all without one.
         aggregate: how the cells of a tile are aggregated; empty for the kind's default.
+        width: of the picture, in inches; None where its content may choose it.
     """
 
     value: str
@@ -38,15 +40,20 @@ class FigureSpec:
     columns: tuple[str, ...] = ()
     facet: tuple[str, ...] = ()
     aggregate: str = ""
+    width: float | None = None
 
 
 @dataclass(frozen=True)
 class Tables:
-    """What figures are made from: the cells that a figure shows, the curves of all, edges of a refinement."""
+    """What figures are made from: the cells that a figure shows, the curves of all, edges of a refinement.
+
+    `labels` are the readable names of axes and values.
+    """
 
     cells: pd.DataFrame
     curves: pa.Table
     edges: Edges | None = None
+    labels: Labels = field(default_factory=shipped)
 
 
 @dataclass(frozen=True)

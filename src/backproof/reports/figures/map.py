@@ -16,6 +16,7 @@ from backproof.verdicts.evidence import MAP
 def map_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     """One panel per layer."""
     from backproof.reports.figures.drawing.evidence import draw_map
+    from backproof.reports.figures.drawing.style import sheet_of
 
     done = pa.array(finished(tables.cells)["cell"], pa.string())
     series, cells = tables.curves["series"], tables.curves["cell"]
@@ -32,4 +33,4 @@ def map_kind(spec: FigureSpec, tables: Tables) -> Drawing:
         [(m > 1).sum() for m in maps.values()], [m.size for m in maps.values()],
     ))  # fmt: skip
     finding = f"{beyond} of {total} parameters are beyond their error bounds."
-    return Drawing(draw_map(maps, spec.title), finding, first.drop(columns="cell"))
+    return Drawing(draw_map(maps, spec.title, sheet_of(spec.width)), finding, first.drop(columns="cell"))

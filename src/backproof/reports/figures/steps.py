@@ -13,12 +13,14 @@ NO_EVIDENCE = "none of its cells kept evidence (check.evidence=true)"
 def steps_kind(spec: FigureSpec, tables: Tables) -> Drawing:
     """One line per combination of the axes."""
     from backproof.reports.figures.drawing.evidence import draw_steps
+    from backproof.reports.figures.drawing.style import sheet_of
 
     axes = (*spec.rows, *spec.columns)
-    long = lines_and_panels(tables, axes, (), [STEPS])
-    figure = draw_steps(long, spec.title, named=bool(axes)) if len(long) else None
+    curves = lines_and_panels(tables, axes, (), [STEPS])
+    long = curves.long
+    figure = draw_steps(curves, spec.title, sheet_of(spec.width)) if len(long) else None
     if figure is None:
         raise NothingToDrawError(NO_EVIDENCE)
     best = long.groupby("line", observed=True)["value"].min()
-    listed = "; ".join(f"{line}: {error:.1e}" for line, error in best.items())
+    listed = "; ".join(f"{curves.names[str(line)]}: {error:.1e}" for line, error in best.items())
     return Drawing(figure, f"Smallest error over all steps: {listed}.", long)

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize, to_rgb
+from matplotlib.colors import Colormap, ListedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from backproof.reports.aggregation import Tiles
-from backproof.reports.axes import in_words, label
 from backproof.reports.differences import Differences, Panels, signed
-from backproof.reports.figures.drawing.style import entitle, plain_decades, styled
-from backproof.reports.figures.drawing.tiles import (
-    HATCHES,
-    MOST_LABELS,
-    TILE,
-    Scale,
-    _draw_part,
-    _hatch,
-    _label_columns,
-    _label_rows,
-    colour_of,
-    scale_of,
-    symbol_of,
-)
+from backproof.reports.figures.drawing.colours import Scale, colour_of, scale_of, symbol_of
+from backproof.reports.figures.drawing.frame import Frame
+from backproof.reports.figures.drawing.plan import Plan, Texts, plan_of, texts_in
+from backproof.reports.figures.drawing.scales import bar_beneath
+from backproof.reports.figures.drawing.style import SCREEN, styled
+from backproof.reports.figures.drawing.tiles import HATCHES, draw_part, hatch, stack_panels
+from backproof.reports.labels import Labels, shipped
 
 MOST_BESIDE = 15
 """Tiles that A, B and their difference have across together to stand beside one another; else they are
@@ -78,51 +71,42 @@ def draw_differences(found: Differences, title: str, names: tuple[str, str]) -> 
 
     `names`: of the two sweeps.
     """
-    parts, of_categories = found.parts, bool(found.change.column.categories)
-    rows, columns = parts[0][0].shape
-    beside = 3 * max(columns, 4) <= MOST_BESIDE
-    shape = (len(parts), 3) if beside else (3, len(parts))
+    labels, parts = shipped(), found.parts
+    beside = 3 * max(parts[0][0].shape[1], 4) <= MOST_BESIDE
+    of_three = list(zip((*_sides(found, names), _what(found)), zip(*parts, strict=True), strict=True))
+    named = [(j, name, i) for j, (name, of_kind) in enumerate(of_three) for i in range(len(of_kind))]
+    named = sorted(named, key=lambda at: at[2]) if beside else named
+    tiles = [parts[i][j] for j, _, i in named]
+    titles = [
+        ", ".join(filter(None, (name, labels.settings(dict(parts[i][0].facet))))) for _, name, i in named
+    ]
+    texts = [_texts(found, parts[i]) if j == 2 else texts_in(parts[i][j]) for j, _, i in named]
+    across = 3 if beside else len(parts)
+    plan = plan_of(tiles, titles, SCREEN, labels, alike=True, texts=texts, across=across, beneath=True)
+    scale, (norm, beyond) = (
+        scale_of([t for each in parts for t in each[:2]]),
+        symmetric(found.change.stats["value"].to_numpy(float)),
+    )
     with styled():
-        figure = Figure(figsize=_size(rows, columns, shape), layout="constrained")
-        grid = figure.subplots(*shape, squeeze=False)
-        panels = grid if beside else grid.T
-        scale = scale_of([t for each in parts for t in each[:2]])
-        norm, beyond = symmetric(found.change.stats["value"].to_numpy(float))
-        hatched: dict[str, Patch] = {}
-        for i, (line, tiles) in enumerate(zip(panels, parts, strict=True)):
-            named = dict(zip((*_sides(found, names), _what(found)), line, strict=True))
-            last_line = not beside or i == len(parts) - 1
-            for j, (name, axes) in enumerate(named.items()):
-                ends = {
-                    "rows_named": j == 0 if beside else i == 0,
-                    "columns_named": last_line if beside else j == 2,
-                }
-                if j < 2:
-                    hatched |= _draw_side(axes, tiles[j], scale, **ends)
-                else:
-                    draw = _draw_changes if of_categories else _draw_moves
-                    hatched |= draw(axes, tiles, norm)
-                    _label(axes, tiles[2], **ends)
-                _entitle_panel(axes, name, tiles[0])
-        if not of_categories:
-            _bars(figure, panels, found, (scale, norm, beyond))
-        _legend(figure, found, hatched)
-        entitle(figure, title)
-        return figure
-
-
-def _draw_side(
-    axes: Axes, part: Tiles, scale: Scale, *, rows_named: bool, columns_named: bool
-) -> dict[str, Patch]:
-    """The tiles of A or B; returns the legend's entries by name."""
-    _draw_part(axes, part, scale)
-    _label(axes, part, rows_named=rows_named, columns_named=columns_named)
-    return _hatch(axes, part)
-
-
-def _label(axes: Axes, part: Tiles, *, rows_named: bool, columns_named: bool) -> None:
-    _label_rows(axes, part, named=rows_named)
-    _label_columns(axes, part, named=columns_named)
+        frame, hatched, drawn = Frame(SCREEN, plan.width), dict[str, Patch](), list[Axes]()
+        for at, (j, _, i) in enumerate(named):
+            axes = frame.figure.add_axes((0.1, 0.1, 0.5, 0.5), label=str(at))
+            if j < 2:
+                draw_part(axes, parts[i][j], scale, plan, at)
+                hatched |= hatch(axes, parts[i][j])
+            else:
+                draw = _draw_changes if found.change.column.categories else _draw_moves
+                hatched |= draw(axes, parts[i], norm, plan, at)
+            drawn.append(axes)
+        frame.remark(*_notes(found, labels), *plan.remarks)
+        frame.legend([*_categories(found), *hatched.values()], most=3)
+        if not found.change.column.categories:
+            ends = (beyond, beyond)
+            bar_beneath(frame, Scale(diverging(), norm, ends), found.change.column.unit, plan.left)
+            bar_beneath(frame, scale, found.a.column.unit, plan.left)
+        for line in reversed(range(plan.lines)):
+            stack_panels(frame, plan, drawn, line)
+        return frame.finish(title)
 
 
 def _sides(found: Differences, names: tuple[str, str]) -> list[str]:
@@ -138,21 +122,28 @@ def _what(found: Differences) -> str:
     return f"{what} (mean of pairs)"
 
 
-def _size(rows: int, columns: int, shape: tuple[int, int]) -> tuple[float, float]:
-    down, across = shape
-    width = min(max(columns, 4), 60) * TILE[0] * across + 3.6 + 0.2 * across
-    return width, (min(max(rows, 2), 80) * TILE[1] + 0.55) * down + 1.7
+def _texts(found: Differences, tiles: Panels) -> Texts:
+    """What stands in the tiles of what differs."""
+    a, b, change = tiles
+    stats = change.stats
+    if found.change.column.categories:
+        texts = [_changed(a, b, change, i) for i in range(len(stats))]
+    else:
+        finite = np.isfinite(stats["value"].to_numpy(float))
+        texts = [_text(stats, i, change) if finite[i] else "" for i in range(len(stats))]
+    return np.array(texts, object).reshape(change.shape)
 
 
-def _entitle_panel(axes: Axes, name: str, part: Tiles) -> None:
-    shared = ", ".join(f"{axis}={label(value)}" for axis, value in part.facet)
-    axes.set_title(
-        f"{name}, {shared}" if shared else name, fontsize=9, pad=18 if len(part.column_axes) > 1 else 5,
-        parse_math=False,
-    )  # fmt: skip
+def _changed(a: Tiles, b: Tiles, change: Tiles, i: int) -> str:
+    """Both symbols where a tile shows another category, else how many pairs changed."""
+    x, y = a.stats["value"].iloc[i], b.stats["value"].iloc[i]
+    pairs, changed = int(change.stats["pairs"].iloc[i]), int(change.stats["changed"].iloc[i])
+    if changed and not (x == y or (np.isnan(x) and np.isnan(y))):
+        return f"{_symbol(a, x)} → {_symbol(a, y)}"
+    return f"{changed}/{pairs}" if changed else ""
 
 
-def _draw_moves(axes: Axes, tiles: Panels, norm: Normalize) -> dict[str, Patch]:
+def _draw_moves(axes: Axes, tiles: Panels, norm: Normalize, plan: Plan, at: int) -> dict[str, Patch]:
     """The differences of numbers: bold where the interval leaves zero out, pale where it contains zero."""
     stats, colours = tiles[2].stats, diverging()
     low, high = stats["interval_low"].to_numpy(float), stats["interval_high"].to_numpy(float)
@@ -160,9 +151,8 @@ def _draw_moves(axes: Axes, tiles: Panels, norm: Normalize) -> dict[str, Patch]:
     values = stats["value"].to_numpy(float)
     fills = colours(norm(np.where(np.isfinite(values), values, 0)))[:, :3]
     fills = np.where((unsure & (values != 0))[:, None], 1 - PALE * (1 - fills), fills)
-    texts = [_text(stats, i, tiles[2]) if np.isfinite(values[i]) else "" for i in range(len(stats))]
     _fill(axes, tiles[2], fills, np.isfinite(values))
-    _write(axes, tiles[2], texts, fills, bold=certain, pale=unsure)
+    _write(axes, plan, at, fills, bold=certain, pale=unsure)
     none = {
         i: ("left out: one side has no value", "null")
         if stats["left_out"].iloc[i]
@@ -179,23 +169,20 @@ def _text(stats: Any, i: int, part: Tiles) -> str:
     return f"{shown}\n{pairs} of {pairs + left_out}" if left_out else shown
 
 
-def _draw_changes(axes: Axes, tiles: Panels, _: Normalize) -> dict[str, Patch]:
+def _draw_changes(axes: Axes, tiles: Panels, _: Normalize, plan: Plan, at: int) -> dict[str, Patch]:
     """The changes of categories: both symbols where a tile shows another, else how many pairs changed."""
     a, b, change = tiles
     stats, count = change.stats, len(a.categories)
-    fills, texts, bold = np.empty((len(stats), 3)), list[str](), np.zeros(len(stats), bool)
+    fills, bold = np.empty((len(stats), 3)), np.zeros(len(stats), bool)
     for i, (x, y) in enumerate(zip(a.stats["value"], b.stats["value"], strict=True)):
-        pairs, changed = int(stats["pairs"].iloc[i]), int(stats["changed"].iloc[i])
+        changed = int(stats["changed"].iloc[i])
         bold[i] = changed > 0 and not (x == y or (np.isnan(x) and np.isnan(y)))
         new = a.categories[int(y)] if np.isfinite(y) else ""
         colour = np.array(to_rgb(colour_of(new, int(y), count) if new else "#FFFFFF"))
         fills[i] = colour if bold[i] else 1 - PALE * (1 - colour) if changed else to_rgb(UNCHANGED)
-        texts.append(
-            f"{_symbol(a, x)} → {_symbol(a, y)}" if bold[i] else f"{changed}/{pairs}" if changed else ""
-        )
     there = stats["pairs"].to_numpy(int) > 0
     _fill(axes, change, fills, there)
-    _write(axes, change, texts, fills, bold=bold, pale=~bold)
+    _write(axes, plan, at, fills, bold=bold, pale=~bold)
     return _hatch_by(axes, change, dict.fromkeys(np.flatnonzero(~there), ("no cell", "no cell")))
 
 
@@ -221,22 +208,18 @@ def _fill(axes: Axes, part: Tiles, fills: NDArray[np.float64], there: NDArray[np
 
 
 def _write(
-    axes: Axes,
-    part: Tiles,
-    texts: Sequence[str],
-    fills: NDArray[np.float64],
-    *,
-    bold: NDArray[np.bool_],
-    pale: NDArray[np.bool_],
-) -> None:
+    axes: Axes, plan: Plan, at: int, fills: NDArray[np.float64], *,
+    bold: NDArray[np.bool_], pale: NDArray[np.bool_],
+) -> None:  # fmt: skip
     """Numbers or symbols in the tiles, as long as they are legible."""
-    if max(part.shape) > MOST_LABELS:
+    texts = plan.written[at]
+    if texts is None:
         return
     dark = fills @ np.array([0.299, 0.587, 0.114]) < 0.5
-    for i, text in enumerate(texts):
-        row, column = divmod(i, part.shape[1])
+    for i, text in enumerate(texts.flat):
+        row, column = divmod(i, texts.shape[1])
         axes.text(
-            column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=8,
+            column + 0.5, row + 0.5, str(text), ha="center", va="center", fontsize=plan.written_size,
             fontweight="bold" if bold[i] else "normal",
             color=UNCERTAIN if pale[i] else "white" if dark[i] else "#111111",
         )  # fmt: skip
@@ -246,43 +229,29 @@ def _hatch_by(axes: Axes, part: Tiles, reasons: Mapping[Any, tuple[str, str]]) -
     """Hatch tiles by their reason, a name and a kind of REASONS; returns the legend's entries."""
     used = {}
     for i, (name, kind) in reasons.items():
-        hatch, colour = REASONS[kind]
-        look: dict[str, Any] = {"hatch": hatch, "edgecolor": colour, "facecolor": "none"}
+        strokes, colour = REASONS[kind]
+        look: dict[str, Any] = {"hatch": strokes, "edgecolor": colour, "facecolor": "none"}
         row, column = divmod(int(i), part.shape[1])
         axes.add_patch(Rectangle((column, row), 1, 1, linewidth=0, **look))
         used[name] = Patch(label=name, linewidth=0.5, **look)
     return used
 
 
-def _bars(
-    figure: Figure, panels: NDArray[Any], found: Differences, scales: tuple[Scale, Normalize, bool]
-) -> None:
-    """The scale of A and B, and that of their differences."""
-    scale, norm, beyond = scales
-    ends = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(scale.clipped, "neither")
-    for axes, source, unit, extend in (
-        (panels[:, :2], mpl.cm.ScalarMappable(scale.norm, scale.colours), found.a.column.unit, ends),
-        (panels[:, 2], mpl.cm.ScalarMappable(norm, diverging()), found.change.column.unit,
-         "both" if beyond else "neither"),
-    ):  # fmt: skip
-        bar = figure.colorbar(source, ax=list(axes.ravel()), extend=extend, pad=0.02, aspect=25)
-        bar.set_label(unit, fontsize=8)
-        bar.outline.set_visible(False)
-        if isinstance(source.norm, LogNorm):
-            plain_decades(bar.ax.yaxis)
+def _categories(found: Differences) -> list[Artist]:
+    """The legend's entries of the categories of both sweeps."""
+    names = found.a.categories
+    if not found.change.column.categories:
+        return []
+    present = {int(v) for t in (found.a, found.b) for v in t.stats["value"][np.isfinite(t.stats["value"])]}
+    return [
+        Patch(facecolor=colour_of(names[i], i, len(names)), label=f"{symbol_of(names[i], i)} {names[i]}")
+        for i in sorted(present)
+    ]
 
 
-def _legend(figure: Figure, found: Differences, hatched: Mapping[str, Patch]) -> None:
-    handles, notes = list(hatched.values()), []
+def _notes(found: Differences, labels: Labels) -> list[str]:
+    notes = []
     if found.change.column.categories:
-        present = sorted(
-            {int(v) for t in (found.a, found.b) for v in t.stats["value"][np.isfinite(t.stats["value"])]}
-        )
-        names = found.a.categories
-        handles = [
-            Patch(facecolor=colour_of(names[i], i, len(names)), label=f"{symbol_of(names[i], i)}  {names[i]}")
-            for i in present
-        ] + handles
         if (found.change.stats["changed"] > 0).any():
             notes.append("k/n: so many pairs of cells changed, what the tile shows did not")
     elif found.change.stats["interval_low"].notna().any():
@@ -290,12 +259,5 @@ def _legend(figure: Figure, found: Differences, hatched: Mapping[str, Patch]) ->
     else:
         notes.append("too few seeds for intervals")
     if found.a.pooled:
-        notes.append(f"pooled: {in_words(found.a.pooled)}")
-    note = "; ".join(notes) or None
-    if handles:
-        figure.legend(
-            handles=handles, loc="outside lower center", ncols=min(len(handles), 3), frameon=False,
-            fontsize=8, title=note, title_fontsize=8,
-        )  # fmt: skip
-    elif note:
-        figure.supxlabel(note, fontsize=8)
+        notes.append(f"pooled: {labels.in_words(found.a.pooled)}")
+    return notes

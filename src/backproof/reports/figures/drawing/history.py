@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from backproof.reports.figures.drawing.colours import colour_of, symbol_of
 from backproof.reports.figures.drawing.style import DASHES, entitle, plain_decades, styled
-from backproof.reports.figures.drawing.tiles import colour_of, symbol_of
 from backproof.reports.history import EVERY, Series, Step
 
 VALUE, LEVEL, STEP = "#0072B2", "#222222", "#D55E00"
