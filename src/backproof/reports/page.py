@@ -25,7 +25,12 @@ SCRIPTS = (
     "dom", "numbers", "cells", "expressions", "live", "statistics", "view", "scales", "heatmap", "points",
     "curves", "figure", "table", "cell", "main",
 )  # fmt: skip
-"""The parts of the page's script in their order: each uses what stands before it, or what it calls later."""
+"""The parts of the page's script in their order: each uses what stands before it, or what it calls later.
+
+They draw by themselves. Observable Plot and D3 would add 305 kB to every page and Vega-Lite 829 kB, take 1.7
+and 4 times as long for 50,000 points under the page's policy, and have neither the tables' statistics nor
+tiles that keys can walk over; what would be left to them is some 150 lines of rectangles, lines and ticks.
+"""
 
 
 def page(report: Report) -> str:

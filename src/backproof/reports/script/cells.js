@@ -58,6 +58,7 @@ const id = byName.get("cell"), verdict = byName.get("verdict"), status = byName.
 const constants = new Map(data.constants);
 const axes = data.axes.map(name => byName.get(name)).filter(Boolean);
 const right = new Set(data.right);
+const isDone = Uint8Array.from({ length: size }, (_, i) => status.at(i) === "ok" ? 1 : 0);
 const value = (i, name) => byName.has(name) ? byName.get(name).at(i) : null;
 
 /** Cells in which a check or a training did not run, so that null means nothing there. */

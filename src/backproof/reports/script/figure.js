@@ -44,7 +44,19 @@ class Figure {
 
   /** The cells that it shows, filtered or all. */
   cells(filtered = true) {
-    return kept(filtered ? this.mask.map((m, i) => m & fits[i]) : this.mask);
+    if (!filtered) return kept(this.mask);
+    const mask = new Uint8Array(size);
+    for (let i = 0; i < size; i++) mask[i] = this.mask[i] & fits[i];
+    return kept(mask);
+  }
+
+  /** How many pixels wide a drawing may be; asked for anew when the window's width changes. */
+  get room() {
+    if (this.measured?.at !== innerWidth) {
+      const style = getComputedStyle(this.drawing.parentNode);
+      this.measured = { at: innerWidth, room: this.drawing.parentNode.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) };
+    }
+    return this.measured.room;
   }
 
   /** The categories of a column over all its cells, so that colours and symbols stay under a filter. */
@@ -57,6 +69,7 @@ class Figure {
   ask() {
     this.stale = true;
     if (this.near) return this.draw();
+    drawRest();
   }
 
   async draw() {
@@ -67,9 +80,8 @@ class Figure {
       this.image.hidden = asked;
       if (!asked) return this.show(null);
     }
-    const style = getComputedStyle(this.drawing.parentNode), room = this.drawing.parentNode.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
     const turn = this.turns = (this.turns || 0) + 1;
-    const drawn = await DRAWN_BY[this.kind](this, this.spec, this.cells(), room);
+    const drawn = await DRAWN_BY[this.kind](this, this.spec, this.cells(), this.room);
     if (turn === this.turns) this.show(drawn, asked);
   }
 
@@ -81,7 +93,7 @@ class Figure {
     this.headline.textContent = !asked || !drawn?.node ? this.said.headline : this.isTurned() ? drawn.title : of + (this.given.caption ? filled(this.given.caption, this.cells()) : drawn.title);
     words.textContent = !asked || !drawn?.node ? this.said.finding : (this.isTurned() ? of : "") + [drawn.finding, drawn.pooled].filter(Boolean).join(" ");
     this.host.classList.toggle("turned", this.isTurned());
-    markWide(this.drawing.parentNode);
+    this.drawing.parentNode.classList.toggle("wide", Boolean(drawn?.node) && Number(drawn.node.getAttribute("width")) > this.room + 1);
     if (this.controls.open) this.drawControls();
     const reading = this.host.querySelector(".reading");
     if (reading?.open) readAsTable(this, reading);
@@ -134,16 +146,13 @@ class Figure {
   }
 }
 
-/** A card that has more to its right says so on a small screen. */
-const markWide = card => card.classList.toggle("wide", card.scrollWidth > card.clientWidth + 1);
-
 const seen = new IntersectionObserver(entries => {
   for (const { target, isIntersecting } of entries) {
     const figure = [...figures.values()].find(f => f.host === target);
     figure.near = isIntersecting;
     if (isIntersecting) figure.draw();
   }
-}, { rootMargin: "600px 0px" });
+});
 
 function buildFigures() {
   for (const [stem, given] of Object.entries(data.figures)) {
@@ -152,11 +161,24 @@ function buildFigures() {
     const figure = new Figure(host, given);
     if (figure.kind === "heatmap") host.append(make("details", { className: "reading", ontoggle: event => readAsTable(figure, event.target) }, make("summary", { text: "As a table" }), make("div", { className: "scroll", tabIndex: 0 })));
   }
-  document.querySelectorAll(".card:not(.live)").forEach(markWide);
-  const idle = window.requestIdleCallback || (f => setTimeout(f, 50));
-  const rest = async () => { const next = [...figures.values()].find(f => f.stale); if (next) { await next.draw(); idle(rest); } };
-  idle(rest);  // so that what is printed or jumped to is there
-  addEventListener("beforeprint", () => figures.forEach(figure => figure.draw()));
+  // A card that has more to its right says so on a small screen.
+  document.querySelectorAll(".card:not(.live)").forEach(card => card.classList.toggle("wide", card.scrollWidth > card.clientWidth + 1));
+  addEventListener("beforeprint", () => { figures.forEach(figure => figure.draw()); if (rows.stale) drawRows(); });
+}
+
+/** What is out of sight is drawn when nothing else is to do, so that what is scrolled to or printed is there. */
+let waiting = false;
+function drawRest() {
+  if (waiting) return;
+  waiting = true;
+  (window.requestIdleCallback || (f => setTimeout(f, 100)))(async () => {
+    waiting = false;
+    const next = [...figures.values()].find(figure => figure.stale);
+    if (next) await next.draw();
+    else if (rows.stale) drawRows();
+    else return;
+    drawRest();
+  });
 }
 
 /** The same tiles as a table, for those who read rather than look. */

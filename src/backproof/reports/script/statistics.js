@@ -13,41 +13,63 @@ const aggregatesOf = column => column.categories ? OF_CATEGORIES : Object.keys(A
 
 /** Positions that a mask keeps. */
 function kept(mask) {
-  const found = new Int32Array(mask.reduce((a, b) => a + b, 0));
   let n = 0;
+  for (let i = 0; i < mask.length; i++) n += mask[i];
+  const found = new Int32Array(n);
+  n = 0;
   for (let i = 0; i < mask.length; i++) if (mask[i]) found[n++] = i;
   return found;
 }
 
-/** Rows of cells with a code (−1 for null) along some axes; `source` is a cell's position. */
-function rowsOf(cells, names) {
-  const codes = new Map(names.map(name => {
-    const all = byName.get(name).codes, mine = new Int32Array(cells.length);
-    for (let k = 0; k < cells.length; k++) mine[k] = all[cells[k]];
-    return [name, mine];
-  }));
-  return { source: cells, codes };
+/** The elements of an array at some positions. */
+function taken(array, at) {
+  const found = new Int32Array(at.length);
+  for (let k = 0; k < at.length; k++) found[k] = array[at[k]];
+  return found;
 }
 
-const appearing = codes => [...new Set(codes)].filter(code => code >= 0);
+/** Rows of cells with a code (−1 for null) along some axes; `source` is a cell's position. */
+const rowsOf = (cells, names) => ({ source: cells, codes: new Map(names.map(name => [name, taken(byName.get(name).codes, cells)])) });
+
+/** The codes that occur, in the order in which they first do; null left out. */
+function appearing(codes) {
+  const seen = [], found = [];
+  for (let k = 0; k < codes.length; k++) { const code = codes[k]; if (code >= 0 && !seen[code]) { seen[code] = true; found.push(code); } }
+  return found;
+}
+
+/** A number for each row by its codes along some axes, small enough for an array to be looked up by it; or a text. */
+function joined(table, side) {
+  const columns = side.map(axis => table.codes.get(axis)), radices = side.map(axis => byName.get(axis).distinct.length + 1);
+  const many = radices.reduce((x, y) => x * y, 1), length = table.source.length;
+  if (many > 2 ** 53) return { keys: Array.from({ length }, (_, k) => columns.map(c => c[k]).join()), many };
+  const keys = new Float64Array(length);
+  columns.forEach((codes, j) => { for (let k = 0; k < length; k++) keys[k] = keys[k] * radices[j] + codes[k] + 1; });
+  return { keys, many };
+}
+
+const MOST_LOOKED_UP = 2 ** 22;
+/** Whether a key was put in before, for keys below so many. */
+const setOf = many => many > MOST_LOOKED_UP ? new Set() : { there: new Uint8Array(many), add(key) { this.there[key] = 1; }, has(key) { return this.there[key]; } };
 
 /** A cell is shown wherever it belongs: a null setting stands for every value of its axis, as in axes.expand_nulls. */
 function expand(table, side) {
   for (const axis of side) {
-    const codes = table.codes.get(axis), null_ = codes.map(c => c < 0 ? 1 : 0);
-    const nulls = null_.reduce((a, b) => a + b, 0);
-    if (!nulls || nulls === codes.length) continue;
+    const codes = table.codes.get(axis), length = codes.length, everywhere = new Uint8Array(length);
+    let nulls = 0;
+    for (let k = 0; k < length; k++) if (codes[k] < 0) { everywhere[k] = 1; nulls++; }
+    if (!nulls || nulls === length) continue;
     const others = side.filter(a => a !== axis);
     if (others.length) {
-      const key = k => others.map(a => table.codes.get(a)[k]).join(), known = new Set();
-      for (let k = 0; k < codes.length; k++) if (codes[k] >= 0) known.add(key(k));
-      for (let k = 0; k < codes.length; k++) if (null_[k] && !known.has(key(k))) null_[k] = 0;
+      const { keys, many } = joined(table, others), known = setOf(many);
+      for (let k = 0; k < length; k++) if (codes[k] >= 0) known.add(keys[k]);
+      for (let k = 0; k < length; k++) if (everywhere[k] && !known.has(keys[k])) { everywhere[k] = 0; nulls--; }
     }
-    const values = appearing(codes), from = [], set = [];
-    for (let k = 0; k < codes.length; k++) if (!null_[k]) { from.push(k); set.push(codes[k]); }
-    for (let k = 0; k < codes.length; k++) if (null_[k]) for (const v of values) { from.push(k); set.push(v); }
-    const taken = array => Int32Array.from(from, k => array[k]);
-    table = { source: taken(table.source), codes: new Map([...table.codes].map(([name, c]) => [name, name === axis ? Int32Array.from(set) : taken(c)])) };
+    const values = appearing(codes), from = new Int32Array(length - nulls + nulls * values.length), set = new Int32Array(from.length);
+    let n = 0;
+    for (let k = 0; k < length; k++) if (!everywhere[k]) { from[n] = k; set[n++] = codes[k]; }
+    for (let k = 0; k < length; k++) if (everywhere[k]) for (const v of values) { from[n] = k; set[n++] = v; }
+    table = { source: taken(table.source, from), codes: new Map([...table.codes].map(([name, c]) => [name, name === axis ? set : taken(c, from)])) };
   }
   return table;
 }
@@ -61,19 +83,30 @@ function inOrder(column, codes) {
 
 /** The keys along a side, sorted axis by axis, and each row's position among them. */
 function keysAlong(table, side) {
-  const orders = side.map(axis => inOrder(byName.get(axis), table.codes.get(axis)));
-  const joint = new Float64Array(table.source.length);
+  const orders = side.map(axis => inOrder(byName.get(axis), table.codes.get(axis))), length = table.source.length;
+  const many = orders.reduce((n, order) => n * Math.max(order.length, 1), 1), joint = new Float64Array(length);
   side.forEach((axis, j) => {
-    const rank = new Map(orders[j].map((code, r) => [code, r])), codes = table.codes.get(axis), radix = Math.max(orders[j].length, 1);
-    for (let k = 0; k < joint.length; k++) joint[k] = joint[k] * radix + rank.get(codes[k]);
+    const rank = [], codes = table.codes.get(axis), radix = Math.max(orders[j].length, 1);
+    orders[j].forEach((code, r) => { rank[code + 1] = r; });
+    for (let k = 0; k < length; k++) joint[k] = joint[k] * radix + rank[codes[k] + 1];
   });
-  const used = Float64Array.from(new Set(joint)).sort(), at = new Map([...used].map((u, k) => [u, k]));
-  const keys = [...used].map(u => {
-    const ranks = [];
-    for (let j = side.length - 1; j >= 0; j--) { ranks[j] = u % orders[j].length; u = Math.floor(u / orders[j].length); }
-    return ranks.map((r, j) => orders[j][r]);
+  const position = new Int32Array(length), used = [];
+  if (many <= MOST_LOOKED_UP) {
+    const at = new Int32Array(many);
+    for (let k = 0; k < length; k++) at[joint[k]] = 1;
+    for (let u = 0; u < many; u++) if (at[u]) { at[u] = used.length; used.push(u); }
+    for (let k = 0; k < length; k++) position[k] = at[joint[k]];
+  } else {
+    used.push(...Float64Array.from(new Set(joint)).sort());
+    const at = new Map(used.map((u, k) => [u, k]));
+    for (let k = 0; k < length; k++) position[k] = at.get(joint[k]);
+  }
+  const keys = used.map(u => {
+    const key = [];
+    for (let j = side.length - 1; j >= 0; j--) { key[j] = orders[j][u % orders[j].length]; u = Math.floor(u / orders[j].length); }
+    return key;
   });
-  return { keys, position: Int32Array.from(joint, u => at.get(u)), orders };
+  return { keys, position, orders };
 }
 
 /** Each cell's settings along some axes as one number; those of the last axes asked for are kept. */
@@ -81,16 +114,18 @@ const settingIds = { along: null, ids: null };
 function settingsAlong(names) {
   const along = names.join();
   if (settingIds.along === along) return settingIds.ids;
-  let joint = new Int32Array(size);
+  let joint = new Int32Array(size), number = 1;
   for (const axis of names.map(name => byName.get(name))) {
-    const known = new Map(), next = new Int32Array(size), radix = axis.distinct.length + 1;
+    const { codes } = axis, next = new Int32Array(size), radix = axis.distinct.length + 1, quick = number * radix <= MOST_LOOKED_UP;
+    const known = quick ? new Int32Array(number * radix) : new Map();  // numbers from 1 on; 0 is none yet
+    let count = 0;
     for (let i = 0; i < size; i++) {
-      const pair = joint[i] * radix + axis.codes[i] + 1;
-      let found = known.get(pair);
-      if (found === undefined) known.set(pair, found = known.size);
-      next[i] = found;
+      const pair = joint[i] * radix + codes[i] + 1;
+      let found = quick ? known[pair] : known.get(pair);
+      if (!found) { found = ++count; if (quick) known[pair] = found; else known.set(pair, found); }
+      next[i] = found - 1;
     }
-    joint = next;
+    [joint, number] = [next, count];
   }
   return Object.assign(settingIds, { along, ids: joint }).ids;
 }
@@ -105,7 +140,8 @@ function layOut(spec, cells, categories = null) {
   categories ||= column.categories ? categoriesOf(column, cells) : null;
   const table = expand(expand(rowsOf(cells, [...new Set([...spec.rows, ...across])]), spec.rows), across);
   const row = keysAlong(table, spec.rows), at = keysAlong(table, across), wide = at.keys.length, count = row.keys.length * wide;
-  const tile = Int32Array.from(row.position, (r, k) => r * wide + at.position[k]);
+  const tile = new Int32Array(table.source.length);
+  for (let k = 0; k < tile.length; k++) tile[k] = row.position[k] * wide + at.position[k];
   const stats = Object.fromEntries(["value", "low", "high", "least", "greatest"].map(name => [name, new Float64Array(count).fill(NaN)]));
   for (const name of COUNTED) stats[name] = new Int32Array(count);
   const members = byTile(table.source, tile, count), read = reader(column, categories);
@@ -138,8 +174,7 @@ function reader(column, categories) {
 function settle(stats, t, cells, { column, aggregate, categories, read, ids, stamp }) {
   const found = [];
   for (const i of cells) {
-    const state = status.at(i);
-    if (state !== "ok") { if (state === "excluded" || state === "pending") stats[state][t]++; else stats.failed[t]++; continue; }
+    if (!isDone[i]) { const state = status.at(i); if (state === "excluded" || state === "pending") stats[state][t]++; else stats.failed[t]++; continue; }
     stats.finished[t]++;
     const v = read(i);
     if (Number.isNaN(v)) continue;
@@ -166,13 +201,14 @@ function settle(stats, t, cells, { column, aggregate, categories, read, ids, sta
 
 /** The axes along which finished cells of one tile differ; empty where they are replicates. */
 function pooledAlong(cells, table, tile, count, sides, read) {
-  const used = Uint8Array.from(table.source, i => status.at(i) === "ok" && !Number.isNaN(read(i)) ? 1 : 0);
+  const used = new Uint8Array(tile.length);
+  for (let k = 0; k < tile.length; k++) used[k] = isDone[table.source[k]] && !Number.isNaN(read(table.source[k])) ? 1 : 0;
   return axes.filter(axis => {
     if ([...sides, data.replicate, ...data.records].includes(axis.name)) return false;
-    const first = new Int32Array(count).fill(-2);
+    const first = new Int32Array(count).fill(-2), { codes } = axis;
     for (let k = 0; k < tile.length; k++) {
       if (!used[k]) continue;
-      const code = axis.codes[table.source[k]], t = tile[k];
+      const code = codes[table.source[k]], t = tile[k];
       if (first[t] === -2) first[t] = code;
       else if (first[t] !== code) return appearingAmong(axis, cells) > 1;
     }

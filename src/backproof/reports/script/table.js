@@ -5,12 +5,10 @@ let found = [], limit = STEP;
 
 function find() {
   const notice = $("misread");
-  let test = () => true;
+  let test;
   try {
-    test = searched(view.search);
-    for (let i = 0; i < Math.min(size, 1); i++) test(i);
-    found = [];
-    for (let i = 0; i < size; i++) if (fits[i] && test(i)) found.push(i);
+    if (view.search) test = searched(view.search);
+    found = view.search ? [...kept(fits)].filter(test) : [...kept(fits)];
     notice.textContent = "";
   } catch (error) {
     if (!(error instanceof Misread)) throw error;
@@ -35,7 +33,21 @@ const swatch = name => {
 
 const shownColumns = () => view.shown ? view.shown.map(name => byName.get(name)) : columns.slice(0, data.shown);
 
+/** Out of sight it waits until nothing else is to do. */
+const rows = { near: false, stale: true };
+new IntersectionObserver(entries => { rows.near = entries.some(e => e.isIntersecting); if (rows.near && rows.stale) drawRows(); }).observe($("cells-shown"));
+
 function drawTable() {
+  const more = found.length > limit ? ", the first " + limit + " shown" : "";
+  $("count").textContent = counted(found.length) + " of " + counted(size) + " cells" + more;
+  $("next").hidden = found.length <= limit;
+  rows.stale = true;
+  if (rows.near) drawRows();
+  else drawRest();
+}
+
+function drawRows() {
+  rows.stale = false;
   const body = $("body"), shown = shownColumns();
   const opened = i => { [trail, back] = [found, null]; open(i); };
   $("head").replaceChildren(...shown.map(c => {
@@ -51,9 +63,6 @@ function drawTable() {
   body.replaceChildren(...found.slice(0, limit).map(i => make("tr", { onclick: event => { if (event.target.tagName !== "BUTTON") opened(i); } },
     ...shown.map(c => make("td", { className: c.isNumber ? "number" : "" }, c === verdict ? swatch(c.at(i)) : null, c.words(i))),
     make("td", {}, make("button", { type: "button", text: "open", "aria-label": "open cell " + id.at(i), onclick: () => opened(i) })))));
-  const more = found.length > limit ? ", the first " + limit + " shown" : "";
-  $("count").textContent = counted(found.length) + " of " + counted(size) + " cells" + more;
-  $("next").hidden = found.length <= limit;
 }
 
 function buildTable() {

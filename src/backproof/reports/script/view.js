@@ -129,7 +129,8 @@ function valuesControl(column) {
   filterControls.push(() => {
     const chosen = view.filters.get(column.name);
     for (const box of boxes) box.checked = chosen instanceof Set && chosen.has(box.value);
-    words.textContent = chosen instanceof Set ? ": " + [...chosen].join(", ") : chosen ? ": " + rangeText(chosen) : "";
+    const said = chosen instanceof Set ? ": " + [...chosen].join(", ") : chosen ? ": " + rangeText(chosen) : "";
+    if (words.textContent !== said) words.textContent = said;
     node.classList.toggle("on", view.filters.has(column.name));
   });
   node.addEventListener("toggle", () => { if (node.open) for (const other of $("filters").querySelectorAll("details[open]")) if (other !== node) other.open = false; });
