@@ -51,7 +51,8 @@ WAYS = [
 ]  # fmt: skip
 FILTERS = [
     "activation=relu", "activation=relu&loss=squared_error", "accuracy=0.2..0.8",
-    "delta=exact&data=xor&data=moons", "gradient_error=1e-9..", "clip=floor&clip.eps=0.001", "verdict=agrees&seed=3",
+    "delta=exact&data=xor&data=moons", "gradient_error=1e-9..", "clip=floor&clip.eps=0.001",
+    "verdict=agrees&seed=3",
 ]  # fmt: skip
 
 

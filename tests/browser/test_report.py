@@ -227,7 +227,10 @@ def test_a_figure_is_turned_by_menus_and_by_dragging(thread, opened):
     wanted = pd.concat([part.table() for part in expected]).iloc[:, 4]
     np.testing.assert_allclose(tiles(page, FIRST).iloc[:, 4].to_numpy(float), wanted, rtol=1e-8)
     assert "1.value=accuracy" in page.url and "1.facet=delta" in page.url
-    assert "Test accuracy by output, delta, loss and activation" in figure.locator(".headline").inner_text()
+    assert (
+        "Test accuracy by output activation, delta, loss and hidden activation"
+        in figure.locator(".headline").inner_text()
+    )
     chip, shelf = figure.locator(".chip[data-axis='activation']"), figure.locator(".shelf").nth(0)
     chip.drag_to(shelf)
     assert list(tiles(page, FIRST).columns[:4]) == ["delta", "output", "activation", "loss"]
@@ -295,7 +298,7 @@ def test_a_view_is_saved(thread, opened, format, tmp_path):
         assert mine["n"].tolist() == theirs["n"].tolist()
     if format == "LaTeX":
         text = content.decode()
-        assert r"\begin{tabular}{lrrrrrr}" in text and r"y\_minus\_t" in text and r"\times 10^{-" in text
+        assert r"\begin{tabular}{lrrrrrr}" in text and "y $-$ t" in text and r"\times 10^{-" in text
         assert text.count(r" \\") == 8  # two lines of headings and six outputs
 
 
@@ -354,6 +357,7 @@ def test_columns_are_chosen(thread, opened):
     heads = page.locator("#head th").all_inner_texts()
     assert "cosine" in heads and "accuracy" not in heads
     again = opened(thread, "#" + page.url.partition("#")[2])
+    again.locator("#head th").first.wait_for()  # a table out of sight is drawn when nothing else is to do
     assert again.locator("#head th").all_inner_texts() == heads
 
 

@@ -13,7 +13,7 @@ from backproof.reports.axes import finished, own
 from backproof.reports.figures.drawing.colours import scale_of
 from backproof.reports.figures.heatmap import finding
 from backproof.reports.intervals import median_interval
-from backproof.reports.labels import Labels
+from backproof.reports.labels import shipped
 from backproof.reports.live import live_text
 from backproof.reports.numbers import number
 from backproof.reports.write import write_report
@@ -75,7 +75,7 @@ def test_every_pivot_has_the_same_tiles(asked):
                 assert same(a, b), (spec, condition, tuple(mine), theirs)
         assert list(tiles.pooled) == found["pooled"], (spec, condition)
         assert tiles.stats["settings"].tolist() == found["settings"], (spec, condition)
-        assert finding(tiles, Labels({})) == found["finding"]
+        assert finding(tiles, shipped()) == found["finding"]
         if found["scale"]:
             scale = scale_of(parts)
             assert (scale.norm.vmin, scale.norm.vmax) == pytest.approx(

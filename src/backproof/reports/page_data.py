@@ -43,6 +43,7 @@ def page_data(report: Report) -> dict[str, object]:
         "columns": [_column(name, cells[name]) for name in (*shown, *others)],
         "shown": len(shown),
         "axes": varying(cells),
+        "labels": {k: v for k, v in report.labels.table().items() if k in cells.columns},
         "replicate": REPLICATE,
         "records": RECORDS,
         "constants": list(report.constants.items()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from backproof.reports.claims import Settled
 from backproof.reports.details import Details
 from backproof.reports.edges import Edges
 from backproof.reports.excerpt import Excerpt
+from backproof.reports.labels import Labels, shipped
 from backproof.reports.pictures import Picture
 from backproof.reports.summary import Answer
 from backproof.sweeps.status import Status
@@ -39,6 +40,7 @@ class Report:
     cells: pd.DataFrame
     details: Details
     provenance: Mapping[str, object]
+    labels: Labels = field(default_factory=shipped)
     edges: Edges | None = None
     excerpt: Excerpt | None = None
 

@@ -75,6 +75,7 @@ def write_report(
         cells,
         of_cells,
         provenance,
+        asked.labels,
         edges,
         excerpt,
     )

@@ -61,6 +61,14 @@ const right = new Set(data.right);
 const isDone = Uint8Array.from({ length: size }, (_, i) => status.at(i) === "ok" ? 1 : 0);
 const value = (i, name) => byName.has(name) ? byName.get(name).at(i) : null;
 
+/* Readable names, for figures and sentences; tables, tips and addresses have those that set the axes. labels.py has
+   the same rules. */
+const titleOf = name => data.labels[name]?.title || byName.get(name)?.title || name;
+const headingOf = name => { const { title, symbol, unit } = data.labels[name] || {}; return [title || byName.get(name)?.unit || name, symbol, unit && "(" + unit + ")"].filter(Boolean).join(" "); };
+const valueLabel = (name, code) => { const c = byName.get(name); return code < 0 ? NOTHING : data.labels[name]?.values?.[String(c.distinct[code])] || label(c, c.distinct[code]); };
+const settingText = (names, key) => names.map((name, k) => titleOf(name) + " " + valueLabel(name, key[k])).join(", ");
+const inWords = names => names.length > 1 ? names.slice(0, -1).join(", ") + " and " + names[names.length - 1] : names[0] || "";
+
 /** Cells in which a check or a training did not run, so that null means nothing there. */
 const unmeasured = Object.fromEntries(Object.entries(data.missing).map(([of, cells]) => {
   const mask = new Uint8Array(size);

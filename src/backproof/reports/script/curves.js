@@ -50,7 +50,7 @@ async function drawCurves(figure, spec, cells, room) {
     body.append(svg("text", { x: 12, y: y0 + (tall - 40) / 2, class: "soft", "text-anchor": "middle", transform: `rotate(-90 12 ${y0 + (tall - 40) / 2})`, ...fitted(s.title, tall - 30) }, s.title));
     for (let p = 0; p < panel; p++) {
       const x0 = 58 + p * wide, here = svg("g", { transform: `translate(${x0} ${y0})` });
-      if (!row && panels.keys[p].length) body.append(svg("text", { x: x0, y: 14, "font-weight": 600, ...fitted(keyText(spec.columns, panels.keys[p]), wide - 12) }, keyText(spec.columns, panels.keys[p])));
+      if (!row && panels.keys[p].length) body.append(svg("text", { x: x0, y: 14, "font-weight": 600, ...fitted(settingText(spec.columns, panels.keys[p]), wide - 12) }, settingText(spec.columns, panels.keys[p])));
       here.append(svg("path", { class: "axis", d: `M0 6V${tall - 40}H${wide - 16}` }));
       for (const [y, words] of up.ticks) here.append(svg("path", { class: "grid", d: `M0 ${y}H${wide - 16}` }), ...(p ? [] : [svg("text", { x: -5, y: y + 4, "text-anchor": "end" }, words)]));
       if (row === series.length - 1) for (const [x, words] of across.ticks) here.append(svg("text", { x, y: tall - 25, "text-anchor": "middle" }, words));
@@ -67,7 +67,7 @@ async function drawCurves(figure, spec, cells, room) {
     }
   });
   let bottom = top + series.length * tall + 4;
-  const entries = lines.keys.slice(0, line).map((key, k) => ({ words: keyText(spec.rows, key) || "all", k }));
+  const entries = lines.keys.slice(0, line).map((key, k) => ({ words: settingText(spec.rows, key) || "all", k }));
   if (spec.rows.length) bottom += legend(body, entries, W, bottom, (e, x, y) => svg("path", { d: `M${x} ${y + 8}h18`, stroke: OTHER_COLOURS[e.k], "stroke-width": 2, "stroke-dasharray": STROKES[e.k] }));
   const more = [lines.keys.length > line && lines.keys.length - line + " more lines", panels.keys.length > panel && panels.keys.length - panel + " more panels"].filter(Boolean);
   const finding = "Training curves of " + counted(runs.size) + " runs: median and range over the cells of a line" + (more.length ? "; " + more.join(" and ") + " are not drawn" : "") + ".";

@@ -213,8 +213,8 @@ function standalone(figure) {
 }
 
 const quoted = v => v === null ? "" : /[",\n\r]/.test(String(v)) ? '"' + String(v).replaceAll('"', '""') + '"' : /^[=+\-@\t]/.test(String(v)) && typeof v !== "number" ? "'" + v : String(v);
-const LATEX = { "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_", "{": "\\{", "}": "\\}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}" };
-const escapedLatex = v => v === null ? "" : typeof v === "number" ? latexNumber(v) : String(v).replace(/[\\&%$#_{}~^]/g, c => LATEX[c]);
+const LATEX = { "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_", "{": "\\{", "}": "\\}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "−": "$-$", "–": "--", "×": "$\\times$", "‖": "$\\|$", "ε": "$\\varepsilon$", "λ": "$\\lambda$", "σ": "$\\sigma$", "α": "$\\alpha$", "β": "$\\beta$", "μ": "$\\mu$", "′": "$'$" };
+const escapedLatex = v => v === null ? "" : typeof v === "number" ? latexNumber(v) : String(v).replace(/[\\&%$#_{}~^−–×‖ελσαβμ′]/g, c => LATEX[c]);
 function latexNumber(x) {
   const shown = general(x, 3);
   return shown.includes("e") ? "$" + shown.replace(/e([+-])0*(\d+)/, (_, sign, power) => "\\times 10^{" + (sign === "-" ? "-" : "") + power + "}") + "$" : shown.startsWith("-") ? "$" + shown + "$" : shown;
@@ -231,9 +231,9 @@ function latexOf(figure) {
     const cell = t => t < 0 || Number.isNaN(stats.value[t]) ? "--" : stats.value[t] === Infinity ? "$\\infty$" : categories ? escapedLatex(categories[stats.value[t]].name) : latexNumber(Number(general(stats.value[t], 3)));
     lines.push("\\begin{tabular}{" + "l".repeat(depth) + (categories ? "l" : "r").repeat(first.columns.length) + "}", "\\toprule");
     for (const part of grid.parts) {
-      if (part.facet.length) lines.push("\\multicolumn{" + (depth + first.columns.length) + "}{l}{" + escapedLatex(part.facet.map(([name, code]) => name + " = " + keyLabel(name, code)).join(", ")) + "} \\\\");
-      grid.spec.columns.forEach((name, j) => lines.push([...grid.spec.rows.map((row, k) => j === grid.spec.columns.length - 1 ? escapedLatex(row) : k === depth - 1 ? escapedLatex(name) : ""), ...part.columns.map(key => escapedLatex(keyLabel(name, key[j])))].join(" & ") + " \\\\"));
-      lines.push("\\midrule", ...part.rows.map((key, r) => [...key.map((code, k) => escapedLatex(keyLabel(grid.spec.rows[k], code))), ...part.columns.map((_, c) => cell(part.tile(r, c)))].join(" & ") + " \\\\"));
+      if (part.facet.length) lines.push("\\multicolumn{" + (depth + first.columns.length) + "}{l}{" + escapedLatex(part.facet.map(([name, code]) => titleOf(name) + " " + valueLabel(name, code)).join(", ")) + "} \\\\");
+      grid.spec.columns.forEach((name, j) => lines.push([...grid.spec.rows.map((row, k) => j === grid.spec.columns.length - 1 ? escapedLatex(titleOf(row)) : k === depth - 1 ? escapedLatex(titleOf(name)) : ""), ...part.columns.map(key => escapedLatex(valueLabel(name, key[j])))].join(" & ") + " \\\\"));
+      lines.push("\\midrule", ...part.rows.map((key, r) => [...key.map((code, k) => escapedLatex(valueLabel(grid.spec.rows[k], code))), ...part.columns.map((_, c) => cell(part.tile(r, c)))].join(" & ") + " \\\\"));
       if (part !== grid.parts[grid.parts.length - 1]) lines.push("\\midrule");
     }
   }

@@ -4,7 +4,6 @@ const GAP = 22, LINE = 13, MOST_NUMBERED = 40, MOST_PANELS = 24;
 
 const keyLabel = (axis, code) => { const c = byName.get(axis); return code < 0 ? NOTHING : label(c, c.distinct[code]); };
 const keyText = (names, key) => names.map((name, k) => name + "=" + keyLabel(name, key[k])).join(", ");
-const inWords = names => names.length > 1 ? names.slice(0, -1).join(", ") + " and " + names[names.length - 1] : names[0] || "";
 
 /** Why a tile is hatched: words and a pattern; null where it has a value and no failures. */
 function reasonFor(grid, t) {
@@ -61,18 +60,18 @@ function findingOf(grid) {
   const at = (better) => tiles.reduce((a, b) => better(stats.value[b], stats.value[a]) ? b : a);
   const low = at((x, y) => x < y), high = at((x, y) => x > y), shown = t => brief(stats.value[t], column.format);
   if (shown(low) === shown(high)) return what + " is " + shown(low) + " in all " + tiles.length + " tiles.";
-  const names = t => [...grid.rows[Math.floor(t / wide)].map((code, k) => keyLabel(grid.spec.rows[k], code)),
-    ...grid.columns[t % wide].map((code, k) => keyLabel(grid.across[k], code))].join(", ");
+  const names = t => [...grid.rows[Math.floor(t / wide)].map((code, k) => valueLabel(grid.spec.rows[k], code)),
+    ...grid.columns[t % wide].map((code, k) => valueLabel(grid.across[k], code))].join(", ");
   return what + " from " + shown(low) + " (" + names(low) + ") to " + shown(high) + " (" + names(high) + ").";
 }
 
-const pooledOf = grid => grid.pooled.length ? "Pooled over " + inWords(grid.pooled) + ": up to " + Math.max(...grid.stats.settings) + " settings a tile, besides replicates." : "";
+const pooledOf = grid => grid.pooled.length ? "Pooled over " + inWords(grid.pooled.map(titleOf)) + ": up to " + Math.max(...grid.stats.settings) + " settings a tile, besides replicates." : "";
 
 /** Runs of keys that share all but their last value: words, the first position and how many. */
 function runsOf(names, keys) {
   const runs = [];
   keys.forEach((key, k) => {
-    const words = key.slice(0, -1).map((code, j) => keyLabel(names[j], code)).join(", "), last = runs[runs.length - 1];
+    const words = key.slice(0, -1).map((code, j) => valueLabel(names[j], code)).join(", "), last = runs[runs.length - 1];
     if (last && last.same === key.slice(0, -1).join()) last.count++;
     else runs.push({ words, start: k, count: 1, same: key.slice(0, -1).join() });
   });
@@ -87,10 +86,10 @@ function drawHeatmap(figure, spec, cells, room) {
   const counts = new Set([...stats.n].filter(n => n)), uneven = !categories && counts.size > 1;
   const scale = categories ? null : scaleOf(column, [...stats.value], spec.scale);
   // Labels
-  const rowInner = first.rows.map(key => key.length ? keyLabel(spec.rows[key.length - 1], key[key.length - 1]) : ""), rowRuns = spec.rows.length > 1 ? runsOf(spec.rows, first.rows) : [];
-  const columnInner = first.columns.map(key => key.length ? keyLabel(spec.columns[key.length - 1], key[key.length - 1]) : ""), columnRuns = spec.columns.length > 1 ? runsOf(spec.columns, first.columns) : [];
+  const rowInner = first.rows.map(key => key.length ? valueLabel(spec.rows[key.length - 1], key[key.length - 1]) : ""), rowRuns = spec.rows.length > 1 ? runsOf(spec.rows, first.rows) : [];
+  const columnInner = first.columns.map(key => key.length ? valueLabel(spec.columns[key.length - 1], key[key.length - 1]) : ""), columnRuns = spec.columns.length > 1 ? runsOf(spec.columns, first.columns) : [];
   const inner = Math.max(0, ...rowInner.map(w => width(w))) + 8, outer = rowRuns.length ? Math.max(...rowRuns.map(r => width(r.words))) + 12 : 0;
-  const rowTitle = spec.rows.join(" × "), columnTitle = spec.columns.join(" × "), left = Math.max(inner + outer, Math.min(width(rowTitle) + 6, 160));
+  const rowTitle = spec.rows.map(headingOf).join(" × "), columnTitle = spec.columns.map(headingOf).join(" × "), left = Math.max(inner + outer, Math.min(width(rowTitle) + 6, 160));
   const wide = Math.max(26, Math.min(64, (room - left - 8) / Math.max(C, 4))), tall = wide < 40 ? 26 : 34;
   const longest = Math.max(0, ...columnInner.map(w => width(w))), steep = longest > wide - 4, below = steep ? Math.min(longest * 0.64, 130) + 10 : 16;
   const above = (columnRuns.length ? LINE + 4 : 0) + (spec.facet.length ? LINE + 4 : 0) + LINE + 4;
@@ -102,7 +101,7 @@ function drawHeatmap(figure, spec, cells, room) {
   parts.forEach((part, k) => {
     const x0 = left + (k % across) * (C * wide + GAP), y0 = Math.floor(k / across) * panelHeight + above;
     panels.push({ part, x: x0, y: y0, wide, tall, rows: R, columns: C });
-    if (part.facet.length) write(part.facet.map(([name, code]) => name + "=" + keyLabel(name, code)).join(", "), x0, y0 - (columnRuns.length ? LINE + 10 : 6), { "font-weight": 600 });
+    if (part.facet.length) write(settingText(part.facet.map(f => f[0]), part.facet.map(f => f[1])), x0, y0 - (columnRuns.length ? LINE + 10 : 6), { "font-weight": 600 });
     for (let r = 0; r < R; r++) for (let c = 0; c < C; c++) {
       const t = part.tile(r, c), x = x0 + c * wide, y = y0 + r * tall, box = { x: x + 0.5, y: y + 0.5, width: wide - 1, height: tall - 1 };
       const v = t < 0 ? NaN : stats.value[t], reason = reasonFor(grid, t);
@@ -146,7 +145,7 @@ function drawHeatmap(figure, spec, cells, room) {
   bottom += hatchLegend(body, figure, used, W, bottom);
   const node = svg("svg", { width: W, height: bottom, viewBox: `0 0 ${W} ${bottom}`, role: "img", "aria-label": findingOf(grid) }, patterns(figure), body);
   return {
-    node, finding: findingOf(grid), pooled: pooledOf(grid), title: capital(column.title || column.name) + " by " + inWords([...spec.rows, ...grid.across]),
+    node, finding: findingOf(grid), pooled: pooledOf(grid), title: capital(column.title || column.name) + " by " + inWords([...spec.rows, ...grid.across].map(titleOf)),
     table: () => tableOf(grid), attach: host => panels.forEach(panel => host.append(panelOf(figure, grid, panel))), grid,
   };
 }

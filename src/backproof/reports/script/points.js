@@ -12,7 +12,7 @@ function groupsOf(column, cells) {
   const codes = inOrder(column, Int32Array.from(cells, i => column.codes[i]));
   const known = data.categories[column.name]?.list, names = code => code < 0 ? NOTHING : label(column, column.distinct[code]);
   if (known) codes.sort((a, b) => known.findIndex(c => c.name === names(a)) - known.findIndex(c => c.name === names(b)));
-  return new Map(codes.map((code, k) => [code, { words: names(code), colour: known?.find(c => c.name === names(code))?.colour || OTHER_COLOURS[k % OTHER_COLOURS.length], shape: SHAPES[k % SHAPES.length] }]));
+  return new Map(codes.map((code, k) => [code, { words: known ? names(code) : valueLabel(column.name, code), colour: known?.find(c => c.name === names(code))?.colour || OTHER_COLOURS[k % OTHER_COLOURS.length], shape: SHAPES[k % SHAPES.length] }]));
 }
 
 function drawPoints(figure, spec, cells, room) {
@@ -24,7 +24,7 @@ function drawPoints(figure, spec, cells, room) {
   const marks = [];
   for (const i of shown) { const px = across.of(i), py = up.of(i); if (!Number.isNaN(px) && !Number.isNaN(py)) marks.push([i, px, py, groups.get(by.codes[i])]); }
   marks.sort((a, b) => scrambled(a[0]) - scrambled(b[0]));  // so that no group lies upon all others
-  const body = svg("g", {}, ...axesOf(across, up, unitOf(x), unitOf(y), [l, r, t, b], W, H));
+  const body = svg("g", {}, ...axesOf(across, up, headingOf(x.name), headingOf(y.name), [l, r, t, b], W, H));
   const asPaths = () => [...groups.values()].map(g => svg("path", {
     d: marks.filter(m => m[3] === g).map(m => g.shape(round1(m[1]), round1(m[2]))).join(""), fill: g.colour, stroke: g.colour, "fill-opacity": 0.45, "stroke-width": 1.1,
   }));
@@ -32,10 +32,10 @@ function drawPoints(figure, spec, cells, room) {
   if (!dense) body.append(...asPaths());
   const entries = [...groups.values()].filter(g => marks.some(m => m[3] === g));
   const bottom = H + legend(body, entries, W, H, (g, px, py) => svg("path", { d: g.shape(px + 9, py + 8), fill: g.colour, stroke: g.colour, "fill-opacity": 0.45 }));
-  const finding = counted(marks.length) + " cells: " + unitOf(x) + " against " + unitOf(y) + correlation(across, up, marks) + ".";
+  const finding = counted(marks.length) + " cells: " + titleOf(x.name) + " against " + titleOf(y.name) + correlation(across, up, marks) + ".";
   const node = svg("svg", { width: W, height: bottom, viewBox: `0 0 ${W} ${bottom}`, role: "img", "aria-label": finding }, body);
   return {
-    node, finding, pooled: "", title: capital(x.title || x.name) + " against " + (y.title || y.name), extra: dense ? asPaths : null,
+    node, finding, pooled: "", title: capital(titleOf(x.name)) + " against " + titleOf(y.name), extra: dense ? asPaths : null,
     table: () => ({ head: ["cell", by.name, x.name, y.name], rows: marks.map(([i]) => [id.at(i), by.at(i), x.at(i), y.at(i)]) }),
     attach: host => host.append(...[dense ? painted(marks, W, H) : null, brushOf({ W, H, box: [l, t, W - l - r, H - t - b], across, up, x, y, marks })].filter(Boolean)),
   };
@@ -151,7 +151,7 @@ function drawParallel(figure, spec, cells, room) {
   for (const [g, paths] of lines) if (paths.length) body.append(svg("path", { d: paths.join(""), fill: "none", stroke: g.colour, "stroke-opacity": Math.max(0.12, Math.min(0.7, 60 / drawn)), "stroke-width": 1 }));
   shownAxes.forEach((column, j) => {
     const x = left + j * step, anchor = { "text-anchor": "middle" };
-    body.append(svg("path", { class: "axis", d: `M${x} ${t - 6}V${H - b + 6}` }), svg("text", { x, y: j % 2 ? 12 : 26, ...anchor, "font-weight": 600, ...fitted(column.name, 2 * step - 8) }, column.name));
+    body.append(svg("path", { class: "axis", d: `M${x} ${t - 6}V${H - b + 6}` }), svg("text", { x, y: j % 2 ? 12 : 26, ...anchor, "font-weight": 600, ...fitted(titleOf(column.name), 2 * step - 8) }, titleOf(column.name)));
     let last = 1e9;
     for (const [y, words] of scales[j].ticks) { if (Math.abs(y - last) < 12) continue; last = y; body.append(svg("text", { x: x + 5, y: y + 4, class: "halo", ...fitted(words, step - 10) }, words)); }
     const chosen = view.filters.get(column.name);
@@ -159,7 +159,7 @@ function drawParallel(figure, spec, cells, room) {
   });
   const entries = [...lines].filter(([, paths]) => paths.length).map(([g]) => g);
   const bottom = H + 4 + legend(body, entries, W, H + 4, (g, px, py) => svg("path", { d: `M${px} ${py + 8}h17`, stroke: g.colour, "stroke-width": 3 }));
-  const finding = counted(cells.length) + " cells, each a line through " + inWords(shownAxes.map(c => c.name)) + (stride > 1 ? "; every " + stride + "th is drawn" : "") + ".";
+  const finding = counted(cells.length) + " cells, each a line through " + inWords(shownAxes.map(c => titleOf(c.name))) + (stride > 1 ? "; every " + stride + "th is drawn" : "") + ".";
   return {
     node: svg("svg", { width: W, height: bottom, viewBox: `0 0 ${W} ${bottom}`, role: "img", "aria-label": finding }, body), finding, pooled: "", title: "Settings and results side by side",
     table: () => ({ head: ["cell", ...shownAxes.map(c => c.name)], rows: [...cells].map(i => [id.at(i), ...shownAxes.map(c => c.at(i))]) }),

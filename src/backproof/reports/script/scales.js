@@ -26,7 +26,7 @@ class Scale {
       this.order = inOrder(column, codes);
       const rank = new Map(this.order.map((code, k) => [code, k])), n = Math.max(this.order.length, 1);
       this.of = i => this.along((rank.get(column.codes[i]) + 0.5) / n);
-      this.ticks = this.order.map((code, k) => [this.along((k + 0.5) / n), code < 0 ? NOTHING : label(column, column.distinct[code])]);
+      this.ticks = this.order.map((code, k) => [this.along((k + 0.5) / n), valueLabel(column.name, code)]);
       return;
     }
     const read = reader(column, null), finite = [];
