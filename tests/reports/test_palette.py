@@ -1,4 +1,4 @@
-"""Colours of categories: any two that can be in one figure differ, whatever the colour vision of the reader."""
+"""Colours of categories: any two that can be in one figure differ, whatever the colour vision of a reader."""
 
 import itertools
 
