@@ -1,6 +1,7 @@
 """The commands as a user meets them: what they run, write, print and return."""
 
 import fcntl
+import re
 import shlex
 import subprocess
 import sys
@@ -362,6 +363,17 @@ def test_report_rebuilds_what_was_deleted(program, tiny, here):
     assert program("report", "results/sweep").status == 0
     assert {name: (folder / name).read_bytes() for name in before} == before
     assert "<html" in (folder / "report.html").read_text()
+
+
+@pytest.mark.usefixtures("drawn")
+def test_report_draws_its_figures_as_wide_as_a_column(program, tiny, here):
+    tiny("sweep", "activation=relu,tanh")
+    assert program("report", "--width", "85mm", "results/sweep").status == 0
+    svg = next((here / "results" / "sweep" / "figures").glob("*.svg")).read_text()
+    assert float(re.search(r'width="([\d.]+)pt"', svg)[1]) == pytest.approx(85 / 25.4 * 72, abs=1e-4)
+    wrong = program("report", "--width=85mn", "results/sweep")
+    assert wrong.status == 2 and "did you mean '85mm'?" in wrong.err
+    assert "must be a number and a unit" in program("report", "results/sweep", "--width").err
 
 
 # --- failures and interruptions

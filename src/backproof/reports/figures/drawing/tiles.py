@@ -142,6 +142,10 @@ def draw_part(axes: Axes, part: Tiles, scale: Scale, plan: Plan, at: int) -> Non
     axes.set(xlim=(0, columns), ylim=(rows, 0))
     for spine in axes.spines.values():
         spine.set_visible(False)
+    if part.aggregate == "share":  # most tiles are empty: lines lead the eye to their labels
+        for line, count in ((axes.axhline, rows), (axes.axvline, columns)):
+            for i in range(count + 1):
+                line(i, color="#E6E6E6", linewidth=0.5, zorder=0)
     written = plan.written[at]
     if written is None:
         return
