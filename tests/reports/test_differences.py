@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from scipy import stats
 
 from backproof.errors import ConfigurationError
@@ -196,6 +197,34 @@ def test_a_changed_verdict_is_two_symbols_and_a_part_a_count(cells):
     weights = texts_of(figure.figure)
     assert {"✓ → ∞", "✗ → ∞", "1/6"} <= set(weights)
     assert (weights["✓ → ∞"], weights["1/6"]) == ("bold", "normal")
+
+
+def words_in(figure: Figure):
+    """All text of a figure, its legends' too."""
+    return " ".join(t.get_text().replace("\n", " ") for t in figure.findobj(Text))
+
+
+NOTE = "k/n: so many pairs of cells changed, what the tile shows did not"
+
+
+def test_what_needs_an_explanation_has_one(cells):
+    whole = cells.assign(verdict=cells["verdict"].where(cells["clip.eps"] != 1e-3, "not finite"))
+    part = whole.copy()
+    part.loc[0, "verdict"] = "clip active"
+    never = cells.assign(steps_to_threshold=cells["steps_to_threshold"] + 1)
+    never.loc[cells["clip.eps"] == 1e-3, "steps_to_threshold"] = pd.NA
+    figures = [
+        {"value": value, "rows": ["activation"], "columns": ["loss", "clip.eps"]}
+        for value in ("verdict", "steps_to_threshold")
+    ]
+    experiments = (stored_experiment({"figures": figures}),) * 2
+    shown = {}
+    for name, other in (("whole", whole), ("part", part), ("never", never)):
+        (drawn,) = draw_compared(align(cells, other), experiments, NAMES).drawn
+        shown[name] = words_in(drawn.figure)
+    assert (NOTE in shown["part"], NOTE in shown["never"]) == (True, False)
+    assert "one side has no value" in shown["never"]
+    assert "one side has no value" not in shown["part"]
 
 
 def test_the_figures_are_those_that_both_experiments_ask_for(cells, changed):

@@ -154,9 +154,7 @@ def _draw_moves(axes: Axes, tiles: Panels, norm: Normalize, plan: Plan, at: int)
     _fill(axes, tiles[2], fills, np.isfinite(values))
     _write(axes, plan, at, fills, bold=certain, pale=unsure)
     none = {
-        i: ("left out: one side has no value", "null")
-        if stats["left_out"].iloc[i]
-        else ("no value", "no value")
+        i: ("one side has no value", ONE_SIDE) if stats["left_out"].iloc[i] else ("no value", "no value")
         for i in np.flatnonzero(~np.isfinite(values))
     }
     return _hatch_by(axes, tiles[2], none)
@@ -252,7 +250,8 @@ def _categories(found: Differences) -> list[Artist]:
 def _notes(found: Differences, labels: Labels) -> list[str]:
     notes = []
     if found.change.column.categories:
-        if (found.change.stats["changed"] > 0).any():
+        equal = found.a.stats["value"].eq(found.b.stats["value"])
+        if (equal & (found.change.stats["changed"] > 0)).any():
             notes.append("k/n: so many pairs of cells changed, what the tile shows did not")
     elif found.change.stats["interval_low"].notna().any():
         notes.append("bold: 95 % interval over seeds without zero; pale: with zero in it")
