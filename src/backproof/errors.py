@@ -8,12 +8,24 @@ from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """How the program ends: all cells are there; some are not; wrong arguments, nothing ran; interrupted."""
+    """How the program ends.
 
-    OK = 0
-    SOME_FAILED = 1
-    WRONG = 2
-    INTERRUPTED = 130
+    Attributes:
+        sentence: what it means.
+    """
+
+    sentence: str
+
+    # The default is never used; with it a type checker accepts the look-up ExitStatus(2).
+    def __new__(cls, value: int, sentence: str = "") -> ExitStatus:
+        member = int.__new__(cls, value)
+        member._value_, member.sentence = value, sentence
+        return member
+
+    OK = 0, "all cells are there"
+    SOME_FAILED = 1, "some are not"
+    WRONG = 2, "wrong arguments, nothing ran"
+    INTERRUPTED = 130, "interrupted"
 
 
 class ConfigurationError(Exception):

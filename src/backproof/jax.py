@@ -36,7 +36,7 @@ def check_grads(
     derivatives are those of the first along tangents, or for cotangents, which are drawn.
 
     Args:
-        f: (*args) → any pytree of arrays.
+        f: `(*args)` → any pytree of arrays.
         args: pytrees of arrays; those of floats are moved. Arrays of 32 bits are compared with differences in
             64, wherever f computes in them.
         order: up to which derivatives are checked, at least 1.

@@ -49,7 +49,7 @@ def gradcheck(
     cannot see a relative error of 0.1 % does not pass.
 
     Args:
-        func: (*inputs) → a tensor, or a container of tensors.
+        func: `(*inputs)` → a tensor, or a container of tensors.
         inputs: a tensor, or a sequence of them and of other arguments; float64 is seen best.
         eps: not used: a step is chosen for each entry.
         atol, rtol: up to the defaults, nothing more is allowed than the error bound of each entry, which is

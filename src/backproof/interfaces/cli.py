@@ -39,8 +39,8 @@ usage: backproof COMMAND [ARGUMENTS]
 
 `backproof sweep --help` lists every axis and its choices.
 Results go to results/NAME: report.html, cells.csv, cells.parquet, curves.parquet, figures/.
-Exit status: 0 all cells are there; 1 some are not; 2 wrong arguments, nothing ran; 130 interrupted.
-"""
+Exit status: {statuses}.
+""".format(statuses="; ".join(f"{status.value} {status.sentence}" for status in ExitStatus))
 
 COMPARE_HELP = """\
 usage: backproof compare results/A results/B [results/C ...]

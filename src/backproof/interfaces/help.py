@@ -107,7 +107,7 @@ def help_of(command: str, where: Where = Where(), topic: str = "") -> str:
         ConfigurationError: if there is no such axis.
     """
     composer = where.composed()
-    axes = _axes(composer, where.folders)
+    axes = axes_of(composer, where.folders)
     experiments = _experiments(composer, where.folders)
     if topic:
         return "\n".join(_about(topic, axes, composer, experiments)) + "\n"
@@ -115,7 +115,7 @@ def help_of(command: str, where: Where = Where(), topic: str = "") -> str:
     for group in (*GROUPS, ENGINE):
         lines += _in_short(group, list(axes[group]), composer)
     lines += [
-        _entry(f"{key}=", f"*{composer.base.get(key)}  {meaning}") for key, meaning in _single().items()
+        _entry(f"{key}=", f"*{composer.base.get(key)}  {meaning}") for key, meaning in single_axes().items()
     ]
     lines.append("")
     named = [f"Experiments: {', '.join(experiments)}"]
@@ -125,13 +125,13 @@ def help_of(command: str, where: Where = Where(), topic: str = "") -> str:
 # --- what there is ---------------------------------------------------------------------------------
 
 
-def _single() -> dict[str, str]:
+def single_axes() -> dict[str, str]:
     """The axes that are one value each, and what they mean."""
     fields = NetworkCase.model_fields
     return {key: str(fields[key].description) for key in AXES if key not in GROUPS}
 
 
-def _axes(composer: Composer, folders: Sequence[Path]) -> dict[str, dict[str, ChoiceHelp]]:
+def axes_of(composer: Composer, folders: Sequence[Path]) -> dict[str, dict[str, ChoiceHelp]]:
     """The choices of every group: those that are code, and those of files, which take precedence."""
     theirs = sorted({path.parent.name for f in folders for path in f.glob("*/*.yaml")})
     groups = [group for group in (*GROUPS, ENGINE, *theirs) if group not in (EXPERIMENT, "experiments")]
@@ -226,15 +226,15 @@ def _about(
     group, _, key = topic.partition(".")
     if topic in axes:
         return _in_full(topic, axes[topic], composer.default_choices.get(topic))
-    if topic in _single():
-        return [f"{topic}=", f"  {composer.base.get(topic)} (default): {_single()[topic]}"]
+    if topic in single_axes():
+        return [f"{topic}=", f"  {composer.base.get(topic)} (default): {single_axes()[topic]}"]
     if topic == EXPERIMENT:
         return [f"{EXPERIMENT}=", *(f"  {name:25} {text}".rstrip() for name, text in experiments.items())]
     having = {n: c for n, c in axes.get(group, {}).items() if key in c.values or key in _in_model(group, n)}
     if key and having:
         return _of_value(topic, having, composer.default_choices.get(group))
     values = {f"{g}.{k}" for g, choices in axes.items() for c in choices.values() for k in c.values}
-    known = [*axes, *_single(), EXPERIMENT]
+    known = [*axes, *single_axes(), EXPERIMENT]
     hint = nearest(topic, [*known, *sorted(v for v in values if is_public(v))])
     raise ConfigurationError(f"--help: must be one of {', '.join(known)}; not {topic!r}{hint}")
 

@@ -54,7 +54,7 @@ class Results:
 
     @cached_property
     def claims(self) -> pd.DataFrame:
-        """One row per claim: id, statement, status, n, holding, problem."""
+        """One row per claim, with id, statement, status, n, holding and problem."""
         settled = claims.evaluate(stored_experiment(self.experiment).claims, self.cells)
         names = ("id", "statement", "status", "n", "holding", "problem")
         return pd.DataFrame([{n: getattr(c, n) for n in names} for c in settled], columns=list(names))

@@ -18,7 +18,21 @@ from backproof.sweeps.overrides import shown
 
 
 class ClaimEntry(TypedDict, total=False):
-    """A statement, and the expressions that decide it."""
+    """A statement, and the expressions that decide it.
+
+    Attributes:
+        id: its name in tables and messages; by default its number.
+        statement: what it says; numbers may stand in braces, as `{median(accuracy):.2f}`.
+        where: the cells that it is about, an expression over columns.
+        holds: what must be true of them, an expression.
+        share: of how many of these cells: `all` (the default), `none`, `some`, or a bound, as `">= 0.9"`.
+        measure: a small table shown with it: `by`, a list of columns; `value`, an expression; `as`, one of
+            share, median, mean and sum.
+        contrast: a difference between two sets of cells: `value`, and the expressions `of` and `against`.
+        over: the axis that it says something about; vacuous where nothing that it reads differs along it.
+        hypothesis: the heading under which statements are grouped.
+        figure: the title of the figure that shows it.
+    """
 
     id: str
     statement: Required[str]
@@ -33,7 +47,18 @@ class ClaimEntry(TypedDict, total=False):
 
 
 class FigureEntry(TypedDict, total=False):
-    """What a figure shows, along which axes, of which cells."""
+    """What a figure shows, along which axes, of which cells.
+
+    Attributes:
+        title: above it; by default made of the value and the axes.
+        value: a column, or the name of a kind that is not a heatmap.
+        rows: the axes laid out downwards.
+        columns: the axes laid out to the right.
+        facet: the axes of small multiples.
+        aggregate: how the cells of a tile are aggregated.
+        where: the cells that it shows, an expression over columns; by default all.
+        caption: below it; numbers may stand in braces.
+    """
 
     title: str
     value: Required[str]
@@ -46,7 +71,13 @@ class FigureEntry(TypedDict, total=False):
 
 
 class RefineEntry(TypedDict, total=False):
-    """The axis along which a grid is refined, the condition that flips there, and the width of an edge."""
+    """The axis along which a grid is refined, the condition that flips there, and the width of an edge.
+
+    Attributes:
+        axis: a numeric axis of the grid.
+        flips: the condition, an expression; by default the verdict.
+        width: how near the ends of an edge must be: in decades, or absolute where a value is not positive.
+    """
 
     axis: Required[str]
     flips: str
@@ -63,7 +94,18 @@ class AxisEntry(TypedDict, total=False):
 
 
 class ExperimentFile(TypedDict, total=False):
-    """The keys of the file."""
+    """The keys of the file.
+
+    Attributes:
+        question: what the sweep asks.
+        answer: the sentences that the report begins with; numbers may stand in braces.
+        overrides: settings of every cell, as on the command line.
+        grid: axes with their values, or a list of such grids, whose union is taken.
+        exclude: combinations left out: a list of `where`, an expression over settings, and `because`.
+        refine: an axis, or a mapping, along which edges are looked for.
+        claims: statements that the table confirms or refutes.
+        figures: what the report draws; by default the axes that explain most of the verdict.
+    """
 
     question: str
     answer: str

@@ -82,7 +82,7 @@ class Check:
 
     @property
     def curves(self) -> dict[str, tuple[Array, Array]]:
-        """Of a network: the error against the step, and of every parameter; see `evidence_of`."""
+        """The error of a network against the step, and that of every parameter, each as (x, y)."""
         return self.target.curves()
 
     @property

@@ -1,0 +1,105 @@
+"""Every block of the README and the documentation runs and prints what stands there; docstrings' too."""
+
+import doctest
+import re
+import tomllib
+from importlib import import_module
+from importlib.util import find_spec
+
+import pages
+import pytest
+
+import backproof
+
+LIBRARIES = ("torch", "jax", "statsmodels", "ml_dtypes", "optuna", "xarray")
+"""Libraries that some pages import, and that need not be installed."""
+
+CONTENT = {page: page.read_text(encoding="utf-8") for page in pages.pages()}
+
+
+def needed(page):
+    """The libraries that a page imports, or that a comment of it names."""
+    found = re.findall(r"^(?:import|from) (\w+)|^<!-- needs: (\w+) -->$", CONTENT[page], re.MULTILINE)
+    return sorted({name for pair in found for name in pair if name in LIBRARIES})
+
+
+def entitled(page):
+    """A page's name in reports of tests, with what it needs, to select by."""
+    return "-".join([page.relative_to(pages.ROOT).as_posix(), *needed(page)])
+
+
+@pytest.mark.parametrize("page", CONTENT, ids=entitled)
+def test_a_page_runs(page, tmp_path):
+    if absent := [name for name in needed(page) if find_spec(name) is None]:
+        pytest.skip(f"needs {', '.join(absent)}")
+    pages.run_page(page, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("```python\n1 + 1\n```\n```output\n3\n```\n", "expected\n3"),
+        ("```python\n1 / 0\n```\n", "ZeroDivisionError"),
+        ("```console\n$ false\n```\n", "ended with 1"),
+        ("```console\n$ echo one\ntwo\n```\n", "expected\ntwo"),
+        ("```console\n$ false\n$ echo $?\n0\n```\n", "expected\n0"),
+        ("```sh\ntrue\n```\n", "nothing runs"),
+    ],
+)
+def test_a_page_that_is_wrong_is_refused(text, message, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    with pytest.raises(AssertionError, match=re.escape(message)):
+        pages.run_page(page, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["check", "sweep"])
+def test_a_notebook_runs_and_is_stored_without_outputs(name, tmp_path):
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.read(pages.ROOT / "docs" / "notebooks" / f"{name}.ipynb", as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert cells and not any(cell.outputs or cell.execution_count for cell in cells)
+    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
+    assert all(cell.execution_count for cell in cells)
+
+
+def test_few_blocks_do_not_run():
+    left_out = [block for page in CONTENT for block in pages.blocks_of(page) if block.reason]
+    assert len(left_out) <= 20, [block.text for block in left_out]
+    assert all(len(block.reason) > 10 for block in left_out)
+
+
+def public():
+    """The names that are public, with what they are; those for libraries only where these are here."""
+    found = {f"backproof.{name}": getattr(backproof, name) for name in backproof.__all__}
+    for library in ("torch", "jax"):
+        if find_spec(library):
+            module = import_module(f"backproof.{library}")
+            found |= {f"{module.__name__}.{name}": getattr(module, name) for name in module.__all__}
+    return found
+
+
+@pytest.mark.parametrize("name", public())
+def test_public_docstrings_have_an_example_that_runs(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    examples = doctest.DocTestFinder(recurse=False).find(public()[name], name, globs={})
+    assert examples and examples[0].examples, "no example"
+    said = []
+    results = doctest.DocTestRunner(optionflags=pages.FLAGS).run(examples[0], out=said.append)
+    assert not results.failed, "".join(said)
+
+
+def test_readme_is_short_and_has_the_two_commands():
+    text = CONTENT[pages.ROOT / "README.md"]
+    assert len(text.split()) <= 900
+    assert re.search(r"^python3 -m venv .*/backproof sweep experiment=thread$", text, re.MULTILINE)
+    assert re.search(r"^python3 -m venv .*/pytest -n auto$", text, re.MULTILINE)
+
+
+def test_the_newest_entry_of_the_changelog_is_the_version():
+    newest = re.search(r"^## \[?([0-9][\w.]*)", (pages.ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    citation = re.search(r"^version: (\S+)", (pages.ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    version = tomllib.loads((pages.ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert newest and citation
+    assert newest[1] == citation[1] == version

@@ -1,0 +1,32 @@
+"""The program with a report whose figures are not drawn, which takes most of a small sweep's time.
+
+python tests/without_figures.py sweep …
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+
+def undrawn(_folder, wanted, *_rest):
+    """A picture for each figure that is wanted, with the reason why it is not there."""
+    from backproof.reports.pictures import Picture
+
+    return iter([Picture(figure.title, "", "", "", problem="not drawn in tests") for figure in wanted])
+
+
+@contextmanager
+def figures_left_out() -> Iterator[None]:
+    """Reports are written without drawing their figures."""
+    with patch("backproof.reports.write._draw_all", undrawn):
+        yield
+
+
+if __name__ == "__main__":
+    from backproof.interfaces.cli import main
+
+    with figures_left_out():
+        sys.exit(main())
