@@ -184,11 +184,7 @@ def commands() -> list[str]:
     from backproof.interfaces import cli
     from backproof.interfaces import help as axes_help
 
-    texts = axes_help.HEADS | {
-        "report": cli.REPORT_HELP,
-        "compare": cli.COMPARE_HELP,
-        "merge": cli.MERGE_HELP,
-    }
+    texts = axes_help.HEADS | cli.HELP_OF
     lines = []
     for name in cli.COMMANDS:
         lines += [f"## `backproof {name}`", "", "```text", *texts[name].rstrip().splitlines(), "```", ""]

@@ -49,6 +49,11 @@ def check_grads(
     Raises:
         AssertionError: with the explanation of what is wrong.
         ValueError: if order or modes is none of these.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from backproof.jax import check_grads
+        >>> check_grads(jnp.sin, (jnp.linspace(0.1, 1, 3),), order=2)
     """
     if isinstance(order, bool) or not isinstance(order, int) or order < 1:
         raise ValueError(f"order: must be a whole number from 1 on; not {order!r}")

@@ -68,6 +68,13 @@ def gradcheck(
     Raises:
         GradcheckError: of PyTorch, with the explanation of what is wrong.
         ValueError: if no input requires a gradient, or neither mode is asked for.
+
+    Example:
+        >>> import torch
+        >>> from backproof.torch import gradcheck
+        >>> x = torch.linspace(0.1, 1, 4, dtype=torch.float64, requires_grad=True)
+        >>> gradcheck(torch.sinc, (x,))
+        True
     """
     given = tuple(inputs) if isinstance(inputs, Sequence) else (inputs,)
     _require_gradients(given)
@@ -128,6 +135,13 @@ def gradgradcheck(
     Raises:
         GradcheckError: of PyTorch, with the explanation of what is wrong.
         ValueError: if no input requires a gradient, or neither mode is asked for.
+
+    Example:
+        >>> import torch
+        >>> from backproof.torch import gradgradcheck
+        >>> x = torch.linspace(0.1, 1, 4, dtype=torch.float64, requires_grad=True)
+        >>> gradgradcheck(torch.sinc, (x,))
+        True
     """
     torch = library("torch")
     given = tuple(inputs) if isinstance(inputs, Sequence) else (inputs,)

@@ -110,6 +110,9 @@ index: index.html, with the question and the answer of each. --open shows the pa
 belongs to the caption. What does not fit is left out and said so beneath the figure.
 """
 
+HELP_OF = {"report": REPORT_HELP, "compare": COMPARE_HELP, "history": HISTORY_HELP, "merge": MERGE_HELP}
+"""Of the commands that take folders."""
+
 
 WIDTH = "--width"
 
@@ -363,14 +366,8 @@ def _in_hydras_form(override: str, arguments: Arguments) -> str:
 
 
 def _help_of(command: str, words: Sequence[str]) -> str:
-    if command == "report":
-        return REPORT_HELP
-    if command == "compare":
-        return COMPARE_HELP
-    if command == "history":
-        return HISTORY_HELP
-    if command == "merge":
-        return MERGE_HELP
+    if command in HELP_OF:
+        return HELP_OF[command]
     from backproof.interfaces.arguments import parsed
     from backproof.interfaces.help import Where, help_of
 

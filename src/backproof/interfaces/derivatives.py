@@ -55,6 +55,18 @@ def check_vjp(
 
     Raises:
         FunctionError: if forward or backward does what no such function does; it names the file and line.
+
+    Example:
+        >>> import numpy as np
+        >>> import backproof
+        >>> x, w = np.arange(6.0).reshape(2, 3), np.ones((3, 2)) / 4
+        >>> def forward(x, w):
+        ...     return np.tanh(x @ w)
+        >>> def backward(g, x, w):
+        ...     dz = g * (1 - np.tanh(x @ w) ** 2)
+        ...     return dz @ w.T, x.T @ dz
+        >>> print(backproof.check_vjp(forward, backward, x, w).verdict)
+        agrees
     """
     require_function("forward", forward, "the inputs")
     if backward is not None:
@@ -106,6 +118,13 @@ def check_jvp(
 
     Raises:
         FunctionError: if one of them does what no such function does; it names the file and line.
+
+    Example:
+        >>> import numpy as np
+        >>> import backproof
+        >>> x = np.array([0.5, 1.0])
+        >>> print(backproof.check_jvp(np.sin, lambda v, x: v * np.cos(x), x).verdict)
+        agrees
     """
     require_function("function", function, "the inputs")
     require_function("pushforward", pushforward, "a tangent and the inputs")
@@ -141,6 +160,14 @@ def check_jacobian(
 
     Raises:
         FunctionError: if one of them does what no such function does; it names the file and line.
+
+    Example:
+        >>> import numpy as np
+        >>> import backproof
+        >>> x = np.array([0.5, 1.0])
+        >>> found = backproof.check_jacobian(lambda x: x**2, lambda x: np.diag(2 * x), x)
+        >>> print(found.verdict)
+        agrees
     """
     require_function("f", f, "x")
     require_function("jac", jac, "x")
@@ -177,6 +204,13 @@ def check_hessian(
 
     Raises:
         FunctionError: if one of them does what no such function does; it names the file and line.
+
+    Example:
+        >>> import numpy as np
+        >>> import backproof
+        >>> from scipy.optimize import rosen, rosen_der, rosen_hess
+        >>> print(backproof.check_hessian(rosen, rosen_der, rosen_hess, np.array([0.5, 1.0, 2.0])).verdict)
+        agrees
     """
     require_function("hessian", hessian, "W")
     sampling = sampling_of(seed=seed, resolution=resolution, rtol=rtol)
@@ -215,6 +249,15 @@ def check_hvp(
 
     Raises:
         FunctionError: if one of them does what no such function does; it names the file and line.
+
+    Example:
+        >>> import numpy as np
+        >>> import backproof
+        >>> from scipy.optimize import rosen, rosen_der, rosen_hess_prod
+        >>> def product(v, w):
+        ...     return rosen_hess_prod(w, v)
+        >>> print(backproof.check_hvp(rosen, rosen_der, product, np.array([0.5, 1.0, 2.0])).verdict)
+        agrees
     """
     require_function("hvp", hvp, "a vector and W")
     sampling = sampling_of(seed=seed, resolution=resolution, rtol=rtol)

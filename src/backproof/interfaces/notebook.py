@@ -43,6 +43,16 @@ class Results:
         tensors: one row per weight tensor of a checked cell.
         experiment: question, claims and figures as they were asked for.
         provenance: code, versions, machine, configuration.
+
+    Example:
+        >>> import backproof
+        >>> settings = ["network=small", "data=gaussian", "output=sigmoid", "training=none", "seed=0,1"]
+        >>> table = backproof.sweep(settings, name="seeds")
+        >>> results = backproof.load("results/seeds")
+        >>> len(results.cells), len(results.select("seed == 1").cells)
+        (2, 1)
+        >>> print(results.figure({"value": "verdict", "rows": ["seed"]}).title)
+        Verdict by seed
     """
 
     folder: Path
@@ -146,6 +156,12 @@ def load(folder: str | Path) -> Results:
 
     Raises:
         ConfigurationError: if there is no sweep in it, or another version wrote it.
+
+    Example:
+        >>> import backproof
+        >>> table = backproof.sweep(["network=small", "data=gaussian", "training=none"], name="one")
+        >>> backproof.load("results/one").cells["status"].tolist()
+        ['ok']
     """
     path = Path(folder)
     with read_only(path) as store:

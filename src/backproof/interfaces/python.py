@@ -83,6 +83,16 @@ def check(
 
     Raises:
         FunctionError: if f or df does what no loss or gradient does; it names the file and the line.
+
+    Example:
+        >>> import numpy as np
+        >>> import backproof
+        >>> w = np.array([0.5, 1.0, 2.0])
+        >>> print(backproof.check(np.sum, w, df=np.ones_like).verdict)
+        agrees
+        >>> found = backproof.check(lambda w: np.sum(w**3), w, df=lambda w: w**2)
+        >>> print(found.verdict, *found.causes, sep=", ")
+        incorrect gradient, scale: W: the gradient is 1/3 times the right one
     """
     require_function("f", f, "W")
     if df is not None:
@@ -179,7 +189,20 @@ def _low(
 
 
 def plot(check: Check) -> Figure:
-    """The error of every parameter of a check against its numerical gradient, with the error bounds."""
+    """The error of every parameter of a check against its numerical gradient, with the error bounds.
+
+    Args:
+        check: of any target whose entries were compared, not of random directions.
+
+    Returns:
+        A figure of matplotlib.
+
+    Example:
+        >>> import numpy as np
+        >>> import backproof
+        >>> figure = backproof.plot(backproof.check(np.sum, np.ones(3), df=np.ones_like))
+        >>> figure.savefig("check.png")
+    """
     from backproof.reports.figures.drawing.check import plot_check
 
     return plot_check(check.parameters(), check.verdict)
@@ -198,6 +221,15 @@ def sweep(
     Raises:
         ConfigurationError: if an override is wrong; nothing has run then.
         KeyboardInterrupt: if the sweep was interrupted; what is finished is kept.
+
+    Example:
+        >>> import backproof
+        >>> settings = ["activation=relu,tanh", "network=small", "data=gaussian", "output=sigmoid"]
+        >>> table = backproof.sweep([*settings, "training=none"], name="mine")
+        >>> print(table[["activation", "verdict"]].to_string(index=False))
+        activation verdict
+              relu  agrees
+              tanh  agrees
     """
     import pandas as pd
 

@@ -50,6 +50,18 @@ class Check:
         training: the results of a short training run, by column.
         examined: remarks on the user's own activations.
         case, command: of a case on the command line.
+
+    Example:
+        >>> import numpy as np
+        >>> import backproof
+        >>> found = backproof.check(lambda w: np.sum(np.exp(w)), np.zeros(2), df=np.exp)
+        >>> found.agrees, found.digits >= 6, found.causes
+        (True, True, ())
+        >>> found.assert_agrees(digits=6)
+        >>> print(found.parameters()[["parameter", "analytic", "verdict"]].to_string(index=False))
+        parameter  analytic verdict
+             W[0]       1.0  agrees
+             W[1]       1.0  agrees
     """
 
     target: NetworkTarget | FunctionTarget
