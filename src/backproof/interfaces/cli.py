@@ -113,7 +113,6 @@ belongs to the caption. What does not fit is left out and said so beneath the fi
 HELP_OF = {"report": REPORT_HELP, "compare": COMPARE_HELP, "history": HISTORY_HELP, "merge": MERGE_HELP}
 """Of the commands that take folders."""
 
-
 WIDTH = "--width"
 
 

@@ -85,7 +85,14 @@ class RefineEntry(TypedDict, total=False):
 
 
 class AxisEntry(TypedDict, total=False):
-    """Readable names of an axis and of its values, for figures."""
+    """Readable names of an axis and of its values, for figures.
+
+    Attributes:
+        title: its name in running text and on figures.
+        symbol: beside the title where the axis is labelled, such as η.
+        unit: of its values.
+        values: a name for each value that is to have one.
+    """
 
     title: str
     symbol: str
@@ -105,6 +112,7 @@ class ExperimentFile(TypedDict, total=False):
         refine: an axis, or a mapping, along which edges are looked for.
         claims: statements that the table confirms or refutes.
         figures: what the report draws; by default the axes that explain most of the verdict.
+        axes: readable names of axes, by axis.
     """
 
     question: str
