@@ -25,6 +25,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from without_figures import figures_left_out
@@ -91,7 +92,7 @@ class Run:
     def all(self) -> int:
         """Run every block; returns how many ran."""
         blocks = blocks_of(self.page)
-        for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+        for block, after in zip_longest(blocks, blocks[1:]):
             if block.reason:
                 continue
             expected = after.text if after is not None and after.kind == "output" else None
