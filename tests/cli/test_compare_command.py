@@ -13,6 +13,8 @@ import pytest
 from stored import of_seed, rewrite
 
 from backproof.interfaces.cli import main
+from backproof.reports import write as writing
+from backproof.reports.summary import Answer
 
 EVIL = "</p><script>alert(1)</script><img src=x onerror=alert(1)>[red]"
 SWEEP = (
@@ -24,10 +26,11 @@ SWEEP = (
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
-    """A small sweep, run once."""
+    """A small sweep, run once, with no report."""
     folder = tmp_path_factory.mktemp("swept")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setattr(writing, "write_report", lambda *_: Answer("", ()))
         assert main(SWEEP) == 0
     return folder / "results" / "base"
 
@@ -296,7 +299,7 @@ WRONG = [
     (("results/a", "results/b", "--open"), "--open: unknown option"),
     (("results/a", "results/none"), "results/none: holds no sweep"),
     (("results/none", "results/a"), "results/none: holds no sweep"),
-    (("results/a", "results/b/report.html"), "results/b/report.html: holds no sweep"),
+    (("results/a", "results/b/cells.csv"), "results/b/cells.csv: holds no sweep"),
 ]
 
 
