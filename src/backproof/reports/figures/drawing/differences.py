@@ -78,7 +78,7 @@ def draw_differences(found: Differences, title: str, names: tuple[str, str]) -> 
     named = sorted(named, key=lambda at: at[2]) if beside else named
     tiles = [parts[i][j] for j, _, i in named]
     titles = [
-        ", ".join(filter(None, (name, labels.settings(dict(parts[i][0].facet))))) for _, name, i in named
+        ", ".join([name, *(labels.value(*pair) for pair in parts[i][0].facet)]) for _, name, i in named
     ]
     texts = [_texts(found, parts[i]) if j == 2 else texts_in(parts[i][j]) for j, _, i in named]
     across = 3 if beside else len(parts)
@@ -110,16 +110,14 @@ def draw_differences(found: Differences, title: str, names: tuple[str, str]) -> 
 
 
 def _sides(found: Differences, names: tuple[str, str]) -> list[str]:
-    how = "" if found.a.categories else f" ({found.a.aggregate})"
     cut = [name if len(name) <= MOST_LETTERS else f"{name[:MOST_LETTERS]}…" for name in names]
-    return [f"{letter}: {name}{how}" for letter, name in zip("AB", cut, strict=True)]
+    return [f"{letter}: {name}" for letter, name in zip("AB", cut, strict=True)]
 
 
 def _what(found: Differences) -> str:
     if found.change.column.categories:
-        return "changed from A to B"
-    what = "log10(B/A)" if found.change.column.compared == "ratio" else "B − A"
-    return f"{what} (mean of pairs)"
+        return "A → B"
+    return "log10(B/A)" if found.change.column.compared == "ratio" else "B − A"
 
 
 def _texts(found: Differences, tiles: Panels) -> Texts:
@@ -249,6 +247,8 @@ def _categories(found: Differences) -> list[Artist]:
 
 def _notes(found: Differences, labels: Labels) -> list[str]:
     notes = []
+    if not found.change.column.categories:
+        notes.append(f"A and B: the {found.a.aggregate} of a tile; their difference: the mean of its pairs")
     if found.change.column.categories:
         equal = found.a.stats["value"].eq(found.b.stats["value"])
         if (equal & (found.change.stats["changed"] > 0)).any():
