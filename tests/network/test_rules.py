@@ -30,7 +30,12 @@ EVERY_PROBLEM = [
 ]
 
 MATCHING = [(loss.matching_output, loss.name) for loss in LOSSES.records()]
-Y_MINUS_T_PAIRS = [(loss.matching_output, loss.name) for loss in LOSSES.records() if not loss.takes_logits]
+Y_MINUS_T_PAIRS = [
+    ("identity", "squared_error"),
+    ("sigmoid", "binary_cross_entropy"),
+    ("softmax", "categorical_cross_entropy"),
+]
+"""The pairs whose delta at the output is y − t; a new loss need have no such output."""
 
 
 def name_of(choice):
