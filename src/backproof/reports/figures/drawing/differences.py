@@ -77,7 +77,9 @@ def draw_differences(found: Differences, title: str, names: tuple[str, str]) -> 
     named = [(j, name, i) for j, (name, of_kind) in enumerate(of_three) for i in range(len(of_kind))]
     named = sorted(named, key=lambda at: at[2]) if beside else named
     tiles = [parts[i][j] for j, _, i in named]
-    titles = [", ".join([name, *(labels.value(*pair) for pair in parts[i][0].facet)]) for _, name, i in named]
+    titles = [
+        ", ".join([name, *(labels.value(*pair) for pair in parts[i][0].facet)]) for _, name, i in named
+    ]
     texts = [_texts(found, parts[i]) if j == 2 else texts_in(parts[i][j]) for j, _, i in named]
     across = 3 if beside else len(parts)
     plan = plan_of(tiles, titles, SCREEN, labels, alike=True, texts=texts, across=across, beneath=True)
