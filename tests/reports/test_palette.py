@@ -77,5 +77,5 @@ def test_in_grey_verdicts_are_told_apart_by_their_symbols_alone():
 
 def test_a_ninth_cause_has_a_number_of_its_own():
     names = [f"cause {i}" for i in range(9)]
-    assert colour_of(names[8], 8, 9) == colour_of(names[0], 0, 9)
+    assert colour_of(names[8], 8) == colour_of(names[0], 0)
     assert len({symbol_of(name, i) for i, name in enumerate(names)}) == 9

@@ -124,10 +124,7 @@ def _categories(cells: pd.DataFrame, column: Column) -> dict[str, object]:
     from backproof.reports.figures.drawing.colours import colour_of, symbol_of
 
     names = categories_of(cells, column)
-    found = [
-        {"name": c, "symbol": symbol_of(c, i), "colour": colour_of(c, i, len(names))}
-        for i, c in enumerate(names)
-    ]
+    found = [{"name": c, "symbol": symbol_of(c, i), "colour": colour_of(c, i)} for i, c in enumerate(names)]
     return {"fixed": names == tuple(map(str, Verdict)), "list": found}
 
 

@@ -51,17 +51,12 @@ class Scale:
                 return "max"
         return "neither"
 
-    def inks(self, values: NDArray[np.float64]) -> NDArray[np.object_]:
-        """Black or white for each value, whichever is legible upon its colour."""
-        red, green, blue = np.moveaxis(self.colours(self.norm(values))[..., :3], -1, 0)
-        return np.where(0.299 * red + 0.587 * green + 0.114 * blue > 0.52, "#111111", "white").astype(object)
-
 
 def scale_of(parts: Sequence[Tiles]) -> Scale:
     """Colours and norm for all small multiples of a figure."""
     column, categories = parts[0].column, parts[0].categories
     if column.categories:
-        palette = [colour_of(c, i, len(categories)) for i, c in enumerate(categories)] or ["#FFFFFF"]
+        palette = [colour_of(c, i) for i, c in enumerate(categories)] or ["#FFFFFF"]
         return Scale(ListedColormap(palette), Normalize(-0.5, len(palette) - 0.5))
     values = np.concatenate([part["value"].ravel() for part in parts])
     norm, finite = _norm(column.scale, values), values[np.isfinite(values)]
@@ -99,6 +94,6 @@ def symbol_of(category: str, i: int) -> str:
     return Verdict(category).symbol if category in set(Verdict) else str(i + 1)
 
 
-def colour_of(category: str, i: int, count: int) -> str:  # noqa: ARG001, as the page's own call has it
+def colour_of(category: str, i: int) -> str:
     """A verdict's colour; other categories take theirs in turn."""
     return Verdict(category).colour if category in set(Verdict) else CATEGORIES[i % len(CATEGORIES)]

@@ -73,13 +73,11 @@ def draw_differences(found: Differences, title: str, names: tuple[str, str]) -> 
     """
     labels, parts = shipped(), found.parts
     beside = 3 * max(parts[0][0].shape[1], 4) <= MOST_BESIDE
-    of_three = list(zip((*_sides(found, names), _what(found)), zip(*parts, strict=True), strict=True))
+    of_three = list(zip((*_sides(names), _what(found)), zip(*parts, strict=True), strict=True))
     named = [(j, name, i) for j, (name, of_kind) in enumerate(of_three) for i in range(len(of_kind))]
     named = sorted(named, key=lambda at: at[2]) if beside else named
     tiles = [parts[i][j] for j, _, i in named]
-    titles = [
-        ", ".join([name, *(labels.value(*pair) for pair in parts[i][0].facet)]) for _, name, i in named
-    ]
+    titles = [", ".join([name, *(labels.value(*pair) for pair in parts[i][0].facet)]) for _, name, i in named]
     texts = [_texts(found, parts[i]) if j == 2 else texts_in(parts[i][j]) for j, _, i in named]
     across = 3 if beside else len(parts)
     plan = plan_of(tiles, titles, SCREEN, labels, alike=True, texts=texts, across=across, beneath=True)
@@ -109,7 +107,7 @@ def draw_differences(found: Differences, title: str, names: tuple[str, str]) -> 
         return frame.finish(title)
 
 
-def _sides(found: Differences, names: tuple[str, str]) -> list[str]:
+def _sides(names: tuple[str, str]) -> list[str]:
     cut = [name if len(name) <= MOST_LETTERS else f"{name[:MOST_LETTERS]}…" for name in names]
     return [f"{letter}: {name}" for letter, name in zip("AB", cut, strict=True)]
 
@@ -168,13 +166,13 @@ def _text(stats: Any, i: int, part: Tiles) -> str:
 def _draw_changes(axes: Axes, tiles: Panels, _: Normalize, plan: Plan, at: int) -> dict[str, Patch]:
     """The changes of categories: both symbols where a tile shows another, else how many pairs changed."""
     a, b, change = tiles
-    stats, count = change.stats, len(a.categories)
+    stats = change.stats
     fills, bold = np.empty((len(stats), 3)), np.zeros(len(stats), bool)
     for i, (x, y) in enumerate(zip(a.stats["value"], b.stats["value"], strict=True)):
         changed = int(stats["changed"].iloc[i])
         bold[i] = changed > 0 and not (x == y or (np.isnan(x) and np.isnan(y)))
         new = a.categories[int(y)] if np.isfinite(y) else ""
-        colour = np.array(to_rgb(colour_of(new, int(y), count) if new else "#FFFFFF"))
+        colour = np.array(to_rgb(colour_of(new, int(y)) if new else "#FFFFFF"))
         fills[i] = colour if bold[i] else 1 - PALE * (1 - colour) if changed else to_rgb(UNCHANGED)
     there = stats["pairs"].to_numpy(int) > 0
     _fill(axes, change, fills, there)
@@ -240,7 +238,7 @@ def _categories(found: Differences) -> list[Artist]:
         return []
     present = {int(v) for t in (found.a, found.b) for v in t.stats["value"][np.isfinite(t.stats["value"])]}
     return [
-        Patch(facecolor=colour_of(names[i], i, len(names)), label=f"{symbol_of(names[i], i)} {names[i]}")
+        Patch(facecolor=colour_of(names[i], i), label=f"{symbol_of(names[i], i)} {names[i]}")
         for i in sorted(present)
     ]
 

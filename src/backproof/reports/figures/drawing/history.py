@@ -53,11 +53,11 @@ def draw_verdicts(series: Sequence[Series], labels: Sequence[str], title: str) -
         for i, each in enumerate(series):
             verdict = each.settings
             axes.plot(
-                each.points, each.values, color=colour_of(verdict, i, len(series)), drawstyle="steps-mid",
+                each.points, each.values, color=colour_of(verdict, i), drawstyle="steps-mid",
                 dashes=DASHES[i % len(DASHES)] or (None, None), linewidth=1.8,
                 label=f"{symbol_of(verdict, i)}  {verdict}",
             )  # fmt: skip
-            axes.plot(each.points, each.values, ".", color=colour_of(verdict, i, len(series)), markersize=6)
+            axes.plot(each.points, each.values, ".", color=colour_of(verdict, i), markersize=6)
         at: Mapping[int, Step] = {step.at: step for each in series for step in each.steps}
         _mark(axes, list(at.values()), labels, sized=False)
         _label(axes, labels, list(at), named=True)

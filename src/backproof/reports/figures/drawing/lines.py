@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -94,14 +95,9 @@ def _share_scales(grid: np.ndarray) -> None:
 
 def draw_lines(axes: Axes, long: pd.DataFrame, x: str, lines: list[str]) -> None:
     """A line with its range per `line`, distinguished by colours and strokes."""
-    for line, colour, dashes in zip(lines, COLOURS, DASHES, strict=False):
-        groups = long.loc[long["line"] == line].groupby(x)["value"]
-        if not len(groups):
-            continue
-        middle = groups.median()
-        axes.plot(
-            middle.index, middle, color=colour, dashes=dashes or (None, None), linewidth=1.3, label=line,
-            solid_capstyle="butt",
-        )  # fmt: skip
-        if groups.size().max() > 1:
-            axes.fill_between(middle.index, groups.min(), groups.max(), color=colour, alpha=0.15, linewidth=0)
+    count = len(lines)
+    sns.lineplot(
+        long, x=x, y="value", hue="line", style="line", hue_order=lines, style_order=lines,
+        palette=list(COLOURS[:count]), dashes=DASHES[:count], estimator="median", errorbar=("pi", 100),
+        linewidth=1.3, err_kws={"alpha": 0.15, "linewidth": 0}, legend=False, ax=axes,
+    )  # fmt: skip

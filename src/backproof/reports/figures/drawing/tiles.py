@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -133,29 +134,21 @@ def stack_panels(frame: Frame, plan: Plan, drawn: Sequence[Axes], line: int) -> 
 
 def draw_part(axes: Axes, part: Tiles, scale: Scale, plan: Plan, at: int) -> None:
     """The coloured and annotated tiles of one panel."""
-    values = part["value"]
+    values, written = part["value"], plan.written[at]
     rows, columns = values.shape
-    axes.pcolormesh(
-        np.ma.masked_invalid(values), cmap=scale.colours, norm=scale.norm, edgecolors="white",
-        linewidth=min(0.8, plan.tile[0] / 20), antialiased=True,
+    shown = np.isfinite(values)
+    sns.heatmap(
+        np.where(shown, values, np.nan), mask=~shown, cmap=scale.colours, norm=scale.norm, cbar=False,
+        vmin=scale.norm.vmin, vmax=scale.norm.vmax, ax=axes,
+        linewidths=min(0.8, plan.tile[0] / 20), linecolor="white",
+        annot=written, fmt="", annot_kws={"fontsize": plan.written_size, "linespacing": 1.1},
+        xticklabels=False, yticklabels=False,  # ours say more; seaborn draws a figure once to see if its fit
     )  # fmt: skip
-    axes.set(xlim=(0, columns), ylim=(rows, 0))
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.tick_params(length=0)
     if part.aggregate == "share":  # most tiles are empty: lines lead the eye to their labels
         for line, count in ((axes.axhline, rows), (axes.axvline, columns)):
             for i in range(count + 1):
                 line(i, color="#E6E6E6", linewidth=0.5, zorder=0)
-    written = plan.written[at]
-    if written is None:
-        return
-    inks = scale.inks(np.where(np.isfinite(values), values, scale.norm.vmin or 0.0))
-    for (i, j), text in np.ndenumerate(written):
-        if text:
-            axes.text(
-                j + 0.5, i + 0.5, text, ha="center", va="center", color=inks[i, j], size=plan.written_size,
-                linespacing=1.1,
-            )  # fmt: skip
 
 
 def _draw_lines(axes: Axes, lines: Sequence[Segment]) -> dict[str, Patch]:
@@ -175,7 +168,7 @@ def _categories(parts: Sequence[Tiles]) -> list[Artist]:
     present = sorted({int(v) for p in parts for v in p.stats["value"][np.isfinite(p.stats["value"])]})
     return [
         Patch(
-            facecolor=colour_of(categories[i], i, len(categories)),
+            facecolor=colour_of(categories[i], i),
             label=f"{symbol_of(categories[i], i)}  {categories[i]}",
         )
         for i in present
