@@ -64,6 +64,29 @@ def test_a_notebook_runs_and_is_stored_without_outputs(name, tmp_path):
     assert all(cell.execution_count for cell in cells)
 
 
+@pytest.mark.parametrize(
+    ("page", "problem"),
+    [
+        ('<a href="gone.html">', "gone.html leads nowhere"),
+        ('<a href="index.html#gone">', "index.html#gone leads to no such place"),
+        (
+            '<script src="https://cdn.example/x.js"></script>',
+            "loads https://cdn.example/x.js from the network",
+        ),
+        ('<img src="//cdn.example/x.png">', "loads //cdn.example/x.png from the network"),
+    ],
+)
+def test_a_site_with_a_broken_link_or_a_foreign_script_is_refused(page, problem, tmp_path, monkeypatch):
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(pages.ROOT / "docs" / "_ext")
+    problems_of = import_module("whole_site").problems_of
+    whole = '<h1 id="here"></h1><a href="#here"><a href="index.html"><a href="https://example.org">'
+    (tmp_path / "index.html").write_text(whole)
+    assert problems_of(tmp_path) == ([], 2)
+    (tmp_path / "other.html").write_text(page)
+    assert problems_of(tmp_path)[0] == [f"other.html: {problem}"]
+
+
 def test_few_blocks_do_not_run():
     left_out = [block for page in CONTENT for block in pages.blocks_of(page) if block.reason]
     assert len(left_out) <= 20, [block.text for block in left_out]
@@ -88,6 +111,11 @@ def test_public_docstrings_have_an_example_that_runs(name, tmp_path, monkeypatch
     said = []
     results = doctest.DocTestRunner(optionflags=pages.FLAGS).run(examples[0], out=said.append)
     assert not results.failed, "".join(said)
+
+
+def test_the_public_names_are_listed():
+    assert set(backproof.__all__) < set(dir(backproof))
+    assert not any(name.startswith("_") for name in dir(backproof))
 
 
 def test_readme_is_short_and_has_the_two_commands():

@@ -39,3 +39,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     raise AttributeError(f"module 'backproof' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What is public, whether it was imported already or not."""
+    return sorted({*__all__, "jax", "torch"})
