@@ -1,6 +1,6 @@
 /* ---- elements: text is only ever set as text, so that nothing typed or measured is read as markup ---- */
 
-const $ = name => document.getElementById(name);
+const $ = (name) => document.getElementById(name);
 
 function make(tag, given, ...inside) {
   const node = document.createElement(tag);
@@ -11,7 +11,7 @@ function make(tag, given, ...inside) {
     else if (key in node && key !== "list") node[key] = value;
     else node.setAttribute(key, value);
   }
-  node.append(...inside.filter(part => part !== null && part !== undefined));
+  node.append(...inside.filter((part) => part !== null && part !== undefined));
   return node;
 }
 
@@ -19,12 +19,12 @@ const SVG = "http://www.w3.org/2000/svg";
 function svg(tag, given, ...inside) {
   const node = document.createElementNS(SVG, tag);
   for (const [key, value] of Object.entries(given || {})) if (value !== undefined) node.setAttribute(key, value);
-  node.append(...inside.filter(part => part !== null && part !== undefined));
+  node.append(...inside.filter((part) => part !== null && part !== undefined));
   return node;
 }
 
 async function unpacked(node) {
-  const bytes = Uint8Array.from(atob(node.textContent.trim()), c => c.charCodeAt(0));
+  const bytes = Uint8Array.from(atob(node.textContent.trim()), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return JSON.parse(await new Response(stream).text());
 }

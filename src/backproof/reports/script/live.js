@@ -1,13 +1,16 @@
 /* ---- text with numbers that follow the cells shown; reports/live.py has the same rules ---- */
 
 const AGGREGATE_OF_TEXT = {
-  count: v => v.length,
-  share: v => v.reduce((a, b) => a + b, 0) / v.length,
-  median: v => { const s = Float64Array.from(v).sort(); return (s[(s.length - 1) >> 1] + s[s.length >> 1]) / 2; },
-  mean: v => v.reduce((a, b) => a + b, 0) / v.length,
-  sum: v => v.reduce((a, b) => a + b, 0),
-  least: v => v.reduce((a, b) => Math.min(a, b)),
-  greatest: v => v.reduce((a, b) => Math.max(a, b)),
+  count: (v) => v.length,
+  share: (v) => v.reduce((a, b) => a + b, 0) / v.length,
+  median: (v) => {
+    const s = Float64Array.from(v).sort();
+    return (s[(s.length - 1) >> 1] + s[s.length >> 1]) / 2;
+  },
+  mean: (v) => v.reduce((a, b) => a + b, 0) / v.length,
+  sum: (v) => v.reduce((a, b) => a + b, 0),
+  least: (v) => v.reduce((a, b) => Math.min(a, b)),
+  greatest: (v) => v.reduce((a, b) => Math.max(a, b)),
 };
 
 /** A field's number over some cells, those without a result left out. */
@@ -26,5 +29,7 @@ function filledField(field, cells) {
 
 /** The text over some cells. */
 function filled(live, cells) {
-  return live.words.map((words, k) => words + (k < live.fields.length ? filledField(live.fields[k], cells) : "")).join("");
+  return live.words
+    .map((words, k) => words + (k < live.fields.length ? filledField(live.fields[k], cells) : ""))
+    .join("");
 }

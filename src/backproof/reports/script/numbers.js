@@ -6,15 +6,16 @@ const NOTHING = "–";
 function text(v) {
   if (v === null || v === undefined) return NOTHING;
   if (v === Infinity || v === -Infinity) return v > 0 ? "inf" : "-inf";
-  if (typeof v !== "number" || Number.isInteger(v) && Math.abs(v) < 1e6) return String(v);
+  if (typeof v !== "number" || (Number.isInteger(v) && Math.abs(v) < 1e6)) return String(v);
   return v && (Math.abs(v) >= 1e5 || Math.abs(v) < 1e-3) ? v.toExponential().replace("e+", "e") : String(v);
 }
 
-const counted = n => n.toLocaleString("en");
+const counted = (n) => n.toLocaleString("en");
 
 /** Digits of which the last that is kept is even and the rest is exactly a half, cut off there; null otherwise. */
 function untied(exact, kept) {
-  const mantissa = exact.split("e")[0], last = mantissa[kept - 1] === "." ? mantissa[kept - 2] : mantissa[kept - 1];
+  const mantissa = exact.split("e")[0],
+    last = mantissa[kept - 1] === "." ? mantissa[kept - 2] : mantissa[kept - 1];
   return Number(last) % 2 === 0 && /^\.?50*$/.test(mantissa.slice(kept)) ? mantissa.slice(0, kept) : null;
 }
 
@@ -27,7 +28,8 @@ function fixed(x, decimals) {
 
 /** With so many digits after the first, and an exponent of two digits or more unless it is `bare`. */
 function exponential(x, digits, bare = false) {
-  const exact = x.toExponential(100), cut = untied(exact, exact.indexOf(".") + (digits ? digits + 1 : 0));
+  const exact = x.toExponential(100),
+    cut = untied(exact, exact.indexOf(".") + (digits ? digits + 1 : 0));
   const shown = cut === null ? x.toExponential(digits) : cut + "e" + exact.split("e")[1];
   return bare ? shown : shown.replace(/e([+-])(\d)$/, "e$10$2");
 }
@@ -35,7 +37,8 @@ function exponential(x, digits, bare = false) {
 /** In so many significant digits, as Python's format "g". */
 function general(x, digits) {
   if (x === 0) return "0";
-  const rounded = exponential(x, digits - 1, true), power = Number(rounded.split("e")[1]);
+  const rounded = exponential(x, digits - 1, true),
+    power = Number(rounded.split("e")[1]);
   if (power < -4 || power >= digits) {
     const [mantissa, exponent] = exponential(x, digits - 1).split("e");
     return (mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa) + "e" + exponent;
@@ -47,14 +50,15 @@ function general(x, digits) {
 /** In one of the formats that live text may have: `,?(\.\d+)?[efg%]?`. */
 function formatted(x, format) {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf";
-  const [, comma, precision, kind] = /^(,?)(?:\.(\d+))?([efg%]?)$/.exec(format), digits = precision === undefined ? 6 : Number(precision);
+  const [, comma, precision, kind] = /^(,?)(?:\.(\d+))?([efg%]?)$/.exec(format),
+    digits = precision === undefined ? 6 : Number(precision);
   let shown;
   if (kind === "%") shown = fixed(100 * x, digits) + "%";
   else if (kind === "f") shown = fixed(x, digits);
   else if (kind === "e") shown = exponential(x, digits);
   else if (kind === "g" || precision !== undefined) shown = general(x, digits || 1);
   else shown = String(x);
-  return comma ? shown.replace(/^-?\d+/, whole => Number(whole).toLocaleString("en")) : shown;
+  return comma ? shown.replace(/^-?\d+/, (whole) => Number(whole).toLocaleString("en")) : shown;
 }
 
 /** As short as a tile needs it; `numbers.number` has the same rules. */
@@ -71,4 +75,4 @@ function brief(x, format = "short") {
 }
 
 /** A setting's value as a figure shows it; `axes.label` has the same rules. */
-const label = (column, v) => v === null ? NOTHING : typeof v === "number" && column.float ? general(v, 3) : String(v);
+const label = (column, v) => (v === null ? NOTHING : typeof v === "number" && column.float ? general(v, 3) : String(v));
