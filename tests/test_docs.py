@@ -28,7 +28,17 @@ def entitled(page):
     return "-".join([page.relative_to(pages.ROOT).as_posix(), *needed(page)])
 
 
-@pytest.mark.parametrize("page", CONTENT, ids=entitled)
+QUICK = {"README.md", "docs/tutorials/check-my-gradient.md", "docs/how-to/own-gradient.md"}
+"""Pages that run without a sweep's time."""
+
+
+def marked(page):
+    """A page, slow unless it is one of the quick."""
+    quick = page.relative_to(pages.ROOT).as_posix() in QUICK
+    return page if quick else pytest.param(page, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("page", [marked(page) for page in CONTENT], ids=entitled)
 def test_a_page_runs(page, tmp_path):
     if absent := [name for name in needed(page) if find_spec(name) is None]:
         pytest.skip(f"needs {', '.join(absent)}")
@@ -53,6 +63,7 @@ def test_a_page_that_is_wrong_is_refused(text, message, tmp_path):
         pages.run_page(page, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["check", "sweep"])
 def test_a_notebook_runs_and_is_stored_without_outputs(name, tmp_path):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")

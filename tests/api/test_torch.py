@@ -70,6 +70,7 @@ def test_a_module(dtype):
     assert wrong == {"W['first.weight']", "W['first.bias']"}
 
 
+@pytest.mark.slow
 def test_a_module_as_the_subject_of_a_sweep(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import torch\n"

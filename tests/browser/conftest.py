@@ -28,6 +28,13 @@ def f(w, how="fine", seed=0):
 '''
 
 
+def pytest_collection_modifyitems(items):
+    """What looks at the thread's report waits for its sweep."""
+    for item in items:
+        if "thread" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def browser():
     """One browser for all; without Chromium skipped, unless BACKPROOF_BROWSER=required."""

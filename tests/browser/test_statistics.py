@@ -30,7 +30,7 @@ LAY_OUT = """([spec, cells]) => {
 }"""
 
 
-@pytest.fixture(scope="module", params=[1, 2, 3])
+@pytest.fixture(scope="module", params=[1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def asked(request, browser, tmp_path_factory):
     """A page of a random table, and the table."""
     folder = tmp_path_factory.mktemp("random")

@@ -456,6 +456,7 @@ ACTIVATION = replace(tanh(), name="kill", value=lambda z: os.kill(os.getpid(), 9
 """
 
 
+@pytest.mark.slow
 def test_a_cell_that_kills_its_process_takes_no_other_along(here, table):
     (here / "users_kill.py").write_text(KILL)
     (here / "my" / "activation").mkdir(parents=True)
@@ -529,6 +530,7 @@ def bits(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=["command"]).sort_values("cell").reset_index(drop=True)
 
 
+@pytest.mark.slow
 def test_a_stock_sweeper_fills_the_same_store(tiny, here, table):
     grid = ("activation=relu,tanh", "seed=0,1", "training=sgd", "training.steps=3")
     tiny("sweep", "-m", *grid, "name=ours")
@@ -540,6 +542,7 @@ def test_a_stock_sweeper_fills_the_same_store(tiny, here, table):
     assert "4 already there, 0 to run" in tiny("sweep", *grid, "name=stock").err
 
 
+@pytest.mark.slow
 def test_another_launcher_fills_the_same_store(tiny, here, table, tmp_path, monkeypatch):
     (tmp_path / "plugins" / "hydra_plugins").mkdir(parents=True)
     (tmp_path / "plugins" / "hydra_plugins" / "own.py").write_text(LAUNCHER)

@@ -116,6 +116,7 @@ def test_an_experiment_may_hold_a_date_and_its_rules_must_be_true_or_false(tiny,
     assert done.status == 2 and "not true or false" in done.err
 
 
+@pytest.mark.slow
 def test_a_terminated_sweep_keeps_what_it_has_and_writes_its_tables(here):
     grid = ["data=digits", "activation=relu,tanh", "seed=range(0,400)", "engine=serial"]
     command = [sys.executable, "-m", "backproof", "sweep", "-m", *grid, "name=long"]
@@ -137,6 +138,7 @@ def test_a_terminated_sweep_keeps_what_it_has_and_writes_its_tables(here):
     assert (here / "results" / "long" / "cells.csv").is_file()
 
 
+@pytest.mark.slow
 def test_a_terminated_sweep_by_a_launcher_of_hydras_ends_in_order(here):
     """The request to terminate is passed on to the process in which Hydra runs."""
     grid = ["data=xor", "network.hidden=[3]", "seed=range(0,400)", "hydra/launcher=basic", "engine=serial"]

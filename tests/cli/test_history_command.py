@@ -166,6 +166,7 @@ def code(monkeypatch):
     return become
 
 
+@pytest.mark.slow
 def test_one_folder_swept_by_several_states_of_the_code(program, here, code):
     """A wider grid and a run of nothing new add no result; neither do cells that the last grid lacks."""
     small = [word.replace("seed=0,1,2", "seed=0") for word in SWEEP]

@@ -198,6 +198,7 @@ def test_joblibs_launcher_or_how_to_install_it(tiny, table):
         assert len(table()) == 2
 
 
+@pytest.mark.slow
 def test_a_cell_that_a_stock_sweeper_computed_has_a_command_that_makes_it_again(tiny, presets, here):
     (here / "my" / "activation").mkdir()
     (here / "my" / "activation" / "odd.yaml").write_text('value: "z + a * sin(z)"\n')

@@ -121,6 +121,7 @@ def test_a_second_run_computes_nothing(refined, edges, here):
     assert (here / "results" / "mine" / "cells.csv").read_bytes() == report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [0, 1, 3])
 def test_an_interrupted_refinement_goes_on(refined, edges, table, monkeypatch, rounds):
     run, calls = session.on_engine, []
@@ -146,6 +147,7 @@ def test_an_interrupted_refinement_goes_on(refined, edges, table, monkeypatch, r
     assert edges()["stopped"].tolist() == ["", ""]
 
 
+@pytest.mark.slow
 def test_the_same_bits_for_one_and_two_workers(refined, table, edges):
     for jobs in (1, 2):
         refined("engine=loky", f"engine.jobs={jobs}", f"name=by{jobs}")
@@ -194,6 +196,7 @@ def test_a_cell_that_is_left_out_stops_its_edge(refined, edges, table):
     assert table("mine")["error"].dropna().tolist() == ["too slow"] * 2
 
 
+@pytest.mark.slow
 def test_a_merged_sweep_knows_what_was_added(refined, table, program):
     for at, name in ((3e-5, "a"), (2e-3, "b")):
         refined("engine=serial", f"name={name}", "subject.eps=1e-6,1e-2", f"subject.at={at}")

@@ -91,6 +91,7 @@ def test_a_signal_during_start_up_ends_with_one_line(sweep, after):
     assert none_left(process.pid)
 
 
+@pytest.mark.slow
 def test_what_is_started_to_ignore_a_signal_ignores_it(here):
     (here / "slow.py").write_text(SLOW)
     process = subprocess.Popen(
@@ -104,6 +105,7 @@ def test_what_is_started_to_ignore_a_signal_ignores_it(here):
     assert "agrees" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "words"),
     [("sleep", ()), ("compiled", ()), ("compiled", ("engine.isolate=cell",))],
@@ -117,6 +119,7 @@ def test_workers_end_with_their_parent_however_it_ends(sweep, here, how, words):
     assert none_left(process.pid)
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_leaves_within_its_grace(sweep, here):
     """A report that takes longer is left to `backproof report`."""
     (here / "sitecustomize.py").write_text(
@@ -139,6 +142,7 @@ def test_an_interrupted_sweep_leaves_within_its_grace(sweep, here):
     assert none_left(process.pid)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_moved_away_ends_the_sweep_with_one_line(sweep, here):
     process = sweep()
     until((here / "results" / "slow").exists)
@@ -150,6 +154,7 @@ def test_a_folder_that_is_moved_away_ends_the_sweep_with_one_line(sweep, here):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_killed_ends_the_sweep_with_one_line_and_a_report(sweep, here):
     with dask_scheduler(workers=1) as (address, scheduler):
         process = sweep("engine=dask", f"engine.address={address}", jobs=())

@@ -19,6 +19,7 @@ def outcomes():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [1.0, 1e-3])
 def test_at_most_one_name_in_a_hundred_is_false_and_most_are_named(outcomes, share):
     counts = outcomes[share]

@@ -20,6 +20,7 @@ def test_right_kernels_agree_in_whatever_order_they_accumulate(kernel, dtype):
         assert found is not None and found.agrees, str(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kernel", "dtype"), KERNELS)
 def test_planted_faults_are_found_and_located(kernel, dtype):
     first = list(DTYPES).index(dtype)

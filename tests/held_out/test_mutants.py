@@ -21,6 +21,7 @@ def counts_by_size():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [1.0, 1e-3])
 def test_at_most_one_name_in_a_hundred_is_false_and_most_are_named(counts_by_size, share):
     counts = counts_by_size[share]

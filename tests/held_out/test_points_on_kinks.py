@@ -4,6 +4,8 @@ import pytest
 from kinked_blocks import MAKERS
 from subgradients import KINDS, judged, mistaken
 
+pytestmark = pytest.mark.slow
+
 SEEDS = (730_002,)
 
 

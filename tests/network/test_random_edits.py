@@ -134,6 +134,7 @@ def test_of_a_product_only_the_named_operand_is_edited():
     assert found and all(text.startswith("delta @ ") for text in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("activation", "output"), [("tanh", "softmax"), ("leaky_relu", "sigmoid")])
 def test_every_line_and_every_edit_of_it_can_be_drawn(activation, output):
     problem, weights = problem_for("sign", activation=activation, output=output)
@@ -215,6 +216,7 @@ def test_on_a_kink_the_convention_stays():
     assert not same(found, by_hand(problem, weights, derivative=edited))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "float64", "longdouble"])
 def test_an_edit_that_does_not_fit_changes_nothing_and_none_raises(precision):
     """Where all sizes differ, transposes fit nowhere."""
@@ -234,6 +236,7 @@ def test_an_edit_that_does_not_fit_changes_nothing_and_none_raises(precision):
     assert changed > 300 and transposed > 20
 
 
+@pytest.mark.slow
 def test_a_mutants_numbers_do_not_depend_on_the_batch():
     """Whose leading axis is as long as the others, so that no edit may take it for one of them."""
     size = 6

@@ -14,6 +14,7 @@ def _missed(found: Mutants) -> list[int]:
     return [len(lines) for lines in found.missed.values()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [name for name, library in FAMILIES.items() if library != "statsmodels"])
 def test_no_wrong_gradient_agrees_beyond_the_resolution_said(family):
     found = tally_of(range(SEED, SEED + 1), families=[family], share=0.4, mutants=3)
@@ -22,6 +23,7 @@ def test_no_wrong_gradient_agrees_beyond_the_resolution_said(family):
     assert found.crashes == []
 
 
+@pytest.mark.slow
 def test_no_wrong_score_of_statsmodels_agrees_beyond_the_resolution_said():
     pytest.importorskip("statsmodels")
     found = tally_of(range(SEED, SEED + 1), families=["statsmodels_likelihoods"], share=0.3, mutants=3)

@@ -242,6 +242,7 @@ def test_the_page_knows_what_a_figure_is_drawn_from(report, cells):
     assert figure["cells"] == [0, len(cells)]
 
 
+@pytest.mark.slow
 def test_many_figures_are_drawn_by_processes_that_may_stand_elsewhere(report, tmp_path, monkeypatch):
     four = [{**EXPERIMENT["figures"][0], "title": f"Verdicts {i}"} for i in range(4)]
     for place in ("first", "second"):  # the processes of the first are used again for the second

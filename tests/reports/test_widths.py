@@ -131,6 +131,7 @@ def sweep(request):
     return request.param, specs, cells, curves_of(cells)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_figure_has_its_width_and_no_text_is_cut_or_upon_another(sweep, width):
     name, specs, cells, curves = sweep

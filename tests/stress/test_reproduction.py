@@ -10,6 +10,8 @@ from reproduction import ENVIRONMENT, cells_of, made_again, reproduction
 from backproof.errors import ConfigurationError
 from backproof.sweeps.commands import command_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):

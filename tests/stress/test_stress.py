@@ -9,6 +9,8 @@ from faulty import faulty
 from killed import Kills
 from small_disk import full_disk
 
+pytestmark = pytest.mark.slow
+
 
 def test_nothing_is_lost_or_computed_again_whatever_is_killed(tmp_path):
     found = Kills(tmp_path, seed=3).run(4, seeds=8, longest=1.2)

@@ -50,6 +50,7 @@ def cells():
     return composed(GRID).grid().cells
 
 
+@pytest.mark.slow
 def test_the_same_bits_also_when_a_worker_dies(cells, address, tmp_path):
     here = table_of(cells, Serial(), tmp_path / "here")
     assert table_of(cells, Dask(address), tmp_path / "there") == here
@@ -97,6 +98,7 @@ def outcomes(cases, address):
     return {(c.flat()["subject.how"], c.flat()["seed"]): by_id[c.id] for c in cases}
 
 
+@pytest.mark.slow
 def test_a_cell_that_kills_its_workers_is_a_row(own, address):
     found = outcomes(own("2", "fine", "exit"), address)
     for seed in (0, 1):

@@ -84,6 +84,7 @@ def backproof(folder, *arguments):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_every_custom_choice_in_a_sweep_on_two_processes(folder):
     done = backproof(
         folder, "sweep", "--config-dir", "my_conf", "-m", f"activation={','.join(CHOICES)}", "data=xor",

@@ -336,6 +336,7 @@ def swept(folder, name, *arguments, program=WITHOUT_REPORT):
     return pd.read_csv(folder / "results" / name / "cells.csv")
 
 
+@pytest.mark.slow
 def test_a_sweep_has_the_same_bits_in_any_number_of_workers_and_commands_make_its_cells_again(folder, cell):
     two = swept(folder, "two", *MIXED, "engine.jobs=2", program=WITH_REPORT)
     one = swept(folder, "one", *MIXED, "engine=serial")

@@ -259,6 +259,7 @@ def _dies(_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_other_work_is_done_by_other_processes_where_one_was_killed(tmp_path):
     marks = [(tmp_path / str(i),) for i in range(3)]
     assert list(starmap(_dies_at_first, marks, jobs=2)) == ["done"] * 3

@@ -34,6 +34,7 @@ def test_comments_and_documentation_do_not_change_an_id_and_code_does(copy):
     assert copy(lambda s: s + "\n\ndef unused():\n    return 1\n") != before
 
 
+@pytest.mark.slow
 def test_every_file_that_computes_counts(copy, tmp_path):
     before = copy()
     for name in COMPUTING:

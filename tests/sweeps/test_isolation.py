@@ -52,7 +52,7 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize(("jobs", "seeds"), [(1, 1), (2, 2)])
+@pytest.mark.parametrize(("jobs", "seeds"), [(1, 1), pytest.param(2, 2, marks=pytest.mark.slow)])
 def test_what_ends_a_process_is_a_row_and_costs_no_other(own, tmp_path, jobs, seeds):
     found = outcomes(own("fine", *EXPECTED, seeds=seeds), Loky(jobs))
     for seed in range(seeds):
@@ -68,6 +68,7 @@ def test_what_ends_a_process_is_a_row_and_costs_no_other(own, tmp_path, jobs, se
             assert (outcome.values, outcome.curves, outcome.tensors) == ({}, {}, [])
 
 
+@pytest.mark.slow
 def test_what_never_ends_is_stopped_even_in_compiled_code(own):
     found = outcomes(own("fine", "loop", "compiled", seeds=1), Loky(2, timeout=1))
     assert found["fine", 0].status == "ok"
@@ -85,6 +86,7 @@ def test_a_process_that_dies_once_is_tried_again(own):
     assert found["once", 0].status == "ok"
 
 
+@pytest.mark.slow
 def test_somebody_elses_code_never_runs_in_the_sweeps_own_process(own):
     assert outcomes(own("exit", seeds=1), Loky(1))["exit", 0].status == "killed"
 

@@ -102,6 +102,7 @@ def swept(folder, *arguments, program=WITHOUT_REPORT):
     return pd.read_csv(folder / "results" / "mine" / "cells.csv")
 
 
+@pytest.mark.slow
 def test_every_keyword_is_an_axis(folder):
     axes = ("subject.out=relu,sigmoid", "subject.eps=1e-3,1e-7", "seed=0,1")
     cells = swept(folder, "--config-dir", "my_conf", "subject=puzzle", *axes, program=WITH_REPORT)
@@ -136,6 +137,7 @@ def test_f_and_df_apart(folder):
     assert "scale: the gradient is 2 times the right one, everywhere" in cells["causes"][1]
 
 
+@pytest.mark.slow
 def test_the_weights_and_data_of_the_configuration(folder):
     cells = swept(
         folder, "subject=function", "subject._target_=mine.own", "data=xor,gaussian",
@@ -145,6 +147,7 @@ def test_the_weights_and_data_of_the_configuration(folder):
     assert set(cells["verdict"]) == {"agrees"}
 
 
+@pytest.mark.slow
 def test_every_mistake_is_a_row_and_the_rest_goes_on(folder):
     names = [
         "raises", "shape", "integer", "nan", "single", "changes", "random", "prints", "leaves", "hangs",
@@ -179,6 +182,7 @@ def test_every_mistake_is_a_row_and_the_rest_goes_on(folder):
     assert "<b>boom" not in (folder / "results" / "mine" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_changed_code_is_another_cell(folder):
     given = ("subject=function", "subject._target_=mine.own", "data=xor", "network.hidden=[3]")
     before = swept(folder, *given)["cell"][0]
@@ -224,6 +228,7 @@ def test_jax(folder):
     assert "0.666667 times the right one" in cells["causes"][0]
 
 
+@pytest.mark.slow
 def test_check_of_one_function(folder):
     given = ("check", "subject=function", "subject._target_=mine.backprop", "subject.start=mine.start")
     done = backproof(folder, *given, "--json")
@@ -241,6 +246,7 @@ def test_check_of_one_function(folder):
     assert "mine.py:34, raises: raises RuntimeError" in done.stderr
 
 
+@pytest.mark.slow
 def test_code_may_lie_in_the_configuration_folder(folder):
     (folder / "mine.py").rename(folder / "my_conf" / "mine.py")
     cells = swept(folder, "--config-dir", "my_conf", "subject=puzzle", "subject.out=sigmoid,relu", "seed=0,1")

@@ -74,6 +74,7 @@ def computed(cases, engine):
     return {(c.flat().get("subject.how"), c.flat()["seed"]): found[c.id] for c in cases}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "engine", [Loky(1), Serial(), Loky(1, isolate="cell")], ids=["task", "serial", "cell"]
 )
@@ -126,6 +127,7 @@ def test_what_was_deleted_is_put_back_and_what_was_added_stays():
     del np.something_new
 
 
+@pytest.mark.slow
 def test_a_cell_has_no_more_memory_than_it_may(own, tmp_path):
     (tmp_path / "mine.py").write_text(
         MINE.replace(
