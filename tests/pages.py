@@ -25,9 +25,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
 
+import pytest
 from without_figures import figures_left_out
 
 ROOT = Path(__file__).parents[1]
@@ -199,6 +201,45 @@ def run_page(page: Path, folder: Path) -> int:
             file = getattr(sys.modules[name], "__file__", None)
             if file and Path(file).is_relative_to(folder):
                 del sys.modules[name]
+
+
+# --- pages as tests ----------------------------------------------------------------------------------
+
+LIBRARIES = ("torch", "jax", "statsmodels", "ml_dtypes", "optuna", "xarray")
+"""Libraries that some pages import, and that need not be installed."""
+
+QUICK = ("README.md", "docs/tutorials/check-my-gradient.md", "docs/how-to/own-gradient.md")
+"""Pages that run without a sweep's time."""
+
+
+def of_sections(*names: str) -> list[Path]:
+    """The pages of some folders of the documentation."""
+    return [page for name in names for page in sorted((ROOT / "docs" / name).rglob("*.md"))]
+
+
+def needed(page: Path) -> list[str]:
+    """The libraries that a page imports, or that a comment of it names."""
+    found = re.findall(
+        r"^(?:import|from) (\w+)|^<!-- needs: (\w+) -->$", page.read_text("utf-8"), re.MULTILINE
+    )
+    return sorted({name for pair in found for name in pair if name in LIBRARIES})
+
+
+def each_of(chosen: list[Path]) -> pytest.MarkDecorator:
+    """A test of each page, named with what the page needs, and slow unless it is one of the quick."""
+    cases = []
+    for page in chosen:
+        name = page.relative_to(ROOT).as_posix()
+        marks = () if name in QUICK else pytest.mark.slow
+        cases.append(pytest.param(page, marks=marks, id="-".join([name, *needed(page)])))
+    return pytest.mark.parametrize("page", cases)
+
+
+def run_or_skip(page: Path, folder: Path) -> None:
+    """Run a page, unless it needs a library that is not here."""
+    if absent := [name for name in needed(page) if find_spec(name) is None]:
+        pytest.skip(f"needs {', '.join(absent)}")
+    run_page(page, folder)
 
 
 if __name__ == "__main__":

@@ -11,38 +11,13 @@ import pytest
 
 import backproof
 
-LIBRARIES = ("torch", "jax", "statsmodels", "ml_dtypes", "optuna", "xarray")
-"""Libraries that some pages import, and that need not be installed."""
-
-CONTENT = {page: page.read_text(encoding="utf-8") for page in pages.pages()}
+GUIDES = pages.of_sections("tutorials", "how-to")
+"""Pages with most of the sweeps; they have a file of their own, and so a process."""
 
 
-def needed(page):
-    """The libraries that a page imports, or that a comment of it names."""
-    found = re.findall(r"^(?:import|from) (\w+)|^<!-- needs: (\w+) -->$", CONTENT[page], re.MULTILINE)
-    return sorted({name for pair in found for name in pair if name in LIBRARIES})
-
-
-def entitled(page):
-    """A page's name in reports of tests, with what it needs, to select by."""
-    return "-".join([page.relative_to(pages.ROOT).as_posix(), *needed(page)])
-
-
-QUICK = {"README.md", "docs/tutorials/check-my-gradient.md", "docs/how-to/own-gradient.md"}
-"""Pages that run without a sweep's time."""
-
-
-def marked(page):
-    """A page, slow unless it is one of the quick."""
-    quick = page.relative_to(pages.ROOT).as_posix() in QUICK
-    return page if quick else pytest.param(page, marks=pytest.mark.slow)
-
-
-@pytest.mark.parametrize("page", [marked(page) for page in CONTENT], ids=entitled)
+@pages.each_of([page for page in pages.pages() if page not in GUIDES])
 def test_a_page_runs(page, tmp_path):
-    if absent := [name for name in needed(page) if find_spec(name) is None]:
-        pytest.skip(f"needs {', '.join(absent)}")
-    pages.run_page(page, tmp_path)
+    pages.run_or_skip(page, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +74,7 @@ def test_a_site_with_a_broken_link_or_a_foreign_script_is_refused(page, problem,
 
 
 def test_few_blocks_do_not_run():
-    left_out = [block for page in CONTENT for block in pages.blocks_of(page) if block.reason]
+    left_out = [block for page in pages.pages() for block in pages.blocks_of(page) if block.reason]
     assert len(left_out) <= 20, [block.text for block in left_out]
     assert all(len(block.reason) > 10 for block in left_out)
 
@@ -130,7 +105,7 @@ def test_the_public_names_are_listed():
 
 
 def test_readme_is_short_and_has_the_two_commands():
-    text = CONTENT[pages.ROOT / "README.md"]
+    text = (pages.ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.split()) <= 900
     assert re.search(r"^python3 -m venv .*/backproof sweep experiment=thread$", text, re.MULTILINE)
     assert re.search(r"^python3 -m venv .*/pytest -n auto$", text, re.MULTILINE)
