@@ -26,9 +26,12 @@ from backproof.network.losses import LOSSES
 from backproof.network.outputs import OUTPUTS
 from backproof.network.problem import Problem
 from backproof.network.rules import BackwardRule
-from backproof.verdicts.network import judge_network
-from backproof.verdicts.view import view_of
+from backproof.verdicts.comparison import RESOLUTION
+from backproof.verdicts.network import NetworkTarget, judge_network
+from backproof.verdicts.screening import screened_network
+from backproof.verdicts.view import evaluated_at, view_of
 
+SCREENED = "backproof, check=screened"
 OURS, OURS_CENTRAL = "backproof", "backproof, scheme=central"
 STEP = 2.0**-17
 
@@ -81,6 +84,17 @@ def ours(problem: Problem, weights: list[Array], scheme: Scheme = Scheme.FIVE_PO
     def check() -> None:
         verdict = judge_network(BackwardRule(), view_of(problem, weights, scheme=scheme)).verdict
         assert verdict == "agrees", verdict
+
+    return check
+
+
+def ours_screened(problem: Problem, weights: list[Array]) -> Callable[[], object]:
+    """A check along random directions, which must say that the right gradient agrees."""
+
+    def check() -> None:
+        found = screened_network(NetworkTarget(BackwardRule(), evaluated_at(problem, weights)), seed=0)
+        assert found is not None
+        assert found.resolution <= RESOLUTION
 
     return check
 
@@ -209,6 +223,21 @@ def against_peers(rounds: int) -> None:
             line(net.name, name, times[name], ratios(times, name, OURS), asked)
 
 
+def screens(rounds: int) -> None:
+    """The check along random directions beside the checkers that look in one."""
+    heading("Screened check, float64, one core: how many times slower than backproof")
+    for net in NETS:
+        problem, weights = net.problem()
+        works = {
+            SCREENED: ours_screened(problem, weights),
+            TORCH_FAST: with_torch(net, problem, weights, fast=True),
+        }
+        times = alternate(works, 20 * rounds)
+        for name in works:
+            asked = "at least 1.5" if name == TORCH_FAST else ""
+            line(net.name, name, times[name], ratios(times, name, SCREENED), asked)
+
+
 def many_rules(rounds: int) -> None:
     """Twenty backward rules of one problem beside one: the numeric gradient is shared."""
     heading("Twenty backward rules of one problem, beside one rule")
@@ -308,6 +337,7 @@ def growth(rounds: int) -> None:
 
 def main(rounds: int) -> None:
     with threadpool_limits(1, user_api="blas"):
+        screens(rounds)
         against_peers(rounds)
         many_rules(rounds)
         against_the_machine(rounds)

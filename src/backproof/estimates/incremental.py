@@ -153,12 +153,12 @@ def _empty_layer(
 
     return MeasuredLayer(
         loss, number, bounds, moved_by, full(0), parts.truncation, parts.noise, parts.round_off,
-        full(0), steps, np.broadcast_to(_units(inputs, kind), steps.shape), full(np.nan), full(np.nan),
+        full(0), steps, np.broadcast_to(units_of(inputs, kind), steps.shape), full(np.nan), full(np.nan),
         np.zeros(steps.shape, np.uint8),
     )  # fmt: skip
 
 
-def _units(inputs: Array, kind: Any) -> Array:
+def units_of(inputs: Array, kind: Any) -> Array:
     """By how much each weight moves for its pre-activations to move by up to 1; 1 where they never do."""
     largest = np.abs(inputs).max(axis=0, initial=0).astype(kind)
     return np.asarray(1 / np.where(largest > 0, largest, 1))

@@ -54,7 +54,7 @@ def kink_events(
     for h in (-step, 0.0, step):
         moved = [w.copy() for w in weights]
         moved[layer][unit, column] += h
-        passes.append(list(_arguments(problem, problem.forward(moved))))
+        passes.append(list(kink_arguments(problem, problem.forward(moved))))
     events = []
     for below, rest, above in zip(*passes, strict=True):
         what, depth, at, value = rest
@@ -70,7 +70,7 @@ def kink_events(
     return events
 
 
-def _arguments(problem: Problem, forward: Forward) -> Iterator[tuple[str, int, float, Array]]:
+def kink_arguments(problem: Problem, forward: Forward) -> Iterator[tuple[str, int, float, Array]]:
     """Every array that meets a kink: what it is, its layer, the kink, and the values."""
     last = len(forward.pre_activations)
     for depth, z in enumerate(forward.pre_activations, 1):

@@ -30,6 +30,7 @@ def sampling_of(
     directions: bool | None = None,
     resolution: object,
     rtol: object,
+    screened: bool = False,
     jobs: object = 1,
 ) -> Sampling:
     """How a function is checked, where the arguments of a check say so.
@@ -47,13 +48,16 @@ def sampling_of(
         number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         if not number or not 0 <= value < 1 or (value == 0 and least == "above"):  # type: ignore[operator]
             raise FunctionError(f"{name}: must be a number {least} 0 and below 1; not {value!r}")
+    if screened and (parameters is not None or directions is not None):
+        given = "parameters" if parameters is not None else "directions"
+        raise FunctionError(f"screened: does not go with {given}, which says what else is to be checked")
     asked, allowed = float(resolution), float(rtol)  # type: ignore[arg-type]
     wrong = allowed_beside(asked, allowed)
     if wrong:
         raise FunctionError(f"rtol: {wrong}")
     return Sampling(
         int(seed), parameters if parameters is None else int(parameters), directions,  # type: ignore[call-overload]
-        resolution=asked, rtol=allowed,
+        resolution=asked, rtol=allowed, screened=bool(screened),
     )  # fmt: skip
 
 

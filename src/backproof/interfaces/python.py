@@ -45,6 +45,7 @@ def check(
     directions: bool | None = None,
     resolution: float | None = None,
     rtol: float = 0.0,
+    screened: bool = False,
     bounds: Any = None,
     tangent: Any = None,
     jobs: int = 1,
@@ -74,6 +75,9 @@ def check(
         rtol: the relative error that the gradient is known to have by its nature, as from an inner solver or
             a numerical derivative inside it; as much is allowed beside the error bounds. At most
             `resolution`: what is allowed goes unseen, and how much does is never left unsaid.
+        screened: check along a few random directions first, in some 20 evaluations, and every parameter only
+            where these do not agree. A check that ends there says with what probability it misses an error,
+            and does not know single entries. Not with `parameters` or `directions`.
         bounds: (low, high), numbers or arrays of W's shape, None for none, or SciPy's `Bounds`: f is asked
             for no point outside of them, and on a bound the derivative to the inside is checked.
         tangent: the directions in which W may move: "symmetric", "lower" or "upper" (triangular), "simplex",
@@ -108,7 +112,7 @@ def check(
 
         resolution = resolution_of(w)
     sampling = sampling_of(
-        seed=seed, parameters=parameters, directions=directions, rtol=rtol, jobs=jobs,
+        seed=seed, parameters=parameters, directions=directions, rtol=rtol, screened=screened, jobs=jobs,
         resolution=RESOLUTION if resolution is None else resolution,
     )  # fmt: skip
     if jobs != 1:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from io import StringIO
 
 import numpy as np
@@ -34,7 +34,8 @@ from backproof.verdicts.evidence import evidence_of
 from backproof.verdicts.function import FunctionTarget, check_function
 from backproof.verdicts.measuring import Sampling
 from backproof.verdicts.network import NetworkTarget
-from backproof.verdicts.view import View, view_of
+from backproof.verdicts.screening import screened_network
+from backproof.verdicts.view import View, evaluated_at, view_of
 
 FINER_PARAMETERS = 300
 """Extended precision is slow; so many parameters are enough to tell a right rule from a wrong one."""
@@ -131,6 +132,34 @@ def target_of(case: NetworkCase, at: Checkable) -> NetworkTarget:
     return NetworkTarget(rule_of(case), at.own, at.reference, at.finer, **asked)
 
 
+@dataclass
+class Point:
+    """The problem of cases that are equal in their numerical key, measured when a rule needs it."""
+
+    case: NetworkCase
+
+    @cached_property
+    def measured(self) -> Checkable:
+        """With its numerical gradient."""
+        return checkable(self.case)
+
+    @cached_property
+    def evaluated(self) -> Checkable:
+        """Without."""
+        data, check = samples_of(self.case), self.case.check
+        assert check is not None
+        problem = problem_of(self.case, data.inputs[: check.samples], data.targets[: check.samples])
+        return Checkable(evaluated_at(problem, weights_of(self.case)), None, None)
+
+    def judged(self, case: NetworkCase) -> tuple[Checkable, Judgement]:
+        """The verdict on one rule: by a screen if that is asked for and agrees, or else in full."""
+        if case.check is not None and case.check.screened:
+            found = screened_network(target_of(case, self.evaluated), case.seed)
+            if found is not None:
+                return self.evaluated, found
+        return self.measured, judgement_of(case, self.measured)
+
+
 def judgement_of(case: NetworkCase, at: Checkable, *, explain: bool = True) -> Judgement:
     """The verdict on the case's backward rule."""
     target = target_of(case, at)
@@ -190,9 +219,9 @@ def cures_for(case: NetworkCase, judgement: Judgement) -> Cures:
 
 def check_networks(cases: list[NetworkCase], outcomes: list[Outcome]) -> None:
     """Check cells that are equal in their numerical key, and put what is found into their outcomes."""
-    at = checkable(cases[0])
+    point = Point(cases[0])
     for case, outcome in zip(cases, outcomes, strict=True):
-        judgement = judgement_of(case, at)
+        at, judgement = point.judged(case)
         _report(target_of(case, at), judgement, outcome)
         outcome.values.update(asdict(at.own.outputs))
         if case.check is not None:
@@ -225,6 +254,7 @@ def _sampling(case: FunctionCase) -> Sampling:
     return Sampling(
         case.seed,
         None if check.parameters == "all" else check.parameters,
+        screened=bool(check.screened),
         resolution=check.resolution,
         rtol=check.rtol,
     )
@@ -249,7 +279,7 @@ def _report(target: NetworkTarget | FunctionTarget, judgement: Judgement, outcom
     outcome.values.update(
         cause=judgement.causes[0].name if judgement.causes else None,
         causes="; ".join(map(str, judgement.causes)) or None,
-        notes="; ".join(target.notes) or None,
+        notes="; ".join((*judgement.notes, *target.notes)) or None,
         evaluations=target.evaluations,
         **{name: getattr(judgement, name) for name in OF_JUDGEMENT},
     )

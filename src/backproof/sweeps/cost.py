@@ -21,6 +21,9 @@ PROBLEM, MOVE = 0.6e-3, 14e-9
 VERDICT, CURES = 1e-3, 3e-3
 """A verdict with causes, and its share of cures where they are looked for."""
 
+SCREEN, PASSES = 1e-3, 20
+"""A screen of a rule: once, and in forward passes, those of the backward pass counted."""
+
 FUNCTION = 1.0
 """A check of a function from outside, whose cost is unknown."""
 
@@ -41,18 +44,28 @@ def expected_seconds(cases: Sequence[Case]) -> float:
     data = sizes_of(case.data)
     widths = (data.features, *case.network.hidden, data.outputs)
     slower = SLOWER.get(case.precision, 1.0)
+    weights = sum(a * b for a, b in pairwise(widths))
     if case.check is not None:
         samples = min(case.check.samples, data.samples)
-        moved = sum(units * max(widths[i:], default=1) for i, units in enumerate(widths[1:], 2))
-        seconds += (
-            PROBLEM
-            + slower * 5 * MOVE * samples * moved
-            + (VERDICT + bool(case.check.cures) * CURES) * len(cases)
-        )
+        in_full = len(cases)
+        if case.check.screened:
+            seconds += (SCREEN + slower * PASSES * 2 * weights * samples / FLOPS) * len(cases)
+            in_full = sum(isinstance(each, NetworkCase) and _departs(each) for each in cases)
+        if in_full:
+            moved = sum(units * max(widths[i:], default=1) for i, units in enumerate(widths[1:], 2))
+            seconds += (
+                PROBLEM
+                + slower * 5 * MOVE * samples * moved
+                + (VERDICT + bool(case.check.cures) * CURES) * in_full
+            )
     if case.training is not None:
         run = case.training
-        weights = sum(a * b for a, b in pairwise(widths))
         batch = data.samples if run.batch == "full" else min(run.batch, data.samples)
         passes = 3 * run.steps * batch + data.samples * (run.steps // run.every + 1)
         seconds += len(cases) * (STEP * run.steps + slower * 2 * weights * passes / FLOPS)
     return seconds
+
+
+def _departs(case: NetworkCase) -> bool:
+    """Whether a rule is likely to disagree, so that a screen goes on to the full check."""
+    return case.fault.name != "none" or case.delta.name != "exact" or case.kink == "assign"

@@ -76,7 +76,7 @@ def neighbours(case: NetworkCase, *, numbers: bool) -> Iterator[tuple[str, Netwo
     """Cases one change away, then those two changes away: the overrides that lead there, and the case."""
     single = list(changes(case, numbers=numbers))
     pairs = (pair for pair in combinations(single, 2) if pair[0].key != pair[1].key)
-    base = {**case.flat(), "training": OFF, "check.parameters": _fewer(case)}
+    base = {**case.flat(), "training": OFF, "check.parameters": _fewer(case), "check.screened": False}
     for several in (*((c,) for c in single), *pairs):
         neighbour = case_of(_with(base, several))
         assert isinstance(neighbour, NetworkCase)

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from backproof.network.outputs import Softmax
 from backproof.sweeps import components
 from backproof.sweeps.case import DerivativeCase, FunctionCase, NetworkCase
-from backproof.sweeps.checking import checkable, checked_function, cures_for, judgement_of, target_of
+from backproof.sweeps.checking import Point, checked_function, cures_for, target_of
 from backproof.sweeps.listing import Cell
 from backproof.sweeps.training_runs import runs_of
 from backproof.verdicts.check import Check
@@ -28,8 +28,7 @@ def check_cell(cell: Cell) -> Check:
         return replace(checked_function(case), case=case.flat(), command=cell.command)
     assert isinstance(case, NetworkCase)
     with threadpool_limits(1):
-        at = checkable(case)
-        judgement = judgement_of(case, at)
+        at, judgement = Point(case).judged(case)
         return Check(
             target_of(case, at),
             judgement,

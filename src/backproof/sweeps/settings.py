@@ -160,6 +160,12 @@ class Tolerances(Group):
         return rtol
 
 
+SCREENED_FIELD = Field(
+    default=None,
+    description="whether a verdict of agreement may rest on random directions; else all is checked",
+)
+
+
 class CheckSettings(Tolerances):
     """How a network's gradient is checked."""
 
@@ -184,6 +190,25 @@ class CheckSettings(Tolerances):
         default=False, description="keep the error against the step, and of every parameter"
     )
     baselines: bool = Field(default=False, description="also apply fixed thresholds and a smoothness test")
+    screened: bool | None = SCREENED_FIELD
+
+    @field_validator("screened")
+    @classmethod
+    def _of_every_parameter(cls, screened: bool | None, info: ValidationInfo) -> bool | None:
+        """A screen moves all parameters at once, by steps of its own, and keeps nothing of single ones."""
+        default = {
+            "parameters": "all",
+            "scheme": Scheme.FIVE_POINT,
+            "step": None,
+            "evidence": False,
+            "baselines": False,
+        }
+        wrong = [k for k, v in default.items() if info.data.get(k, v) != v]
+        if screened and wrong:
+            raise ValueError(
+                f"does not go with check.{wrong[0]}, which is about single parameters; must be false"
+            )
+        return screened or None
 
 
 class TrainingSettings(ComponentSettings):
@@ -284,6 +309,15 @@ class FunctionCheckSettings(Tolerances):
     parameters: Literal["all"] | PositiveInt = Field(
         default="all", description="how many parameters are checked; a number: a seeded sample"
     )
+    screened: bool | None = SCREENED_FIELD
+
+    @field_validator("screened")
+    @classmethod
+    def _of_every_parameter(cls, screened: bool | None, info: ValidationInfo) -> bool | None:
+        """A screen moves all parameters at once."""
+        if screened and info.data.get("parameters", "all") != "all":
+            raise ValueError("does not go with check.parameters; must be false")
+        return screened or None
 
 
 MODELS: dict[str, type[Group]] = {

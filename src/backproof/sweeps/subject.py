@@ -80,7 +80,7 @@ def _subject(given: Given) -> FunctionSettings:
 
 
 def _check(given: Given, *, default_start: bool) -> FunctionCheckSettings:
-    kept = ("", "parameters", "resolution", "rtol", *(("samples",) if default_start else ()))
+    kept = ("", "parameters", "resolution", "rtol", "screened", *(("samples",) if default_start else ()))
     check = tuple((k, v) for k, v in given.get("check", ()) if k in kept)
     found = read("check", FunctionCheckSettings, {"check": check} if check else {})
     return found if default_start else found.changed(samples=None)

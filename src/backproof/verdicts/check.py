@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backproof.estimates.screen import MISS
 from backproof.network.arrays import Array
 from backproof.verdicts.judgement import Judgement
 from backproof.verdicts.rendering import Line, digits_of, lines_of
@@ -183,10 +184,10 @@ class Check:
             "crossed": j.crossed,
             "verdicts": {v.value: n for v in Verdict if (n := int((j.verdicts == v.severity).sum()))},
             "tensors": [{**asdict(t), "verdict": t.verdict.value} for t in j.tensors],
-            "directions": target.directions,
-            "miss": target.probability_of_a_miss,
+            "directions": j.screen.directions if j.screen else target.directions,
+            "miss": MISS if j.screen else target.probability_of_a_miss,
             "evaluations": target.evaluations,
-            "notes": list(target.notes),
+            "notes": [*j.notes, *target.notes],
             "outputs": asdict(details.view.outputs) if details else None,
             "safe_steps": details.safe_steps_by_tensor if details else {},
             "kinks": [asdict(event) for event in details.kinks] if details else [],

@@ -21,6 +21,7 @@ from backproof.verdicts.function_evidence import FunctionEvidence
 from backproof.verdicts.judgement import Judgement, judge
 from backproof.verdicts.measuring import Sampling, measured
 from backproof.verdicts.protocols import Evidence
+from backproof.verdicts.screening import screened_function
 from backproof.verdicts.verdict import AGREEING, Verdict
 
 
@@ -30,6 +31,7 @@ class FunctionTarget:
     Attributes:
         loss: the value at the point.
         analytic: the gradient under test there, flat.
+        elsewhere: the same function in another precision, if it was evaluated there.
     """
 
     def __init__(self, function: Function, sampling: Sampling) -> None:
@@ -41,7 +43,7 @@ class FunctionTarget:
         self._not_finite = Cause("loss not finite", f"it is {self.loss}")
         if not np.isfinite(function.start).all():
             self._not_finite = Cause("parameters not finite", self._first_of(function.start))
-        self._elsewhere: Function | None = None
+        self.elsewhere: Function | None = None
 
     details: ClassVar[None] = None
     differences_chosen: ClassVar[bool] = True
@@ -74,7 +76,7 @@ class FunctionTarget:
     @property
     def evaluations(self) -> int:
         """How often the loss was evaluated."""
-        return self.function.evaluations + (self._elsewhere.evaluations if self._elsewhere else 0)
+        return self.function.evaluations + (self.elsewhere.evaluations if self.elsewhere else 0)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -157,7 +159,7 @@ class FunctionTarget:
         except FunctionError:
             return None
         finally:
-            self._elsewhere = wider.function if wider else None
+            self.elsewhere = wider.function if wider else None
         return found if found.comparison.finite else None
 
     def rounds_to_single(self) -> bool:
@@ -197,7 +199,8 @@ def check_function(function: Function, sampling: Sampling | None = None) -> Chec
     """
     with np.errstate(all="ignore"):
         target = FunctionTarget(function, sampling or Sampling())
-        return Check(target, with_trials(judge(target), function))
+        found = screened_function(target) if target.sampling.screened else None
+        return Check(target, with_trials(found or judge(target), function))
 
 
 def with_trials(judgement: Judgement, function: Function) -> Judgement:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from backproof.estimates.screen import MISS, Screen
 from backproof.verdicts.causes import Cause
 from backproof.verdicts.comparison import Comparison, gradient_error
 from backproof.verdicts.conclusion import Conclusion, Question, conclude
@@ -35,6 +36,7 @@ class Judgement:
         rule_error: the gradient error of the reference: the rule's own, without noise.
         noise: the gradient error between the rule in the case's precision and in the reference's.
         refused: the causes that were found by other means than differences.
+        screen: what the verdict rests on where no entry was compared by itself.
     """
 
     verdict: Verdict
@@ -54,6 +56,18 @@ class Judgement:
     rule_error: float | None = None
     noise: float | None = None
     refused: tuple[Cause, ...] = ()
+    screen: Screen | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How likely a screen is to miss an error; nothing of a full check."""
+        if self.screen is None:
+            return ()
+        return (
+            f"screened along {self.screen.directions} random directions: a relative error of "
+            f"{self.resolution:.2g}, in one entry or in several together (2-norm), is missed with a "
+            f"probability of at most {MISS:g}",
+        )
 
     @property
     def least_seen(self) -> tuple[str, float] | None:

@@ -42,6 +42,7 @@ class Sampling:
         resolution: the relative error that must not go unseen.
         rtol: the relative error that the gradient is known to have by its nature.
         nondeterminism: by how much two calls for the gradient may differ.
+        screened: whether a verdict of agreement may rest on a few random directions.
     """
 
     seed: int = 0
@@ -51,6 +52,7 @@ class Sampling:
     resolution: float = RESOLUTION
     rtol: float = 0.0
     nondeterminism: float = 0.0
+    screened: bool = False
 
     def along_directions(self, size: int) -> bool:
         """Whether a function of so many parameters is checked along directions."""

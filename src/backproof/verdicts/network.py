@@ -137,6 +137,11 @@ class NetworkTarget:
     probability_of_a_miss: ClassVar[float] = 0.0
     notes: ClassVar[tuple[str, ...]] = ()
 
+    @cached_property
+    def analytic(self) -> Array:
+        """The gradient under test, flat, in the precision of the case."""
+        return flattened(self._own.backward.gradients)
+
     @property
     def loss(self) -> float:
         """The value at the point."""

@@ -142,11 +142,10 @@ def _evidence(check: Check) -> Iterator[Line]:
     j, target = check.judgement, check.target
     yield Line(f"loss {float(target.loss):.6g}")
     if target.evaluations is not None:
-        where = (
-            f"{target.directions} random directions" if target.directions else f"{j.parameters} parameters"
-        )
+        directions = j.screen.directions if j.screen else target.directions
+        where = f"{directions} random directions" if directions else f"{j.parameters} parameters"
         yield Line(f"{where}, {target.evaluations} evaluations of the loss")
-    if target.directions and check.agrees:
+    if target.directions and check.agrees and not j.screen:
         yield Line(
             "a single wrong entry beyond the bound is never missed; errors of four bounds together"
             f" (2-norm) with a probability of at most {target.probability_of_a_miss:.1g}"
@@ -154,7 +153,7 @@ def _evidence(check: Check) -> Iterator[Line]:
     for count, verb in ((j.touched, "touch"), (j.crossed, "cross")):
         if count:
             yield Line(f"{count} of {j.parameters} parameters {verb} a kink")
-    yield from (Line(f"note: {note}") for note in target.notes)
+    yield from (Line(f"note: {note}") for note in (*j.notes, *target.notes))
 
 
 def _kinks(check: Check) -> Iterator[Line]:

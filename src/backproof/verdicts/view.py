@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -80,9 +80,14 @@ class View:
 
 def view_of(problem: Problem, weights: Weights, **how: Any) -> View:
     """Evaluate a problem at a point; `how` are the options of `numerical_gradient`."""
-    forward = problem.forward(weights)
-    again = problem.forward(weights)
-    same = np.array_equal(forward.terms, again.terms, equal_nan=True)
-    estimate = numerical_gradient(problem, weights, forward, **how)
+    view = evaluated_at(problem, weights)
+    estimate = numerical_gradient(problem, weights, view.forward, **how)
     chosen = how.get("step") is not None or how.get("scheme", Scheme.FIVE_POINT) is not Scheme.FIVE_POINT
-    return View(problem, weights, forward, estimate, same, chosen)
+    return replace(view, estimate=estimate, chosen=chosen)
+
+
+def evaluated_at(problem: Problem, weights: Weights) -> View:
+    """A problem at a point, evaluated twice and not measured."""
+    forward, again = problem.forward(weights), problem.forward(weights)
+    same = np.array_equal(forward.terms, again.terms, equal_nan=True)
+    return View(problem, weights, forward, None, same)
