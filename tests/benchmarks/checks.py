@@ -28,7 +28,7 @@ from backproof.network.problem import Problem
 from backproof.network.rules import BackwardRule
 from backproof.verdicts.comparison import RESOLUTION
 from backproof.verdicts.network import NetworkTarget, judge_network
-from backproof.verdicts.screening import screened_network
+from backproof.verdicts.network_screening import screened_network
 from backproof.verdicts.view import evaluated_at, view_of
 
 SCREENED = "backproof, check=screened"

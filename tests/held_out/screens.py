@@ -20,7 +20,7 @@ from backproof.sweeps.checking import evaluated
 from backproof.targets.layout import flattened, of_network
 from backproof.verdicts.judgement import Judgement, judge
 from backproof.verdicts.network import NetworkTarget
-from backproof.verdicts.screening import screened_network
+from backproof.verdicts.network_screening import screened_network
 from backproof.verdicts.view import evaluated_at
 
 SHARES = (1.0, 1e-2, 1e-3, 1e-5, 1e-6, 3e-7, 1e-7, 3e-8)

@@ -34,7 +34,7 @@ from backproof.verdicts.evidence import evidence_of
 from backproof.verdicts.function import FunctionTarget, check_function
 from backproof.verdicts.measuring import Sampling
 from backproof.verdicts.network import NetworkTarget
-from backproof.verdicts.screening import screened_network
+from backproof.verdicts.network_screening import screened_network
 from backproof.verdicts.view import View, evaluated_at, view_of
 
 FINER_PARAMETERS = 300
