@@ -11,7 +11,7 @@ from backproof.sweeps.table import as_table, tensors_table
 
 SOURCE = Path(__file__).parents[2] / "src" / "backproof"
 
-SCRIPT_NAMES = {"cell", "status", "verdict", "cause", "command", "traceback", "error"}
+SCRIPT_NAMES = {"cell", "status", "verdict", "cause", "command", "traceback", "error", "refined"}
 """Columns that the page's script knows by name: what identifies a cell, its state and how to reproduce it."""
 
 
@@ -42,9 +42,10 @@ def test_empty_tables_have_every_column_with_its_type():
 
 
 def test_the_pages_script_names_no_other_column():
-    script = (SOURCE / "reports" / "page.js").read_text(encoding="utf-8")
-    words = set(re.findall(r"[\"'.]([a-z_0-9]+)\b", script))
-    assert words & set(BY_NAME) <= SCRIPT_NAMES
+    scripts = [p.read_text(encoding="utf-8") for p in (SOURCE / "reports" / "script").glob("*.js")]
+    assert len(scripts) > 10
+    words = set(re.findall(r"[\"'.]([a-z_0-9]+)\b", "".join(scripts)))
+    assert words & set(BY_NAME) <= SCRIPT_NAMES, words & set(BY_NAME) - SCRIPT_NAMES
 
 
 def test_a_column_is_named_by_its_entry_and_where_the_terminal_has_words_for_it():

@@ -25,7 +25,7 @@ from backproof.reports.differences import how_compared
 from backproof.reports.listings import overrides
 from backproof.reports.numbers import number
 from backproof.reports.paired import MEASURES, values_of
-from backproof.sweeps.columns import BY_NAME, Column
+from backproof.sweeps.columns import BY_NAME, REACHED, Column
 from backproof.sweeps.overrides import REPLICATE, ordered
 from backproof.sweeps.status import Status
 from backproof.verdicts import Verdict
@@ -115,7 +115,7 @@ class Series:
     @property
     def least(self) -> float:
         """The smallest change that is a step."""
-        return 1.0 if self.measure.name == "steps_to_threshold" else LEAST[self.measure.compared]
+        return 1.0 if self.measure.name == REACHED.name else LEAST[self.measure.compared]
 
     @property
     def overall(self) -> bool:

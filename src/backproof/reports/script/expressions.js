@@ -163,7 +163,7 @@ class Reader {
       if (!operator) break;
       if (operator === "=" && !this.lenient) throw new Misread("== compares, = does not");
       let part;
-      const a = this.named(left);
+      const a = this.resolved(left);
       if (operator.endsWith("in")) {
         const values = this.list();
         part = (i) => {
@@ -183,9 +183,9 @@ class Reader {
       found = before ? (i) => both(before(i), part(i)) : part;
     }
     if (found) return found;
-    if (!this.lenient) return this.named(left);
+    if (!this.lenient) return this.resolved(left);
     const only = this.at === start + 1 ? this.tokens[start] : null; // a word by itself
-    return only && only.kind !== "operator" ? holds(String(only.raw ?? only.value)) : this.named(left);
+    return only && only.kind !== "operator" ? holds(String(only.raw ?? only.value)) : this.resolved(left);
   }
 
   ordering(compare, a, b) {
@@ -208,7 +208,7 @@ class Reader {
     const values = [];
     do {
       const node = this.sum();
-      values.push(node.word !== undefined && this.lenient ? () => node.word : this.named(node));
+      values.push(node.word !== undefined && this.lenient ? () => node.word : this.resolved(node));
     } while (this.take(",") && !this.peek(end));
     this.need(end);
     return values;
@@ -229,7 +229,7 @@ class Reader {
 
   sign() {
     if (this.take("-")) {
-      const inner = this.named(this.sign());
+      const inner = this.resolved(this.sign());
       return (i) => {
         const x = asNumber(inner(i));
         return x === null ? null : -x;
@@ -241,7 +241,7 @@ class Reader {
   }
 
   arithmetic(operator, left, right) {
-    const [a, b] = [this.named(left), this.named(right)];
+    const [a, b] = [this.resolved(left), this.resolved(right)];
     return (i) => {
       const x = asNumber(a(i)),
         y = asNumber(b(i));
@@ -276,7 +276,7 @@ class Reader {
   call(name) {
     this.need("(");
     const given = [];
-    do given.push(this.named(this.or()));
+    do given.push(this.resolved(this.or()));
     while (this.take(","));
     this.need(")");
     if (name === "isnull") return (i) => given[0](i) === null;
@@ -303,14 +303,14 @@ class Reader {
   }
 
   /** A node that must be a column or a value. */
-  named(node) {
+  resolved(node) {
     if (node.word !== undefined && !node.known) node();
     return node;
   }
 
   /** The right side of a comparison: a word that is no column is a value of the left side's. */
   value(node, left) {
-    if (!this.lenient || node.word === undefined || (node.known && !left.of)) return this.named(node);
+    if (!this.lenient || node.word === undefined || (node.known && !left.of)) return this.resolved(node);
     const values = left.of ? left.of.distinct : [],
       word = node.word;
     if (!values.includes(word)) {
