@@ -14,7 +14,9 @@ from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Precision
 from backproof.network.effort import limited
 from backproof.network.formula import Formula
+from backproof.network.functions import NUMERIC
 from backproof.network.scan import find_kinks, find_range
+from backproof.network.syntax import MOST_NODES, parsed
 
 CASES = {
     "z * tanh(log1p(exp(z)))": lambda z: z * jnp.tanh(jax.nn.softplus(z)),
@@ -162,3 +164,28 @@ def test_a_step_between_flat_pieces_is_a_jump(at):
 @pytest.mark.parametrize("value", [np.sin, np.exp, lambda z: np.sin(30 * z), lambda z: z**3, np.sinh])
 def test_smooth_functions_have_no_kinks(value):
     assert find_kinks(value) == ()
+
+
+@pytest.mark.parametrize("derivative", [0.0123456784, 0.25, 1 / 3])
+def test_a_kinks_derivative_is_rounded_only_where_it_is_a_short_number(derivative):
+    (kink,) = find_kinks(lambda z: np.where(z < 0, derivative * z, 0))
+    assert kink.left == pytest.approx(derivative, rel=0, abs=1e-10)
+    assert (kink.left == 0.25) == (derivative == 0.25)
+
+
+@pytest.mark.parametrize(("name", "other"), [("maximum", 1.0), ("minimum", 3.0)])
+def test_of_complex_numbers_the_real_parts_decide_and_the_first_of_equals_is_taken(name, other):
+    """Else a complex step at a kink would mix the derivatives of both sides."""
+    one, same = np.array([2 + 1j]), np.array([2 + 3j])
+    assert NUMERIC[name](one, same) == one
+    assert NUMERIC[name](same, one) == same
+    assert NUMERIC[name](one, np.array([other + 5j])) == one
+    assert NUMERIC[name](np.array([other + 5j]), one) == one
+
+
+def test_the_size_of_an_expression_is_counted_to_the_node():
+    """A sum of 125 names has 249 nodes, and each sign one more."""
+    terms = ["z"] * (MOST_NODES // 2)
+    assert parsed("+".join(["-z", *terms[1:]]), {}, ("z",)) is not None
+    with pytest.raises(ValueError, match=rf"at most {MOST_NODES} .*; not {MOST_NODES + 1}$"):
+        parsed("+".join(["-z", "-z", *terms[2:]]), {}, ("z",))

@@ -5,14 +5,17 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from oracles import random_problem
 
 from backproof.network.clips.none import none
+from backproof.network.deltas import DELTAS
 from backproof.network.deltas.expression import VARIABLES as DELTA_VARIABLES
 from backproof.network.deltas.expression import delta_of
 from backproof.network.formula import Formula
 from backproof.network.losses import LOSSES
 from backproof.network.losses.expression import VARIABLES, loss_of
 from backproof.network.losses.loss import PROBABILITIES
+from backproof.network.rules import BackwardRule
 from backproof.network.syntax import LONGEST, MOST_NODES
 
 CLIP = none()
@@ -137,3 +140,21 @@ def test_a_delta_is_what_its_expression_states():
     assert (found.uses_kinks, found.uses_clip, found.elementwise) == (True, False, True)
     assert not delta_of("mine", Formula("y - t", {}, DELTA_VARIABLES)).uses_kinks
     assert delta_of("mine", Formula("g", {}, DELTA_VARIABLES)).uses_clip
+
+
+def gradient(delta, output):
+    problem, weights = random_problem(3, output=output)
+    return BackwardRule(delta).gradient(problem, problem.forward(weights), weights)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "output"),
+    [("g * d", "exact", "tanh"), ("y - t", "y_minus_t", "tanh"), ("g", "exact", "identity")],
+)
+def test_the_gradient_of_a_delta_is_that_of_the_packages_own(text, name, output):
+    right = gradient(DELTAS[name](), output)
+    found = gradient(delta_of("mine", Formula(text, {}, DELTA_VARIABLES)), output)
+    wrong = gradient(delta_of("mine", Formula(f"1.001 * ({text})", {}, DELTA_VARIABLES)), output)
+    for f, w, r in zip(found, wrong, right, strict=True):
+        np.testing.assert_allclose(f, r, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(w, 1.001 * r, rtol=1e-12, atol=1e-15)

@@ -95,7 +95,9 @@ def test_tiles_to_come_are_hatched_and_named(cells):
 
 def test_nothing_but_failures_still_draws(cells):
     cells["status"] = "failed"
-    heatmap(cells).savefig(io.BytesIO(), format="svg")
+    figure = heatmap(cells)
+    figure.savefig(io.BytesIO(), format="svg")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["failed"]
 
 
 @pytest.mark.parametrize("count", [1, 3, 30])
