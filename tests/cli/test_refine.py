@@ -80,6 +80,7 @@ def test_edges_are_where_the_function_flips(refined, edges, table):
     assert cells["refined"].tolist() == [False] * 12 + [True] * 2 * EVALUATIONS
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("drawn")
 def test_what_is_added_changes_no_claim_and_no_figure(refined, here):
     refined()
@@ -102,6 +103,7 @@ def test_a_claim_that_names_them_is_about_them(refined, here):
     assert "of 12." in (here / "results" / "mine" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_every_new_cell_has_a_command_that_makes_it(refined, table, program):
     refined()
     cells = table("mine")
@@ -165,6 +167,7 @@ def test_two_flips_of_a_row_are_reported(refined, edges, here):
     assert "1 row the condition changes more than once" in (here / "results/mine/report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_condition_of_ones_own(refined, edges):
     refined(refine={"axis": "subject.eps", "flips": "gradient_error > 1e-3", "width": 0.5})
     found = edges()
@@ -181,6 +184,7 @@ def test_whole_numbers_end_at_neighbours(refined, edges):
     assert edges()[["below", "above", "evaluations"]].to_numpy().tolist() == [[36, 37, 7]]
 
 
+@pytest.mark.slow
 def test_a_difference_where_a_value_is_not_positive(refined, edges):
     refined(grid={"subject.eps": [-1.0, 1.0], "subject.at": -0.3}, refine="subject.eps", claims=[])
     (edge,) = edges().itertuples()

@@ -208,11 +208,9 @@ def recorded(folder, area, kept):
 def rounds(mutant, record):
     """The tests to run: those that execute the changed line, then the module's others, the shortest first."""
     lines = record["lines"].get(mutant.module, {})
-    module = set().union(*lines.values())
-    line = set(lines.get(str(mutant.line), ()))
+    line = set(lines.get(str(mutant.line), ())) - {""}  # which is an import's
     everything = sorted(record["seconds"], key=record["seconds"].get)
-    if "" in line:  # executed by an import
-        line, module = set(), set(everything)
+    module = set().union(*lines.values()) - {""} or set(everything)
     first = [test for test in everything if test in line]
     rest = [test for test in everything if test in module - line]
     return list(filter(None, (first, rest)))

@@ -113,6 +113,7 @@ def test_every_keyword_is_an_axis(folder):
     assert (folder / "results" / "mine" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_without_a_file_of_ones_own(folder):
     given = ("subject=function", "subject._target_=mine.backprop", "subject.start=mine.start")
     cells = swept(folder, *given, "subject.out=relu,sigmoid", "subject.hidden=3,5")
