@@ -1,5 +1,6 @@
 """Reports in a real browser: Debian's Chromium, driven by Playwright."""
 
+import fcntl
 import os
 import shutil
 
@@ -80,12 +81,17 @@ def at(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def thread(at):
-    """One seed of the experiment of the puzzle, 654 cells, trained for a moment only."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(at)
-        assert main(["sweep", "experiment=thread", "seed=0", "training.steps=4", "check.cures=0"]) == 0
-    return at / "results" / "thread"
+def thread(tmp_path_factory):
+    """One seed of the experiment of the puzzle, 654 cells, trained for a moment; one for all workers."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (shared / "thread.lock").open("w") as lock, pytest.MonkeyPatch.context() as patch:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = shared / "results" / "thread"
+        if not (folder / "report.html").exists():
+            patch.chdir(shared)
+            assert main(["sweep", "experiment=thread", "seed=0", "training.steps=4", "check.cures=0"]) == 0
+    return folder
 
 
 @pytest.fixture(scope="session")
