@@ -35,8 +35,12 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-AREAS = ("network", "estimates", "verdicts")
-"""Packages that are changed; the quick tests of the folder of the same name are to notice it."""
+AREAS = {
+    "network": ["tests/network"],
+    "estimates": ["tests/estimates", "tests/api"],
+    "verdicts": ["tests/verdicts", "tests/api"],
+}
+"""Packages that are changed, and the folders whose quick tests are to notice it (of functions, tests/api)."""
 
 OPERATORS = [
     f"core/{name}"
@@ -198,9 +202,9 @@ def forked(folder, arguments, limit, plugins=tuple):
 def recorded(folder, area, kept):
     """An area's record, which is kept in a file; its tests must pass before anything is changed."""
     if not kept.exists():
-        status = forked(folder, [f"tests/{area}"], 3600, lambda: [Recorder(folder)])
+        status = forked(folder, AREAS[area], 3600, lambda: [Recorder(folder)])
         if status != 0:
-            raise SystemExit(f"{(folder / 'output.txt').read_text()[-3000:]}\ntests/{area}: status {status}")
+            raise SystemExit(f"{(folder / 'output.txt').read_text()[-3000:]}\n{area}: status {status}")
         shutil.copy(folder / "recorded.json", kept)
     return json.loads(kept.read_text())
 

@@ -158,3 +158,9 @@ def test_the_gradient_of_a_delta_is_that_of_the_packages_own(text, name, output)
     for f, w, r in zip(found, wrong, right, strict=True):
         np.testing.assert_allclose(f, r, rtol=1e-12, atol=1e-15)
         np.testing.assert_allclose(w, 1.001 * r, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("delta", DELTAS.records(), ids=DELTAS.keys())
+def test_the_packages_own_deltas_are_defined_for_a_softmax_too(delta):
+    assert not delta.elementwise
+    assert all(np.isfinite(g).all() for g in gradient(delta, "softmax"))
