@@ -37,8 +37,8 @@ def test_figures_are_the_reports(folder):
     results = backproof.load(folder)
     assert len(results.figures) == len(list((folder / "figures").glob("*.svg"))) > 4
     drawn = results.figure("verdict by")
-    assert drawn.title == results.figure(1).title == "Verdict by delta and output"
-    with (folder / "figures" / "01-verdict-by-delta-and-output.csv").open() as file:
+    assert drawn.title == results.figure(1).title == "Verdict by delta and output activation"
+    with (folder / "figures" / "01-verdict-by-delta-and-output-activation.csv").open() as file:
         pd.testing.assert_frame_equal(drawn.data.reset_index(drop=True), pd.read_csv(file), check_dtype=False)
     assert drawn._repr_html_().startswith("<svg")
 
