@@ -35,12 +35,14 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+FUNCTIONS = [f"tests/api/test_{name}.py" for name in ("api", "derivatives", "domain", "many_points")]
+
 AREAS = {
     "network": ["tests/network"],
-    "estimates": ["tests/estimates", "tests/api"],
-    "verdicts": ["tests/verdicts", "tests/api"],
+    "estimates": ["tests/estimates", *FUNCTIONS],
+    "verdicts": ["tests/verdicts", *FUNCTIONS],
 }
-"""Packages that are changed, and the folders whose quick tests are to notice it (of functions, tests/api)."""
+"""Packages that are changed, and the files and folders whose quick tests are to notice it."""
 
 OPERATORS = [
     f"core/{name}"
