@@ -281,3 +281,14 @@ def test_what_matters_is_what_changes_the_gradient(fault, activation):
 def test_there_are_at_least_25_and_each_names_its_cause():
     assert len(FAULTS) > 25
     assert all(bool(f.cause) == (f.name != "none") for f in FAULTS.records())
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_a_batch_is_the_fault_of_each(fault):
+    problem, weights = problem_for(fault)
+    scales = (1.0, 0.7, 1.2)
+    alone = [with_and_without(fault, problem, [s * w for w in weights])[0].gradients for s in scales]
+    found, _ = with_and_without(fault, problem, [np.stack([s * w for s in scales]) for w in weights])
+    for k, one in enumerate(alone):
+        assert same([g[k] for g in found.gradients], one)
+    assert not same([g[0] for g in found.gradients], alone[1])
