@@ -17,6 +17,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import doctest
+import importlib
 import io
 import os
 import re
@@ -121,6 +122,9 @@ class Run:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+        if path.parent == self.folder:
+            sys.modules.pop(path.stem, None)  # another test's, of the same name
+            importlib.invalidate_caches()
 
     def _python(self, block: Block) -> str:
         """Run a block; what it prints, with the value of a last expression as an interpreter shows it."""
