@@ -6,10 +6,10 @@ import shutil
 import sqlite3
 from contextlib import closing
 from functools import partial
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from markup import Markup
 from stored import of_seed, rewrite
 
 from backproof.interfaces.cli import main
@@ -61,21 +61,6 @@ def page_of(pair, a="a"):
     return (pair / "b" / f"compare-with-{a}.html").read_text(encoding="utf-8")
 
 
-class Text(HTMLParser):
-    """The tags of a page with their attributes, and its text."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.text = [], ""
-        self.feed(page)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_data(self, data):
-        self.text += data
-
-
 def test_equal_sweeps(program, pair):
     done = program("compare", "results/a", "results/b")
     assert (done.status, done.err) == (0, "")
@@ -108,7 +93,7 @@ def test_a_verdict_that_changed(program, pair):
     assert re.search(r"^  ✓ agrees → ∞ not finite: \d cells?$", done.out, re.MULTILINE)
     assert "causes in B: dust in the works" in done.out
     assert "verdict in 4, causes in 4 cells" in done.out.replace("\n", " ")
-    text = Text(page_of(pair)).text
+    text = Markup(page_of(pair)).text
     assert text.count("dust in the works") == 4
     assert len(re.findall(r"A: backproof check .*\nB: backproof check .* x=1", text)) == 4
 
@@ -122,7 +107,7 @@ def test_a_cell_that_failed(program, pair):
     assert "ok → failed: 4 cells" in done.out
     assert "error in B: MemoryError" in done.out
     assert "… and 1 more, all in the report" in done.out
-    assert Text(page_of(pair)).text.count("MemoryError") == 4
+    assert Markup(page_of(pair)).text.count("MemoryError") == 4
 
 
 def test_cells_that_are_missing(program, pair):
@@ -155,7 +140,7 @@ def test_numbers_that_moved(program, pair):
     assert "final_loss in 12 cells" in done.out
     assert re.search(r"final loss, log10\(B/A\) +12 +3 +0 .* \+1 +\+0.752 to \+1.25\n", done.out)
     assert re.search(r"activation=tanh delta=exact +3 +0 .* \+1 +\+0.752 to \+1.25\n", done.out)
-    assert "gradient error, log10(B/A): 0 combinations moved" in Text(page_of(pair)).text
+    assert "gradient error, log10(B/A): 0 combinations moved" in Markup(page_of(pair)).text
 
 
 def test_figures_stand_in_the_page_and_beside_it(program, pair):
@@ -168,7 +153,7 @@ def test_figures_stand_in_the_page_and_beside_it(program, pair):
     files = {p.name for p in (pair / "b" / "compare-with-a").iterdir()}
     (stem,) = {name.partition(".")[0] for name in files if "final-loss" in name}
     assert files == {"mine.svg", *(f"{stem}.{e}" for e in ("svg", "png", "pdf", "csv"))}
-    page = Text(page_of(pair))
+    page = Markup(page_of(pair))
     (picture,) = [a for tag, a in page.tags if tag == "img"]
     assert "Final loss, log10(B/A): 4 of 4 tiles have an interval without zero" in picture["alt"]
     links = [a["href"] for tag, a in page.tags if tag == "a"]
@@ -201,7 +186,7 @@ def test_a_figure_whose_text_cannot_be_set_costs_no_other(program, pair):
     rewrite(pair / "b", partial(times, 10), of_seed(0))
     done = program("compare", "results/a", "results/b")
     assert (done.status, done.err) == (0, "")
-    page = Text(page_of(pair))
+    page = Markup(page_of(pair))
     assert "Sound" in [a["alt"].partition(".")[0] for tag, a in page.tags if tag == "img"]
     assert "Cost in $x^{$" in page.text
 
@@ -259,7 +244,7 @@ def test_the_page_needs_nothing_and_shows_text_as_text(program, pair):
     done = program("compare", "results/a", "results/<b>x")
     assert done.status == 1
     assert "[red]" in done.out, "nor is it markup in the terminal"
-    page = Text((pair / "<b>x" / "compare-with-a.html").read_text(encoding="utf-8"))
+    page = Markup((pair / "<b>x" / "compare-with-a.html").read_text(encoding="utf-8"))
     assert page.text.count(EVIL) > 6
     assert "to B, <b>x?" in page.text
     tags = {tag for tag, _ in page.tags}
@@ -346,7 +331,7 @@ def test_several_sweeps_are_each_compared_with_the_first(program, three):
     assert "Bit-identical to A in every result: B." in done.out
     assert "C: the verdict changed in 8 of 12 shared cells" in done.out
     assert done.out.endswith("report: results/c/compare-3-a-b-c.html\n")
-    page = Text((three / "c" / "compare-3-a-b-c.html").read_text(encoding="utf-8"))
+    page = Markup((three / "c" / "compare-3-a-b-c.html").read_text(encoding="utf-8"))
     assert "How do 3 sweeps differ from A, a?" in page.text
     (picture,) = [a for tag, a in page.tags if tag == "img"]
     for words in ("A: a: agrees in 4 of 4 tiles.", "C: c: not finite in 4 of 4 tiles."):
@@ -377,7 +362,7 @@ def test_a_page_of_several_shows_text_as_text(program, three):
     shutil.copytree(three / "b", three / "<b>$x$")
     done = program("compare", "results/a", "results/<b>$x$", "results/c")
     assert done.status == 1
-    page = Text((three / "c" / "compare-3-a--b-x--c.html").read_text(encoding="utf-8"))
+    page = Markup((three / "c" / "compare-3-a--b-x--c.html").read_text(encoding="utf-8"))
     assert page.text.count(EVIL) >= 2
     assert "B: <b>$x$" in page.text
     assert not {tag for tag, _ in page.tags} & {"script", "iframe", "b"}

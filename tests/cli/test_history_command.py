@@ -4,10 +4,10 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from markup import Markup
 from stored import rewrite
 
 from backproof.interfaces.cli import main
@@ -79,23 +79,8 @@ def two(here, made):
     return [shutil.copytree(folder, here / "results" / folder.name) for folder in made[:2]]
 
 
-class Text(HTMLParser):
-    """The tags of a page with their attributes, and its text."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.text = [], ""
-        self.feed(page)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_data(self, data):
-        self.text += data
-
-
 def page_of(folder):
-    return Text((folder / "history.html").read_text(encoding="utf-8"))
+    return Markup((folder / "history.html").read_text(encoding="utf-8"))
 
 
 def given(folders):

@@ -5,12 +5,12 @@ import gzip
 import json
 import re
 import xml.etree.ElementTree as ElementTree
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from markup import Markup
 
 from backproof.reports.details import MOST_POINTS, _thinned, packed
 from backproof.reports.report import significant
@@ -27,18 +27,6 @@ EXPERIMENT = {
     ],
     "figures": [{"title": "Verdicts", "value": "verdict", "rows": ["activation"], "columns": ["loss"]}],
 }
-
-
-class Parts(HTMLParser):
-    """Every element with its attributes, and the text of scripts."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
 
 
 @pytest.fixture
@@ -73,7 +61,7 @@ def test_question_answer_claims_and_provenance_are_there(report):
 
 
 def test_nothing_is_loaded_from_anywhere(report):
-    for tag, attributes in Parts(report()).elements:
+    for tag, attributes in Markup(report()).tags:
         for name in ("src", "href"):
             address = attributes.get(name) or ""
             assert not re.match(r"(https?:)?//", address), (tag, address)
@@ -86,7 +74,7 @@ def test_figures_are_files_too_and_have_words_for_those_who_cannot_see(report, t
         f"01-verdicts.{e}" for e in ("csv", "pdf", "png", "svg")
     ]
     ElementTree.parse(tmp_path / "figures" / "01-verdicts.svg")
-    pictures = [a for t, a in Parts(text).elements if t == "img"]
+    pictures = [a for t, a in Markup(text).tags if t == "img"]
     assert [p["alt"] for p in pictures] == [
         "Verdicts. Of 4 tiles: agrees in 3, incorrect gradient in 1."
         " Pooled over clipping threshold: up to 2 settings a tile, besides replicates."
@@ -134,8 +122,8 @@ def test_a_statement_leads_to_its_cells_and_its_figure(report, cells):
 
 def test_contents_and_figures_have_addresses(report):
     text = report()
-    targets = {a["id"] for _, a in Parts(text).elements if a.get("id")}
-    links = [a["href"][1:] for t, a in Parts(text).elements if t == "a" and a.get("href", "").startswith("#")]
+    targets = {a["id"] for _, a in Markup(text).tags if a.get("id")}
+    links = [a["href"][1:] for t, a in Markup(text).tags if t == "a" and a.get("href", "").startswith("#")]
     assert {"claims", "cells", "provenance", "01-verdicts"} <= set(links)
     assert all("=" in link or link in targets for link in links)
 
@@ -149,9 +137,9 @@ def test_what_was_typed_is_text(report, cells):
         "figures": [{**EXPERIMENT["figures"][0], "title": EVIL, "caption": EVIL}],
     }
     text = report(cells, experiment)
-    parts = Parts(text)
-    assert sum(tag == "script" for tag, _ in parts.elements) == 3  # data, one piece of details, ours
-    assert not any("onerror" in a for _, a in parts.elements)
+    parts = Markup(text)
+    assert sum(tag == "script" for tag, _ in parts.tags) == 3  # data, one piece of details, ours
+    assert not any("onerror" in a for _, a in parts.tags)
     assert EVIL in data_of(text)["columns"][-1]["list"] or any(
         EVIL in c.get("list", []) for c in data_of(text)["columns"]
     )

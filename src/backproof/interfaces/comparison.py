@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
@@ -11,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from backproof.errors import ExitStatus
+from backproof.interfaces.terminal import table_console
 from backproof.reports.compare import NOTHING, Comparison
 from backproof.reports.compare_page import answer
 from backproof.reports.compared import ComparisonResult
@@ -45,7 +44,7 @@ def show_comparison(result: ComparisonResult) -> ExitStatus:
     Returns:
         OK where every cell is on both sides with the same status and verdict.
     """
-    console = _console()
+    console = table_console()
     if result.same_folder:
         console.print("A and B are the same folder: nothing can differ.")
     _show(result.comparison, console)
@@ -59,7 +58,7 @@ def show_several(result: SeveralResult) -> ExitStatus:
     Returns:
         OK where every cell of each is in the first too, with the same status and verdict.
     """
-    console = _console()
+    console = table_console()
     for sentence in answer_of(result.rows, result.changes):
         console.print(escape(sentence))
     console.print()
@@ -77,11 +76,6 @@ def show_several(result: SeveralResult) -> ExitStatus:
     console.print(table)
     console.print(f"report: {escape(str(result.page))}", soft_wrap=True)
     return ExitStatus.OK if result.unchanged else ExitStatus.SOME_FAILED
-
-
-def _console() -> Console:
-    """In a file or a log, a line has the width that the tables are laid out for."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 100)
 
 
 def _show(found: Comparison, console: Console) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from backproof.errors import ExitStatus
+from backproof.interfaces.terminal import table_console
 from backproof.reports.history_page import HistoryResult, answer_of, step_entry
 
 MOST_ROWS = 20
@@ -21,7 +19,7 @@ def show_history(result: HistoryResult) -> ExitStatus:
     Returns:
         OK where there is none.
     """
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    console = table_console()
     found = result.history
     if not result.in_order:
         console.print("Some results have no time on record: they are taken in the order given.")

@@ -1,6 +1,8 @@
-"""A check in the terminal."""
+"""What is printed: a check, and the console of tables."""
 
 from __future__ import annotations
+
+import sys
 
 from rich.console import Console
 from rich.text import Text
@@ -8,6 +10,11 @@ from rich.text import Text
 from backproof.verdicts.check import Check
 
 STYLES = {"normal": "", "strong": "bold", "soft": "dim"}
+
+
+def table_console() -> Console:
+    """Where tables are printed: in a file or a log, a line has the width that they are laid out for."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 100)
 
 
 def show(check: Check, console: Console) -> None:

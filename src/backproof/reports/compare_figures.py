@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from backproof.errors import ConfigurationError
 from backproof.reports.alignment import Alignment
 from backproof.reports.axes import own
 from backproof.reports.default_figures import default_figures
@@ -89,10 +88,8 @@ def _draw(alignment: Alignment, spec: FigureSpec, names: tuple[str, str]) -> Dra
 
         figure = draw_differences(found, spec.title, names)
         return Drawn(spec, Drawing(figure, finding(found), found.table(), pooled=pooled(found.a)))
-    except (NothingToDrawError, ConfigurationError) as error:
-        return Drawn(spec, None, str(error))
-    except Exception as error:  # a drawing library may fail in any way over unusual cells
-        return Drawn(spec, None, " ".join(f"{type(error).__name__}: {error}".split()))
+    except Exception as error:
+        return Drawn.undrawn(spec, error)
 
 
 def _is_heatmap(spec: FigureSpec) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +10,7 @@ import pyarrow as pa
 
 from backproof.files import plain_folder
 from backproof.reports.figures.kind import Drawn
-from backproof.reports.pictures import Picture, keep
-from backproof.reports.write import OURS
+from backproof.reports.pictures import Picture, keep, remove_others
 
 
 def keep_all(folder: Path, figures: Sequence[Drawn]) -> list[Picture]:
@@ -26,10 +24,7 @@ def keep_all(folder: Path, figures: Sequence[Drawn]) -> list[Picture]:
     if folder.is_symlink() or folder.exists() or any(f.drawing for f in figures):
         plain_folder(folder)
     pictures = [_kept(folder, i, drawn) for i, drawn in enumerate(figures, 1)]
-    stems = {p.stem for p in pictures if p.source}
-    for path in folder.glob("*"):
-        if OURS.fullmatch(path.name) and path.name.partition(".")[0] not in stems:
-            path.unlink()
+    remove_others(folder, pictures)
     return pictures
 
 
@@ -40,6 +35,5 @@ def _kept(folder: Path, position: int, drawn: Drawn) -> Picture:
         return keep(folder, position, drawn, none, no_curves, None)
     except OSError:
         raise
-    except Exception as error:  # a drawing library may fail in any way over unusual text
-        problem = " ".join(f"{type(error).__name__}: {error}".split())
-        return keep(folder, position, replace(drawn, drawing=None, problem=problem), none, no_curves, None)
+    except Exception as error:
+        return keep(folder, position, Drawn.undrawn(drawn.spec, error), none, no_curves, None)

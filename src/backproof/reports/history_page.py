@@ -221,8 +221,8 @@ def _drawn(found: History, series: Sequence[Series], title: str) -> Drawn:
         else:
             figure = draw_series(first_panels(series, MOST_PANELS), labels, spec.title)
         return Drawn(spec, Drawing(figure, _finding(found, series), _table(found, series)))
-    except Exception as error:  # a drawing library may fail in any way over unusual cells
-        return Drawn(spec, None, " ".join(f"{type(error).__name__}: {error}".split()))
+    except Exception as error:
+        return Drawn.undrawn(spec, error)
 
 
 def _finding(found: History, series: Sequence[Series]) -> str:

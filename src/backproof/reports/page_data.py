@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
+from backproof.reports.aggregation import categories_of
 from backproof.reports.axes import RECORDS, axes_of, own, ran, varying
 from backproof.reports.details import plain
 from backproof.reports.report import Report
@@ -120,7 +121,6 @@ def _entry(column: Column | None, values: pd.Series) -> dict[str, object]:
 
 def _categories(cells: pd.DataFrame, column: Column) -> dict[str, object]:
     """The categories of a column with symbols and colours; `fixed` where they do not depend on the cells."""
-    from backproof.reports.aggregation import categories_of
     from backproof.reports.figures.drawing.colours import colour_of, symbol_of
 
     names = categories_of(cells, column)
@@ -160,9 +160,8 @@ def _asked(report: Report) -> dict[str, Mapping[str, object]]:
     settings = [a for a in varying(report.held) if a != REPLICATE and a not in RECORDS]
     first = [a for a in named if a in settings] or settings
     numbers = [c.name for c in CELLS if c.unit and report.held[c.name].notna().any()]
-    x, y = ([*dict.fromkeys(("gradient_error", *numbers))] * 2)[:2] if numbers else ("gradient_error",) * 2
-    if "accuracy" in numbers:
-        y = "accuracy"
+    x = "gradient_error"
+    y = "accuracy" if "accuracy" in numbers else next((name for name in numbers if name != x), x)
     lines = [*dict.fromkeys((*first, *settings))][:MOST_ASKED_AXES]
     return {
         "ask-heatmap": {

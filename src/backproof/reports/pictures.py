@@ -19,6 +19,9 @@ from backproof.reports.labels import Labels
 from backproof.reports.live import WORDLESS, LiveText
 
 ENDINGS = ("svg", "png", "pdf")
+OURS = re.compile(r"\d\d+-[a-z0-9-]+\.(svg|png|pdf|csv)")
+"""Names that figures of ours have; nothing else in the folder is ever removed."""
+
 PIXELS = 96
 """Pixels of a page to an inch."""
 
@@ -85,6 +88,14 @@ def keep(
         size=(round(width * PIXELS), round(height * PIXELS)),
         live=Live(live, drawn.cells, drawn.spec.caption) if live else None,
     )  # fmt: skip
+
+
+def remove_others(folder: Path, pictures: Sequence[Picture]) -> None:
+    """Remove the figures of an earlier page that this one does not have."""
+    stems = {p.stem for p in pictures if p.source}
+    for path in folder.glob("*"):
+        if OURS.fullmatch(path.name) and path.name.partition(".")[0] not in stems:
+            path.unlink()
 
 
 def _slug(title: str) -> str:

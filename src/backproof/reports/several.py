@@ -186,9 +186,8 @@ def _draw(spec: FigureSpec, cells: pd.DataFrame) -> Drawn | None:
 
         data = pd.concat([part.table() for part in parts], ignore_index=True)
         return Drawn(spec, Drawing(draw_tiles(parts, spec.title), _finding(tiles), data))
-    except Exception as error:  # a drawing library may fail in any way over unusual cells
-        problem = str(error) if isinstance(error, NothingToDrawError) else f"{type(error).__name__}: {error}"
-        return Drawn(spec, None, " ".join(problem.split()))
+    except Exception as error:
+        return Drawn.undrawn(spec, error)
 
 
 def _all_equal(parts: Sequence[Tiles]) -> bool:

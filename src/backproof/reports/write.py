@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import starmap
@@ -21,7 +20,7 @@ from backproof.reports.figures.kind import Drawn, FigureSpec
 from backproof.reports.index import ANSWER
 from backproof.reports.labels import Labels
 from backproof.reports.page import page
-from backproof.reports.pictures import Picture, keep
+from backproof.reports.pictures import Picture, keep, remove_others
 from backproof.reports.report import Report
 from backproof.reports.stored import figures_of, stored_experiment
 from backproof.reports.summary import Answer, answer_of
@@ -30,9 +29,6 @@ from backproof.sweeps.engines.processes import starmap as in_processes
 
 LEAST_SHARED, MOST_SHARED, MOST_PROCESSES = 4, 10_000, 4
 """Fewer figures than these are drawn in this process, and those of more cells; more processes do not pay."""
-
-OURS = re.compile(r"\d\d+-[a-z0-9-]+\.(svg|png|pdf|csv)")
-"""Names that figures of ours have; nothing else in the folder is ever removed."""
 
 
 def write_report(
@@ -64,7 +60,7 @@ def write_report(
     answer = answer_of(asked.answer, settled, cells)
     of_cells = details(excerpt.cells if excerpt else cells, tensors, curves)
     pictures = list(drawing)  # drawn meanwhile
-    _remove_others(folder / "figures", pictures)
+    remove_others(folder / "figures", pictures)
     report = Report(
         asked.name or folder.name,
         asked.question,
@@ -106,11 +102,3 @@ def _draw_all(
 
 def _reads_curves(figure: FigureSpec | Drawn) -> bool:
     return isinstance(figure, FigureSpec) and kinds()[figure.value].curves
-
-
-def _remove_others(folder: Path, pictures: Sequence[Picture]) -> None:
-    """Figures of an earlier report that this one does not have."""
-    stems = {p.stem for p in pictures if p.source}
-    for path in folder.glob("*"):
-        if OURS.fullmatch(path.name) and path.name.partition(".")[0] not in stems:
-            path.unlink()

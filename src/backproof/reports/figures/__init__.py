@@ -12,7 +12,6 @@ import pkgutil
 from functools import cache
 from typing import TYPE_CHECKING
 
-from backproof.errors import ConfigurationError
 from backproof.reports.axes import finished, own
 from backproof.reports.figures.kind import Drawn, FigureSpec, Kind, NothingToDrawError, Tables
 from backproof.reports.labels import Labels, shipped
@@ -46,7 +45,5 @@ def draw(
             raise NothingToDrawError("no cell fits its `where`")
         drawing = kinds()[spec.value].draw(spec, Tables(chosen, curves, edges, labels or shipped()))
         return Drawn(spec, drawing, "", spec.caption.filled(finished(chosen)), chosen.index.to_list())
-    except (NothingToDrawError, ConfigurationError) as error:
-        return Drawn(spec, None, str(error))
-    except Exception as error:  # a drawing library may fail in any way over unusual cells
-        return Drawn(spec, None, " ".join(f"{type(error).__name__}: {error}".split()))
+    except Exception as error:
+        return Drawn.undrawn(spec, error)

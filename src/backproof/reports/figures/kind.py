@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from backproof.errors import ConfigurationError
 from backproof.reports.labels import Labels, shipped
 from backproof.reports.live import WORDLESS, LiveText
 from backproof.sweeps.expressions import Expression
@@ -156,6 +157,17 @@ class Drawn:
     def pooled(self) -> str:
         """Along what the cells of a tile differ, in a sentence."""
         return self.drawing.pooled if self.drawing else ""
+
+    @classmethod
+    def undrawn(cls, spec: FigureSpec, error: Exception) -> Drawn:
+        """A specification with the reason why nothing is drawn of it.
+
+        A drawing library may fail in any way over unusual cells: that costs the figure, and no other.
+        """
+        said = str(error)
+        if not isinstance(error, NothingToDrawError | ConfigurationError):
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+        return cls(spec, None, said)
 
     def _repr_html_(self) -> str:
         """The figure in a notebook."""

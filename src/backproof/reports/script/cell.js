@@ -44,7 +44,7 @@ function openTile(grid, part, r, c) {
   const listed = members.slice(0, MOST_LISTED);
   show(
     [tileKey(grid, part, r, c) || "All cells"],
-    make("p", { className: "soft", text: described(grid, part, r, c).split("\n").slice(1).join("; ") }),
+    make("p", { className: "soft", text: valueWords(grid, part, r, c) }),
     members.length
       ? make("button", {
           type: "button",
@@ -94,12 +94,8 @@ function openTile(grid, part, r, c) {
 
 /** Filter everything by the settings of a tile. */
 function narrowTo(grid, part, r, c) {
-  const keys = [
-    ...part.facet,
-    ...part.rows[r].map((code, k) => [grid.spec.rows[k], code]),
-    ...part.columns[c].map((code, k) => [grid.spec.columns[k], code]),
-  ];
-  for (const [name, code] of keys) choose(name, new Set([code < 0 ? NOTHING : text(byName.get(name).distinct[code])]));
+  for (const [name, code] of settingsAt(grid, part, r, c))
+    choose(name, new Set([code < 0 ? NOTHING : text(byName.get(name).distinct[code])]));
   refresh();
 }
 
@@ -126,13 +122,7 @@ function plot(title, lines, { log_x = false, log_y = false, x_label = "step", gu
   const px = (x) => l + ((W - l - r) * (x - x0)) / (x1 - x0),
     py = (y) => H - b - ((H - t - b) * (y - y0)) / (y1 - y0),
     ys = lines[0][1];
-  const node = svg("svg", {
-    viewBox: `0 0 ${W} ${H}`,
-    width: W,
-    height: H,
-    role: "img",
-    "aria-label": title + ": from " + brief(ys[0]) + " to " + brief(ys[ys.length - 1]),
-  });
+  const node = framed(W, H, title + ": from " + brief(ys[0]) + " to " + brief(ys[ys.length - 1]));
   const write = (words, given) => node.append(svg("text", given, words));
   write(title, { x: l, y: 14, "font-weight": 600 });
   node.append(svg("path", { class: "axis", d: `M${l} ${t}V${H - b}H${W - r}` }));

@@ -97,6 +97,9 @@ const unmeasured = Object.fromEntries(
   }),
 );
 
+/** The same of the check or the training run that a column is about. */
+const unmeasuredIn = (column) => unmeasured[column.of === "training" ? "training" : "check"];
+
 /** Cells from runs of those that are left out and those that follow, by turns. */
 function maskOf(runs) {
   const mask = new Uint8Array(size);

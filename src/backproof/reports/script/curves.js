@@ -27,7 +27,7 @@ function overCells(curves) {
       const v = Float64Array.from(values).sort();
       return {
         step,
-        median: (v[(v.length - 1) >> 1] + v[v.length >> 1]) / 2,
+        median: middle(v),
         least: v[0],
         greatest: v[v.length - 1],
         n: v.length,
@@ -172,11 +172,7 @@ async function drawCurves(figure, spec, cells, room) {
     (more.length ? "; " + more.join(" and ") + " are not drawn" : "") +
     ".";
   return {
-    node: svg(
-      "svg",
-      { width: W, height: bottom, viewBox: `0 0 ${W} ${bottom}`, role: "img", "aria-label": finding },
-      body,
-    ),
+    node: framed(W, bottom, finding, body),
     finding,
     pooled: "",
     title: "Training curves",

@@ -23,6 +23,10 @@ function svg(tag, given, ...inside) {
   return node;
 }
 
+/** A drawing of so many pixels, with words for those who cannot see it. */
+const framed = (W, H, words, ...inside) =>
+  svg("svg", { width: W, height: H, viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": words }, ...inside);
+
 async function unpacked(node) {
   const bytes = Uint8Array.from(atob(node.textContent.trim()), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));

@@ -51,10 +51,14 @@ class Figure {
     seen.observe(host);
   }
 
+  /** What it shows before anybody turns it. */
+  get asGiven() {
+    return { rows: [], columns: [], facet: [], scale: "auto", ...this.given.spec };
+  }
+
   /** What is drawn: as given, with what the reader changed. */
   get spec() {
-    const { rows = [], columns = [], facet = [], ...others } = this.given.spec;
-    return { rows, columns, facet, scale: "auto", ...others, ...view.turned.get(this.number) };
+    return { ...this.asGiven, ...view.turned.get(this.number) };
   }
 
   isTurned() {
@@ -63,7 +67,7 @@ class Figure {
 
   turn(changes) {
     const now = { ...view.turned.get(this.number), ...changes },
-      given = { scale: "auto", facet: [], rows: [], columns: [], ...this.given.spec };
+      given = this.asGiven;
     for (const [what, v] of Object.entries(now)) if (String(v) === String(given[what])) delete now[what];
     if (Object.keys(now).length) view.turned.set(this.number, now);
     else view.turned.delete(this.number);
@@ -350,21 +354,11 @@ function readAsTable(figure, reading) {
   const { grid } = figure.drawn,
     names = [...grid.spec.facet, ...grid.spec.rows, ...grid.spec.columns],
     lines = [];
-  for (const part of grid.parts)
-    for (let r = 0; r < part.rows.length; r++)
-      for (let c = 0; c < part.columns.length; c++) {
-        const key = [
-          ...part.facet.map(([name, code]) => keyLabel(name, code)),
-          ...part.rows[r].map((code, k) => keyLabel(grid.spec.rows[k], code)),
-          ...part.columns[c].map((code, k) => keyLabel(grid.spec.columns[k], code)),
-        ];
-        const words = described(grid, part, r, c)
-          .split("\n")
-          .slice(1)
-          .join("; ")
-          .replace(unitOf(grid.column) + ": ", "");
-        lines.push(make("tr", {}, ...key.map((v) => make("td", { text: v })), make("td", { text: words })));
-      }
+  for (const [part, r, c] of tilesOf(grid)) {
+    const key = settingsAt(grid, part, r, c).map(([name, code]) => keyLabel(name, code)),
+      words = valueWords(grid, part, r, c).replace(unitOf(grid.column) + ": ", "");
+    lines.push(make("tr", {}, ...key.map((v) => make("td", { text: v })), make("td", { text: words })));
+  }
   host.replaceChildren(
     make(
       "table",
@@ -490,11 +484,7 @@ function latexOf(figure) {
     for (const part of grid.parts) {
       if (part.facet.length)
         lines.push(
-          "\\multicolumn{" +
-            (depth + first.columns.length) +
-            "}{l}{" +
-            escapedLatex(part.facet.map(([name, code]) => titleOf(name) + " " + valueLabel(name, code)).join(", ")) +
-            "} \\\\",
+          "\\multicolumn{" + (depth + first.columns.length) + "}{l}{" + escapedLatex(facetText(part)) + "} \\\\",
         );
       grid.spec.columns.forEach((name, j) =>
         lines.push(

@@ -68,15 +68,31 @@ function described(grid, part, r, c) {
   return lines.join("\n");
 }
 
+/** The same in a line, without the settings. */
+const valueWords = (grid, part, r, c) => described(grid, part, r, c).split("\n").slice(1).join("; ");
+
 const unitOf = (column) => column.unit || column.name;
+/** The settings of a tile, as pairs of an axis and a code. */
+const settingsAt = (grid, part, r, c) => [
+  ...part.facet,
+  ...part.rows[r].map((code, k) => [grid.spec.rows[k], code]),
+  ...part.columns[c].map((code, k) => [grid.spec.columns[k], code]),
+];
 const tileKey = (grid, part, r, c) =>
-  [
-    ...part.facet.map(([name, code]) => name + "=" + keyLabel(name, code)),
-    keyText(grid.spec.rows, part.rows[r]),
-    keyText(grid.spec.columns, part.columns[c]),
-  ]
-    .filter(Boolean)
+  settingsAt(grid, part, r, c)
+    .map(([name, code]) => name + "=" + keyLabel(name, code))
     .join(", ");
+const facetText = (part) =>
+  settingText(
+    part.facet.map(([name]) => name),
+    part.facet.map(([, code]) => code),
+  );
+
+/** Every tile, small multiple by small multiple and row by row: its part, row and column. */
+function* tilesOf(grid) {
+  for (const part of grid.parts)
+    for (let r = 0; r < part.rows.length; r++) for (let c = 0; c < part.columns.length; c++) yield [part, r, c];
+}
 
 /** What a heatmap shows, in a sentence; heatmap.finding has the same rules. */
 function findingOf(grid) {
@@ -153,22 +169,11 @@ function drawHeatmap(figure, spec, cells, room) {
     ? categoryLegend(body, grid, plan.width, bottom)
     : colourBar(body, figure, column, scale, plan.width, bottom);
   bottom += hatchLegend(body, figure, used, plan.width, bottom);
-  const node = svg(
-    "svg",
-    {
-      width: plan.width,
-      height: bottom,
-      viewBox: `0 0 ${plan.width} ${bottom}`,
-      role: "img",
-      "aria-label": findingOf(grid),
-    },
-    patterns(figure),
-    body,
-  );
+  const finding = findingOf(grid);
   return {
-    node,
+    node: framed(plan.width, bottom, finding, patterns(figure), body),
     grid,
-    finding: findingOf(grid),
+    finding,
     pooled: pooledOf(grid),
     title: capital(column.title || column.name) + " by " + inWords([...spec.rows, ...grid.across].map(titleOf)),
     table: () => tableOf(grid),
@@ -270,17 +275,7 @@ function nameRows(body, grid, { x, y }, plan, named) {
 function nameColumns(body, grid, { part, x, y }, plan, named) {
   const { wide, tall, columns, R } = plan,
     facet = part.facet;
-  if (facet.length)
-    write(
-      body,
-      settingText(
-        facet.map((f) => f[0]),
-        facet.map((f) => f[1]),
-      ),
-      x,
-      y - (columns.runs.length ? LINE + 10 : 6),
-      { "font-weight": 600 },
-    );
+  if (facet.length) write(body, facetText(part), x, y - (columns.runs.length ? LINE + 10 : 6), { "font-weight": 600 });
   for (const run of columns.runs) {
     write(body, run.words, x + (run.start + run.count / 2) * wide, y - 6, {
       "text-anchor": "middle",
@@ -427,29 +422,22 @@ function hatchLegend(body, figure, used, W, top) {
 function tableOf(grid) {
   const { stats, column, categories, spec } = grid,
     rows = [];
-  for (const part of grid.parts)
-    for (let r = 0; r < part.rows.length; r++)
-      for (let c = 0; c < part.columns.length; c++) {
-        const t = part.tile(r, c),
-          key = [
-            ...part.facet.map(([name, code]) => keyLabel(name, code)),
-            ...part.rows[r].map((code, k) => keyLabel(spec.rows[k], code)),
-            ...part.columns[c].map((code, k) => keyLabel(spec.columns[k], code)),
-          ];
-        const v = t < 0 ? NaN : stats.value[t],
-          shown = Number.isNaN(v) ? null : categories ? categories[v].name : v;
-        const n = (name) => (t < 0 ? 0 : stats[name][t]),
-          x = (name) => (t < 0 || Number.isNaN(stats[name][t]) ? null : stats[name][t]);
-        rows.push([
-          ...key,
-          shown,
-          ...(categories ? [n("agreeing")] : [x("low"), x("high"), x("least"), x("greatest")]),
-          n("n"),
-          n("failed"),
-          n("excluded"),
-          n("pending"),
-        ]);
-      }
+  for (const [part, r, c] of tilesOf(grid)) {
+    const t = part.tile(r, c),
+      v = t < 0 ? NaN : stats.value[t],
+      shown = Number.isNaN(v) ? null : categories ? categories[v].name : v;
+    const n = (name) => (t < 0 ? 0 : stats[name][t]),
+      x = (name) => (t < 0 || Number.isNaN(stats[name][t]) ? null : stats[name][t]);
+    rows.push([
+      ...settingsAt(grid, part, r, c).map(([name, code]) => keyLabel(name, code)),
+      shown,
+      ...(categories ? [n("agreeing")] : [x("low"), x("high"), x("least"), x("greatest")]),
+      n("n"),
+      n("failed"),
+      n("excluded"),
+      n("pending"),
+    ]);
+  }
   const numbers = categories
     ? [column.name, "agreeing"]
     : [grid.aggregate, "interval_low", "interval_high", "least", "greatest"];

@@ -5,7 +5,7 @@ const AGGREGATE_OF_TEXT = {
   share: (v) => v.reduce((a, b) => a + b, 0) / v.length,
   median: (v) => {
     const s = Float64Array.from(v).sort();
-    return (s[(s.length - 1) >> 1] + s[s.length >> 1]) / 2;
+    return middle(s);
   },
   mean: (v) => v.reduce((a, b) => a + b, 0) / v.length,
   sum: (v) => v.reduce((a, b) => a + b, 0),

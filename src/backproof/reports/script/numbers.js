@@ -10,6 +10,9 @@ function text(v) {
   return v && (Math.abs(v) >= 1e5 || Math.abs(v) < 1e-3) ? v.toExponential().replace("e+", "e") : String(v);
 }
 
+/** The median of values in ascending order. */
+const middle = (sorted) => (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+
 const counted = (n) => n.toLocaleString("en");
 
 /** Digits of which the last that is kept is even and the rest is exactly a half, cut off there; null otherwise. */

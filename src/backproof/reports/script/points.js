@@ -84,11 +84,7 @@ function drawPoints(figure, spec, cells, room) {
     titleOf(y.name) +
     correlation(across, up, marks) +
     ".";
-  const node = svg(
-    "svg",
-    { width: W, height: bottom, viewBox: `0 0 ${W} ${bottom}`, role: "img", "aria-label": finding },
-    body,
-  );
+  const node = framed(W, bottom, finding, body);
   return {
     node,
     finding,
@@ -111,8 +107,7 @@ function drawPoints(figure, spec, cells, room) {
 
 const round1 = (v) => Math.round(10 * v) / 10;
 const scrambled = (i) => Math.imul(i + 1, 2654435761) >>> 0;
-const measuredIn = (column, i) =>
-  axes.includes(column) || !unmeasured[column.of === "training" ? "training" : "check"][i];
+const measuredIn = (column, i) => axes.includes(column) || !unmeasuredIn(column)[i];
 
 function correlation(across, up, marks) {
   if (across.discrete || up.discrete || marks.length < 3) return "";
@@ -369,11 +364,7 @@ function drawParallel(figure, spec, cells, room) {
     (stride > 1 ? "; every " + stride + "th is drawn" : "") +
     ".";
   return {
-    node: svg(
-      "svg",
-      { width: W, height: bottom, viewBox: `0 0 ${W} ${bottom}`, role: "img", "aria-label": finding },
-      body,
-    ),
+    node: framed(W, bottom, finding, body),
     finding,
     pooled: "",
     title: "Settings and results side by side",

@@ -266,7 +266,7 @@ function reader(column, categories) {
     return (i) => (column.codes[i] < 0 ? NaN : position[column.codes[i]]);
   }
   const numbers = column.numbers,
-    none = unmeasured[column.of === "training" ? "training" : "check"];
+    none = unmeasuredIn(column);
   return column.null ? (i) => (Number.isNaN(numbers[i]) && !none[i] ? Infinity : numbers[i]) : (i) => numbers[i];
 }
 

@@ -4,7 +4,7 @@
  * `filters`: by column, a Set of values as text, or a range [low, high] of numbers.
  * `turned`: by a figure's number, what the reader changed in it: rows, columns, facet (lists), value, aggregate, scale, …
  */
-const view = {
+const fresh = () => ({
   filters: new Map(),
   turned: new Map(),
   statement: null,
@@ -13,7 +13,8 @@ const view = {
   descending: false,
   cell: null,
   shown: null,
-};
+});
+const view = fresh();
 const narrowed = () => view.filters.size > 0 || view.statement !== null;
 
 const SIDES = ["rows", "columns", "facet"];
@@ -23,16 +24,7 @@ const RANGE = /^(-?[\d.]+(?:e[+-]?\d+)?)?\.\.(-?[\d.]+(?:e[+-]?\d+)?)?$/i;
 
 function readAddress() {
   const given = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
-  Object.assign(view, {
-    filters: new Map(),
-    turned: new Map(),
-    statement: null,
-    search: "",
-    sort: null,
-    descending: false,
-    cell: null,
-    shown: null,
-  });
+  Object.assign(view, fresh());
   for (const [key, value] of given) {
     const [, figure, what] = /^(\d+)\.(\w+)$/.exec(key) || [],
       column = byName.get(key);
@@ -98,7 +90,7 @@ function filter() {
     }
     // Null that stands for "never" or "not finite" lies at the upper end.
     const [low, high] = chosen,
-      none = unmeasured[column.of === "training" ? "training" : "check"],
+      none = unmeasuredIn(column),
       numbers = column.numbers;
     for (let i = 0; i < size; i++) {
       const missing = Number.isNaN(numbers[i]);
