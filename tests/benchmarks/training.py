@@ -67,7 +67,7 @@ def ours(inputs, targets, starts, replicates):
     )
     template = Problem(inputs, targets, *parts, np.zeros((cells, 1, 1)), reduction="sample_mean")
     plan = Plan(OPTIMISERS["sgd"](), [RATE] * cells, STEPS, BATCH, 10, 0.9)
-    samples = [Samples(inputs, targets, inputs[:1], targets[:1])] * cells
+    samples = [Samples(inputs, targets, *(inputs[:1], targets[:1]) * 2)] * cells
     generators = [np.random.default_rng(k) for k in replicates]
     stacked = [np.stack(layer) for layer in zip(*(starts[k] for k in replicates), strict=True)]
     runs = train(template, stacked, BackwardRule(relu_at_zero=0.0), plan, samples, generators)

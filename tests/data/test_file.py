@@ -39,9 +39,15 @@ def npz(tmp_path):
 
 
 def rows(data):
-    """All rows, training and test, as (inputs…, targets…), sorted."""
-    both = zip((data.inputs, data.test_inputs), (data.targets, data.test_targets), strict=True)
-    return sorted(tuple(r) for x, t in both for r in np.hstack([x, t]).tolist())
+    """All rows, of all parts, as (inputs…, targets…), sorted."""
+    return sorted(tuple(r) for x, t in parts(data) for r in np.hstack([x, t]).tolist())
+
+
+def parts(data):
+    """Inputs and targets of the training, the validation and the test part."""
+    yield data.inputs, data.targets
+    yield data.validation_inputs, data.validation_targets
+    yield data.test_inputs, data.test_targets
 
 
 def test_a_csv_of_labels(csv):

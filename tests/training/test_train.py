@@ -36,7 +36,7 @@ def samples_of(seed, count=12, features=3, outputs=2, dtype=np.float64):
         inputs = generator.standard_normal((n, features)) + labels[:, None]
         return inputs.astype(dtype), np.eye(outputs)[labels].astype(dtype)
 
-    return Samples(*part(count), *part(5))
+    return Samples(*part(count), *part(7), *part(5))
 
 
 def weights_of(seed, widths=(3, 4, 2), dtype=np.float64, scale=1.0):
@@ -245,6 +245,17 @@ def test_a_run_that_diverges_only_after_its_last_step():
     assert run.diverged_at == 1
 
 
+def test_accuracy_and_validation_are_of_their_own_parts():
+    samples, weights = samples_of(0), weights_of(0)
+    run = run_one(samples, weights, plan_of(steps=3))
+    test = replace(samples, validation_inputs=samples.test_inputs, validation_targets=samples.test_targets)
+    other = run_one(test, weights, plan_of(steps=3))
+    assert other.accuracy == run.accuracy == other.validation_accuracy
+    assert other.validation_loss != run.validation_loss
+    seen = replace(samples, validation_inputs=samples.inputs, validation_targets=samples.targets)
+    assert run_one(seen, weights, plan_of(steps=3)).validation_loss == run.final_loss
+
+
 def test_an_ordinary_run_does_not_diverge():
     assert run_one(samples_of(0), weights_of(0), plan_of()).diverged_at is None
 
@@ -252,7 +263,7 @@ def test_an_ordinary_run_does_not_diverge():
 def line(start, steps, threshold=0.9, batch=None, count=10, rate=0.05):
     """A run of y = w·x + b on targets of one: as y rises from `start`, more and more samples are right."""
     inputs = (np.arange(count)[:, None] + 1.0) / count
-    samples = Samples(inputs, np.ones((count, 1)), inputs, np.ones((count, 1)))
+    samples = Samples(*(inputs, np.ones((count, 1))) * 3)
     weights = [np.array([[[start, 0.0]]])]
     problem = Problem(inputs, samples.targets, IDENTITY, IDENTITY, SQUARED_ERROR, NONE)
     plan = plan_of([rate], steps=steps, threshold=threshold, batch=batch)

@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import gzip
-from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 
-from backproof.data.dataset import DataError, Dataset, check_share, one_hot, split
+from backproof.data.dataset import TEST_SHARE, VALIDATION_SHARE, Dataset, one_hot, split
+from backproof.data.packaged import table_in
 from backproof.data.source import source
-from backproof.network.arrays import Array
 
 
 @source(classes=True)
-def digits(generator: np.random.Generator, test_share: float = 0.2) -> Dataset:
+def digits(
+    generator: np.random.Generator,
+    test_share: float = TEST_SHARE,
+    validation_share: float = VALIDATION_SHARE,
+) -> Dataset:
     """1,797 real handwritten digits, 64 pixels, 10 classes
 
     Pixels lie in [0, 1].
 
     Args:
         test_share: the part that is kept for the test.
+        validation_share: of what is left, the part that settings are chosen by.
 
     Raises:
-        ValueError: unless `test_share` is between 0 and 1.
+        ValueError: if a share is not between 0 and 1.
         DataError: if scikit-learn is not there.
     """
-    check_share(test_share)
-    return split(*_table(), test_share, generator)
-
-
-@lru_cache(maxsize=1)
-def _table() -> tuple[Array, Array]:
-    """Pixels and one-hot classes, from the file that scikit-learn's `load_digits` reads.
-
-    Read here, because importing scikit-learn takes ten times as long, in every worker.
-    """
-    package = find_spec("sklearn")
-    if package is None or not package.submodule_search_locations:
-        raise DataError("data=digits needs scikit-learn, which is not installed")
-    path = Path(package.submodule_search_locations[0], "datasets", "data", "digits.csv.gz")
-    try:
-        with gzip.open(path, "rt") as file:
-            table = np.loadtxt(file, delimiter=",")
-    except OSError as error:
-        raise DataError(f"data=digits: scikit-learn's copy cannot be read: {error}") from error
-    return table[:, :-1] / 16, one_hot(table[:, -1].astype(int), 10)
+    table = table_in("sklearn", ("datasets", "data", "digits.csv.gz"), "digits", "scikit-learn")
+    pixels, labels = table[:, :-1] / 16, table[:, -1].astype(int)
+    return split(pixels, one_hot(labels, 10), test_share, validation_share, generator)

@@ -9,7 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from backproof import paths
-from backproof.data.dataset import DataError, Dataset, check_share, one_hot, split
+from backproof.data.dataset import (
+    TEST_SHARE,
+    VALIDATION_SHARE,
+    DataError,
+    Dataset,
+    check_shares,
+    one_hot,
+    split,
+)
 from backproof.data.npz import MOST_NUMBERS, numbers_in, opened, require_modest
 from backproof.data.source import source
 from backproof.network.arrays import Array
@@ -27,7 +35,8 @@ def file(
     target: str | None = None,
     kind: str = "labels",
     standardise: bool = True,
-    test_share: float = 0.2,
+    test_share: float = TEST_SHARE,
+    validation_share: float = VALIDATION_SHARE,
 ) -> Dataset:
     """your own CSV or NPZ: data=file data.path=my.csv
 
@@ -39,21 +48,22 @@ def file(
         kind: "labels" makes one output per class, "values" takes the target as it is.
         standardise: subtract the training part's mean and divide by its deviation, column by column.
         test_share: the part that is kept for the test.
+        validation_share: of what is left, the part that settings are chosen by.
 
     Raises:
         DataError: if the file cannot be used; the message names it and the line or column.
-        ValueError: if `kind` or `test_share` is none of what is allowed.
+        ValueError: if `kind` or a share is none of what is allowed.
     """
     if path is None:
         raise DataError("data.path is needed with data=file: a .csv or an .npz")
-    check_share(test_share)
+    check_shares(test_share=test_share, validation_share=validation_share)
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; not {kind}")
     where = paths.at_home(path)
     inputs, raw = _read(str(where), _changed(where), target)
     targets = _as_classes(where, raw) if kind == "labels" else np.atleast_2d(raw.T).T.astype(float)
-    dataset = split(inputs, targets, test_share, generator)
-    return _standardised(dataset) if standardise else dataset
+    dataset = split(inputs, targets, test_share, validation_share, generator)
+    return dataset.standardised() if standardise else dataset
 
 
 def _changed(path: Path) -> int:
@@ -155,14 +165,3 @@ def _as_classes(path: Path, raw: Array) -> Array:
     if len(classes) * len(raw) > MOST_NUMBERS:
         raise DataError(f"data.path={path}: {len(classes)} classes of {len(raw)} rows are too many")
     return one_hot(labels, len(classes))
-
-
-def _standardised(data: Dataset) -> Dataset:
-    mean, deviation = data.inputs.mean(axis=0), data.inputs.std(axis=0)
-    deviation[deviation == 0] = 1
-    return Dataset(
-        (data.inputs - mean) / deviation,
-        data.targets,
-        (data.test_inputs - mean) / deviation,
-        data.test_targets,
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import blake2b
 
 import numpy as np
@@ -114,5 +114,5 @@ def weights_of(case: NetworkCase) -> list[Array]:
 def samples_of(case: NetworkCase) -> Samples:
     """The case's data in its precision."""
     data, dtype = dataset(case.data, case.seed), case.precision.dtype
-    arrays = (data.inputs, data.targets, data.test_inputs, data.test_targets)
-    return Samples(*(a.astype(dtype, copy=False) for a in arrays))
+    arrays = {f.name: getattr(data, f.name) for f in fields(data)}
+    return Samples(**{name: a.astype(dtype, copy=False) for name, a in arrays.items()})

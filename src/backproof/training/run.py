@@ -53,6 +53,7 @@ class Run:
     Attributes:
         final_loss: per sample, over the whole training set, after the last step.
         accuracy: on the test set, after the last step.
+        validation_accuracy, validation_loss: on the validation set, after the last step; the loss per sample.
         steps_to_threshold: steps until the training accuracy reached the threshold; None if never.
         diverged_at: the first step whose loss was not finite or ten times the first; None if none.
         dead_units: share of hidden units whose derivative was zero for every sample of the last batch seen.
@@ -62,6 +63,8 @@ class Run:
 
     final_loss: float
     accuracy: float
+    validation_accuracy: float
+    validation_loss: float
     steps_to_threshold: int | None
     diverged_at: int | None
     dead_units: float | None
@@ -76,10 +79,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Samples:
-    """Training and test samples of one cell: inputs (N, features) and targets (N, m)."""
+    """Training, validation and test samples of one cell: inputs (N, features) and targets (N, m)."""
 
     inputs: Array
     targets: Array
+    validation_inputs: Array
+    validation_targets: Array
     test_inputs: Array
     test_targets: Array
 
@@ -107,7 +112,9 @@ def train(
     recorder = _Recorder(plan, len(samples), batches.full)
     if not batches.full:
         with np.errstate(all="ignore"):
-            recorder.first_loss = [_loss(template, weights, cell, s) for cell, s in enumerate(samples)]
+            recorder.first_loss = [
+                _at(template, weights, cell, (s.inputs, s.targets))[0] for cell, s in enumerate(samples)
+            ]
     with np.errstate(all="ignore"):
         for step in range(plan.steps):
             inputs, targets, labels = batches.take()
@@ -127,7 +134,12 @@ def train(
             scaled = gradients if per_sample == 1 else [g * per_sample for g in gradients]
             plan.optimiser.update(weights, scaled, rates[step], state)
         return [
-            recorder.run_of(cell, _loss(template, weights, cell, s), _accuracy(template, weights, cell, s))
+            recorder.run_of(
+                cell,
+                final_loss=_at(template, weights, cell, (s.inputs, s.targets))[0],
+                accuracy=_at(template, weights, cell, (s.test_inputs, s.test_targets))[1],
+                validation=_at(template, weights, cell, (s.validation_inputs, s.validation_targets)),
+            )
             for cell, s in enumerate(samples)
         ]
 
@@ -137,20 +149,15 @@ def _eps_of(template: Problem, cell: int) -> Array:
     return eps if eps.ndim == 0 else np.asarray(eps[cell, 0, 0])
 
 
-def _loss(template: Problem, weights: Sequence[Array], cell: int, samples: Samples) -> float:
-    """The loss per sample of one network over its whole training set."""
-    problem = replace(template, inputs=samples.inputs, targets=samples.targets, eps=_eps_of(template, cell))
-    terms = problem.forward([w[cell] for w in weights]).terms
-    return float(sum_over_terms(terms) / max(len(samples.inputs), 1))
-
-
-def _accuracy(template: Problem, weights: Sequence[Array], cell: int, samples: Samples) -> float:
-    """The accuracy of one network over its test set."""
-    problem = replace(
-        template, inputs=samples.test_inputs, targets=samples.test_targets, eps=_eps_of(template, cell)
-    )
-    outputs = problem.forward([w[cell] for w in weights]).outputs
-    return float(problem.accuracy(outputs, labels_of(samples.test_targets)))
+def _at(
+    template: Problem, weights: Sequence[Array], cell: int, part: tuple[Array, Array]
+) -> tuple[float, float]:
+    """The loss per sample and the accuracy of one network over a part of its data, inputs and targets."""
+    inputs, targets = part
+    problem = replace(template, inputs=inputs, targets=targets, eps=_eps_of(template, cell))
+    forward = problem.forward([w[cell] for w in weights])
+    loss = float(sum_over_terms(forward.terms) / max(len(inputs), 1))
+    return loss, float(problem.accuracy(forward.outputs, labels_of(targets)))
 
 
 class _Batches:
@@ -222,7 +229,9 @@ class _Recorder:
             dead = np.concatenate([(s == 0).all(axis=-2) for s in derivatives], axis=-1)
             self.dead.append(dead.mean(axis=-1))
 
-    def run_of(self, cell: int, final_loss: float, accuracy: float) -> Run:
+    def run_of(
+        self, cell: int, *, final_loss: float, accuracy: float, validation: tuple[float, float]
+    ) -> Run:
         rare = np.asarray(self.rare_steps)
         steps = np.arange(self.plan.steps)
         curves = {"loss": (steps, self.loss[:, cell]), "accuracy": (steps, self.accuracy[:, cell])}
@@ -233,6 +242,8 @@ class _Recorder:
         return Run(
             final_loss=final_loss,
             accuracy=accuracy,
+            validation_accuracy=validation[1],
+            validation_loss=validation[0],
             steps_to_threshold=self._steps_to_threshold(self.accuracy[:, cell]),
             diverged_at=self._diverged_at(cell, final_loss),
             dead_units=float(self.dead[-1][cell]) if self.dead else None,
