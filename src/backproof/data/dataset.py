@@ -31,6 +31,11 @@ class Dataset:
     test_inputs: Array
     test_targets: Array
 
+    @property
+    def every_target(self) -> tuple[Array, Array, Array]:
+        """The targets of each part."""
+        return self.targets, self.validation_targets, self.test_targets
+
     def standardised(self) -> Dataset:
         """The same with the training part's mean subtracted and divided by its deviation, by column."""
         mean, deviation = self.inputs.mean(axis=0), self.inputs.std(axis=0)

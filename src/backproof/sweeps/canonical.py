@@ -190,7 +190,7 @@ def _check_targets(case: NetworkCase, loss: Loss) -> None:
         sizes_of(case.data)  # refuses wrong parameters
         return
     data = dataset(case.data, case.seed)
-    for targets in (data.targets, data.test_targets):
+    for targets in data.every_target:
         if not loss.targets.contains(targets).all():
             raise ConfigurationError(
                 f"loss={case.loss.name}: needs targets in {loss.targets}; data={case.data.name} has others"
