@@ -12,7 +12,7 @@ from oracles import jax_gradient, random_problem
 from backproof.estimates.incremental import numerical_gradient
 from backproof.estimates.naive import naive_gradient
 from backproof.estimates.stencils import Scheme
-from backproof.estimates.steps import best_step, power_of_two_below, realised, smallest_step
+from backproof.estimates.steps import best_step, power_of_two_below, realised, smallest_step_of
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Precision
 from backproof.network.clips import CLIPS
@@ -136,7 +136,7 @@ def test_realised_steps_are_the_ones_between_the_numbers_that_were_evaluated(dty
 def test_best_steps_balance_truncation_and_round_off(dtype):
     u = float(np.finfo(dtype).eps) / 2
     assert np.log2(best_step(np.dtype(dtype))) == pytest.approx(np.log2((3 * u) ** (1 / 3)), abs=0.5)
-    assert smallest_step(np.dtype(dtype)) < best_step(np.dtype(dtype))
+    assert smallest_step_of(u) < best_step(np.dtype(dtype))
 
 
 def test_rounding_down_to_powers_of_two():

@@ -17,7 +17,7 @@ from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.record import EntryStatus, Mask
 from backproof.estimates.stencils import COMPLEX_STEPS, COMPLEX_TYPES
 from backproof.estimates.steps import wide
-from backproof.network.arrays import Array, unit_roundoff
+from backproof.network.arrays import Array
 
 COMPLEX_ROUNDINGS = 8.0
 """Units of round-off, a layer, that the terms of a complex step and of a backward pass may differ by."""
@@ -46,14 +46,14 @@ def imagined(loss: PerturbedLoss) -> list[Imagined]:
     z, kind = loss.forward.pre_activations, wide(loss.forward.outputs.dtype)
     # Imaginary parts are exact to the rounding of their factors, and exp(−z) is off by z·u.
     largest = max(float(np.abs(each).max(initial=0)) for each in z)
-    relative = COMPLEX_ROUNDINGS * (len(z) + largest) * unit_roundoff(loss.forward.outputs.dtype)
+    relative = COMPLEX_ROUNDINGS * (len(z) + largest) * loss.problem.unit_roundoff
     layers: list[Imagined] = []
     for number in range(loss.last, -1, -1):
         right, left, strays, on_kink = _moved(loss, number)
         size = np.maximum(np.abs(right), np.abs(left))
         if layers:
             w = np.abs(loss.weights[number + 1][:, :-1]).astype(kind)
-            error = derivative_size(loss.problem.activation.value, z[number], kind) * (layers[0].error @ w)
+            error = derivative_size(loss.exact.activation.value, z[number], kind) * (layers[0].error @ w)
         else:
             error = backward_error_at_output(loss).astype(kind)
         layers.insert(0, Imagined(right, left, strays, on_kink, error + relative * size))

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from backproof.estimates.moves import BLOCK, cut
 from backproof.estimates.output_rounding import ROUNDINGS, backward_error_at_output, derivative_size
 from backproof.estimates.perturbed import PerturbedLoss, difference
-from backproof.estimates.steps import best_step, smallest_step, wide
-from backproof.network.arrays import Array, DType, unit_roundoff
+from backproof.estimates.steps import best_step_of, smallest_step_of, wide
+from backproof.network.arrays import Array, DType
 from backproof.targets.layout import Index
 
 DERIVATIVE_SAFETY = 4.0
@@ -95,15 +95,15 @@ def _bounds_of_layer(
     z = loss.forward.pre_activations[layer]
     kind = wide(z.dtype)
     size = np.abs(loss.forward.inputs[layer]).max(axis=1, initial=0).astype(kind)
-    start = np.full(len(z), best_step(z.dtype), kind) if step is None else size * step
+    start = np.full(len(z), best_step_of(loss.problem.unit_roundoff), kind) if step is None else size * step
     found = _probe_layer(loss, layer, np.repeat(start[:, None], z.shape[1], axis=1))
     noise, through = _noise(loss, layer, found.derivative, above)
-    noise += ROUNDINGS * unit_roundoff(z.dtype) * found.swing
+    noise += ROUNDINGS * loss.problem.unit_roundoff * found.swing
     if layer == loss.last:
         backward = backward_error_at_output(loss).astype(kind)
     else:
         arriving = above[0].backward @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
-        backward = derivative_size(loss.problem.activation.value, z, kind) * arriving
+        backward = derivative_size(loss.exact.activation.value, z, kind) * arriving
     return ErrorBounds(
         derivative=found.derivative,
         # The weights 8, 8, 1 and 1 over 12η amplify noise by 3/2; the probe's η is twice its reach.
@@ -143,7 +143,7 @@ def _probe_layer(loss: PerturbedLoss, layer: int, start: Array) -> _Probed:
     """Probe every pre-activation, with shorter and shorter moves while there is a kink in reach."""
     derivative, second, third, swing, unsure = (np.zeros_like(start) for _ in range(5))
     reach, pending, blocked = start.copy(), start > 0, np.zeros(start.shape, bool)
-    smallest = smallest_step(loss.forward.outputs.dtype)
+    smallest = smallest_step_of(loss.problem.unit_roundoff)
     while pending.any():
         samples, units = np.nonzero(pending)
         *measured, kinked = _probe(loss, layer, samples, units, 2 * reach[samples, units])
@@ -217,7 +217,7 @@ def _noise(
     What the kernel takes unchanged from the forward pass is the same at both ends and cancels;
     what is evaluated again errs by u times its size.
     """
-    forward, u = loss.forward, unit_roundoff(loss.forward.outputs.dtype)
+    forward, u = loss.forward, loss.problem.unit_roundoff
     kind = derivative.dtype
     z = np.abs(forward.pre_activations[layer]).astype(kind)
     own = u * z * np.abs(derivative)
@@ -250,7 +250,7 @@ def _output_noise(loss: PerturbedLoss, u: float, kind: DType) -> Array:
     change = np.zeros(terms.shape, kind)
     for direction in (-np.inf, np.inf):
         beside = problem.loss.terms(
-            np.nextafter(y, y.dtype.type(direction)), problem.targets, problem.clip, problem.eps
+            problem.arithmetic.beside(y, direction), problem.targets, problem.clip, problem.eps
         )
         moved = np.abs(beside.astype(kind) - terms.astype(kind))
         change = np.maximum(change, np.where(np.isfinite(moved), moved, 0))

@@ -20,7 +20,7 @@ from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.record import EntryStatus, Estimate, Mask
 from backproof.estimates.stencils import Scheme
 from backproof.estimates.steps import realised, wide
-from backproof.network.arrays import Array, Weights, keep_memory, unit_roundoff
+from backproof.network.arrays import Array, Weights, keep_memory
 from backproof.network.problem import Forward, Problem
 from backproof.targets.layout import Index, flattened, of_network
 
@@ -78,7 +78,8 @@ def numerical_gradient(
         imaginary = imagined(loss) if scheme is Scheme.COMPLEX else []
         layers = []
         for number, (w, measured) in enumerate(zip(weights, bounds, strict=True)):
-            steps = steps_of(measured, forward.inputs[number], step, scheme.best_step(w.dtype))
+            factor = scheme.best_step(problem.unit_roundoff)
+            steps = steps_of(measured, forward.inputs[number], step, problem, factor)
             clear = within_reach(measured, forward.inputs[number], steps)
             layer, todo = (
                 _empty_layer(loss, number, measured, steps, scheme, clear),
@@ -140,12 +141,12 @@ def _empty_layer(
     loss: PerturbedLoss, number: int, bounds: ErrorBounds, steps: Array, scheme: Scheme, clear: Mask
 ) -> MeasuredLayer:
     """A layer with its bounds and steps, and no value yet."""
-    inputs, depth, scale = loss.forward.inputs[number], len(loss.weights), loss.problem.scale
-    parts, moved_by = parts_of(bounds, inputs, steps, depth, scale, scheme), scheme
+    inputs, depth, problem = loss.forward.inputs[number], len(loss.weights), loss.problem
+    parts, moved_by = parts_of(bounds, inputs, steps, depth, problem, scheme), scheme
     if scheme is Scheme.FIVE_POINT:
         moved_by = Scheme.CENTRAL  # the parameters whose steps meet a kink
         if not clear.all():
-            parts = parts.where(clear, parts_of(bounds, inputs, steps, depth, scale, moved_by))
+            parts = parts.where(clear, parts_of(bounds, inputs, steps, depth, problem, moved_by))
     kind: Any = wide(loss.weights[number].dtype)
 
     def full(number: float) -> Array:
@@ -171,7 +172,7 @@ def _by_units(layer: MeasuredLayer, todo: Mask, clear: Mask) -> None:
         return
     derivative = np.zeros(layer.weights.shape, layer.value.dtype)
     for upper, lower, weight in layer.scheme.pairs:
-        near, far = _span(layer.weights, layer.step, upper, lower)
+        near, far = _span(layer, upper, lower)
         total = totals_of_units(layer.loss, layer.number, units, near, far)
         derivative += weight * total / (near.astype(derivative.dtype) - far.astype(derivative.dtype))
     done = clear & np.isin(np.arange(len(layer.weights)), units)[:, None]
@@ -185,7 +186,7 @@ def _by_parameters(layer: MeasuredLayer, mask: Mask, *, doubtful: bool) -> None:
         return
     loss, kind = layer.loss, layer.value.dtype
     moves, pairs = Moves(layer.inputs), layer.scheme.pairs
-    spans = [(*_span(layer.weights, layer.step, upper, lower), weight) for upper, lower, weight in pairs]
+    spans = [(*_span(layer, upper, lower), weight) for upper, lower, weight in pairs]
     units, columns = np.nonzero(mask)
     for cut in moves.blocks(columns, 2 * loss.width(layer.number)):
         j, p = units[cut], columns[cut]
@@ -214,7 +215,7 @@ def _at_kinks(layer: MeasuredLayer, j: Index, p: Index, sample: Index, counts: I
     owner = np.repeat(np.arange(len(j)), counts)
     starts = np.concatenate(([0], np.cumsum(counts)))[:-1]
     unit, a = j[owner], layer.inputs[sample, p[owner]]
-    up, down = realised(layer.weights[j, p], layer.step[j, p])
+    up, down = realised(layer.weights[j, p], layer.step[j, p], layer.loss.rounded)
     steps = np.stack([up, -down], axis=1)[owner]
     sides, bends, on_kink, passed = _one_sided(layer.loss, layer.number, sample, unit, a, steps, starts)
     layer.mark(j, p, EntryStatus.TOUCHED, on_kink)
@@ -225,11 +226,11 @@ def _at_kinks(layer: MeasuredLayer, j: Index, p: Index, sample: Index, counts: I
     layer.kink[j, p] += np.where(on_kink, BEND_SLACK * bends * layer.scale, 0)
 
 
-def _span(theta: Array, steps: Array, upper: float, lower: float) -> tuple[Array, Array]:
+def _span(layer: MeasuredLayer, upper: float, lower: float) -> tuple[Array, Array]:
     """The ends of a difference as θ's precision has them, as distances from θ."""
     ends = []
     for side in (upper, lower):
-        up, down = realised(theta, abs(side) * steps)
+        up, down = realised(layer.weights, abs(side) * layer.step, layer.loss.rounded)
         ends.append(up if side >= 0 else -down)
     return ends[0], ends[1]
 
@@ -245,9 +246,9 @@ def _derivative_of_penalty(problem: Problem, w: Array) -> tuple[Array, Array]:
     theta = w.astype(kind)
     h = np.where(theta != 0, theta, 1)
     derivative = (problem.penalty(theta + h) - problem.penalty(theta - h)) / (2 * h)
-    lost = np.finfo(w.dtype).smallest_subnormal.astype(kind) * (1 + np.abs(theta))
+    lost = problem.arithmetic.smallest(w.dtype).astype(kind) * (1 + np.abs(theta))
     underflow = np.finfo(kind).smallest_subnormal / np.abs(h)
-    rounding = PENALTY_ROUNDINGS * unit_roundoff(w.dtype) * np.abs(derivative) + lost + underflow
+    rounding = PENALTY_ROUNDINGS * problem.unit_roundoff * np.abs(derivative) + lost + underflow
     return derivative, np.where(problem.penalty(np.ones_like(theta)) > 0, rounding, 0)
 
 

@@ -103,7 +103,7 @@ def _distances(loss: PerturbedLoss, layer: int) -> Array:
         ends = distance[:, None] * np.array([1, 0, -1])
         return loss.moved(layer, samples, units, ends.astype(z.dtype))
 
-    smallest = float(np.finfo(z.dtype).eps)
+    smallest = 2 * loss.problem.unit_roundoff
     low, high = np.zeros(z.size), np.full(z.size, np.inf)
     distance = smallest
     while distance <= FARTHEST:

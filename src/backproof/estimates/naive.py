@@ -17,14 +17,14 @@ def naive_gradient(problem: Problem, weights: Weights, steps: Weights) -> list[A
     gradients = []
     for layer, w in enumerate(weights):
         kind = wide(w.dtype)
-        up, down = realised(w, steps[layer])
+        up, down = realised(w, steps[layer], problem.arithmetic.rounded)
         gradient = np.zeros(w.shape, kind)
         for j, p in np.argwhere(steps[layer] > 0):
             ends = []
             for h in (up[j, p], -down[j, p]):
                 moved = list(weights)
                 moved[layer] = w.copy()
-                moved[layer][j, p] += h
+                moved[layer][j, p] += h  # realised: a number of the format
                 ends.append(problem.forward(moved).terms.astype(kind))
             span = kind(up[j, p]) + kind(down[j, p])
             gradient[j, p] = (ends[0] - ends[1]).sum() / span * problem.scale

@@ -9,7 +9,7 @@ import numpy as np
 from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.stencils import COMPLEX_STEPS, COMPLEX_TYPES, loss_takes_complex, takes_complex
 from backproof.estimates.steps import best_step
-from backproof.network.arrays import Array, DType, FloatType, unit_roundoff
+from backproof.network.arrays import Array, DType, FloatType
 from backproof.network.problem import Problem
 
 ROUNDINGS = 3.0
@@ -23,17 +23,17 @@ def backward_error_at_output(loss: PerturbedLoss) -> Array:
     which is large where 1/(1 − y) is, and its own evaluation errs by a few u of its size. All of these
     are measured in a wider precision, from values; no derivative is taken on trust.
     """
-    problem, y, z = loss.problem, loss.forward.outputs, loss.forward.pre_activations[-1]
-    u, kind = unit_roundoff(y.dtype), wider(y.dtype)
+    problem, y, z = loss.exact, loss.forward.outputs, loss.forward.pre_activations[-1]
+    u, kind = loss.problem.unit_roundoff, wider(y.dtype)
     outputs, targets = y.astype(kind), problem.targets.astype(kind)
-    ulp = np.abs(np.spacing(y)).astype(kind)
+    ulp = loss.problem.arithmetic.spacing(y).astype(kind)
     beside = _beside_kinks(problem, y, outputs, ulp)
     derivative, change = np.max([_of_loss(problem, each, ulp, u) for each in beside], axis=0)
     size = derivative if problem.loss.uses_clip else derivative + np.abs(targets)
     error = change + ROUNDINGS * u * size
     if problem.output.elementwise:
         # The derivative is computed at a rounded z, too, and where it passes through zero its parts cancel.
-        bend = bend_size(problem.output.value, z)
+        bend = bend_size(problem.output.value, z, u)
         return np.asarray(
             derivative_size(problem.output.value, z, kind) * error + ROUNDINGS * u * derivative * bend
         )
@@ -142,10 +142,10 @@ def derivative_size(value: Callable[[Array], Array], z: Array, kind: FloatType) 
     return np.asarray(np.abs(value(wide_z + step) - value(wide_z - step)) / (2 * step))
 
 
-def bend_size(value: Callable[[Array], Array], z: Array) -> Array:
+def bend_size(value: Callable[[Array], Array], z: Array, u: float) -> Array:
     """|z·f''(z)| by central differences of f in a wider precision."""
     wide_z = z.astype(wider(z.dtype))
-    step = np.sqrt(unit_roundoff(z.dtype)) * np.maximum(np.abs(wide_z), 1)
+    step = np.sqrt(u) * np.maximum(np.abs(wide_z), 1)
     bend = np.abs((value(wide_z + step) - value(wide_z)) - (value(wide_z) - value(wide_z - step))) / step**2
     return np.asarray(np.abs(wide_z) * bend)
 

@@ -11,7 +11,8 @@ from backproof.estimates.error_bounds import ErrorBounds
 from backproof.estimates.output_rounding import ROUNDINGS
 from backproof.estimates.stencils import COMPLEX_STEPS, Scheme
 from backproof.estimates.steps import power_of_two_below
-from backproof.network.arrays import Array, unit_roundoff
+from backproof.network.arrays import Array
+from backproof.network.problem import Problem
 
 TRUNCATION_SAFETY = 12.0
 """How far truncation may exceed what the third derivative measured around the point suggests.
@@ -28,7 +29,9 @@ SECOND_SAFETY = 2.0
 """How far f'' may exceed, within a step, what was measured at the point; for one-sided differences."""
 
 
-def steps_of(bounds: ErrorBounds, inputs: Array, step: float | None, factor: float = 1.0) -> Array:
+def steps_of(
+    bounds: ErrorBounds, inputs: Array, step: float | None, problem: Problem, factor: float = 1.0
+) -> Array:
     """The step of every parameter of a layer, (units, inputs): the longest that stays within reach.
 
     `factor` shortens it for schemes whose best step is shorter. Steps are powers of two; an input that is
@@ -46,7 +49,7 @@ def steps_of(bounds: ErrorBounds, inputs: Array, step: float | None, factor: flo
     for sample, unit in zip(*np.nonzero(bounds.reach < usual), strict=True):
         np.minimum(steps[unit], bounds.reach[sample, unit] * inverse[sample], out=steps[unit])
     steps[:, largest == 0] = 0
-    finite = float(np.finfo(inputs.dtype).max) / 4  # an input of 1e-6 would ask for more than float16 has
+    finite = problem.arithmetic.largest(inputs.dtype) / 4  # an input of 1e-6 asks for more than float16 has
     return power_of_two_below(np.minimum(steps * factor, finite))
 
 
@@ -66,14 +69,13 @@ def carried(bounds: ErrorBounds, inputs: Array) -> Array:
     return np.asarray(derivative.T @ inputs.astype(derivative.dtype))
 
 
-def _analytic_rounding(bounds: ErrorBounds, inputs: Array, depth: int) -> Array:
+def _analytic_rounding(bounds: ErrorBounds, inputs: Array, depth: int, u: float) -> Array:
     """What rounding can make of an analytic gradient, unscaled.
 
     Two matrix products a layer, each a sum of n terms off by √n·u, or twice that.
     """
     a = np.abs(inputs).astype(bounds.reach.dtype)
     roundings = ROUNDINGS * (depth + 1) + 2 * np.sqrt(len(a))
-    u = unit_roundoff(inputs.dtype)
     return np.asarray(roundings * u * (bounds.through.T @ a) + bounds.backward.T @ a)
 
 
@@ -95,17 +97,18 @@ class Parts:
 
 
 def parts_of(
-    bounds: ErrorBounds, inputs: Array, steps: Array, depth: int, scale: float, scheme: Scheme
+    bounds: ErrorBounds, inputs: Array, steps: Array, depth: int, problem: Problem, scheme: Scheme
 ) -> Parts:
     """What arithmetic can explain of |analytic − numerical|; 0 where a parameter changes nothing.
 
-    `depth` is the number of layers; `scale` turns the sum of all terms into the loss.
+    `depth` is the number of layers.
     """
+    scale = problem.scale
     a = np.abs(inputs).astype(bounds.reach.dtype)
     h = np.where(steps > 0, steps, 1)
-    analytic = _analytic_rounding(bounds, inputs, depth)
+    analytic = _analytic_rounding(bounds, inputs, depth, problem.unit_roundoff)
     # Products below the smallest number of the precision are rounded to a multiple of it.
-    lost = np.finfo(inputs.dtype).smallest_subnormal * (1 + len(a) + a.sum(axis=0))
+    lost = problem.arithmetic.smallest(inputs.dtype) * (1 + len(a) + a.sum(axis=0))
     if scheme is Scheme.COMPLEX:  # `by_complex_steps` knows more
         lost = lost / COMPLEX_STEPS[inputs.dtype.type]  # of imaginary parts that underflow
         truncation = noise = np.zeros_like(h)

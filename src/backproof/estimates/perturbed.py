@@ -89,7 +89,8 @@ class PerturbedLoss:
     """
 
     def __init__(self, problem: Problem, weights: Weights, forward: Forward) -> None:
-        self.problem = problem
+        self.problem, self.exact = problem, problem.exact
+        self.rounded = problem.arithmetic.rounded
         self.weights = weights
         self.forward = forward
         self.last = len(weights) - 1
@@ -125,7 +126,7 @@ class PerturbedLoss:
         return np.asarray(self.forward.terms[sample])
 
     def _arrived(self, layer: int, sample: Index, unit: Index, distance: Array) -> Array:
-        return np.asarray(self.pre_activations[layer][unit, sample][:, None] + distance)
+        return self.rounded(np.asarray(self.pre_activations[layer][unit, sample][:, None] + distance))
 
     def changes(self, layer: int, sample: Index, unit: Index, distance: Array) -> Array:
         """By how much units of a hidden layer change when z_layer[sample, unit] moves; (rows, columns)."""
@@ -171,11 +172,12 @@ class PerturbedLoss:
         fan_out = self.weights[layer + 1].take(unit, axis=1)
         base = self.pre_activations[layer + 1].take(sample, axis=1)
         layout = _layout(change.shape[1])
-        z = self._on_the_spot(layout.spread(fan_out, base, change), layer + 1, sample)
+        z = self._on_the_spot(self.rounded(layout.spread(fan_out, base, change)), layer + 1, sample)
         for number, w in enumerate(self.weights[layer + 2 :], layer + 2):
             if sides is not None:
                 self._note_sides(z, self.problem.activation.kinks, sides)
-            z = self._on_the_spot(layout.through(w, self.problem.activation.value(z)), number, sample)
+            z = self.rounded(layout.through(w, self.problem.activation.value(z)))
+            z = self._on_the_spot(z, number, sample)
         return z
 
     def _on_the_spot(self, z: Array, layer: int, sample: Index) -> Array:

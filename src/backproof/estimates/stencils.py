@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.network.arrays import Array, DType, FloatType, unit_roundoff
+from backproof.network.arrays import Array, FloatType, unit_roundoff
 from backproof.network.problem import Problem
 
 
@@ -49,11 +49,10 @@ class Scheme(StrEnum):
         """How the noise of one value is amplified, relative to noise/h of a central difference."""
         return sum(abs(weight) * 2 / (high - low) for high, low, weight in self.pairs)
 
-    def best_step(self, dtype: DType) -> float:
+    def best_step(self, u: float) -> float:
         """The step, relative to that of a central difference, at which truncation and round-off balance."""
         if self.order >= 2:
             return 1.0
-        u = unit_roundoff(dtype)
         return float(2.0 ** np.round(np.log2(np.sqrt(u) / np.cbrt(u))))
 
 

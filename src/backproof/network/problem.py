@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from backproof.network.activations import Activation
-from backproof.network.arrays import Array, Weights, sum_over_terms, transpose, with_ones
+from backproof.network.arithmetic import (
+    NATIVE,
+    Arithmetic,
+    exact_activation,
+    exact_loss,
+    exact_output,
+    rounded_activation,
+    rounded_loss,
+    rounded_output,
+)
+from backproof.network.arrays import Array, Weights, sum_over_terms, with_ones
 from backproof.network.clips import Clip, Eps
 from backproof.network.losses import Loss, Reduction
 from backproof.network.outputs import Output
@@ -44,7 +54,10 @@ class Problem:
         eps: the clip's, a number or an array (..., 1, 1).
         l2: weight of the penalty ½·l2·Σ w² over all weights but the biases; it is added after the reduction.
 
-    The precision is that of `inputs`; weights must have the same.
+        arithmetic: how results are rounded. With a format, inputs, targets and weights must be numbers of it,
+            and the functions here are those given with their results rounded to it.
+
+    The arrays' type is that of `inputs`; weights must have the same.
     """
 
     inputs: Array
@@ -56,11 +69,42 @@ class Problem:
     eps: Eps = 0.0
     reduction: Reduction = Reduction.SUM
     l2: float = 0.0
+    arithmetic: Arithmetic = NATIVE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reduction", Reduction(self.reduction))
         # In the problem's own precision: an eps below its smallest number is zero there, as in real code.
-        object.__setattr__(self, "eps", np.asarray(self.eps, self.inputs.dtype))
+        eps = self.arithmetic.rounded(np.asarray(self.eps, self.inputs.dtype))
+        object.__setattr__(self, "eps", eps)
+        to = self.arithmetic.format
+        if to is not None:
+            object.__setattr__(self, "activation", rounded_activation(self.activation, to))
+            object.__setattr__(self, "output", rounded_output(self.output, to))
+            object.__setattr__(self, "loss", rounded_loss(self.loss, to))
+
+    @property
+    def exact(self) -> Problem:
+        """The same without rounding to a format: its numbers are those of the arrays' own arithmetic."""
+        if self.arithmetic.format is None:
+            return self
+        return replace(
+            self,
+            activation=exact_activation(self.activation),
+            output=exact_output(self.output),
+            loss=exact_loss(self.loss),
+            arithmetic=replace(self.arithmetic, format=None),
+        )
+
+    @property
+    def unit_roundoff(self) -> float:
+        """The largest relative error of one rounding."""
+        return self.arithmetic.unit_roundoff(self.inputs.dtype)
+
+    @property
+    def precision(self) -> str:
+        """The name of the format in which it computes."""
+        to = self.arithmetic.format
+        return str(self.inputs.dtype) if to is None else to.name
 
     @property
     def scale(self) -> float:
@@ -73,7 +117,7 @@ class Problem:
             entering, pre_activations, a = [], [], self.inputs
             for layer, w in enumerate(weights):
                 entering.append(with_ones(a))
-                z = entering[-1] @ transpose(w)
+                z = self.arithmetic.pre_activation(entering[-1], w)
                 pre_activations.append(z)
                 last = layer == len(weights) - 1
                 a = self.output.value(z) if last else self.activation.value(z)

@@ -78,9 +78,11 @@ class BackwardRule:
             def here(layer: int) -> Here:
                 return Here(problem, forward, weights, self, layer, passed.deltas, passed.gradients)
 
-            right = self.delta.at_output(problem, forward, self)
-            delta = fault.at(Operation.OUTPUT_DELTA, right, here(last))
-            delta = fault.at(Operation.REDUCTION, delta * delta.dtype.type(problem.scale), here(last))
+            rounded = problem.arithmetic.rounded
+            right = rounded(self.delta.at_output(problem, forward, self))
+            delta = rounded(fault.at(Operation.OUTPUT_DELTA, right, here(last)))
+            right = rounded(delta * delta.dtype.type(problem.scale))
+            delta = rounded(fault.at(Operation.REDUCTION, right, here(last)))
             for layer in range(last, -1, -1):
                 passed.deltas.append(delta)
                 passed.gradients.append(self._gradient_of(here(layer)))
@@ -90,22 +92,24 @@ class BackwardRule:
 
     def _gradient_of(self, here: Here) -> Array:
         """The gradient of a layer whose delta is found."""
-        right = transpose(here.delta) @ here.inputs
-        gradient = self.fault.at(Operation.PARAMETER_GRADIENT, right, here)
+        rounded = here.problem.arithmetic.rounded
+        right = rounded(transpose(here.delta) @ here.inputs)
+        gradient = rounded(self.fault.at(Operation.PARAMETER_GRADIENT, right, here))
         if here.problem.l2:
-            penalty = _penalty_derivative(here.problem, here.weights[here.layer])
-            gradient = gradient + self.fault.at(Operation.PENALTY, penalty, here)
+            penalty = rounded(_penalty_derivative(here.problem, here.weights[here.layer]))
+            gradient = rounded(gradient + rounded(self.fault.at(Operation.PENALTY, penalty, here)))
         return gradient
 
     def _delta_below(self, here: Here, below: Here) -> Array:
         """The delta of the layer below one whose delta and gradient are found."""
-        activation = here.problem.activation
-        carrying = self.fault.at(Operation.CARRIED_WEIGHTS, here.weights[here.layer], here)
-        arriving = self.fault.at(Operation.ARRIVING_GRADIENT, here.delta @ carrying[..., :-1], below)
-        derivative = activation.derivative_at(below.z, self.relu_at_zero)
-        derivative = self.fault.at(Operation.HIDDEN_DERIVATIVE, derivative, below)
-        delta = self.through(activation, below.z, arriving, derivative)
-        return self.fault.at(Operation.HIDDEN_DELTA, delta, below)
+        activation, rounded = here.problem.activation, here.problem.arithmetic.rounded
+        carrying = rounded(self.fault.at(Operation.CARRIED_WEIGHTS, here.weights[here.layer], here))
+        right = rounded(here.delta @ carrying[..., :-1])
+        arriving = rounded(self.fault.at(Operation.ARRIVING_GRADIENT, right, below))
+        derivative = rounded(activation.derivative_at(below.z, self.relu_at_zero))
+        derivative = rounded(self.fault.at(Operation.HIDDEN_DERIVATIVE, derivative, below))
+        delta = rounded(self.through(activation, below.z, arriving, derivative))
+        return rounded(self.fault.at(Operation.HIDDEN_DELTA, delta, below))
 
     def loss_derivative(self, problem: Problem, forward: Forward) -> Array:
         """∂L/∂y, the clip differentiated as this rule does."""

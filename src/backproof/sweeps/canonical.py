@@ -164,14 +164,14 @@ def _check_scheme(case: NetworkCase) -> None:
     if case.check is None:
         return
     dtype, step = case.precision.dtype, case.check.step
-    spacing = float(np.finfo(dtype).eps)
+    spacing = 2 * case.precision.unit_roundoff
     if step is not None and step < spacing:
         raise ConfigurationError(
             f"check.step: must be at least {spacing:.3g}, the spacing of {case.precision} at 1; not {step}"
         )
     if case.check.scheme is not Scheme.COMPLEX:
         return
-    if dtype not in COMPLEX_TYPES:
+    if dtype not in COMPLEX_TYPES or case.precision.rounds_to is not None:
         raise ConfigurationError(
             f"check.scheme: complex needs complex numbers, and {case.precision} has none"
         )

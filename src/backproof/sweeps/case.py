@@ -16,6 +16,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 
 from backproof.network.activations import KinkRule
+from backproof.network.arithmetic import NetworkPrecision
 from backproof.network.arrays import Precision
 from backproof.sweeps.fingerprint import FRAMEWORKS, fingerprint
 from backproof.sweeps.overrides import AXES, OFF, Value
@@ -119,7 +120,7 @@ class NetworkCase(Case):
     clip: ClipSettings | None = Field(
         default=None, description="None where the loss has no logarithm of a probability"
     )
-    precision: Precision = Field(strict=False)
+    precision: NetworkPrecision = Field(strict=False)
     delta: ComponentSettings
     relu_at_zero: Annotated[float | None, IDLE] = Field(
         default=0.0, description="the derivative at a kink, as a weight from the left to the right derivative"

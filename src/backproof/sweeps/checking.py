@@ -74,7 +74,7 @@ def checkable(case: NetworkCase) -> Checkable:
         return Checkable(own, None, None, checked=False)
     problem = problem_of(case, data.inputs[: check.samples], data.targets[: check.samples])
     if check.step is not None:
-        _check_step(check.step, weights)
+        _check_step(check.step, problem, weights)
     return evaluated(problem, weights, check.step, check.scheme, check.parameters, case.seed)
 
 
@@ -91,7 +91,8 @@ def evaluated(
     own = view_of(problem, weights, step=step, scheme=scheme, selected=selected)
     dtype, reference = problem.inputs.dtype.type, None
     best = wide(dtype)
-    if best is not dtype or step is not None or scheme is not Scheme.FIVE_POINT:
+    rounds = problem.arithmetic.format is not None
+    if rounds or best is not dtype or step is not None or scheme is not Scheme.FIVE_POINT:
         reference = view_of(*in_precision(problem, weights, best), selected=selected)
 
     def finer() -> View | None:
@@ -107,13 +108,14 @@ def evaluated(
     return Checkable(own, reference, cache(finer))
 
 
-def _check_step(step: float, weights: list[Array]) -> None:
+def _check_step(step: float, problem: Problem, weights: list[Array]) -> None:
     for layer, w in enumerate(weights, 1):
-        lost = np.argwhere(w + w.dtype.type(step) == w)
+        lost = np.argwhere(problem.arithmetic.rounded(w + w.dtype.type(step)) == w)
         if len(lost):
             j, p = lost[0]
             raise ConfigurationError(
-                f"check.step: {step:g} is lost beside W{layer}[{j},{p}] = {float(w[j, p]):.4g} in {w.dtype}"
+                f"check.step: {step:g} is lost beside W{layer}[{j},{p}] = {float(w[j, p]):.4g} "
+                f"in {problem.precision}"
             )
 
 

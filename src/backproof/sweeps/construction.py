@@ -12,6 +12,7 @@ from backproof.data import DataError, Dataset
 from backproof.errors import ConfigurationError
 from backproof.network.activations import KinkRule
 from backproof.network.activations.identity import identity
+from backproof.network.arithmetic import Arithmetic
 from backproof.network.arrays import Array
 from backproof.network.clips import ClipBackward
 from backproof.network.clips.none import none as no_clip
@@ -89,7 +90,13 @@ def problem_of(case: NetworkCase, inputs: Array, targets: Array) -> Problem:
         (case.clip and case.clip.eps) or 0.0,
         case.loss.reduction,
         case.loss.l2,
+        arithmetic_of(case),
     )
+
+
+def arithmetic_of(case: NetworkCase) -> Arithmetic:
+    """How the case's network rounds."""
+    return Arithmetic(case.precision.rounds_to, case.network.bias_add)
 
 
 def rule_of(case: NetworkCase, *, planted: bool = True) -> BackwardRule:
@@ -108,11 +115,12 @@ def weights_of(case: NetworkCase) -> list[Array]:
     data, network = dataset(case.data, case.seed), case.network
     widths = (data.inputs.shape[1], *network.hidden, data.targets.shape[1])
     drawn_by, dtype = generator(case.seed, "weights"), case.precision.dtype
-    return initial_weights(widths, network.init_scale, network.bias, drawn_by, dtype)
+    weights = initial_weights(widths, network.init_scale, network.bias, drawn_by, dtype)
+    return [arithmetic_of(case).rounded(w) for w in weights]
 
 
 def samples_of(case: NetworkCase) -> Samples:
     """The case's data in its precision."""
     data, dtype = dataset(case.data, case.seed), case.precision.dtype
-    arrays = {f.name: getattr(data, f.name) for f in fields(data)}
-    return Samples(**{name: a.astype(dtype, copy=False) for name, a in arrays.items()})
+    arrays, rounded = {f.name: getattr(data, f.name) for f in fields(data)}, arithmetic_of(case).rounded
+    return Samples(**{name: rounded(a.astype(dtype, copy=False)) for name, a in arrays.items()})

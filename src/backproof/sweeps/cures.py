@@ -13,7 +13,7 @@ from itertools import combinations, islice
 
 from backproof.estimates.stencils import Scheme
 from backproof.network.activations import KinkRule
-from backproof.network.arrays import Precision
+from backproof.network.arithmetic import NetworkPrecision
 from backproof.network.clips import ClipBackward
 from backproof.network.deltas.exact import exact
 from backproof.network.faults.none import none as no_fault
@@ -54,8 +54,8 @@ def changes(case: NetworkCase, *, numbers: bool) -> Iterator[Change]:
         wanted[:0] = [
             Change("check.step", None),
             Change("check.scheme", Scheme.FIVE_POINT.value),
-            Change("precision", Precision.FLOAT64.value),
-            Change("precision", Precision.LONGDOUBLE.value),
+            Change("precision", NetworkPrecision.FLOAT64.value),
+            Change("precision", NetworkPrecision.LONGDOUBLE.value),
         ]
     needless, settings = _needless(case), case.flat()
     for change in wanted:
@@ -67,7 +67,7 @@ def _needless(case: NetworkCase) -> set[str]:
     """Axes that cannot matter to the case."""
     settings = case.flat()
     keys = {k for k in ("clip.backward", "kink", "relu_at_zero") if k not in settings}
-    if case.precision is Precision.LONGDOUBLE:
+    if case.precision is NetworkPrecision.LONGDOUBLE:
         keys.add("precision")
     return keys
 

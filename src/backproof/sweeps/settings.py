@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from backproof.data.drawn import Distribution
 from backproof.estimates.stencils import Scheme
+from backproof.network.arithmetic import BiasAdd
 from backproof.network.clips import ClipBackward
 from backproof.network.initial import Bias
 from backproof.network.losses import Reduction
@@ -110,6 +111,11 @@ class NetworkSettings(Group):
         default=1.0, description="weights are normal with standard deviation init_scale / √(units in)"
     )
     bias: Bias = Field(default=Bias.NORMAL, strict=False, description="initial biases")
+    bias_add: BiasAdd = Field(
+        default=BiasAdd.FUSED,
+        strict=False,
+        description="fused: in the matrix product's sum; unfused: to the rounded product",
+    )
 
 
 class LossSettings(ComponentSettings):

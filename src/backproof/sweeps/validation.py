@@ -99,5 +99,6 @@ def _words(kind: Any) -> list[str]:
     if get_origin(kind) is Literal:
         return [str(word) for word in get_args(kind)]
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return [str(member.value) for member in kind]
+        words = getattr(kind, "words", None)  # where not all members are known
+        return words() if words else [str(member.value) for member in kind]
     return [word for inner in get_args(kind) for word in _words(inner)]

@@ -43,8 +43,10 @@ def look_at_outputs(problem: Problem, forward: Forward) -> Outputs:
 
 
 def in_precision(problem: Problem, weights: Weights, dtype: FloatType) -> tuple[Problem, list[Array]]:
-    """The same problem at the same point, to be evaluated in another precision."""
-    wider = replace(problem, inputs=problem.inputs.astype(dtype), targets=problem.targets.astype(dtype))
+    """The same problem at the same point, to be evaluated in another precision of NumPy's, with no rounding
+    to a format.
+    """
+    wider = replace(problem.exact, inputs=problem.inputs.astype(dtype), targets=problem.targets.astype(dtype))
     return wider, [w.astype(dtype) for w in weights]
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from backproof.network.activations import Activation
-from backproof.network.arrays import Array, unit_roundoff
+from backproof.network.arrays import Array
 from backproof.network.rules import Backward
 from backproof.targets.layout import flattened
 from backproof.verdicts.local_derivatives import middle_derivative, one_sided_derivatives
@@ -31,7 +31,7 @@ class BackwardPass:
         self.backward, self.view, self.amplified = backward, view, amplified
         self.problem, self.forward, self.weights = view.problem, view.forward, view.weights
         self.last = len(self.weights) - 1
-        self.u = unit_roundoff(view.forward.outputs.dtype)
+        self.u = view.problem.unit_roundoff
         z_hidden = view.forward.pre_activations[:-1]
         self.derivatives = [self._sides(layer, z) for layer, z in enumerate(z_hidden)]
         assert view.estimate is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from backproof.estimates.record import Mask
-from backproof.network.arrays import unit_roundoff
+from backproof.network.arithmetic import unit_roundoff_of
 from backproof.verdicts.causes import Cause, Explanation
 from backproof.verdicts.comparison import Comparison
 from backproof.verdicts.protocols import Evidence, Target, asked_of
@@ -147,7 +147,7 @@ def _right(q: Question, finest: Comparison) -> Conclusion:
     # The case's own differences are too coarse to tell; its numbers may still be held against the finest.
     here = mine.at(finest.estimate.index)
     numbers = finest.of(here.analytic, here.estimate.round_off)
-    enough = max(asked, ROUNDINGS * unit_roundoff(np.dtype(q.own.precision)))
+    enough = max(asked, ROUNDINGS * unit_roundoff_of(q.own.precision))
     if not q.target.differences_chosen:  # then it is no fault of the case that these are off
         off = mine.beyond | mine.estimate.touched | mine.estimate.crossed
         mine = mine.at(mine.estimate.index[~off])

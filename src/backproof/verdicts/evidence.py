@@ -37,7 +37,7 @@ def evidence_of(rule: Rule, view: View) -> dict[str, tuple[Array, Array]]:
 
 def error_against_step(gradients: list[Array], view: View) -> tuple[Array, Array]:
     """The gradient error at steps 2^k, k from −2 to where the precision ends, with central differences."""
-    digits = int(np.finfo(view.forward.outputs.dtype).nmant)
+    digits = round(-np.log2(view.problem.unit_roundoff)) - 1
     exponents = np.arange(-digits, -1)
     selected = _spread(view.weights)
     analytic = flattened(gradients)

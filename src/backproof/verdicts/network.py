@@ -54,7 +54,7 @@ class NetworkEvidence:
     @property
     def precision(self) -> str:
         """The precision of the forward pass."""
-        return str(self.view.forward.outputs.dtype)
+        return self.view.problem.precision
 
     def explain(self) -> Explanation:
         """The operations that depart from the chain rule."""
@@ -150,7 +150,7 @@ class NetworkTarget:
     @property
     def precision(self) -> str:
         """The precision of the forward pass."""
-        return str(self.view.forward.outputs.dtype)
+        return self.view.problem.precision
 
     @property
     def differences_chosen(self) -> bool:

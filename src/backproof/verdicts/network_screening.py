@@ -27,7 +27,7 @@ def screened_network(target: NetworkTarget, seed: int) -> Judgement | None:
         target: its view needs no estimate.
     """
     view, rule = target.view, target.rule
-    if is_coarse(view.problem.inputs.dtype, target.resolution):
+    if is_coarse(view.problem.unit_roundoff, target.resolution):
         return None
     if target.difference_between_calls(gradient=True) or _on_kinks(view.problem, view.forward):
         return None
@@ -37,7 +37,7 @@ def screened_network(target: NetworkTarget, seed: int) -> Judgement | None:
         problem, weights, forward = view.problem, view.weights, view.forward
         kind, rounding = wide(gradient.dtype), None
         analytic = gradient
-        if kind is not gradient.dtype.type:
+        if kind is not gradient.dtype.type or problem.arithmetic.format is not None:
             problem, weights = in_precision(problem, view.weights, kind)
             forward = problem.forward(weights)
             analytic = flattened(rule.backward(problem, forward, weights).gradients)

@@ -9,7 +9,7 @@ import numpy as np
 from backproof.estimates.screen import Changes, Screen, screened
 from backproof.estimates.sizes import sizes_of
 from backproof.estimates.steps import wide
-from backproof.network.arrays import Array, DType, unit_roundoff
+from backproof.network.arrays import Array, unit_roundoff
 from backproof.targets.function import Function
 from backproof.targets.leaves import FunctionError
 from backproof.verdicts.comparison import gradient_error
@@ -34,7 +34,7 @@ def screened_function(target: FunctionTarget) -> Judgement | None:
     """
     function = target.function
     known = np.any(np.asarray(function.gradient_error()) > 0)
-    if len(function.rows) > 1 or known or is_coarse(function.dtype, target.resolution):
+    if len(function.rows) > 1 or known or is_coarse(unit_roundoff(function.dtype), target.resolution):
         return None
     if target.difference_between_calls(gradient=True):
         return None
@@ -60,9 +60,9 @@ def screened_function(target: FunctionTarget) -> Judgement | None:
     return judged(found, target.size)
 
 
-def is_coarse(dtype: DType, asked: float) -> bool:
-    """Whether a precision is coarse beside a resolution."""
-    return COARSE * unit_roundoff(dtype) > asked
+def is_coarse(u: float, asked: float) -> bool:
+    """Whether a precision, given by its unit round-off, is coarse beside a resolution."""
+    return COARSE * u > asked
 
 
 def judged(found: Screen | None, parameters: int) -> Judgement | None:

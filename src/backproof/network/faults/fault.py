@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from backproof.choices import Choice, summary_of
 from backproof.network.activations import Activation
+from backproof.network.arithmetic import NetworkPrecision
 from backproof.network.arrays import Array, Precision, Weights
 from backproof.network.losses import Reduction
 from backproof.network.outputs import Output
@@ -102,7 +103,7 @@ class Setting:
     clip: str
     reduction: Reduction
     l2: float
-    precision: Precision
+    precision: NetworkPrecision | Precision
     y_minus_t: bool
 
 

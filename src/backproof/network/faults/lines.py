@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from backproof.network.activations import Activation
+from backproof.network.arithmetic import unrounded
 from backproof.network.arrays import Array
 from backproof.network.faults import written as by_hand
 from backproof.network.faults.edits import Vocabulary, edits_of
@@ -111,8 +112,12 @@ def _at_hidden(here: Here) -> Values:
     }  # fmt: skip
 
 
+def _no_parameters() -> None:
+    """The derivative of an output that has none unit by unit."""
+
+
 def _parameters(function: Output) -> Mapping[str, float]:
-    derivative = getattr(function, "derivative", None)
+    derivative = unrounded(getattr(function, "derivative", _no_parameters))
     return derivative.keywords if isinstance(derivative, partial) else {}
 
 

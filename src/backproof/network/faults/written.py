@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from backproof.choices import Choices
 from backproof.network.activations import ACTIVATIONS, Activation
+from backproof.network.arithmetic import unrounded
 from backproof.network.arrays import Array
 from backproof.network.clips import CLIPS, Clip, ClipBackward
 from backproof.network.clips.none import none as no_clip
@@ -90,6 +91,7 @@ class Written:
     @classmethod
     def of(cls, problem: Problem, rule: BackwardRule, layers: int) -> Written:
         """That of a pass."""
+        problem = problem.exact
         loss, consistent = problem.loss, rule.clip_backward is ClipBackward.CONSISTENT
         differentiated = problem.clip if loss.uses_clip and consistent else no_clip()
         return cls(
@@ -119,6 +121,7 @@ def _derivative(function: Output) -> str:
 
 
 def _unbound(function: Callable[..., Array]) -> Callable[..., Array]:
+    function = unrounded(function)
     return function.func if isinstance(function, partial) else function
 
 

@@ -8,6 +8,7 @@ from enum import Enum
 
 from hydra.core.config_store import ConfigStore
 
+from backproof.network.arithmetic import FORMATS, MANTISSA
 from backproof.sweeps.engines import ENGINES, options_of
 from backproof.sweeps.groups import CHOICES
 
@@ -43,5 +44,8 @@ def _nodes() -> Iterator[tuple[str, str, Mapping[str, object]]]:
     for group, choices in CHOICES.items():
         for name, node in choices.nodes():
             yield group, name, node
+    for name in FORMATS:
+        if name.startswith(MANTISSA):
+            yield "precision", name, {}
     for name in ENGINES:
         yield "engine", name, options_of(name)
