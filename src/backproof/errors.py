@@ -55,4 +55,20 @@ def not_one_of(key: str, given: str, allowed: Iterable[str]) -> ConfigurationErr
     """The error of a key that takes one of several names; `given` as the user would write it."""
     allowed = list(allowed)
     hint = nearest(given.strip("'"), allowed)
-    return ConfigurationError(f"{key}: must be one of {', '.join(allowed)}; not {given}{hint}")
+    return ConfigurationError(f"{key}: must be one of {', '.join(_shortened(allowed))}; not {given}{hint}")
+
+
+def _shortened(names: Iterable[str]) -> Iterator[str]:
+    """Names, those that differ in a number alone as the first and the last of them."""
+    numbered: dict[str, list[int]] = {}
+    for name in names:
+        stem = name.rstrip("0123456789")
+        if stem != name and name[len(stem)] != "0":
+            numbered.setdefault(stem, []).append(int(name[len(stem) :]))
+    runs = {stem: sorted(found) for stem, found in numbered.items() if len(found) > LISTED}
+    for name in names:
+        found = runs.get(name.rstrip("0123456789"))
+        if found is None:
+            yield name
+        elif name.endswith(str(found[0])):
+            yield f"{name.removesuffix(str(found[0]))}{found[0]} to {found[-1]}"

@@ -77,7 +77,7 @@ def numerical_gradient(
         chosen = [np.ones(w.shape, bool) for w in weights] if selected is None else selected
         imaginary = imagined(loss) if scheme is Scheme.COMPLEX else []
         layers = []
-        for number, (w, measured) in enumerate(zip(weights, bounds, strict=True)):
+        for number, measured in enumerate(bounds):
             factor = scheme.best_step(problem.unit_roundoff)
             steps = steps_of(measured, forward.inputs[number], step, problem, factor)
             clear = within_reach(measured, forward.inputs[number], steps)

@@ -112,12 +112,8 @@ def _at_hidden(here: Here) -> Values:
     }  # fmt: skip
 
 
-def _no_parameters() -> None:
-    """The derivative of an output that has none unit by unit."""
-
-
 def _parameters(function: Output) -> Mapping[str, float]:
-    derivative = unrounded(getattr(function, "derivative", _no_parameters))
+    derivative = unrounded(function.derivative) if isinstance(function, Activation) else None
     return derivative.keywords if isinstance(derivative, partial) else {}
 
 
