@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from enum import IntEnum
 
@@ -26,6 +27,13 @@ class ExitStatus(IntEnum):
     SOME_FAILED = 1, "some are not"
     WRONG = 2, "wrong arguments, nothing ran"
     INTERRUPTED = 130, "interrupted"
+
+
+NUMBERED = re.compile(r"(.*?)([1-9][0-9]*)")
+"""A name that ends in a number."""
+
+LISTED = 12
+"""So many names that differ in a number alone are listed; of more, the first and the last."""
 
 
 class ConfigurationError(Exception):
@@ -59,16 +67,15 @@ def not_one_of(key: str, given: str, allowed: Iterable[str]) -> ConfigurationErr
 
 
 def _shortened(names: Iterable[str]) -> Iterator[str]:
-    """Names, those that differ in a number alone as the first and the last of them."""
+    """Names; of many that differ in a number alone, the first and the last."""
     numbered: dict[str, list[int]] = {}
     for name in names:
-        stem = name.rstrip("0123456789")
-        if stem != name and name[len(stem)] != "0":
-            numbered.setdefault(stem, []).append(int(name[len(stem) :]))
-    runs = {stem: sorted(found) for stem, found in numbered.items() if len(found) > LISTED}
+        if found := NUMBERED.fullmatch(name):
+            numbered.setdefault(found[1], []).append(int(found[2]))
     for name in names:
-        found = runs.get(name.rstrip("0123456789"))
-        if found is None:
+        found = NUMBERED.fullmatch(name)
+        stem, number = (found[1], int(found[2])) if found else (name, 0)
+        if len(numbered.get(stem, ())) <= LISTED:
             yield name
-        elif name.endswith(str(found[0])):
-            yield f"{name.removesuffix(str(found[0]))}{found[0]} to {found[-1]}"
+        elif number == min(numbered[stem]):
+            yield f"{name} to {stem}{max(numbered[stem])}"

@@ -14,7 +14,8 @@ from configurations import Tally
 from random_networks import Configuration, configuration
 from threadpoolctl import threadpool_limits
 
-from backproof.network.arithmetic import FORMATS, Arithmetic, BiasAdd, NumberFormat
+from backproof.network.arithmetic import Arithmetic, BiasAdd
+from backproof.network.number_formats import FORMATS, NumberFormat
 
 NAMED = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 

@@ -82,7 +82,7 @@ def _mutated_delta(case: Configuration, layer: int, factor: float) -> BackwardRu
 
 
 def _setting(case: Configuration) -> Setting:
-    problem = case.problem
+    problem = case.problem.exact  # what is planted is told from functions, not from their rounding
     widths = (problem.inputs.shape[1], *(len(w) for w in case.weights))
     return Setting(
         widths, len(problem.inputs), problem.activation, problem.output, problem.loss.name, problem.clip.name,

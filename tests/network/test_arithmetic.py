@@ -11,15 +11,8 @@ from oracles import random_problem
 
 from backproof.estimates.incremental import numerical_gradient
 from backproof.estimates.naive import naive_gradient
-from backproof.network.arithmetic import (
-    BFLOAT16,
-    FORMATS,
-    Arithmetic,
-    BiasAdd,
-    NetworkPrecision,
-    NumberFormat,
-    mantissa,
-)
+from backproof.network.arithmetic import Arithmetic, BiasAdd
+from backproof.network.number_formats import BFLOAT16, FORMATS, NetworkPrecision, NumberFormat, mantissa
 from backproof.network.rules import BackwardRule
 from backproof.targets.network import in_precision
 
@@ -42,7 +35,7 @@ def same(a, b):
 
 
 def every_kind_of_float32():
-    """Numbers of every exponent, and both neighbours of all ties of the formats: infinities, NaN, subnormals."""
+    """Numbers of every exponent, and both neighbours of ties: infinities, NaN, subnormals."""
     patterns = np.arange(0, 2**32, 4999, dtype=np.uint64)
     top = np.arange(2**16, dtype=np.uint64) << 16
     ties = np.concatenate([top | 0x8000, top | 0x7FFF, top | 0x8001, top | 0x1000, top | 0x0FFF, top])

@@ -13,6 +13,7 @@ import yaml
 from backproof import paths
 from backproof.choices import descriptions_of
 from backproof.errors import ConfigurationError, nearest
+from backproof.network.number_formats import MANTISSAS
 from backproof.sweeps.case import NetworkCase
 from backproof.sweeps.composition import CONFIG_NAME, Composer, translated
 from backproof.sweeps.engines import ENGINES, options_of, summary_of
@@ -144,6 +145,9 @@ def axes_of(composer: Composer, folders: Sequence[Path]) -> dict[str, dict[str, 
     for name in ENGINES:
         options = {key: value for key, value in options_of(name).items() if key != "name"}
         axes[ENGINE][name] = ChoiceHelp(summary_of(name), options, descriptions_of(ENGINES[name]))
+    axes["precision"][MANTISSAS] = ChoiceHelp(
+        "so many bits of mantissa, with the exponents of double precision", {}, {}
+    )
     for folder in (paths.conf(), *folders):
         for path in folder.glob("*/*.yaml"):
             if path.parent.name in axes:

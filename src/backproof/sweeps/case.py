@@ -16,8 +16,8 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 
 from backproof.network.activations import KinkRule
-from backproof.network.arithmetic import NetworkPrecision
 from backproof.network.arrays import Precision
+from backproof.network.number_formats import NetworkPrecision
 from backproof.sweeps.fingerprint import FRAMEWORKS, fingerprint
 from backproof.sweeps.overrides import AXES, OFF, Value
 from backproof.sweeps.settings import (

@@ -13,10 +13,10 @@ from itertools import combinations, islice
 
 from backproof.estimates.stencils import Scheme
 from backproof.network.activations import KinkRule
-from backproof.network.arithmetic import NetworkPrecision
 from backproof.network.clips import ClipBackward
 from backproof.network.deltas.exact import exact
 from backproof.network.faults.none import none as no_fault
+from backproof.network.number_formats import NetworkPrecision
 from backproof.sweeps.canonical import case_of
 from backproof.sweeps.case import NetworkCase
 from backproof.sweeps.groups import CHOICES

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from backproof.estimates.record import Mask
-from backproof.network.arithmetic import unit_roundoff_of
+from backproof.network.number_formats import unit_roundoff_of
 from backproof.verdicts.causes import Cause, Explanation
 from backproof.verdicts.comparison import Comparison
 from backproof.verdicts.protocols import Evidence, Target, asked_of

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from backproof.choices import Choice, summary_of
 from backproof.network.activations import Activation
-from backproof.network.arithmetic import NetworkPrecision
 from backproof.network.arrays import Array, Precision, Weights
 from backproof.network.losses import Reduction
+from backproof.network.number_formats import NetworkPrecision
 from backproof.network.outputs import Output
 
 if TYPE_CHECKING:

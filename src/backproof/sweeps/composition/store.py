@@ -8,7 +8,7 @@ from enum import Enum
 
 from hydra.core.config_store import ConfigStore
 
-from backproof.network.arithmetic import FORMATS, MANTISSA
+from backproof.network.number_formats import FORMATS, MANTISSA
 from backproof.sweeps.engines import ENGINES, options_of
 from backproof.sweeps.groups import CHOICES
 
