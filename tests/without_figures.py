@@ -1,4 +1,5 @@
-"""The program with a report whose figures are not drawn, which takes most of a small sweep's time.
+"""The program without what takes most of a small sweep's time: its report's figures are not drawn, and it
+computes in its own process unless an engine is given.
 
 python tests/without_figures.py sweep …
 """
@@ -9,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
+
+from without_report import in_one_process
 
 
 def undrawn(_folder, wanted, *_rest):
@@ -29,4 +32,4 @@ if __name__ == "__main__":
     from backproof.interfaces.cli import main
 
     with figures_left_out():
-        sys.exit(main())
+        sys.exit(main(in_one_process(sys.argv[1:])))
