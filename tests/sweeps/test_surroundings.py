@@ -95,8 +95,13 @@ def test_a_cell_that_replaces_functions_fails_and_no_other_is_changed(own, engin
     assert before == (dict(os.environ), Path.cwd(), random.getstate())
 
 
-def test_without_a_guard_nothing_is_looked_for(own):
-    assert computed(own("sqrt", seeds=1), Loky(1, isolate="none"))["sqrt", 0].status == "ok"
+@pytest.mark.parametrize("engine", [Serial(isolate="none"), Loky(2, isolate="none")], ids=repr)
+def test_without_a_guard_nothing_is_looked_for_and_nothing_stays(own, grid, engine):
+    found = computed(own("sqrt", seeds=4), engine)
+    assert {outcome.status for outcome in found.values()} == {"ok"}
+    assert np.sqrt(4.0) == 2
+    networks = [c.case for c in grid("data=xor", "output=sigmoid", "training=none", "seed=range(0,4)").cells]
+    assert {o.values["verdict"] for o in computed(networks, engine).values()} == {"agrees"}
 
 
 def test_a_module_that_replaces_functions_when_it_is_imported_is_refused(own, tmp_path):

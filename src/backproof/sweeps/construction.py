@@ -35,20 +35,28 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
 
 @remembered(maxsize=16)
 def dataset(data: DataSettings, seed: int) -> Dataset:
-    """The case's data, drawn and split by its seed; kept while the next cells want the same.
+    """The case's data, drawn and split by its seed; kept, read-only, while the next cells want the same.
 
     Raises:
         ConfigurationError: naming the file and the location, if the data cannot be used.
     """
     source = components.source(data)
     try:
-        return source.draw(generator(seed, "data"))
+        return read_only(source.draw(generator(seed, "data")))
     except DataError as error:
         raise ConfigurationError(str(error)) from error
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"data: {error}") from error
     except MemoryError as error:
         raise ConfigurationError(f"data={data.name}: does not fit into memory ({error})") from error
+
+
+def read_only(data: Dataset) -> Dataset:
+    """The same arrays, which nobody can change for the cells that come later."""
+    views = [getattr(data, each.name).view() for each in fields(data)]
+    for view in views:
+        view.flags.writeable = False
+    return Dataset(*views)
 
 
 @dataclass(frozen=True)

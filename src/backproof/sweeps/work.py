@@ -16,7 +16,7 @@ from backproof.sweeps.checking import check_function_case, check_networks
 from backproof.sweeps.limits import UNLIMITED, Limits
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.status import Status
-from backproof.sweeps.surroundings import guarded
+from backproof.sweeps.surroundings import guarded, put_back
 from backproof.sweeps.training_runs import train_alike
 
 C = TypeVar("C", bound=Case)
@@ -36,6 +36,8 @@ def compute(cases: Sequence[Case], limits: Limits = UNLIMITED) -> list[Outcome]:
     fit = [c for c in networks if c.training and outcomes[c].status is Status.OK]
     for alike in grouped(fit, lambda c: c.training_key):
         _together(alike, outcomes, train_alike, limits)
+    if not limits.guarded and any(case.code for case in cases):
+        put_back()  # the next task, of this sweep or another, may have no code from outside
     return [outcomes[case] for case in cases]
 
 
