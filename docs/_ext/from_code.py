@@ -131,6 +131,7 @@ def experiment_fields() -> list[str]:
         "A claim": e.ClaimEntry,
         "A figure": e.FigureEntry,
         "A refinement": e.RefineEntry,
+        "Tuning": e.TuneEntry,
         "An axis": e.AxisEntry,
     }
     lines = []

@@ -41,6 +41,8 @@ class PlanResult:
         seconds: the expected time, the refinement's included.
         refinement: about how many cells a refinement adds: to rows that are computed what their edges take,
             to others as if each had one.
+        tuning: how many cells tuning adds at most to one side, where its best values lie at the ends of the
+            grid; the expected time leaves them out.
     """
 
     folder: Path
@@ -53,6 +55,7 @@ class PlanResult:
     workers: int
     seconds: float
     refinement: int = 0
+    tuning: int = 0
 
 
 @dataclass(frozen=True)

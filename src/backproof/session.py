@@ -38,10 +38,11 @@ from backproof.sweeps.overrides import is_public
 from backproof.sweeps.points import Points
 from backproof.sweeps.provenance import changed_since
 from backproof.sweeps.refinement import Refinement, expected_cells, refinement_of
-from backproof.sweeps.refining import Refining, planned
+from backproof.sweeps.refining import Adding, extending, halving, planned
 from backproof.sweeps.status import Status
 from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.tasks import tasks_of
+from backproof.sweeps.tuning import Tuning, most_extensions, tuning_of
 from backproof.sweeps.work import compute
 from backproof.targets.leaves import FunctionError
 from backproof.verdicts.check import Check
@@ -63,7 +64,7 @@ class Asked:
     """A request, composed and validated.
 
     Attributes:
-        added: the cells that a refinement adds and that come next, in place of the grid's.
+        added: the cells that a refinement or tuning adds and that come next, in place of the grid's.
     """
 
     folder: Path
@@ -72,6 +73,7 @@ class Asked:
     grid: Grid
     composition: Composition
     refinement: Refinement | None = None
+    tuning: Tuning | None = None
     added: tuple[Cell, ...] = ()
 
     @property
@@ -135,6 +137,7 @@ class Session:
             workers=workers,
             seconds=each * (wanted - done + refinement) / workers,
             refinement=refinement,
+            tuning=most_extensions(asked.tuning, planned(grid.cells)) if asked.tuning else 0,
         )
 
     def check(self, request: Request) -> Check:
@@ -190,8 +193,8 @@ class Session:
 
             def action() -> None:
                 self._run(todo, request, asked, store, launcher)
-                if asked.refinement is not None and not store.pending():
-                    self._refine(list(grid.cells), request, asked, store, launcher)
+                if not store.pending():
+                    self._add(request, asked, store, launcher)
 
             return self._finished(store, folder, self._interrupted(action))
 
@@ -269,21 +272,19 @@ class Session:
         elif todo:
             on_engine(store.todo(), todo, asked.engine, store, self.listener, fail_fast=request.fail_fast)
 
-    def _refine(
-        self, cells: list[Cell], request: Request, asked: Asked, store: Store, launcher: Launcher | None
-    ) -> None:
-        """Add the cells of the refinement, round by round, and compute them."""
-        experiment, refinement = asked.experiment, asked.refinement
-        assert experiment is not None and refinement is not None
-        known = {key for cell in cells for key in cell.case.flat() if is_public(key)}
-        refining = Refining(
-            refinement, store, cells, lambda each: asked.composition.cells(each, experiment, known)
-        )
-        while found := refining.round():
+    def _add(self, request: Request, asked: Asked, store: Store, launcher: Launcher | None) -> None:
+        """Add the cells of a refinement or of tuning, round by round, and compute them."""
+        experiment, adding = asked.experiment, _adding(asked, store)
+        if experiment is None or adding is None:
+            return
+        while found := adding.round():
             todo = store.plan_work(retry_failed=request.retry_failed, only=[cell.case.id for cell in found])
             if todo:
-                edges = f"{todo} edge{'s' if todo != 1 else ''}"
-                self.listener.note(f"refining {refinement.axis}: {edges} to halve")
+                what = f"{todo} edge{'s' if todo != 1 else ''} to halve"
+                more = f"{todo} cell{'s' if todo != 1 else ''} beyond the grid"
+                self.listener.note(
+                    f"refining {adding.axis}: {what}" if adding.refined else f"tuning {adding.axis}: {more}"
+                )
             self._run(todo, request, replace(asked, added=tuple(found)), store, launcher)
 
     def _finished(self, store: Store, folder: Path, interrupted: bool) -> SweepResult:
@@ -415,12 +416,14 @@ class Session:
             experiment = experiments.load(experiments.find(composition.experiment, known, others))
             experiment = experiment.unrefined() if composition.unrefined else experiment
         grid = composition.grid(experiment, Looking(self.listener))
-        refinement = None
+        refinement = tuning = None
         if experiment:
             _validate_report(experiment, grid)
             if experiment.refine is not None:
                 refinement = refinement_of(experiment.refine, planned(grid.cells))
-        return Asked(folder, engine, experiment, grid, composition, refinement)
+            if experiment.tune is not None:
+                tuning = tuning_of(experiment.tune, planned(grid.cells))
+        return Asked(folder, engine, experiment, grid, composition, refinement, tuning)
 
     def _note_start(self, store: Store, asked: Asked, todo: int) -> None:
         self._note_idle(asked.grid)
@@ -449,6 +452,25 @@ class Session:
             overrides=request.overrides,
             engine=asked.composition.engine,
         )
+
+
+def _adding(asked: Asked, store: Store) -> Adding | None:
+    """What adds cells to a sweep's grid; None where nothing does."""
+    experiment, cells = asked.experiment, list(asked.grid.cells)
+    if experiment is None:
+        return None
+    known = {key for cell in cells for key in cell.case.flat() if is_public(key)}
+
+    def compose(overrides: Sequence[Sequence[str]]) -> list[Cell]:
+        return asked.composition.cells(overrides, experiment, known)
+
+    if asked.refinement is not None:
+        axis, wanted = asked.refinement.axis, halving(asked.refinement)
+        return Adding(experiments.REFINE, axis, wanted, True, store, cells, compose)
+    if asked.tuning is not None:
+        axis, wanted = asked.tuning.axis, extending(asked.tuning, cells)
+        return Adding(experiments.TUNE, axis, wanted, False, store, cells, compose)
+    return None
 
 
 def _count(grid: Grid) -> str:

@@ -1,12 +1,15 @@
 """Claims: each way to settle one, and each way to get one wrong."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from backproof.errors import ConfigurationError
 from backproof.reports.claims import ClaimStatus, claims_of, evaluate
+from backproof.reports.expectations import power_of
 from backproof.reports.specification import figure_specs
 
-CONFIRMED, REFUTED, OPEN, VACUOUS, BROKEN = ClaimStatus
+CONFIRMED, REFUTED, OPEN, VACUOUS, UNDERPOWERED, BROKEN = ClaimStatus
 COLUMNS = ["cell", "activation", "loss", "clip.eps", "seed", "verdict", "accuracy", "gradient_error"]
 
 
@@ -50,8 +53,11 @@ def test_a_name_with_a_dot_stands_in_backticks_and_null_is_false(cells):
     assert (result.status, result.n) == (CONFIRMED, 6)
 
 
-def test_no_cell_is_not_enough_data(cells):
-    assert settle(cells, where="seed == 99").status == OPEN
+def test_a_claim_about_no_cell_is_vacuous_once_every_cell_is_there(cells):
+    assert settle(cells, where="seed == 99").status == VACUOUS
+    for status in ("pending", "failed"):
+        cells.loc[0, "status"] = status
+        assert settle(cells, where="seed == 99").status == OPEN, "the cell may be one that it is about"
 
 
 def test_failed_cells_settle_nothing(cells):
@@ -178,3 +184,100 @@ def test_a_claim_over_an_axis_that_changes_nothing_is_vacuous(cells):
     assert evaluate([{**claim, "over": "clip.eps"}], one)[0].status is VACUOUS, "one value alone"
     [unknown] = evaluate([{**claim, "over": "clip.epps"}], cells)
     assert unknown.status is BROKEN and "did you mean" in unknown.problem
+
+
+EXPECTED = {"value": "accuracy", "of": "activation == 'tanh'", "against": "activation == 'relu'"}
+
+
+@pytest.fixture
+def trained(cells):
+    """One cell per activation and seed, forty seeds; tanh is better by 0.02, give or take 0.01."""
+    noise = np.random.default_rng(0).normal(0.02, 0.01, 40)
+    rows = []
+    for seed, gain in enumerate(noise):
+        for activation in ("relu", "tanh"):
+            row = cells.iloc[0].to_dict() | {"cell": f"{len(rows):08x}", "activation": activation}
+            rows.append(row | {"seed": seed, "accuracy": 0.8 + gain * (activation == "tanh")})
+    return pd.DataFrame(rows).astype(cells.dtypes)
+
+
+@pytest.mark.parametrize(
+    ("expect", "effect", "seeds", "status"),
+    [
+        ("greater", 0.02, 40, CONFIRMED),
+        ("greater", 0.03, 40, REFUTED),  # it is greater, and certainly not by so much
+        ("less", 0.02, 40, REFUTED),
+        ("different", 0.02, 40, CONFIRMED),
+        ("equivalent", 0.03, 40, CONFIRMED),
+        ("equivalent", 0.01, 40, REFUTED),
+        ("equivalent", 0.02, 40, REFUTED),  # not excluded, and not shown by so many
+    ],
+)
+def test_what_is_expected_of_a_contrast_decides_a_claim(trained, expect, effect, seeds, status):
+    cells = trained[trained["seed"] < seeds]
+    [found] = evaluate(
+        [{"statement": "x", "contrast": {**EXPECTED, "expect": expect, "effect": effect}}], cells
+    )
+    assert found.status is status
+    test = found.difference.test
+    assert (test.n, found.n) == (seeds, 2 * seeds), "the contrast's cells are what it is about"
+    assert 0.8 < test.power <= 1
+
+
+@pytest.mark.parametrize("expect", ["greater", "less", "different", "equivalent"])
+def test_what_is_neither_shown_nor_excluded_by_too_few_seeds_is_underpowered(trained, expect):
+    noisy = {**EXPECTED, "value": "accuracy + (seed - 2) / 10 * (activation == 'tanh')"}
+    claim = {"statement": "x", "contrast": {**noisy, "expect": expect, "effect": 0.05}}
+    [found] = evaluate([claim], trained[trained["seed"] < 5])
+    test = found.difference.test
+    assert (found.status, test.n) == (UNDERPOWERED, 5)
+    assert test.needed > 40 and power_of(test.expectation, test.needed, test.deviation) >= 0.8
+    assert power_of(test.expectation, test.needed - 1, test.deviation) < 0.8
+
+
+def test_a_contrast_that_is_shown_does_not_save_a_claim_whose_cells_break_it(trained):
+    claim = {"statement": "x", "contrast": {**EXPECTED, "expect": "greater", "effect": 0.02}}
+    assert evaluate([{**claim, "holds": "accuracy > 0.5"}], trained)[0].status is CONFIRMED
+    assert evaluate([{**claim, "holds": "accuracy > 0.8"}], trained)[0].status is REFUTED
+
+
+def test_a_contrast_without_a_pair_is_vacuous(trained):
+    claim = {"statement": "x", "contrast": {**EXPECTED, "expect": "greater", "effect": 0.02}}
+    assert evaluate([claim], trained[trained["activation"] == "relu"])[0].status is VACUOUS
+
+
+def test_the_tests_of_one_hypothesis_are_corrected_together_and_those_of_others_are_not(trained):
+    few = trained[trained["seed"] < 6]
+    claim = {"statement": "x", "contrast": {**EXPECTED, "expect": "greater", "effect": 0.02}}
+    alone, *others = evaluate([claim | {"hypothesis": h} for h in ("a", "b", "b", "b")], few)
+    p = alone.difference.test.p
+    assert alone.difference.p == p
+    assert [c.difference.p for c in others] == pytest.approx([3 * p] * 3)
+    assert others[0].difference.test.power < alone.difference.test.power
+
+
+def test_few_seeds_are_noted_of_claims_on_training_alone(trained):
+    few = trained[trained["seed"] < 19]
+    [on_training] = evaluate([{"statement": "x", "where": "seed >= 0", "holds": "accuracy > 0"}], few)
+    assert on_training.notes == ("It is about training and rests on 19 seeds, fewer than 20.",)
+    [on_verdicts] = evaluate([{"statement": "x", "where": "seed >= 0", "holds": "excess > 0"}], few)
+    [enough] = evaluate([{"statement": "x", "where": "seed >= 0", "holds": "accuracy > 0"}], trained)
+    assert on_verdicts.notes == enough.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ({}, "needs where, or a contrast of which something is expected"),
+        ({"where": "seed == 0"}, "needs holds, or a contrast of which something is expected"),
+        ({"where": "seed == 0", "contrast": EXPECTED}, "needs holds"),
+        ({"contrast": {**EXPECTED, "expect": "greater"}}, "contrast: expect needs effect"),
+        ({"contrast": {**EXPECTED, "effect": 0.1}}, "contrast: effect needs expect"),
+        ({"contrast": {**EXPECTED, "expect": "grater", "effect": 0.1}}, "did you mean 'greater'"),
+        ({"contrast": {**EXPECTED, "expect": "less", "effect": 0}}, "effect: must be a number > 0; not 0"),
+        ({"where": "seed == 0", "holds": "seed == 0", "at": "best"}, "at: must be tuned; not 'best'"),
+    ],
+)
+def test_the_door_refuses_what_decides_nothing(broken, message):
+    with pytest.raises(ConfigurationError, match=message):
+        claims_of([broken], COLUMNS)

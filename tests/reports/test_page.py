@@ -55,7 +55,7 @@ def unpacked(text):
 def test_question_answer_claims_and_provenance_are_there(report):
     text = report()
     assert "Which of them?" in text
-    assert "Of 3 statements: 1 confirmed, 1 refuted, 1 not enough data." in text
+    assert "Of 3 statements: 1 confirmed, 1 refuted, 1 vacuous." in text
     assert "The gradient is right in 12 of 18 cells" in text
     assert re.search(r"git commit</dt><dd[^>]*>abc", text)
 

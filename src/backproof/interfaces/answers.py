@@ -54,6 +54,8 @@ def show_plan(plan: PlanResult) -> ExitStatus:
     print(f"  {plan.to_run} to run, in {plan.tasks} tasks on {plan.workers} workers")
     if plan.refinement:
         print(f"  + about {plan.refinement} cells of refinement, if each row that is to run has one edge")
+    if plan.tuning:
+        print(f"  + up to {plan.tuning} cells of tuning, if every best value lies at an end of the grid")
     print(f"expected time: about {_duration(plan.seconds)}")
     return ExitStatus.OK
 

@@ -65,7 +65,8 @@ class Results:
     @cached_property
     def claims(self) -> pd.DataFrame:
         """One row per claim, with id, statement, status, n, holding and problem."""
-        settled = claims.evaluate(stored_experiment(self.experiment).claims, self.cells)
+        asked = stored_experiment(self.experiment)
+        settled = claims.evaluate(asked.claims, self.cells, asked.tunes)
         names = ("id", "statement", "status", "n", "holding", "problem")
         return pd.DataFrame([{n: getattr(c, n) for n in names} for c in settled], columns=list(names))
 

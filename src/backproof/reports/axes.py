@@ -43,8 +43,12 @@ def own(cells: pd.DataFrame, expression: Expression | None = None) -> pd.DataFra
     """The grid's own cells, without those of a refinement; all where the expression asks for them by name."""
     if "refined" not in cells or (expression is not None and "refined" in expression.columns):
         return cells
-    refined = cells["refined"].map(lambda v: v is not None and v is not pd.NA and bool(v))
-    return cells[~refined.astype(bool)]
+    return cells[~flagged(cells, "refined")]
+
+
+def flagged(cells: pd.DataFrame, name: str) -> NDArray[np.bool_]:
+    """Whether a column of truth values is true of each cell; null is not."""
+    return cells[name].map(lambda v: v is not None and v is not pd.NA and bool(v)).to_numpy(bool)
 
 
 def ran(cells: pd.DataFrame, group: str) -> pd.Series[bool]:

@@ -1,9 +1,9 @@
-"""Claims: statements that a sweep's table confirms or refutes."""
+"""Claims: statements that a sweep's table confirms or refutes, or has too few replicates to settle."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -12,17 +12,28 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backproof.errors import ConfigurationError, nearest
-from backproof.reports.axes import axes_of, finished, own
-from backproof.reports.contrasts import Contrast, Difference, contrast_of, difference, holm
+from backproof.reports.axes import axes_of, finished, flagged, own
+from backproof.reports.contrasts import TUNED, Contrast, Difference, contrast_of, difference, holm
+from backproof.reports.expectations import Finding
 from backproof.reports.live import LiveText, live_text
 from backproof.reports.summary import TrainingSummary, training_summary
+from backproof.sweeps.columns import CELLS, Of
 from backproof.sweeps.expressions import Expression, parse
 from backproof.sweeps.overrides import REPLICATE, is_axis
+from backproof.sweeps.status import FAILURES, Status
 
 EXAMPLES = 5
 """How many cells that break a claim are listed with it."""
 
 MEASURES = ("share", "median", "mean", "sum")
+
+FEW_SEEDS = 20
+"""A claim on how networks train that has fewer replicates says so."""
+
+ON_TRAINING = frozenset(c.name for c in CELLS if c.of is Of.TRAINING and c.kind in ("number", "whole"))
+
+TUNED_CELLS = ("tuned",)
+"""What `at` may be."""
 
 
 class ClaimStatus(StrEnum):
@@ -32,12 +43,16 @@ class ClaimStatus(StrEnum):
     REFUTED = "refuted"
     OPEN = "not enough data"
     VACUOUS = "vacuous"
+    UNDERPOWERED = "underpowered"
     BROKEN = "could not be evaluated"
 
     @property
     def symbol(self) -> str:
         """One character for the page."""
-        return {"confirmed": "✓", "refuted": "✗", "not enough data": "?", "vacuous": "○"}.get(self, "!")
+        return SYMBOLS.get(self, "!")
+
+
+SYMBOLS = {"confirmed": "✓", "refuted": "✗", "not enough data": "?", "vacuous": "○", "underpowered": "≈"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,9 @@ class Share:
         """Whether one cell is enough."""
         return self.least == SOME and self.most == 1
 
+
+ALWAYS = "True"
+"""What holds of every cell, where a contrast decides a claim."""
 
 SOME = 1e-12
 SHARES = {
@@ -92,6 +110,7 @@ class Claim:
         contrast: an effect that is stated with it.
         over: the axis that it says something about; where nothing that `holds` reads differs along it, to the
             last bit, the claim could not have failed and is vacuous. None where it says nothing of the kind.
+        tuned: whether it is about the chosen cells alone, of a sweep that tunes an axis.
     """
 
     id: str
@@ -103,6 +122,18 @@ class Claim:
     contrast: Contrast | None = None
     over: str | None = None
     place: Place = Place()
+    tuned: bool = False
+
+    @property
+    def expects(self) -> bool:
+        """Whether something is expected of its contrast, which then decides it with `holds`."""
+        return self.contrast is not None and self.contrast.expectation is not None
+
+    @property
+    def on_training(self) -> bool:
+        """Whether it reads numbers that training comes to."""
+        read = self.holds.columns | (self.contrast.value.columns if self.contrast else frozenset())
+        return bool(read & ON_TRAINING)
 
 
 @dataclass(frozen=True)
@@ -117,6 +148,7 @@ class Settled:
         exceptions: ids of cells that go against it.
         cases: settings apart from the seed; agreeing: those whose replicates all give the same answer.
         problem: why it could not be evaluated; empty if it was.
+        notes: what a reader has to know of it, each a sentence.
     """
 
     id: str
@@ -138,6 +170,7 @@ class Settled:
     difference: Difference | None = None
     over: str | None = None
     place: Place = Place()
+    notes: tuple[str, ...] = ()
 
 
 def claims_of(claims: Sequence[Mapping[str, object]], columns: Collection[str]) -> tuple[Claim, ...]:
@@ -156,18 +189,46 @@ def claim_of(i: int, claim: Mapping[str, object], columns: Collection[str]) -> C
         ConfigurationError: naming the claim, the key and the nearest right name.
     """
     key = f"claims[{claim.get('id', i)}]"
-    measure, contrast = claim.get("measure"), claim.get("contrast")
+    measure, given = claim.get("measure"), claim.get("contrast")
+    contrast = None if given is None else contrast_of(f"{key}.contrast", given, columns)
+    where, holds = _conditions(key, claim, contrast)
     return Claim(
         id=str(claim.get("id", i + 1)),
         statement=live_text(f"{key}.statement", claim.get("statement", ""), columns),
-        where=parse(f"{key}.where", claim.get("where"), columns),
-        holds=parse(f"{key}.holds", claim.get("holds"), columns),
+        where=parse(f"{key}.where", where, columns),
+        holds=parse(f"{key}.holds", holds, columns),
         share=_share(f"{key}.share", claim.get("share", "all")),
         measure=None if measure is None else _measure(f"{key}.measure", measure, columns),
-        contrast=None if contrast is None else contrast_of(f"{key}.contrast", contrast, columns),
+        contrast=contrast,
         over=_over(f"{key}.over", claim.get("over"), columns),
         place=_place(claim),
+        tuned=at_tuned(key, claim),
     )
+
+
+def _conditions(key: str, claim: Mapping[str, object], contrast: Contrast | None) -> tuple[object, object]:
+    """`where` and `holds`; of a claim whose contrast decides it, the contrast's cells, and what always is."""
+    where, holds = claim.get("where"), claim.get("holds")
+    if contrast is not None and contrast.expectation is not None:
+        where = f"({contrast.of.text}) or ({contrast.against.text})" if where is None else where
+        return where, ALWAYS if holds is None else holds
+    for name, given in (("where", where), ("holds", holds)):
+        if given is None:
+            raise ConfigurationError(f"{key}: needs {name}, or a contrast of which something is expected")
+    return where, holds
+
+
+def at_tuned(key: str, entry: Mapping[str, object]) -> bool:
+    """Whether an entry is about the chosen cells alone.
+
+    Raises:
+        ConfigurationError: if its `at` is anything else.
+    """
+    at = entry.get("at")
+    if at is not None and at not in TUNED_CELLS:
+        hint = nearest(str(at), TUNED_CELLS)
+        raise ConfigurationError(f"{key}.at: must be {', '.join(TUNED_CELLS)}; not {at!r}{hint}")
+    return at is not None
 
 
 def _over(key: str, axis: object, columns: Collection[str]) -> str | None:
@@ -226,24 +287,51 @@ def _measure(key: str, measure: object, columns: Collection[str]) -> Measure:
     return Measure(tuple(by), parse(f"{key}.value", measure["value"], columns), aggregate)
 
 
-def evaluate(claims: Iterable[Mapping[str, object]], cells: pd.DataFrame) -> list[Settled]:
+def evaluate(
+    claims: Iterable[Mapping[str, object]], cells: pd.DataFrame, tunes: str | None = None
+) -> list[Settled]:
     """Settle every claim by the finished cells of the table; one that cannot be read costs no other.
 
-    Cells of a refinement count only where its `where` names `refined`. The contrasts are corrected for one
-    another.
+    Cells of a refinement count only where its `where` names `refined`. The contrasts of one hypothesis, or of
+    none, are corrected for one another.
+
+    Args:
+        tunes: the axis that the sweep tunes; None where it tunes none.
     """
     mine, done, settled = finished(own(cells)), finished(cells), []
+    whole = len(done) > 0 and not cells["status"].isin((Status.PENDING, *FAILURES)).any()
     for i, given in enumerate(claims):
         try:
             if not len(done):
                 settled.append(_unsettled(i, given, ClaimStatus.OPEN))
             else:
                 claim = claim_of(i, given, [str(c) for c in cells.columns])
-                settled.append(settle(claim, done if "refined" in claim.where.columns else mine))
+                about = done if "refined" in claim.where.columns else mine
+                settled.append(settle(claim, about, whole=whole, tunes=tunes))
         except ConfigurationError as error:
             settled.append(replace(_unsettled(i, given, ClaimStatus.BROKEN), problem=str(error)))
-    corrected = holm([each.difference for each in settled])
-    return [replace(each, difference=d) for each, d in zip(settled, corrected, strict=True)]
+    return _corrected(settled)
+
+
+def _corrected(settled: Sequence[Settled]) -> list[Settled]:
+    """The claims with the p of each hypothesis corrected together, and what follows for their statuses."""
+    found = list(settled)
+    for family in dict.fromkeys(each.place.hypothesis for each in settled):
+        members = [i for i, each in enumerate(settled) if each.place.hypothesis == family]
+        for i, changed in zip(members, holm([settled[i].difference for i in members]), strict=True):
+            found[i] = _with_test(replace(settled[i], difference=changed))
+    return found
+
+
+def _with_test(settled: Settled) -> Settled:
+    """A claim that its cells confirm, decided by the test of its contrast, if there is one."""
+    test = settled.difference.test if settled.difference else None
+    if test is None or settled.status is not ClaimStatus.CONFIRMED:
+        return settled
+    if test.underpowered:
+        return replace(settled, status=ClaimStatus.UNDERPOWERED)
+    shown = test.finding is Finding.SHOWN
+    return replace(settled, status=ClaimStatus.CONFIRMED if shown else ClaimStatus.REFUTED)
 
 
 def _unsettled(i: int, given: Mapping[str, object], status: ClaimStatus) -> Settled:
@@ -254,24 +342,33 @@ def _unsettled(i: int, given: Mapping[str, object], status: ClaimStatus) -> Sett
     return Settled(str(given.get("id", i + 1)), statement, status, where, holds, place=_place(given))
 
 
-def settle(claim: Claim, done: pd.DataFrame) -> Settled:
-    """Settle a claim by finished cells.
+def settle(claim: Claim, done: pd.DataFrame, *, whole: bool = False, tunes: str | None = None) -> Settled:
+    """Settle a claim by finished cells, its contrast's p not corrected yet.
+
+    Args:
+        whole: whether these are all cells of the sweep: a claim about none of them can never be settled.
+        tunes: the axis that is tuned.
 
     Raises:
         ConfigurationError: if an expression does not fit the table.
     """
-    texts = (claim.where.text, claim.holds.text, claim.share.words)
+    if claim.tuned:
+        done = done[flagged(done, TUNED)]
+    needs = "" if claim.holds.text == ALWAYS else claim.share.words
+    texts = (claim.where.text, claim.holds.text, needs)
     about = done[claim.where.truth(done)]
     statement = claim.statement.filled(about)
+    nothing = ClaimStatus.VACUOUS if whole else ClaimStatus.OPEN
     if not len(about):
-        return Settled(claim.id, statement, ClaimStatus.OPEN, *texts, place=claim.place)
+        return Settled(claim.id, statement, nothing, *texts, place=claim.place)
     kept, share = claim.holds.truth(about), claim.share
     against = ~kept if share.least > 0.5 or share.most == 1.0 else kept
     cases, agreeing = _replicates(about, kept)
+    contrasted = difference(claim.contrast, done, _apart(claim, tunes)) if claim.contrast else None
     return Settled(
         claim.id,
         statement,
-        _status(claim, about, kept),
+        nothing if claim.expects and contrasted is None else _status(claim, about, kept),
         *texts,
         n=len(about),
         holding=int(kept.sum()),
@@ -282,10 +379,33 @@ def settle(claim: Claim, done: pd.DataFrame) -> Settled:
         agreeing=agreeing,
         replicates=about[REPLICATE].nunique() if REPLICATE in about else 0,
         about=tuple(about.index.tolist()),
-        difference=difference(claim.contrast, done) if claim.contrast else None,
+        difference=contrasted,
         over=claim.over,
         place=claim.place,
+        notes=tuple(_notes(claim, about, contrasted)),
     )
+
+
+def _apart(claim: Claim, tunes: str | None) -> str | None:
+    """The axis that each side of a contrast has tuned for itself; None where it is not about chosen cells."""
+    assert claim.contrast is not None
+    read = claim.contrast.of.columns | claim.contrast.against.columns
+    return tunes if claim.tuned or TUNED in read else None
+
+
+def _notes(claim: Claim, about: pd.DataFrame, contrasted: Difference | None) -> Iterator[str]:
+    """What limits a claim."""
+    if not claim.on_training:
+        return
+    seeds = contrasted.replicates if contrasted else about[REPLICATE].nunique() if REPLICATE in about else 1
+    if seeds < FEW_SEEDS:
+        count = f"{seeds} seed{'s' if seeds != 1 else ''}"
+        yield f"It is about training and rests on {count}, fewer than {FEW_SEEDS}."
+    edge = flagged(about, "tuned_at_edge")
+    if edge.any():
+        others = [a for a in axes_of(about) if a != REPLICATE]
+        number, ends = (len(some[others].drop_duplicates()) for some in (about, about[edge]))
+        yield f"Of its {number} settings {ends} have their best value at the end of the range tried."
 
 
 def _status(claim: Claim, about: pd.DataFrame, kept: NDArray[np.bool_]) -> ClaimStatus:

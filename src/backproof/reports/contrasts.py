@@ -12,20 +12,35 @@ from scipy.special import bdtr
 
 from backproof.errors import ConfigurationError, nearest
 from backproof.reports.axes import axes_of
+from backproof.reports.expectations import (
+    LEVEL,
+    Expectation,
+    Expected,
+    Tested,
+    judged,
+    power_of,
+    replicates_needed,
+)
 from backproof.reports.intervals import median_interval
 from backproof.sweeps.expressions import Expression, parse
 from backproof.sweeps.overrides import REPLICATE
 
 KEYS = ("value", "of", "against")
 
+EXPECT, EFFECT = "expect", "effect"
+
+TUNED = "tuned"
+"""The column of the chosen cells: sides that are chosen by it do not pair by what was chosen."""
+
 
 @dataclass(frozen=True)
 class Contrast:
-    """A value of some cells less that of others: two expressions that select them."""
+    """A value of some cells less that of others: two expressions that select them; what is expected of it."""
 
     value: Expression
     of: Expression
     against: Expression
+    expectation: Expectation | None = None
 
 
 @dataclass(frozen=True)
@@ -37,8 +52,10 @@ class Difference:
             not independent.
         median: of these differences; least, greatest: their range.
         low, high: the exact interval of the median; NaN where the replicates are too few for one.
-        p: of the sign test, that the median is 0 (Dixon and Mood, 1946); corrected for the other contrasts of
-            the experiment once `holm` was applied. NaN where no difference is other than 0.
+        p: of the sign test, that the median is 0 (Dixon and Mood, 1946), and of what is `tested` its own;
+            corrected for the other contrasts of its family once `holm` was applied. NaN where there is none,
+            as of differences that are all 0.
+        test: of what is expected; None where nothing is.
     """
 
     pairs: int
@@ -49,6 +66,7 @@ class Difference:
     low: float
     high: float
     p: float
+    test: Tested | None = None
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -69,24 +87,44 @@ def contrast_of(key: str, given: object, columns: Collection[str]) -> Contrast:
     """
     if not isinstance(given, Mapping) or not given:
         raise ConfigurationError(f"{key}: must be a mapping with {', '.join(KEYS)}; not {given!r}")
+    known = (*KEYS, EXPECT, EFFECT)
     for name in given:
-        if name not in KEYS:
-            raise ConfigurationError(f"{key}.{name}: unknown{nearest(str(name), KEYS)}")
-    return Contrast(*(parse(f"{key}.{name}", given.get(name), columns) for name in KEYS))
+        if name not in known:
+            raise ConfigurationError(f"{key}.{name}: unknown{nearest(str(name), known)}")
+    value, of, against = (parse(f"{key}.{name}", given.get(name), columns) for name in KEYS)
+    return Contrast(value, of, against, _expectation(key, given))
 
 
-def difference(contrast: Contrast, cells: pd.DataFrame) -> Difference | None:
+def _expectation(key: str, given: Mapping[str, object]) -> Expectation | None:
+    if EXPECT not in given and EFFECT not in given:
+        return None
+    for name, other in ((EXPECT, EFFECT), (EFFECT, EXPECT)):
+        if name not in given:
+            raise ConfigurationError(
+                f"{key}: {other} needs {name}: what is expected, and the smallest effect that would matter"
+            )
+    expected, effect = given[EXPECT], given[EFFECT]
+    if expected not in tuple(Expected):
+        allowed = ", ".join(Expected)
+        hint = nearest(str(expected), list(Expected))
+        raise ConfigurationError(f"{key}.{EXPECT}: must be one of {allowed}; not {expected!r}{hint}")
+    if isinstance(effect, bool) or not isinstance(effect, int | float) or not 0 < effect < np.inf:
+        raise ConfigurationError(f"{key}.{EFFECT}: must be a number > 0; not {effect!r}")
+    return Expectation(Expected(str(expected)), float(effect))
+
+
+def difference(contrast: Contrast, cells: pd.DataFrame, apart: str | None = None) -> Difference | None:
     """The paired differences of a contrast among cells; None where no two make a pair.
 
     Cells make a pair that are equal in all settings but those by which the contrast selects them, and those
-    that follow from these.
+    that follow from these, and in `apart`, the axis that each side has tuned for itself.
 
     Raises:
         ConfigurationError: if an expression does not fit the table.
     """
     sides = [cells[expression.truth(cells)] for expression in (contrast.of, contrast.against)]
     chosen = contrast.of.columns | contrast.against.columns
-    axes = [a for a in axes_of(cells) if a not in chosen and not _follows(a, sides)]
+    axes = [a for a in axes_of(cells) if a not in (*chosen, apart) and not _follows(a, sides)]
     if not all(map(len, sides)) or not axes:
         return None
     a, b = (
@@ -99,9 +137,10 @@ def difference(contrast: Contrast, cells: pd.DataFrame) -> Difference | None:
         return None
     gaps = paired.groupby(REPLICATE)["gap"].mean() if REPLICATE in axes else paired["gap"].iloc[:1]
     ordered = np.sort(gaps.to_numpy(float))
+    test = judged(contrast.expectation, ordered) if contrast.expectation else None
     return Difference(
         len(paired), len(ordered), float(np.median(ordered)), float(ordered[0]), float(ordered[-1]),
-        *median_interval(ordered), sign_test(ordered),
+        *median_interval(ordered), test.p if test else sign_test(ordered), test,
     )  # fmt: skip
 
 
@@ -121,12 +160,26 @@ def sign_test(differences: NDArray[np.float64]) -> float:
 
 
 def holm(found: Sequence[Difference | None]) -> list[Difference | None]:
-    """The same with p corrected for all of them together (Holm, 1979)."""
-    tested = [i for i, each in enumerate(found) if each is not None and each.tested]
+    """A family with p corrected for all of them together (Holm, 1979), and the power of what is tested."""
+    there = [i for i, each in enumerate(found) if each is not None and each.tested]
     corrected, least = list(found), 0.0
-    for rank, i in enumerate(sorted(tested, key=lambda i: found[i].p)):  # type: ignore[union-attr]
+    for rank, i in enumerate(sorted(there, key=lambda i: found[i].p)):  # type: ignore[union-attr]
         each = found[i]
         assert each is not None
-        least = max(least, min(1.0, each.p * (len(tested) - rank)))
-        corrected[i] = replace(each, p=least)
+        least = max(least, min(1.0, each.p * (len(there) - rank)))
+        corrected[i] = replace(each, p=least, test=_powered(each.test, least, len(there)))
     return corrected
+
+
+def _powered(test: Tested | None, corrected: float, tests: int) -> Tested | None:
+    """A test of a family of so many, with its corrected p, its power and the replicates that would do."""
+    if test is None:
+        return None
+    level = LEVEL / tests
+    return replace(
+        test,
+        corrected=corrected,
+        level=level,
+        power=power_of(test.expectation, test.n, test.deviation, level),
+        needed=replicates_needed(test.expectation, test.deviation, level),
+    )

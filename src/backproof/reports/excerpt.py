@@ -26,7 +26,8 @@ MOST_IN_PAGE = 20_000
 
 ALWAYS = (
     "cell", "status", "error", "verdict", "cause", "gradient_error", "noise", "accuracy", REACHED.name,
-    DIVERGED.name, "final_loss", "refined", "check", "training", "precision", REPLICATE,
+    DIVERGED.name, "final_loss", "refined", "tuned", "tuned_at_edge", "check", "training", "precision",
+    REPLICATE,
 )  # fmt: skip
 """Columns that the answer, the claims' summaries and the counts of a page are made from."""
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from backproof.reports.axes import own
 from backproof.reports.claims import Settled
+from backproof.reports.contrasts import Difference
 from backproof.reports.details import packed
 from backproof.reports.edges import Edges
+from backproof.reports.expectations import Tested
 from backproof.reports.page_data import ASKED, page_data
 from backproof.reports.report import Report, significant
 from backproof.reports.templates import environment
@@ -44,6 +46,7 @@ def page(report: Report) -> str:
     return pages.get_template("page.html.j2").render(
         report=report,
         effect=effect,
+        tested_in_words=tested_in_words,
         hypotheses=_by_hypothesis(report.claims),
         shown_in={p.title: p.stem for p in report.pictures if p.source},
         verdicts=[(v, n) for v, n in counts.items() if n],
@@ -74,11 +77,39 @@ def _by_hypothesis(claims: Sequence[Settled]) -> dict[str, list[Settled]]:
 def effect(claim: Settled) -> str:
     """What a claim found, in a few characters: a difference and its interval or range, or a count."""
     if claim.difference is not None:
-        found = claim.difference
+        found, test = claim.difference, claim.difference.test
+        if test is not None:
+            return f"{test.mean:+.2g} [{test.low:+.2g}, {test.high:+.2g}], {test.n} seeds, {_powered(test)}"
         low, high = found.interval or (found.least, found.greatest)
         return f"{found.median:+.2g} [{low:+.2g}, {high:+.2g}], {found.replicates} seeds"
     seeds = f", {claim.replicates} seeds" if claim.replicates > 1 else ""
     return f"{claim.holding}/{claim.n}{seeds}"
+
+
+def _powered(test: Tested) -> str:
+    if test.underpowered and test.needed is not None:
+        return f"{test.needed:,} would do"
+    return f"power {test.power:.2f}"
+
+
+def tested_in_words(difference: Difference) -> str:
+    """What a test of a contrast found, with its power at the effect that would matter."""
+    test = difference.test
+    assert test is not None
+    expected, effect = test.expectation.expected, f"{test.expectation.effect:g}"
+    what = "an equivalence within" if expected == "equivalent" else f"a difference that is {expected}, by"
+    parts = [
+        f"Expected: {what} {effect}; {test.finding}.",
+        f"Mean difference, paired at equal other settings: {test.mean:.3g} over {test.n} seeds"
+        f" ({difference.pairs:,} pairs), deviation {test.deviation:.2g},"
+        f" 95 % bootstrap interval {test.low:.3g} to {test.high:.3g};"
+        f" Student's t, corrected for the tests of its hypothesis: p = {test.corrected:.2g}.",
+        f"Power at {effect} with this deviation: {test.power:.2f}.",
+    ]
+    if test.underpowered:
+        needed = f"{test.needed:,} seeds" if test.needed else "more seeds than can be run"
+        parts.append(f"For a power of 0.8 it takes {needed}.")
+    return " ".join(parts)
 
 
 def _edge_rows(edges: Edges | None) -> tuple[list[str], list[list[object]]] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from backproof.errors import ConfigurationError, nearest
+from backproof.reports.claims import at_tuned
 from backproof.reports.figures import kinds
 from backproof.reports.figures.kind import FigureSpec, Kind
 from backproof.reports.labels import Labels, shipped
@@ -51,6 +52,7 @@ def figure_spec(
         rows=sides["rows"],
         columns=sides["columns"],
         facet=sides["facet"],
+        tuned=at_tuned(key, figure),
     )
 
 

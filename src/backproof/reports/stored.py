@@ -20,7 +20,7 @@ from backproof.reports.specification import figure_spec
 
 @dataclass(frozen=True)
 class StoredExperiment:
-    """Question, claims, figures and the refined axis, as they were asked for."""
+    """Question, claims, figures, and the axes that are refined and tuned, as they were asked for."""
 
     name: str
     question: str
@@ -28,6 +28,7 @@ class StoredExperiment:
     claims: tuple[Mapping[str, object], ...]
     figures: tuple[Mapping[str, object], ...]
     refines: str | None = None
+    tunes: str | None = None
     labels: Labels = field(default_factory=shipped)
 
 
@@ -40,6 +41,7 @@ def stored_experiment(content: Mapping[str, object]) -> StoredExperiment:
         _records(content.get("claims")),
         _records(content.get("figures")),
         _axis(content.get("refine")),
+        _axis(content.get("tune")),
         stored_labels(content.get("axes")),
     )
 
@@ -48,8 +50,8 @@ def _line(text: object) -> str:
     return " ".join(str(text or "").split())
 
 
-def _axis(refine: object) -> str | None:
-    axis = refine.get("axis") if isinstance(refine, Mapping) else refine
+def _axis(given: object) -> str | None:
+    axis = given.get("axis") if isinstance(given, Mapping) else given
     return axis if isinstance(axis, str) else None
 
 

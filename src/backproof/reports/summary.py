@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from backproof.errors import ConfigurationError
-from backproof.reports.axes import finished, own
+from backproof.reports.axes import axes_of, finished, flagged, own
 from backproof.reports.live import WORDLESS, LiveText, live_text
 from backproof.sweeps.columns import DIVERGED, REACHED
+from backproof.sweeps.overrides import REPLICATE
 from backproof.sweeps.status import Status
 from backproof.verdicts.verdict import RIGHT, Verdict
 
@@ -89,7 +90,8 @@ def answer_of(text: str, claims: Sequence[Settled], cells: pd.DataFrame) -> Answ
         filled = f"The answer could not be filled in: {error}"
     pending = int((cells["status"] == Status.PENDING).sum())
     on_verdicts = () if text else _on_verdicts(mine)  # the author knows better what a grid's shares mean
-    return Answer(filled, (*_on_claims(claims), *on_verdicts, *_on_pending(pending)), live)
+    sentences = (*_on_claims(claims), *on_verdicts, *_on_choices(mine), *_on_pending(pending))
+    return Answer(filled, sentences, live)
 
 
 def _on_claims(claims: Sequence[Settled]) -> Iterator[str]:
@@ -126,6 +128,16 @@ def _on_round_off(checked: pd.DataFrame) -> Iterator[str]:
             f"In {precision} round-off alone makes a median gradient error of {cells['noise'].median():.1e}; "
             f"judged without it, {wrong:,} of {len(cells):,} gradients are not right."
         )
+
+
+def _on_choices(cells: pd.DataFrame) -> Iterator[str]:
+    """How many of the chosen values lie at an end of those that were tried, where one may lie beyond."""
+    chosen = cells[flagged(cells, "tuned")]
+    settings = [axis for axis in axes_of(cells) if axis != REPLICATE]
+    at_edge = len(chosen.loc[flagged(chosen, "tuned_at_edge"), settings].drop_duplicates())
+    if at_edge:
+        number = f"{len(chosen[settings].drop_duplicates()):,}"
+        yield f"Of {number} settings {at_edge:,} have their best value at the end of the range tried."
 
 
 def _on_pending(pending: int) -> Iterator[str]:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from backproof.files import csv, writing
 from backproof.sweeps import curves
 from backproof.sweeps.columns import TENSORS
+from backproof.sweeps.experiment import TUNE
 from backproof.sweeps.listing import batched
 from backproof.sweeps.outcome import Entry
 from backproof.sweeps.overrides import Value
@@ -29,6 +30,7 @@ from backproof.sweeps.rows import (
 from backproof.sweeps.status import Status
 from backproof.sweeps.store import Row, Store
 from backproof.sweeps.table import Layout, frame, tensors_table
+from backproof.sweeps.tuning import Marks, marked, marks_of
 
 TOGETHER = 5_000
 """Rows of the store that are made into tables at a time."""
@@ -50,7 +52,7 @@ def write_tables(store: Store, folder: Path, layout: Layout) -> Iterator[Part]:
 
     Each file is whole once the last part was taken; until then the earlier one is there.
     """
-    refined = store.refined()
+    refined, marks = store.refined(), _marks(store)
     with ExitStack() as files:
         cells = files.enter_context(_parquet(folder / "cells.parquet", _schema(_a_cell(layout))))
         lines = files.enter_context(_csv(folder / "cells.csv"))
@@ -59,12 +61,19 @@ def write_tables(store: Store, folder: Path, layout: Layout) -> Iterator[Part]:
         rows = _in_order(store, refined)
         for some in chain([list(islice(rows, TOGETHER))], batched(rows, TOGETHER)):  # one at least
             part = part_of(some, layout, refined)
+            part = part._replace(cells=marked(part.cells, marks))
             there = part.cells[part.cells["status"] != Status.PENDING]
             cells(there)
             lines(there)
             tensors(part.tensors)
             series(part.curves)
             yield part
+
+
+def _marks(store: Store) -> Marks:
+    """What the choices of a sweep that tunes an axis say of its cells, which takes all of them at once."""
+    experiment = store.record("experiment")
+    return marks_of(experiment, store.cells(pending=True)) if TUNE in experiment else {}
 
 
 def part_of(rows: Sequence[tuple[Row, bytes | None]], layout: Layout, refined: Collection[str] = ()) -> Part:

@@ -56,7 +56,7 @@ def write_report(
     figures, axes_chosen = figures_of(asked, cells)
     wanted = [replace(f, width=width) if isinstance(f, FigureSpec) else f for f in figures]
     drawing = _draw_all(plain_folder(folder / "figures"), wanted, cells, curves, edges, asked.labels)
-    settled = claims.evaluate(asked.claims, cells)
+    settled = claims.evaluate(asked.claims, cells, asked.tunes)
     answer = answer_of(asked.answer, settled, cells)
     of_cells = details(excerpt.cells if excerpt else cells, tensors, curves)
     pictures = list(drawing)  # drawn meanwhile

@@ -23,12 +23,16 @@ class ClaimEntry(TypedDict, total=False):
     Attributes:
         id: its name in tables and messages; by default its number.
         statement: what it says; numbers may stand in braces, as `{median(accuracy):.2f}`.
-        where: the cells that it is about, an expression over columns.
-        holds: what must be true of them, an expression.
+        where: the cells that it is about, an expression over columns; needed unless its contrast expects
+            something, whose cells are then the default.
+        holds: what must be true of them, an expression; needed unless its contrast expects something.
         share: of how many of these cells: `all` (the default), `none`, `some`, or a bound, as `">= 0.9"`.
         measure: a small table shown with it: `by`, a list of columns; `value`, an expression; `as`, one of
             share, median, mean and sum.
         contrast: a difference between two sets of cells: `value`, and the expressions `of` and `against`.
+            With `expect`, one of greater, less, different and equivalent, and `effect`, the smallest
+            difference that would matter, the claim is decided by a test of it.
+        at: `tuned` for the chosen cells alone, of a sweep with `tune`.
         over: the axis that it says something about; vacuous where nothing that it reads differs along it.
         hypothesis: the heading under which statements are grouped.
         figure: the title of the figure that shows it.
@@ -36,11 +40,12 @@ class ClaimEntry(TypedDict, total=False):
 
     id: str
     statement: Required[str]
-    where: Required[str]
-    holds: Required[str]
+    where: str
+    holds: str
     share: str | float | list[float]
     measure: dict[str, object]
-    contrast: dict[str, str]
+    contrast: dict[str, object]
+    at: str
     over: str
     hypothesis: str
     figure: str
@@ -57,6 +62,7 @@ class FigureEntry(TypedDict, total=False):
         facet: the axes of small multiples.
         aggregate: how the cells of a tile are aggregated.
         where: the cells that it shows, an expression over columns; by default all.
+        at: `tuned` for the chosen cells alone, of a sweep with `tune`.
         caption: below it; numbers may stand in braces.
     """
 
@@ -67,6 +73,7 @@ class FigureEntry(TypedDict, total=False):
     facet: list[str]
     aggregate: str
     where: str
+    at: str
     caption: str
 
 
@@ -82,6 +89,22 @@ class RefineEntry(TypedDict, total=False):
     axis: Required[str]
     flips: str
     width: float
+
+
+class TuneEntry(TypedDict, total=False):
+    """The axis of which each setting takes its best value, and the measure that it is best by.
+
+    Attributes:
+        axis: a numeric axis of the grid, such as `training.learning_rate`.
+        by: `validation_accuracy`, the default, or `validation_loss`: the mean over seeds. A run that diverged
+            or failed counts as the worst there is; ties go to the smaller loss, then to the smaller value.
+        rounds: how often the grid is extended beyond a best value at its end, on either side, by the grid's
+            own factor there; 3 by default, 0 for never.
+    """
+
+    axis: Required[str]
+    by: str
+    rounds: int
 
 
 class AxisEntry(TypedDict, total=False):
@@ -110,6 +133,8 @@ class ExperimentFile(TypedDict, total=False):
         grid: axes with their values, or a list of such grids, whose union is taken.
         exclude: combinations left out: a list of `where`, an expression over settings, and `because`.
         refine: an axis, or a mapping, along which edges are looked for.
+        tune: an axis, or a mapping, of which each setting takes its best value; a setting is what cells have
+            in common that are equal in all but this axis and the seed.
         claims: statements that the table confirms or refutes.
         figures: what the report draws; by default the axes that explain most of the verdict.
         axes: readable names of axes, by axis.
@@ -121,12 +146,13 @@ class ExperimentFile(TypedDict, total=False):
     grid: dict[str, object] | list[dict[str, object]]
     exclude: list[dict[str, str]]
     refine: str | RefineEntry
+    tune: str | TuneEntry
     claims: list[ClaimEntry]
     figures: list[FigureEntry]
     axes: dict[str, AxisEntry]
 
 
-REFINE = "refine"
+REFINE, TUNE = "refine", "tune"
 
 KEYS = tuple(ExperimentFile.__annotations__)
 
@@ -150,8 +176,8 @@ class Experiment:
     Attributes:
         grids: a union of grids; each maps an override's key to its override string.
         answer: as written, with its fields.
-        refine, claims, figures: as written; they have the keys of `RefineEntry`, `ClaimEntry` and
-            `FigureEntry`. None where nothing is refined.
+        refine, tune, claims, figures: as written; they have the keys of `RefineEntry`, `TuneEntry`,
+            `ClaimEntry` and `FigureEntry`. None where nothing is refined, or tuned.
         axes: readable names, as written; entries have the keys of `AxisEntry`.
         content: the whole file, for the results folder.
     """
@@ -162,6 +188,7 @@ class Experiment:
     grids: tuple[dict[str, str], ...] = ({},)
     exclude: tuple[Exclusion, ...] = ()
     refine: Mapping[str, object] | None = None
+    tune: Mapping[str, object] | None = None
     claims: tuple[Mapping[str, object], ...] = ()
     figures: tuple[Mapping[str, object], ...] = ()
     axes: Mapping[str, object] = field(default_factory=dict)
@@ -243,6 +270,13 @@ def experiment_of(name: str, content: object) -> Experiment:
         grids = [grids]
     if not isinstance(grids, list):
         raise ConfigurationError("grid: must be a mapping of overrides, or a list of such mappings")
+    refine, tune = refine_entry(content.get("refine")), tune_entry(content.get("tune"))
+    if refine is not None and tune is not None:
+        raise ConfigurationError("tune: does not go with refine; one of them may add cells to a grid")
+    claims = tuple(_entries("claims", content.get("claims"), ClaimEntry))
+    figures = tuple(_entries("figures", content.get("figures"), FigureEntry))
+    if tune is None:
+        _refuse_tuned(claims=claims, figures=figures)
     return Experiment(
         name=name,
         question=str(content.get("question") or ""),
@@ -252,12 +286,21 @@ def experiment_of(name: str, content: object) -> Experiment:
             Exclusion(str(rule["where"]), str(rule["because"]))
             for rule in _entries("exclude", content.get("exclude"), Exclusion)
         ),
-        refine=refine_entry(content.get("refine")),
-        claims=tuple(_entries("claims", content.get("claims"), ClaimEntry)),
-        figures=tuple(_entries("figures", content.get("figures"), FigureEntry)),
+        refine=refine,
+        tune=tune,
+        claims=claims,
+        figures=figures,
         axes=_axes(content.get("axes") or {}),
         content={str(key): value for key, value in content.items()},
     )
+
+
+def _refuse_tuned(**entries: Iterable[Mapping[str, object]]) -> None:
+    """Refuse entries about chosen cells where nothing is chosen."""
+    for key, several in entries.items():
+        for i, entry in enumerate(several):
+            if "at" in entry:
+                raise ConfigurationError(f"{key}[{i}].at: needs {TUNE}, the axis that is tuned")
 
 
 def _axes(given: object) -> dict[str, object]:
@@ -278,14 +321,28 @@ def refine_entry(given: object) -> Mapping[str, object] | None:
     Raises:
         ConfigurationError: naming the key that is wrong.
     """
+    return _axis_entry(REFINE, given, RefineEntry)
+
+
+def tune_entry(given: object) -> Mapping[str, object] | None:
+    """What is tuned, from its short form, an axis, or its long one.
+
+    Raises:
+        ConfigurationError: naming the key that is wrong.
+    """
+    return _axis_entry(TUNE, given, TuneEntry)
+
+
+def _axis_entry(key: str, given: object, kind: type) -> Mapping[str, object] | None:
     if given is None:
         return None
     if not isinstance(given, str | Mapping):
-        raise ConfigurationError("refine: must be an axis, or a mapping with axis, flips and width")
+        *others, last = kind.__annotations__
+        raise ConfigurationError(f"{key}: must be an axis, or a mapping with {', '.join(others)} and {last}")
     entry = {"axis": given} if isinstance(given, str) else given
-    _check_keys("refine.", entry, RefineEntry)
+    _check_keys(f"{key}.", entry, kind)
     if "axis" not in entry:
-        raise ConfigurationError("refine: needs axis")
+        raise ConfigurationError(f"{key}: needs axis")
     return {str(name): value for name, value in entry.items()}
 
 

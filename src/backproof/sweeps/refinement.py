@@ -186,7 +186,7 @@ def _points_by_row(refinement: Refinement, cells: pd.DataFrame) -> dict[Key, lis
         )
     ]  # fmt: skip
     rows: dict[Key, list[Point]] = {}
-    for key, point in zip(_row_keys(there, refinement.axis), points, strict=True):
+    for key, point in zip(row_keys(there, refinement.axis), points, strict=True):
         rows.setdefault(key, []).append(point)
     return rows
 
@@ -247,13 +247,13 @@ def _by_row(cells: pd.DataFrame, axis: str) -> dict[Key, list[Number]]:
     """The values of the axis in each row; cells without the axis are in none."""
     there = cells[cells[axis].notna()]
     rows: dict[Key, list[Number]] = {}
-    for key, value in zip(_row_keys(there, axis), there[axis].tolist(), strict=True):
+    for key, value in zip(row_keys(there, axis), there[axis].tolist(), strict=True):
         rows.setdefault(key, []).append(value)
     return rows
 
 
-def _row_keys(cells: pd.DataFrame, axis: str) -> list[Key]:
-    """The row of each cell: its settings but the axis."""
-    names = [str(c) for c in cells.columns if is_axis(str(c)) and c != axis]
+def row_keys(cells: pd.DataFrame, *without: str) -> list[Key]:
+    """The row of each cell: its settings but some axes."""
+    names = [str(c) for c in cells.columns if is_axis(str(c)) and c not in without]
     columns = [cells[name].astype(object).where(cells[name].notna(), None) for name in names]
     return list(zip(*columns, strict=True)) if columns else [()] * len(cells)

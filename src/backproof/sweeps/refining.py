@@ -1,4 +1,4 @@
-"""A sweep's refinement: round after round one cell for each edge, until every edge is narrow enough."""
+"""Cells that a sweep adds to its grid, round after round: those of a refinement, and those of tuning."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from backproof.errors import ConfigurationError, ResultsError
 from backproof.sweeps.commands import added, set_to
 from backproof.sweeps.listing import Cell
 from backproof.sweeps.overrides import Value, is_public
-from backproof.sweeps.refinement import Edge, Refinement, edges_of
+from backproof.sweeps.refinement import Refinement, edges_of
 from backproof.sweeps.rows import StoredCell
 from backproof.sweeps.status import Status
 from backproof.sweeps.store import Store
+from backproof.sweeps.tuning import Tuning, extensions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,49 +22,73 @@ if TYPE_CHECKING:
 Compose = Callable[[Sequence[Sequence[str]]], list[Cell]]
 """Makes one cell of each list of overrides."""
 
+Wanted = Callable[["pd.DataFrame"], Sequence[tuple[str, Value]]]
+"""From the table of the cells that are there, those that are needed next: a cell, and its new value."""
+
 
 @dataclass
-class Refining:
-    """A refinement while it is carried out.
+class Adding:
+    """Cells of further values of an axis while they are added.
 
     Attributes:
-        cells: the grid's; those that the refinement adds come behind them.
+        key: of the experiment that asks for them, for messages.
+        refined: whether claims and figures leave them out unless they name them.
+        cells: the grid's; those that are added come behind them.
     """
 
-    refinement: Refinement
+    key: str
+    axis: str
+    wanted: Wanted
+    refined: bool
     store: Store
     cells: list[Cell]
     compose: Compose
 
     def round(self) -> list[Cell]:
-        """The cells that the edges need next, entered in the store; none once all edges are narrow enough.
+        """The cells that are needed next, entered in the store; none once there is nothing left to try.
 
         There are none either while an earlier cell is still to come, as where the sweep was stopped.
 
         Raises:
-            ResultsError: if a value between two of the grid makes no cell.
+            ResultsError: if a value that the grid does not have makes no cell.
         """
         statuses = self.store.statuses(cell.case.id for cell in self.cells)
         if any(statuses[c.case.id] is Status.PENDING and c.excluded is None for c in self.cells):
             return []
-        edges = edges_of(self.refinement, self.store.cells(pending=True))
-        cells = self._made([edge for edge in edges if edge.wanted is not None])
-        self.store.announce(cells, append=True, refined=True)
+        cells = self._made(self.wanted(self.store.cells(pending=True)))
+        self.store.announce(cells, append=True, refined=self.refined)
         self.cells += cells
         return cells
 
-    def _made(self, edges: Sequence[Edge]) -> list[Cell]:
-        axis = self.refinement.axis
+    def _made(self, needed: Sequence[tuple[str, Value]]) -> list[Cell]:
         beside = {cell.case.id: cell for cell in self.cells}
-        asked = [(beside[e.below.cell], e.wanted) for e in edges if e.wanted is not None]
+        asked = [(beside[cell], value) for cell, value in needed]
         try:
-            cells = self.compose([overrides_at(cell, axis, value) for cell, value in asked])
+            cells = self.compose([overrides_at(cell, self.axis, value) for cell, value in asked])
         except ConfigurationError as error:
-            raise ResultsError(f"refine.axis: {error}") from error
-        wanted = [{**_settings(cell), axis: value} for cell, value in asked]
+            raise ResultsError(f"{self.key}.axis: {error}") from error
+        wanted = [{**_settings(cell), self.axis: value} for cell, value in asked]
         if [_settings(cell) for cell in cells] != wanted:
-            raise ResultsError(f"refine.axis: other settings depend on {axis}, which cannot be refined")
+            raise ResultsError(
+                f"{self.key}.axis: other settings depend on {self.axis}, which cannot vary alone"
+            )
         return cells
+
+
+def halving(refinement: Refinement) -> Wanted:
+    """One cell for each edge of a refinement, until every edge is narrow enough."""
+
+    def wanted(cells: pd.DataFrame) -> Sequence[tuple[str, Value]]:
+        edges = edges_of(refinement, cells)
+        return [(edge.below.cell, edge.wanted) for edge in edges if edge.wanted is not None]
+
+    return wanted
+
+
+def extending(tuning: Tuning, grid: Iterable[Cell]) -> Wanted:
+    """The cells of the next value of each setting whose best one is at an end of those that were tried."""
+    own = frozenset(cell.case.id for cell in grid)
+    return lambda cells: extensions(tuning, cells, own)
 
 
 def overrides_at(cell: Cell, axis: str, value: Value) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from backproof.errors import ConfigurationError, FolderGoneError, ResultsError
 from backproof.files import printable
 from backproof.sweeps import sql
 from backproof.sweeps.database import FILE, connect, connect_readonly, is_damage, set_aside
+from backproof.sweeps.experiment import TUNE
 from backproof.sweeps.listing import Cell, Listed, batched
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.overrides import Value, is_public
@@ -394,7 +395,15 @@ class Store:
         """The grid's cells: `cell`, a column per setting, then the results; those to come on request."""
         from backproof.sweeps.table import as_table
 
-        return as_table(self.stored_cells(pending=pending), self.refined())
+        refined, experiment = self.refined(), self.record("experiment")
+        if TUNE not in experiment:
+            return as_table(self.stored_cells(pending=pending), refined)
+        from backproof.sweeps.tuning import marked, marks_of
+
+        # What is still to come keeps a choice from being made.
+        every = as_table(self.stored_cells(pending=True), refined)
+        table = marked(every, marks_of(experiment, every))
+        return table if pending else table[table["status"] != Status.PENDING].reset_index(drop=True)
 
     def tensors(self) -> pd.DataFrame:
         """What the check concludes of every weight tensor of the grid's cells, one row each."""

@@ -12,7 +12,7 @@ import pkgutil
 from functools import cache
 from typing import TYPE_CHECKING
 
-from backproof.reports.axes import finished, own
+from backproof.reports.axes import finished, flagged, own
 from backproof.reports.figures.kind import Drawn, FigureSpec, Kind, NothingToDrawError, Tables
 from backproof.reports.labels import Labels, shipped
 
@@ -40,7 +40,8 @@ def draw(
     """Draw one figure; whatever prevents it is its `problem`, and costs no other figure."""
     cells = own(cells.reset_index(drop=True), spec.where)
     try:
-        chosen = cells[spec.where.truth(cells)] if spec.where and len(cells) else cells
+        chosen = cells[flagged(cells, "tuned")] if spec.tuned else cells
+        chosen = chosen[spec.where.truth(chosen)] if spec.where and len(chosen) else chosen
         if not len(chosen):
             raise NothingToDrawError("no cell fits its `where`")
         drawing = kinds()[spec.value].draw(spec, Tables(chosen, curves, edges, labels or shipped()))

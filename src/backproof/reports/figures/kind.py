@@ -29,6 +29,7 @@ class FigureSpec:
         caption: what it shows, as its author says it.
         rows, columns, facet: the axes; what they mean depends on the kind.
         where: the cells it shows; all without one.
+        tuned: whether it shows the chosen cells alone, of a sweep that tunes an axis.
         aggregate: how the cells of a tile are aggregated; empty for the kind's default.
         width: of the picture, in inches; None where its content may choose it.
     """
@@ -41,6 +42,7 @@ class FigureSpec:
     columns: tuple[str, ...] = ()
     facet: tuple[str, ...] = ()
     aggregate: str = ""
+    tuned: bool = False
     width: float | None = None
 
 
