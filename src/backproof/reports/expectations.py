@@ -49,11 +49,6 @@ class Expectation:
     expected: Expected
     effect: float
 
-    @property
-    def mirrored(self) -> bool:
-        """Whether it is about differences below 0."""
-        return self.expected is Expected.LESS
-
 
 @dataclass(frozen=True)
 class Tested:
@@ -174,12 +169,12 @@ def power_of(expectation: Expectation, n: int, deviation: float, level: float = 
     if n < 2 or np.isnan(deviation):
         return np.nan
     if deviation == 0:
-        sides = 2 if expectation.expected is Expected.DIFFERENT else 1
+        sides = 2 if expectation.expected == Expected.DIFFERENT else 1
         return float(sides * 0.5**n <= level)
     df, shift = n - 1, expectation.effect * np.sqrt(n) / deviation
-    if expectation.expected is Expected.EQUIVALENT:
+    if expectation.expected == Expected.EQUIVALENT:
         return _power_of_equivalence(df, shift, stdtrit(df, 1 - level))
-    if expectation.expected is Expected.DIFFERENT:
+    if expectation.expected == Expected.DIFFERENT:
         t = stdtrit(df, 1 - level / 2)
         return float(1 - _noncentral(df, shift, t) + _noncentral(df, shift, -t))
     return float(1 - _noncentral(df, shift, stdtrit(df, 1 - level)))
