@@ -10,8 +10,10 @@ from backproof.sweeps.columns import CELLS
 
 
 def asked(value, kind):
-    sides = {"rows": ["activation"], "columns": ["loss"]} if kind.axes_needed else {}
-    return {"value": value, **sides}
+    sides = {side: [axis] for side, axis in zip(kind.sides, ("activation", "loss"), strict=False)}
+    sides = sides if kind.axes_needed else {}
+    contrast = {"value": "accuracy", "against": "loss == 'squared_error'", "effect": 0.01}
+    return {"value": value, **sides, **({"contrast": contrast} if kind.contrasts else {})}
 
 
 @pytest.mark.parametrize(("value", "kind"), sorted(kinds().items()), ids=sorted(kinds()))
@@ -33,10 +35,10 @@ def test_every_drawn_column_has_a_kind():
 def test_a_kind_refuses_axes_that_it_does_not_take(cells, value, kind):
     for side in {"rows", "columns", "facet"} - set(kind.sides):
         with pytest.raises(ConfigurationError, match=rf"^figures\[0\].{side}: \w+ takes "):
-            figure_spec("figures[0]", {"value": value, side: ["loss"]}, list(cells))
+            figure_spec("figures[0]", {**asked(value, kind), side: ["seed"]}, list(cells))
     if not kind.aggregates:
         with pytest.raises(ConfigurationError, match="aggregate: cannot be chosen"):
-            figure_spec("figures[0]", {"value": value, "aggregate": "median"}, list(cells))
+            figure_spec("figures[0]", {**asked(value, kind), "aggregate": "median"}, list(cells))
 
 
 def test_an_aggregate_that_is_not_one_is_refused(cells):

@@ -108,9 +108,18 @@ def _expectation(key: str, given: Mapping[str, object]) -> Expectation | None:
         allowed = ", ".join(Expected)
         hint = nearest(str(expected), list(Expected))
         raise ConfigurationError(f"{key}.{EXPECT}: must be one of {allowed}; not {expected!r}{hint}")
-    if isinstance(effect, bool) or not isinstance(effect, int | float) or not 0 < effect < np.inf:
-        raise ConfigurationError(f"{key}.{EFFECT}: must be a number > 0; not {effect!r}")
-    return Expectation(Expected(str(expected)), float(effect))
+    return Expectation(Expected(str(expected)), effect_of(f"{key}.{EFFECT}", effect))
+
+
+def effect_of(key: str, given: object) -> float:
+    """The smallest difference that would matter, as it was written.
+
+    Raises:
+        ConfigurationError: unless it is a number > 0.
+    """
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < np.inf:
+        raise ConfigurationError(f"{key}: must be a number > 0; not {given!r}")
+    return float(given)
 
 
 def difference(contrast: Contrast, cells: pd.DataFrame, apart: str | None = None) -> Difference | None:
@@ -122,26 +131,43 @@ def difference(contrast: Contrast, cells: pd.DataFrame, apart: str | None = None
     Raises:
         ConfigurationError: if an expression does not fit the table.
     """
-    sides = [cells[expression.truth(cells)] for expression in (contrast.of, contrast.against)]
-    chosen = contrast.of.columns | contrast.against.columns
-    axes = [a for a in axes_of(cells) if a not in (*chosen, apart) and not _follows(a, sides)]
-    if not all(map(len, sides)) or not axes:
+    of, against = (cells[expression.truth(cells)] for expression in (contrast.of, contrast.against))
+    chosen = {*contrast.of.columns, *contrast.against.columns, apart or ""}
+    paired = gaps_between(contrast.value, (of, against), chosen)
+    if paired is None:
         return None
-    a, b = (
-        side[axes].astype(object).where(side[axes].notna(), None).assign(value=contrast.value.numbers(side))
-        for side in sides
-    )
-    paired = a.merge(b, on=axes, suffixes=("_of", "_against"))
-    paired = paired.assign(gap=paired["value_of"] - paired["value_against"]).dropna(subset="gap")
-    if not len(paired):
-        return None
-    gaps = paired.groupby(REPLICATE)["gap"].mean() if REPLICATE in axes else paired["gap"].iloc[:1]
+    gaps = paired.groupby(REPLICATE)["gap"].mean() if REPLICATE in paired else paired["gap"].iloc[:1]
     ordered = np.sort(gaps.to_numpy(float))
     test = judged(contrast.expectation, ordered) if contrast.expectation else None
     return Difference(
         len(paired), len(ordered), float(np.median(ordered)), float(ordered[0]), float(ordered[-1]),
         *median_interval(ordered), test.p if test else sign_test(ordered), test,
     )  # fmt: skip
+
+
+def gaps_between(
+    value: Expression, sides: tuple[pd.DataFrame, pd.DataFrame], chosen: Collection[str]
+) -> pd.DataFrame | None:
+    """Pairs of cells on two sides: the settings that they share, and as `gap` the one value less the other.
+
+    None where there is no pair.
+
+    Args:
+        chosen: the axes that part the sides, which do not pair.
+
+    Raises:
+        ConfigurationError: if the expression does not fit the table.
+    """
+    axes = [a for a in axes_of(sides[0]) if a not in chosen and not _follows(a, sides)]
+    if not all(map(len, sides)) or not axes:
+        return None
+    a, b = (
+        side[axes].astype(object).where(side[axes].notna(), None).assign(value=value.numbers(side))
+        for side in sides
+    )
+    paired = a.merge(b, on=axes, suffixes=("_of", "_against"))
+    paired = paired.assign(gap=paired["value_of"] - paired["value_against"]).dropna(subset="gap")
+    return paired if len(paired) else None
 
 
 def _follows(axis: str, sides: Sequence[pd.DataFrame]) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from backproof.errors import ConfigurationError, nearest
+from backproof.reports.axes import in_words
 from backproof.reports.claims import at_tuned
+from backproof.reports.contrasts import effect_of
 from backproof.reports.figures import kinds
 from backproof.reports.figures.kind import FigureSpec, Kind
+from backproof.reports.forest import Beside
 from backproof.reports.labels import Labels, shipped
 from backproof.reports.live import live_text
 from backproof.sweeps.expressions import parse
@@ -42,6 +45,10 @@ def figure_spec(
     _check_sides(key, kind, sides)
     axes = tuple(map((labels or shipped()).title, sum(sides.values(), ())))
     aggregate = str(figure.get("aggregate") or "")
+    contrast = figure.get("contrast")
+    if kind.contrasts is (contrast is None):
+        wrong = "needs one" if kind.contrasts else "takes none"
+        raise ConfigurationError(f"{key}.contrast: {kind.names[0]} {wrong}")
     where = figure.get("where")
     return FigureSpec(
         value=value,
@@ -53,7 +60,16 @@ def figure_spec(
         columns=sides["columns"],
         facet=sides["facet"],
         tuned=at_tuned(key, figure),
+        contrast=None if contrast is None else _beside(f"{key}.contrast", contrast, columns),
     )
+
+
+def _beside(key: str, given: object, columns: Collection[str]) -> Beside:
+    needed = ("value", "against", "effect")
+    if not isinstance(given, Mapping) or set(given) != set(needed):
+        raise ConfigurationError(f"{key}: must be a mapping with {in_words(needed)}; not {given!r}")
+    value, against = (parse(f"{key}.{name}", given[name], columns) for name in needed[:2])
+    return Beside(value, against, effect_of(f"{key}.effect", given["effect"]))
 
 
 def _side(key: str, wanted: object, columns: Collection[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ It may come from anybody: what is not a question, a claim or a figure is ignored
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -72,7 +72,8 @@ def figures_of(experiment: StoredExperiment, cells: pd.DataFrame) -> tuple[list[
     columns = [str(c) for c in cells.columns]
     for i, given in enumerate(experiment.figures):
         try:
-            found.append(figure_spec(f"figures[{i}]", given, columns, experiment.labels))
+            spec = figure_spec(f"figures[{i}]", given, columns, experiment.labels)
+            found.append(replace(spec, apart=experiment.tunes))
         except ConfigurationError as error:
             value = str(given.get("value"))
             found.append(Drawn(FigureSpec(value, str(given.get("title") or value)), None, str(error)))

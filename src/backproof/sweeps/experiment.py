@@ -61,6 +61,8 @@ class FigureEntry(TypedDict, total=False):
         columns: the axes laid out to the right.
         facet: the axes of small multiples.
         aggregate: how the cells of a tile are aggregated.
+        contrast: of a `forest`, what it compares: `value`, `against`, the cells of the reference, and
+            `effect`, the smallest difference that would matter.
         where: the cells that it shows, an expression over columns; by default all.
         at: `tuned` for the chosen cells alone, of a sweep with `tune`.
         caption: below it; numbers may stand in braces.
@@ -72,6 +74,7 @@ class FigureEntry(TypedDict, total=False):
     columns: list[str]
     facet: list[str]
     aggregate: str
+    contrast: dict[str, object]
     where: str
     at: str
     caption: str

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from backproof.reports.edges import Edges
+    from backproof.reports.forest import Beside
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class FigureSpec:
         rows, columns, facet: the axes; what they mean depends on the kind.
         where: the cells it shows; all without one.
         tuned: whether it shows the chosen cells alone, of a sweep that tunes an axis.
+        apart: that axis, by which cells do not pair.
+        contrast: what a forest compares; None of other kinds.
         aggregate: how the cells of a tile are aggregated; empty for the kind's default.
         width: of the picture, in inches; None where its content may choose it.
     """
@@ -43,6 +46,8 @@ class FigureSpec:
     facet: tuple[str, ...] = ()
     aggregate: str = ""
     tuned: bool = False
+    apart: str | None = None
+    contrast: Beside | None = None
     width: float | None = None
 
 
@@ -92,6 +97,7 @@ class Kind:
         sides: which of rows, columns and facet it takes, and `axes_needed` whether it needs one.
         aggregates: what `aggregate` may be.
         curves: whether it reads the curves.
+        contrasts: whether it compares cells with a reference, and so needs `contrast`.
     """
 
     draw: Callable[[FigureSpec, Tables], Drawing]
@@ -101,6 +107,7 @@ class Kind:
     axes_needed: bool = False
     aggregates: tuple[str, ...] = ()
     curves: bool = False
+    contrasts: bool = False
 
 
 def figure_kind(
@@ -110,12 +117,13 @@ def figure_kind(
     axes_needed: bool = False,
     aggregates: tuple[str, ...] = (),
     curves: bool = False,
+    contrasts: bool = False,
 ) -> Callable[[Callable[[FigureSpec, Tables], Drawing]], Kind]:
     """Make a kind of a drawing function; keywords as in `Kind`."""
     entitled = title if callable(title) else lambda _value, _axes: title
 
     def kind(draw: Callable[[FigureSpec, Tables], Drawing]) -> Kind:
-        return Kind(draw, names, entitled, sides, axes_needed, aggregates, curves)
+        return Kind(draw, names, entitled, sides, axes_needed, aggregates, curves, contrasts)
 
     return kind
 
