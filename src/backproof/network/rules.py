@@ -38,6 +38,7 @@ class BackwardRule:
         relu_at_zero: the derivative at a kink, as a weight from the left derivative to the right one;
             a number or an array (..., 1, 1).
         fault: what is planted; its conventions replace those given here.
+        loss_scale: what the gradient of the whole loss is multiplied by, where the backward pass begins.
     """
 
     delta: Delta = field(default_factory=exact)
@@ -45,6 +46,7 @@ class BackwardRule:
     kink: KinkRule = KinkRule.MULTIPLY
     clip_backward: ClipBackward = ClipBackward.CONSISTENT
     fault: Fault = field(default_factory=no_fault)
+    loss_scale: float = 1.0
 
     def __post_init__(self) -> None:
         for name, value in self.fault.conventions:
@@ -54,13 +56,13 @@ class BackwardRule:
 
     @property
     def faultless(self) -> BackwardRule:
-        """The chain rule everywhere, with the same derivative at a kink and nothing planted."""
-        return BackwardRule(relu_at_zero=self.relu_at_zero)
+        """The chain rule everywhere, with the same derivative at a kink, loss scale, and nothing planted."""
+        return BackwardRule(relu_at_zero=self.relu_at_zero, loss_scale=self.loss_scale)
 
     @property
     def is_exact(self) -> bool:
         """Whether it gives the numbers of `faultless`, bit for bit."""
-        return replace(self, relu_at_zero=0.0) == BackwardRule()
+        return replace(self, relu_at_zero=0.0, loss_scale=1.0) == BackwardRule()
 
     def gradient(self, problem: Problem, forward: Forward, weights: Weights) -> list[Array]:
         """∂f/∂weights by this rule, one array per layer, shaped like `weights`.
@@ -83,6 +85,9 @@ class BackwardRule:
             delta = rounded(fault.at(Operation.OUTPUT_DELTA, right, here(last)))
             right = rounded(delta * delta.dtype.type(problem.scale))
             delta = rounded(fault.at(Operation.REDUCTION, right, here(last)))
+            if self.loss_scale != 1:
+                wide = np.result_type(delta, np.float32).type  # float16 ends below 2¹⁶, a usual scale
+                delta = rounded((delta * wide(self.loss_scale)).astype(delta.dtype))
             for layer in range(last, -1, -1):
                 passed.deltas.append(delta)
                 passed.gradients.append(self._gradient_of(here(layer)))
@@ -96,9 +101,14 @@ class BackwardRule:
         right = rounded(transpose(here.delta) @ here.inputs)
         gradient = rounded(self.fault.at(Operation.PARAMETER_GRADIENT, right, here))
         if here.problem.l2:
-            penalty = rounded(_penalty_derivative(here.problem, here.weights[here.layer]))
+            penalty = rounded(self._penalty_derivative(here.problem, here.weights[here.layer]))
             gradient = rounded(gradient + rounded(self.fault.at(Operation.PENALTY, penalty, here)))
         return gradient
+
+    def _penalty_derivative(self, problem: Problem, w: Array) -> Array:
+        derivative = w.dtype.type(problem.l2 * self.loss_scale) * w
+        derivative[..., -1] = 0
+        return np.asarray(derivative)
 
     def _delta_below(self, here: Here, below: Here) -> Array:
         """The delta of the layer below one whose delta and gradient are found."""
@@ -122,9 +132,3 @@ class BackwardRule:
         if self.kink is KinkRule.ASSIGN and activation.kinks:
             delta = np.where(activation.at_kink(z), np.asarray(self.relu_at_zero, z.dtype), delta)
         return np.asarray(delta)
-
-
-def _penalty_derivative(problem: Problem, w: Array) -> Array:
-    derivative = w.dtype.type(problem.l2) * w
-    derivative[..., -1] = 0
-    return np.asarray(derivative)

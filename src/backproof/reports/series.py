@@ -47,7 +47,20 @@ TRAINING = (
 )
 """The curves of a training run, in the order in which they are drawn."""
 
-OF_A_CELL = (Series(STEPS, "gradient error against the step h", log=True, x="h", exponents=True), *TRAINING)
+TELEMETRY = (
+    Series("cosine_per_sample", "mean cosine of single samples' gradients", sparse=True),
+    Series("gradient_norm", "norm of the gradient per sample", log=True, sparse=True),
+    Series("kink_hits", "pre-activations on a kink", sparse=True),
+    Series("saturated_outputs", "share of saturated outputs", sparse=True),
+    Series("verdict", "severity of the verdict", sparse=True),
+)
+"""What else is measured while a network trains."""
+
+OF_A_CELL = (
+    Series(STEPS, "gradient error against the step h", log=True, x="h", exponents=True),
+    *TRAINING,
+    *TELEMETRY,
+)
 """The curves that the page shows of a cell."""
 
 

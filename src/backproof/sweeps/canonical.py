@@ -17,6 +17,7 @@ from backproof.network.deltas import Delta
 from backproof.network.faults import Setting
 from backproof.network.faults.none import none as no_fault
 from backproof.network.losses import Loss
+from backproof.network.number_formats import NetworkPrecision
 from backproof.network.outputs import Softmax
 from backproof.sweeps import components
 from backproof.sweeps.case import Case, Code, NetworkCase
@@ -34,6 +35,9 @@ from backproof.training.schedules import canonical_schedule
 T = TypeVar("T")
 
 NO_FAULT = ComponentSettings(name=no_fault.name)
+
+WIDE = (NetworkPrecision.FLOAT64, NetworkPrecision.LONGDOUBLE)
+"""Precisions in which scaling a loss by a power of two makes no difference."""
 
 SAME = "same"
 """The output that is the hidden activation."""
@@ -77,7 +81,7 @@ def canonical(case: NetworkCase) -> NetworkCase:
     hidden = components.activation(activation) if activation else identity()
     clip = _canonical_clip(_needed("clip", case.clip), delta) if loss.uses_clip else None
     kinks = bool(hidden.kinks) or (bool(output.kinks) and delta.uses_kinks)
-    training = case.training and _canonical_training(case.training)
+    training = case.training and _canonical_training(case.training, case.precision, case.check is not None)
     changes = {
         "data": with_content(case.data),
         "activation": activation,
@@ -123,13 +127,26 @@ def _canonical_check(check: CheckSettings | None) -> CheckSettings | None:
 
 
 @remembered()
-def _canonical_training(training: TrainingSettings) -> TrainingSettings:
+def _canonical_training(
+    training: TrainingSettings, precision: NetworkPrecision, checked: bool
+) -> TrainingSettings:
     components.optimiser(training)
     try:
         schedule, rate = canonical_schedule(training.schedule, training.learning_rate, training.steps)
     except ValueError as error:
         raise ConfigurationError(f"training.schedule: {error}") from error
-    return interned(training.changed(schedule=schedule, learning_rate=rate))
+    scale, coarse = training.loss_scale, precision.unit_roundoff > NetworkPrecision.FLOAT32.unit_roundoff
+    # A power of two changes exponents alone, and those of float64 and wider ones do not end where it matters.
+    idle = precision in WIDE and scale is not None and np.frexp(scale)[0] == 0.5
+    return interned(
+        training.changed(
+            schedule=schedule,
+            learning_rate=rate,
+            check_every=training.check_every if checked else None,
+            loss_scale=None if idle else scale,
+            master_weights=training.master_weights if coarse else None,
+        )
+    )
 
 
 def _without_idle_fault(case: NetworkCase) -> NetworkCase:

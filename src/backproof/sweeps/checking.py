@@ -67,7 +67,12 @@ def checkable(case: NetworkCase) -> Checkable:
     Raises:
         ConfigurationError: if the step is lost in rounding at some weight.
     """
-    data, weights, check = samples_of(case), weights_of(case), case.check
+    return checkable_at(case, weights_of(case))
+
+
+def checkable_at(case: NetworkCase, weights: list[Array]) -> Checkable:
+    """The same at other weights."""
+    data, check = samples_of(case), case.check
     if check is None:
         problem = problem_of(case, data.inputs, data.targets)
         own = View(problem, weights, problem.forward(weights), None)
@@ -168,6 +173,11 @@ def judgement_of(case: NetworkCase, at: Checkable, *, explain: bool = True) -> J
     if not at.checked:
         return Judgement(Verdict.NOT_CHECKED, (), target.size)
     return judge(target, explain=explain)
+
+
+def verdict_at(case: NetworkCase, weights: list[Array]) -> Verdict:
+    """The verdict on the case's backward rule at other weights."""
+    return judgement_of(case, checkable_at(case, weights), explain=False).verdict
 
 
 class Neighbourhood(threading.local):

@@ -34,6 +34,10 @@ SLOWER = {"float16": 8.0, "longdouble": 12.0}
 """Precisions that no matrix library knows."""
 
 
+ROUNDED = 4.0
+"""Rounding to a format takes so many times what it rounds."""
+
+
 def expected_seconds(cases: Sequence[Case]) -> float:
     """Seconds that cells take together that are equal in their numerical key."""
     case, seconds = cases[0], CELL * len(cases)
@@ -43,7 +47,7 @@ def expected_seconds(cases: Sequence[Case]) -> float:
         return seconds
     data = sizes_of(case.data)
     widths = (data.features, *case.network.hidden, data.outputs)
-    slower = SLOWER.get(case.precision, 1.0)
+    slower = SLOWER.get(case.precision, 1.0 if case.precision.rounds_to is None else ROUNDED)
     weights = sum(a * b for a, b in pairwise(widths))
     if case.check is not None:
         samples = min(case.check.samples, data.samples)

@@ -232,7 +232,18 @@ class TrainingSettings(ComponentSettings):
     threshold: Annotated[float, Gt(0), Le(1)] = Field(
         default=0.9, description="training accuracy that steps_to_threshold waits for"
     )
-    every: PositiveInt = Field(default=10, description="steps between two records of cosine and dead units")
+    every: PositiveInt = Field(
+        default=10, description="steps between two records of cosines, dead units, hits of kinks and norms"
+    )
+    check_every: PositiveInt | None = Field(
+        default=None, description="steps between two checks while the network trains; null: none"
+    )
+    loss_scale: Annotated[float | None, Gt(0), Le(2.0**64), IDLE] = Field(
+        default=1.0, description="the loss is multiplied by it, and its gradient divided in float32"
+    )
+    master_weights: Annotated[bool | None, IDLE] = Field(
+        default=False, description="whether the optimiser updates a copy of the weights in float32"
+    )
 
 
 class FunctionSettings(Group):

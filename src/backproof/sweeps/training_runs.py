@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
 from backproof.network.arrays import Array
 from backproof.sweeps import components
 from backproof.sweeps.case import NetworkCase
+from backproof.sweeps.checking import verdict_at
 from backproof.sweeps.construction import generator, problem_of, rule_of, samples_of, sizes_of, weights_of
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.settings import TrainingSettings
 from backproof.training import Plan, Run, train
 from backproof.training.schedules import rates_of
+from backproof.training.updating import Mixed
+from backproof.verdicts import Verdict
 
 BATCH_ELEMENTS = 1 << 18
 """Array elements of one layer of a training batch: what a core's second-level cache holds."""
@@ -24,9 +29,11 @@ def train_alike(cases: list[NetworkCase], outcomes: list[Outcome]) -> None:
     size = _batch_size(cases[0])
     for start in range(0, len(cases), size):
         batch = slice(start, start + size)
-        for outcome, run in zip(outcomes[batch], runs_of(cases[batch]), strict=True):
+        watched = Watched(cases[batch])
+        for outcome, run in zip(outcomes[batch], runs_of(cases[batch], watched), strict=True):
             outcome.values.update(run.results)
             outcome.curves.update(run.curves)
+        watched.report(outcomes[batch])
 
 
 def _batch_size(case: NetworkCase) -> int:
@@ -37,7 +44,30 @@ def _batch_size(case: NetworkCase) -> int:
     return max(1, BATCH_ELEMENTS // (rows * widest))
 
 
-def runs_of(cases: list[NetworkCase]) -> list[Run]:
+class Watched:
+    """Verdicts on the networks of a batch while they train."""
+
+    def __init__(self, cases: list[NetworkCase]) -> None:
+        self.cases, self.steps = cases, list[int]()
+        self.verdicts: list[list[Verdict]] = [[] for _ in cases]
+
+    def __call__(self, step: int, weights: Sequence[Array]) -> None:
+        """Check each network at its weights of this step."""
+        self.steps.append(step)
+        for number, (case, found) in enumerate(zip(self.cases, self.verdicts, strict=True)):
+            found.append(verdict_at(case, [w[number].copy() for w in weights]))
+
+    def report(self, outcomes: list[Outcome]) -> None:
+        """The columns and the curve of each network: severities of verdicts, 0 being agreement."""
+        for outcome, found in zip(outcomes, self.verdicts, strict=True):
+            if found:
+                changes = sum(a is not b for a, b in pairwise(found))
+                outcome.values.update(verdict_changes=changes, last_verdict=found[-1].value)
+                severities = np.array([verdict.severity for verdict in found])
+                outcome.curves["verdict"] = (np.array(self.steps), severities)
+
+
+def runs_of(cases: list[NetworkCase], watch: Watched | None = None) -> list[Run]:
     """Train cells that are equal in their training key, as one batch."""
     first = cases[0]
     settings, dtype = _training(first), first.precision.dtype
@@ -54,6 +84,8 @@ def runs_of(cases: list[NetworkCase]) -> list[Run]:
         batch=None if settings.batch == "full" else settings.batch,
         every=settings.every,
         threshold=settings.threshold,
+        mixed=Mixed(settings.loss_scale or 1.0, bool(settings.master_weights)),
+        watch_every=settings.check_every,
     )
     problem = problem_of(first, samples[0].inputs, samples[0].targets)
     return train(
@@ -63,6 +95,7 @@ def runs_of(cases: list[NetworkCase]) -> list[Run]:
         plan,
         samples,
         [generator(c.seed, "batches") for c in cases],
+        watch,
     )
 
 

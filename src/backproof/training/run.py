@@ -6,15 +6,23 @@ so a network's numbers do not depend on its neighbours; a diverged one just goes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from backproof.network.arrays import Array, keep_memory, sum_over_terms
 from backproof.network.problem import Forward, Problem, labels_of
-from backproof.network.rules import BackwardRule
-from backproof.training.optimisers import Optimiser, State
+from backproof.network.rules import Backward, BackwardRule
+from backproof.training.optimisers import Optimiser
+from backproof.training.telemetry import (
+    cosine,
+    cosine_per_sample,
+    gradient_norm,
+    kink_hits,
+    saturated_outputs,
+)
+from backproof.training.updating import IN_OWN_ARITHMETIC, Mixed, Updating
 
 DIVERGED = 10.0
 """A run has diverged once its loss is this many times the training set's at the start, or not finite."""
@@ -35,7 +43,9 @@ class Plan:
         rates: learning rates, (steps, cells); they refer to the mean loss over samples, whatever the
             loss's reduction, so that a rate means the same for a sum as for a mean.
         batch: samples a step; None for all of them.
-        every: how often the costlier curves (cosine, dead units) are recorded.
+        every: how often the costlier curves (cosines, dead units, norms) are recorded.
+        mixed: what is done in a higher precision than the network's.
+        watch_every: how often the weights are shown to whoever watches; None for never.
     """
 
     optimiser: Optimiser
@@ -44,6 +54,12 @@ class Plan:
     batch: int | None
     every: int
     threshold: float
+    mixed: Mixed = IN_OWN_ARITHMETIC
+    watch_every: int | None = None
+
+
+Watch = Callable[[int, Sequence[Array]], None]
+"""Is shown the number of a step and the weights before it, (cells, units, inputs + 1) each."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +74,10 @@ class Run:
         diverged_at: the first step whose loss was not finite or ten times the first; None if none.
         dead_units: share of hidden units whose derivative was zero for every sample of the last batch seen.
         cosine: the smallest cosine between the gradient used and the exact one along the way.
+        cosine_per_sample: the smallest mean cosine of single samples' gradients; see `telemetry`.
+        saturated_outputs: share of outputs at an end of their range, of the last batch.
+        kink_hits: hidden pre-activations that were exactly on a kink, over all steps; None without kinks.
+        first_kink_hit: the first step with one; None if there was none.
         curves: series name to (steps, values).
     """
 
@@ -69,6 +89,10 @@ class Run:
     diverged_at: int | None
     dead_units: float | None
     cosine: float | None
+    cosine_per_sample: float | None
+    saturated_outputs: float | None
+    kink_hits: int | None
+    first_kink_hit: int | None
     curves: dict[str, tuple[Array, Array]]
 
     @property
@@ -96,6 +120,7 @@ def train(
     plan: Plan,
     samples: Sequence[Samples],
     generators: Sequence[np.random.Generator],
+    watch: Watch | None = None,
 ) -> list[Run]:
     """Train one network for each entry of `samples` and `generators`.
 
@@ -106,8 +131,8 @@ def train(
     """
     keep_memory()
     weights = [w.copy() for w in weights]
-    rates = plan.rates.astype(weights[0].dtype)[:, :, None, None]
-    state: State = {}
+    rule = replace(rule, loss_scale=plan.mixed.loss_scale)
+    updating = Updating(weights, plan.optimiser, plan.rates, template.arithmetic, plan.mixed)
     batches = _Batches(samples, plan, generators)
     recorder = _Recorder(plan, len(samples), batches.full)
     if not batches.full:
@@ -119,20 +144,23 @@ def train(
         for step in range(plan.steps):
             inputs, targets, labels = batches.take()
             problem = replace(template, inputs=inputs, targets=targets)
+            if watch and plan.watch_every and step % plan.watch_every == 0:
+                watch(step, weights)
             forward = problem.forward(weights)
-            gradients = rule.gradient(problem, forward, weights)
+            used = rule.backward(problem, forward, weights)
             recorder.note(step, problem, forward, labels, batches.labelled)
+            per_sample = 1 / (problem.scale * max(targets.shape[-2], 1))
             if step % plan.every == 0 or step == plan.steps - 1:
+                exact = used if rule.is_exact else rule.faultless.backward(problem, forward, weights)
+                recorder.note_rarely(step, problem, forward, used, exact, per_sample / rule.loss_scale)
                 seen = forward
                 if not batches.full:
                     fixed = replace(problem, inputs=batches.fixed_inputs, targets=batches.fixed_targets)
                     seen = fixed.forward(weights)
-                exact = gradients if rule.is_exact else rule.faultless.gradient(problem, forward, weights)
-                recorder.note_rarely(step, seen, problem, gradients, exact)
-            # The gradient is scaled rather than the rate: Adam's step has no scale of its own.
-            per_sample = rates.dtype.type(1 / (problem.scale * max(targets.shape[-2], 1)))
-            scaled = gradients if per_sample == 1 else [g * per_sample for g in gradients]
-            plan.optimiser.update(weights, scaled, rates[step], state)
+                recorder.note_dead(problem, seen)
+            updating.step(step, used.gradients, per_sample)
+        if watch and plan.watch_every:
+            watch(plan.steps, weights)
         return [
             recorder.run_of(
                 cell,
@@ -211,19 +239,32 @@ class _Recorder:
         self.loss = np.full((plan.steps, cells), np.nan)
         self.accuracy = np.full((plan.steps, cells), np.nan)
         self.rare_steps: list[int] = []
-        self.cosine: list[Array] = []
+        self.rare: dict[str, list[Array]] = {}
         self.dead: list[Array] = []
+        self.hits: list[Array] = []
 
     def note(self, step: int, problem: Problem, forward: Forward, labels: Array, labelled: Array) -> None:
         samples = max(problem.targets.shape[-2], 1)
         self.loss[step] = sum_over_terms(forward.terms) / samples
         self.accuracy[step] = np.where(labelled, problem.accuracy(forward.outputs, labels), np.nan)
+        if problem.activation.kinks and len(forward.pre_activations) > 1:
+            self.hits.append(kink_hits(problem, forward))
 
     def note_rarely(
-        self, step: int, forward: Forward, problem: Problem, used: Sequence[Array], exact: Sequence[Array]
+        self, step: int, problem: Problem, forward: Forward, used: Backward, exact: Backward, factor: float
     ) -> None:
+        """Measure one step; `factor` turns its gradients into those of the mean loss over samples."""
         self.rare_steps.append(step)
-        self.cosine.append(_cosine(used, exact))
+        found = {
+            "cosine": cosine(used.gradients, exact.gradients),
+            "cosine_per_sample": cosine_per_sample(forward, used, exact),
+            "gradient_norm": gradient_norm(used.gradients, factor),
+            "saturated_outputs": saturated_outputs(problem, forward),
+        }
+        for name, values in found.items():
+            self.rare.setdefault(name, []).append(values)
+
+    def note_dead(self, problem: Problem, forward: Forward) -> None:
         derivatives = [problem.activation.derivative(z) for z in forward.pre_activations[:-1]]
         if derivatives:
             dead = np.concatenate([(s == 0).all(axis=-2) for s in derivatives], axis=-1)
@@ -235,10 +276,13 @@ class _Recorder:
         rare = np.asarray(self.rare_steps)
         steps = np.arange(self.plan.steps)
         curves = {"loss": (steps, self.loss[:, cell]), "accuracy": (steps, self.accuracy[:, cell])}
-        curves["cosine"] = (rare, np.asarray([c[cell] for c in self.cosine]))
+        for name, values in self.rare.items():
+            curve = np.asarray([v[cell] for v in values])
+            if name == "cosine" or np.isfinite(curve).any():
+                curves[name] = (rare, curve)
         if self.dead:
             curves["dead_units"] = (rare, np.asarray([d[cell] for d in self.dead]))
-        finite = curves["cosine"][1][np.isfinite(curves["cosine"][1])]
+        hits = self._hits_of(cell, curves)
         return Run(
             final_loss=final_loss,
             accuracy=accuracy,
@@ -247,9 +291,26 @@ class _Recorder:
             steps_to_threshold=self._steps_to_threshold(self.accuracy[:, cell]),
             diverged_at=self._diverged_at(cell, final_loss),
             dead_units=float(self.dead[-1][cell]) if self.dead else None,
-            cosine=float(finite.min()) if finite.size else None,
+            cosine=_smallest(curves["cosine"][1]),
+            cosine_per_sample=_smallest(curves.get("cosine_per_sample", (rare, np.array([])))[1]),
+            saturated_outputs=_last(curves.get("saturated_outputs")),
+            kink_hits=None if hits is None else int(hits.sum()),
+            first_kink_hit=None if hits is None or not hits.any() else int(np.flatnonzero(hits)[0]),
             curves=curves,
         )
+
+    def _hits_of(self, cell: int, curves: dict[str, tuple[Array, Array]]) -> Array | None:
+        """Hits of each step over all hidden layers; their curves, a point for so many steps before it."""
+        if not self.hits:
+            return None
+        hits = np.asarray([h[:, cell] for h in self.hits])
+        ends = np.asarray(self.rare_steps)
+        sums = np.diff(hits.cumsum(axis=0)[ends], axis=0, prepend=0)
+        curves["kink_hits"] = (ends, sums.sum(axis=1))
+        if hits.shape[1] > 1:
+            for layer in range(hits.shape[1]):
+                curves[f"kink_hits of layer {layer + 1}"] = (ends, sums[:, layer])
+        return np.asarray(hits.sum(axis=1))
 
     def _diverged_at(self, cell: int, final_loss: float) -> int | None:
         loss = self.loss[:, cell]
@@ -280,11 +341,12 @@ def _diverged_at(loss: Array, final_loss: float, first_loss: float, window: int)
     return None if first == len(loss) and ended_well else int(first)
 
 
-def _cosine(used: Sequence[Array], exact: Sequence[Array]) -> Array:
-    """The cosine between two gradients over all layers, one value per cell; NaN where either vanishes."""
-    flat = []
-    for side in (used, exact):
-        joined = np.concatenate([g.reshape(len(g), -1).astype(np.float64) for g in side], axis=1)
-        flat.append(joined / np.abs(joined).max(axis=1, keepdims=True))
-    a, b = flat
-    return np.asarray((a * b).sum(axis=1) / np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1)))
+def _smallest(values: Array) -> float | None:
+    """The smallest finite value; None without any."""
+    finite = values[np.isfinite(values)]
+    return float(finite.min()) if finite.size else None
+
+
+def _last(curve: tuple[Array, Array] | None) -> float | None:
+    """The last value of a curve, if it is finite."""
+    return None if curve is None or not np.isfinite(curve[1][-1]) else float(curve[1][-1])
