@@ -39,6 +39,7 @@ JAX_ACTIVATIONS = {
     "hard_tanh": jax.nn.hard_tanh,
     "hard_sigmoid": jax.nn.hard_sigmoid,
     "relu6": jax.nn.relu6,
+    "abs": jnp.abs,
     "softmax": jax.nn.softmax,
 }
 
@@ -63,6 +64,7 @@ def _binary_cross_entropy(y: Any, t: Any, clip: str, eps: float) -> Any:
 
 
 JAX_LOSSES = {
+    "hinge": lambda y, t, _clip, _eps: jax.nn.relu(1 - (2 * t - 1) * y),
     "squared_error": lambda y, t, _clip, _eps: 0.5 * jnp.square(y - t),
     "binary_cross_entropy": _binary_cross_entropy,
     "categorical_cross_entropy": lambda y, t, clip, eps: -t * _logs(y, clip, eps)[0],
@@ -125,6 +127,7 @@ MP_ACTIVATIONS = {
         _between(-3, 3, 6),
     ),
     "relu6": (lambda z: min(max(z, mp.mpf(0)), mp.mpf(6)), _between(0, 6)),
+    "abs": (abs, lambda z: mp.mpf(1) if z > 0 else mp.mpf(-1)),
 }
 
 

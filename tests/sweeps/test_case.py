@@ -74,7 +74,9 @@ RELEVANT = [
     ((), "kink", ("multiply", "assign")),
     (("activation=tanh", "output=relu"), "relu_at_zero", ("0", "1")),
     ((), "fault", ("none", "sign", "doubled")),
-    ((), "precision", ("float16", "float32", "float64", "longdouble")),
+    ((), "precision", ("float8_e5m2", "bfloat16", "float16", "float32", "float64", "longdouble")),
+    ((), "precision", ("mantissa7", "mantissa8", "bfloat16")),
+    ((), "network.bias_add", ("fused", "unfused")),
     ((), "seed", ("0", "1", "2")),
     ((), "check", ("full", "sampled", "none")),
     ((), "check.samples", ("3", "4")),
@@ -83,6 +85,10 @@ RELEVANT = [
     ((), "training.learning_rate", ("0.1", "0.2")),
     ((), "training.schedule", ("null", "'learning_rate / (1 + step)'", "'1 / (1 + step)'")),
     (("training=momentum",), "training.momentum", ("0.1", "0.2")),
+    (("precision=float16",), "training.loss_scale", ("1", "1024", "1000")),
+    (("precision=float64",), "training.loss_scale", ("1", "1000")),
+    (("precision=bfloat16",), "training.master_weights", ("false", "true")),
+    ((), "training.check_every", ("null", "20", "50")),
 ]
 
 

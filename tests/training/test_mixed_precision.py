@@ -25,7 +25,9 @@ def in_bfloat16(x):
 
 def updating(weights, mixed=None, arithmetic=IN_BFLOAT16, optimiser=None, rate=1.0):
     steps = np.full((500, 1), rate)
-    return Updating([w[None].copy() for w in weights], optimiser or sgd(), steps, arithmetic, mixed or Mixed())
+    return Updating(
+        [w[None].copy() for w in weights], optimiser or sgd(), steps, arithmetic, mixed or Mixed()
+    )
 
 
 def trained(dtype, mixed, arithmetic=None, steps=6, **more):

@@ -40,11 +40,13 @@ DERIVATIVES = {
     "hard_tanh": "where(abs(z) < 1, 1, 0)",
     "hard_sigmoid": "where(abs(z) < 3, 1, 0) / 6",
     "relu6": "where(abs(z - 3) < 3, 1, 0)",
+    "abs": "where(z > 0, 1, -1)",
 }
 """f'(z) of a unit with pre-activation z and value a; identity's is no arithmetic."""
 
 LOSS_DERIVATIVES = {
     ("squared_error", "none"): "y - t",
+    ("hinge", "none"): "where(1 - (2 * t - 1) * y > 0, 1 - 2 * t, 0)",
     ("binary_cross_entropy", "none"): "(1 - t) / (1 - y) - t / y",
     ("binary_cross_entropy", "shift"): "(1 - t) / (1 - y + eps) - t / (y + eps)",
     ("binary_cross_entropy", "floor"): (
