@@ -42,9 +42,7 @@ def test_the_whole_gradient_to_each_of_those_that_share_a_place_is_wrong(seed):
     assert verdict(piecewise.top, piecewise.top_start(seed, tied=True), ties="all") == "incorrect gradient"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="24 entries at kinks of a loss that is not convex"
-)
+@pytest.mark.xfail(strict=True, reason="24 entries at kinks of a loss that is not convex")
 def test_the_whole_gradient_to_each_of_three_equal_pieces_is_wrong():
     """Moving all pieces together is smooth there, and the gradient is three times the derivative."""
     w, x = piecewise.maxout_start(0, tied=True)
@@ -64,7 +62,7 @@ def test_the_gradient_for_each_blank_patch_is_several_times_too_large_in_the_bia
     assert wrong.verdict == "incorrect gradient"
     assert "column 9" in str(wrong.causes[0])
     rows = piecewise.patches(images)[..., :9]
-    assert (rows == 0).all(axis=-1).mean() > 0.05  # there are blank patches
+    assert (rows == 0).all(axis=-1).mean() > 0.02  # there are blank patches
 
 
 @pytest.mark.parametrize(
@@ -72,7 +70,7 @@ def test_the_gradient_for_each_blank_patch_is_several_times_too_large_in_the_bia
     [("first", 0.0, True), ("shared", 0.0, True), ("shared", 0.5, True), ("all", 1.0, False)],
 )
 def test_without_a_bias_blank_patches_are_on_the_kink_of_relu_as_well(ties, at_zero, right):
-    w, images, targets = piecewise.convolution_start(0, samples=3, channels=2, bias=0)
+    w, images, targets = piecewise.convolution_start(0, channels=2, bias=0)
     found = verdict(piecewise.convolution, w, images, targets, ties=ties, relu_at_zero=at_zero)
     assert found == ("valid subgradient" if right else "incorrect gradient")
 

@@ -78,6 +78,7 @@ def test_no_derivative_at_the_optimum(loss):
     t = np.random.default_rng(4).dirichlet(np.ones(3), 6)
     best = {
         "squared_error": t,
+        "hinge": 2 / (2 * t - 1),
         "binary_cross_entropy": t,
         "binary_cross_entropy_from_logits": np.log(t / (1 - t)),
         "categorical_cross_entropy_from_logits": np.log(t) + 5,

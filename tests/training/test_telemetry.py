@@ -17,7 +17,9 @@ from test_train import (
     weights_of,
 )
 
+from backproof.network.arithmetic import Arithmetic, BiasAdd
 from backproof.network.faults import FAULTS
+from backproof.network.number_formats import mantissa
 from backproof.network.rules import BackwardRule
 from backproof.training.telemetry import (
     cosine,
@@ -62,6 +64,31 @@ def test_hits_along_a_run_are_summed_and_the_first_is_told():
     weights[1][2, -1] = 1e-3
     moved = run_one(samples, weights, plan_of((0.0,), steps=6), problem=problem)
     assert (moved.kink_hits, moved.first_kink_hit) == (0, None)
+
+
+@pytest.mark.parametrize("bits", [3, 5, 7])
+def test_hits_of_a_bias_added_to_a_rounded_product_are_as_many_as_its_spacing_says(bits):
+    """λ = density at zero · spacing · samples · units, and the number that is found is Poisson's."""
+    samples, weights = samples_of(5, count=4000, features=6), weights_of(5, (6, 40, 40, 2))
+    to = mantissa(bits)
+    arithmetic = Arithmetic(to, BiasAdd.UNFUSED)
+    samples = replace(samples, **{k: to.rounded(v) for k, v in vars(samples).items()})
+    problem = problem_of(samples, activation=RELU, arithmetic=arithmetic)
+    run = run_one(samples, [to.rounded(w) for w in weights], plan_of((0.0,), steps=1), problem=problem)
+    assert run.expected_kink_hits > 100
+    deviation = np.sqrt(run.expected_kink_hits)
+    assert abs(run.kink_hits - run.expected_kink_hits) < 2.5 * deviation + 0.1 * run.expected_kink_hits
+    fused = replace(problem, arithmetic=Arithmetic(to))
+    alone = run_one(samples, [to.rounded(w) for w in weights], plan_of((0.0,), steps=1), problem=fused)
+    assert alone.expected_kink_hits < 1e-6 * run.expected_kink_hits
+
+
+def test_in_float16_a_sum_in_float32_is_zero_below_half_the_smallest_number():
+    bias = np.array([0.1, 2.0**-3, 0.0], np.float16)
+    fused, unfused = (Arithmetic(None, each).spacing_at_zero(bias) for each in BiasAdd)
+    assert fused.tolist() == [2.0**-24] * 3
+    assert unfused.tolist() == [2.0**-14, 2.0**-13, 2.0**-24]
+    assert Arithmetic().spacing_at_zero(bias.astype(np.float32))[1] == 2.0**-26
 
 
 def test_an_activation_without_kinks_has_no_hits_and_no_curve_of_them():

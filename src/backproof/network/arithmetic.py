@@ -54,6 +54,18 @@ class Arithmetic:
         product = self.rounded(entering[..., :-1] @ transpose(w[..., :-1]))
         return self.rounded(product + w[..., None, :, -1])
 
+    def spacing_at_zero(self, bias: Array) -> Array:
+        """How far apart the values of z are near zero, where the sum that it is cancels but for the bias.
+
+        The last thing added to the sum is the bias, and what is left of two equal numbers is a multiple of
+        their spacing. Inside a product it is that of the sum, which float16 has in float32, as formats have
+        it in their carrier; then nothing but the smallest number of the format is rounded to zero.
+        """
+        if self.bias_add is BiasAdd.UNFUSED or (self.format is None and bias.dtype != np.float16):
+            return self.spacing(bias)
+        within_sum = np.abs(np.spacing(bias.astype(np.float32) if self.format is None else bias))
+        return np.asarray(np.maximum(within_sum, self.smallest(bias.dtype)))
+
     def unit_roundoff(self, dtype: DType) -> float:
         """The largest relative error of one rounding, for arrays of a type."""
         return unit_roundoff(dtype) if self.format is None else self.format.unit_roundoff

@@ -18,6 +18,7 @@ from backproof.training.optimisers import Optimiser
 from backproof.training.telemetry import (
     cosine,
     cosine_per_sample,
+    expected_kink_hits,
     gradient_norm,
     kink_hits,
     saturated_outputs,
@@ -77,6 +78,7 @@ class Run:
         cosine_per_sample: the smallest mean cosine of single samples' gradients; see `telemetry`.
         saturated_outputs: share of outputs at an end of their range, of the last batch.
         kink_hits: hidden pre-activations that were exactly on a kink, over all steps; None without kinks.
+        expected_kink_hits: how many of them the spacing of numbers explains; see `telemetry`.
         first_kink_hit: the first step with one; None if there was none.
         curves: series name to (steps, values).
     """
@@ -92,6 +94,7 @@ class Run:
     cosine_per_sample: float | None
     saturated_outputs: float | None
     kink_hits: int | None
+    expected_kink_hits: float | None
     first_kink_hit: int | None
     curves: dict[str, tuple[Array, Array]]
 
@@ -153,6 +156,7 @@ def train(
             if step % plan.every == 0 or step == plan.steps - 1:
                 exact = used if rule.is_exact else rule.faultless.backward(problem, forward, weights)
                 recorder.note_rarely(step, problem, forward, used, exact, per_sample / rule.loss_scale)
+                recorder.note_expected(problem, forward, weights)
                 seen = forward
                 if not batches.full:
                     fixed = replace(problem, inputs=batches.fixed_inputs, targets=batches.fixed_targets)
@@ -242,6 +246,7 @@ class _Recorder:
         self.rare: dict[str, list[Array]] = {}
         self.dead: list[Array] = []
         self.hits: list[Array] = []
+        self.expected: list[Array] = []
 
     def note(self, step: int, problem: Problem, forward: Forward, labels: Array, labelled: Array) -> None:
         samples = max(problem.targets.shape[-2], 1)
@@ -263,6 +268,11 @@ class _Recorder:
         }
         for name, values in found.items():
             self.rare.setdefault(name, []).append(values)
+
+    def note_expected(self, problem: Problem, forward: Forward, weights: Sequence[Array]) -> None:
+        at_zero = any(kink.at == 0 for kink in problem.activation.kinks)
+        if at_zero and len(forward.pre_activations) > 1:
+            self.expected.append(expected_kink_hits(problem, forward, weights).sum(axis=0))
 
     def note_dead(self, problem: Problem, forward: Forward) -> None:
         derivatives = [problem.activation.derivative(z) for z in forward.pre_activations[:-1]]
@@ -295,6 +305,7 @@ class _Recorder:
             cosine_per_sample=_smallest(curves.get("cosine_per_sample", (rare, np.array([])))[1]),
             saturated_outputs=_last(curves.get("saturated_outputs")),
             kink_hits=None if hits is None else int(hits.sum()),
+            expected_kink_hits=self._expected_of(cell),
             first_kink_hit=None if hits is None or not hits.any() else int(np.flatnonzero(hits)[0]),
             curves=curves,
         )
@@ -311,6 +322,14 @@ class _Recorder:
             for layer in range(hits.shape[1]):
                 curves[f"kink_hits of layer {layer + 1}"] = (ends, sums[:, layer])
         return np.asarray(hits.sum(axis=1))
+
+    def _expected_of(self, cell: int) -> float | None:
+        """Over all steps, each record standing for those until the next; None where it is not finite."""
+        if not self.expected:
+            return None
+        until = np.diff([*self.rare_steps, self.plan.steps])
+        total = float(np.dot(until, [each[cell] for each in self.expected]))
+        return total if np.isfinite(total) else None
 
     def _diverged_at(self, cell: int, final_loss: float) -> int | None:
         loss = self.loss[:, cell]

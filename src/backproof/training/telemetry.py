@@ -17,6 +17,27 @@ def kink_hits(problem: Problem, forward: Forward) -> Array:
     return np.array([problem.activation.at_kink(z).sum(axis=(-2, -1)) for z in hidden])
 
 
+WINDOW = 0.25
+"""Standard deviations of a unit's pre-activations within which their density at zero is taken."""
+
+
+def expected_kink_hits(problem: Problem, forward: Forward, weights: Sequence[Array]) -> Array:
+    """How many pre-activations of each hidden layer are expected to be exactly zero; (hidden layers, cells).
+
+    Of a unit the number of samples, times the density of its pre-activations at zero, times the spacing of
+    what they can be there; see `Arithmetic.spacing_at_zero`. Hits that the data or biases of zero build in
+    are no matter of rounding and are not in it. The number itself is Poisson's.
+    """
+    found = []
+    for z, w in zip(forward.pre_activations[:-1], weights, strict=False):
+        bias, width = w[..., -1], WINDOW * z.std(axis=-2, keepdims=True, dtype=np.float64)
+        near = (np.abs(z) < width).sum(axis=-2)
+        per_unit = problem.arithmetic.spacing_at_zero(bias) / (2 * width[..., 0, :])
+        expected = np.where(near > 0, near * per_unit.astype(np.float64), 0)
+        found.append(expected.sum(axis=-1))
+    return np.array(found)
+
+
 def saturated_outputs(problem: Problem, forward: Forward) -> Array:
     """The share of outputs exactly at an end of their activation's range, (cells); NaN where it has none."""
     y, ends = forward.outputs, (problem.output.range.low, problem.output.range.high)
