@@ -36,11 +36,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = [f"tests/api/test_{name}.py" for name in ("api", "derivatives", "domain", "many_points")]
+SWEPT = [f"tests/sweeps/test_{name}.py" for name in ("cures", "mutant_cells", "screened")]
 
 AREAS = {
     "network": ["tests/network"],
     "estimates": ["tests/estimates", *FUNCTIONS],
-    "verdicts": ["tests/verdicts", *FUNCTIONS],
+    "verdicts": ["tests/verdicts", "tests/held_out", *FUNCTIONS, "tests/api/test_low_precision.py", *SWEPT],
 }
 """Packages that are changed, and the files and folders whose quick tests are to notice it."""
 
