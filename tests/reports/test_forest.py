@@ -81,6 +81,12 @@ def test_a_facet_has_its_own_reference(cells):
     assert found.groupby("fault")["mean"].std().max() == pytest.approx(0, abs=1e-12)
 
 
+def test_rows_that_the_reference_has_too_are_each_beside_their_own(cells):
+    found = forest(cells[cells["fault"].isin(["none", "mild"])], rows=("activation",)).table
+    assert found["activation"].tolist() == ["relu", "tanh"]
+    assert found["mean"].tolist() == pytest.approx([-0.05, -0.05]), "the other activation is 0.1 away"
+
+
 @pytest.mark.parametrize(
     ("low", "high", "harm"),
     [

@@ -87,7 +87,7 @@ def forest_of(
     records, differences, cosines = [], list[pd.Series](), list[pd.Series]()
     for k, key in enumerate(keys):
         of, same = others[position == k], _equal(against, facet, key[len(rows) :])
-        pairs = gaps_between(beside.value, (of, against[same]), {*rows, *beside.against.columns, apart or ""})
+        pairs = gaps_between(beside.value, (of, against[same]), {*beside.against.columns, apart or ""})
         if pairs is None or REPLICATE not in pairs:
             continue
         gaps = pairs.groupby(REPLICATE)["gap"].mean()
