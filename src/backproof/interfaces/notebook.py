@@ -21,6 +21,7 @@ import pyarrow as pa
 from backproof.errors import ConfigurationError, nearest
 from backproof.interfaces.labelled import to_dataset
 from backproof.reports import claims
+from backproof.reports.contrasts import Difference
 from backproof.reports.edges import edges_found
 from backproof.reports.figures import draw
 from backproof.reports.figures.kind import Drawn, FigureSpec
@@ -31,6 +32,10 @@ from backproof.sweeps.store import read_only
 
 if TYPE_CHECKING:
     from xarray import Dataset
+
+
+MEASURED = ("difference", "low", "high", "p", "power", "seeds_needed")
+"""Columns of claims on a difference."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,11 +69,16 @@ class Results:
 
     @cached_property
     def claims(self) -> pd.DataFrame:
-        """One row per claim, with id, statement, status, n, holding and problem."""
+        """One row per claim: id, statement, status, n, holding and problem.
+
+        Of a contrast its `difference` as well, with `low` and `high`, p, power and the `seeds_needed` for a
+        power of 0.8: the mean, where something is expected, and else the median.
+        """
         asked = stored_experiment(self.experiment)
         settled = claims.evaluate(asked.claims, self.cells, asked.tunes)
         names = ("id", "statement", "status", "n", "holding", "problem")
-        return pd.DataFrame([{n: getattr(c, n) for n in names} for c in settled], columns=list(names))
+        rows = [{n: getattr(c, n) for n in names} | _measured(c.difference) for c in settled]
+        return pd.DataFrame(rows, columns=[*names, *MEASURED])
 
     @cached_property
     def figures(self) -> tuple[FigureSpec | Drawn, ...]:
@@ -142,6 +152,17 @@ class Results:
             *([f"claims: {settled}"] if settled else []),
             *(f"figure {i}: {f.title}" for i, f in enumerate(self.figures, 1)),
         ]
+
+
+def _measured(difference: Difference | None) -> dict[str, float | int | None]:
+    """A contrast as columns."""
+    if difference is None:
+        return {}
+    found, test = difference, difference.test
+    if test is None:
+        return dict(zip(MEASURED, (found.median, found.low, found.high, found.p), strict=False))
+    values = (test.mean, test.low, test.high, test.corrected, test.power, test.needed)
+    return dict(zip(MEASURED, values, strict=True))
 
 
 def _counted(values: pd.Series) -> str:
