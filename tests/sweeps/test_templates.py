@@ -59,10 +59,10 @@ def test_all_axes_that_count_as_plain_are_compared():
 def test_cells_share_a_gradient_as_their_cases_do(grid, monkeypatch):
     quick, _, _ = both(grid, monkeypatch, *EVERY_PLAIN_AXIS)
     cells = grid(*EVERY_PLAIN_AXIS).cells
-    keys = {cell.case.id: cell.case.numerical_key for cell in cells}
+    keys = {cell.case.id: cell.case.share_key for cell in cells}
     shares = {}
     for cell in quick:
-        shares.setdefault(cell.numerical_key, set()).add(keys[cell.id])
+        shares.setdefault(cell.share_key, set()).add(keys[cell.id])
     assert all(len(found) == 1 for found in shares.values()), "what shares a number shares a gradient"
     assert len(shares) == len(set(keys.values())), "and the other way round"
 

@@ -101,6 +101,11 @@ class Case(Frozen):
         return self
 
     @property
+    def share_key(self) -> Hashable:
+        """Cells equal in this share their work: a numerical gradient, or a batch where none is checked."""
+        return self.numerical_key
+
+    @property
     def family_key(self) -> Hashable:
         """Cells equal in this belong in one task: they share numerical gradients or batches."""
         return self
@@ -145,6 +150,10 @@ class NetworkCase(Case):
         """Cells equal in this train as one batch: they share shapes, and the rule but for its numbers."""
         rule = self.clip and self.clip.without("eps"), self.delta, self.kink, self.fault
         return self._shapes, rule
+
+    @property
+    def share_key(self) -> Hashable:
+        return self.training_key if self.check is None and self.training else self.numerical_key
 
     @property
     def family_key(self) -> Hashable:

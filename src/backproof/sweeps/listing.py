@@ -26,7 +26,7 @@ class Listed:
     Attributes:
         settings: the canonical case's, `Case.flat`, as JSON.
         family_key: equal for cells that belong in one task; it holds for one process.
-        numerical_key: equal for cells that share one numerical gradient; likewise.
+        share_key: equal for cells that share most of their work; likewise.
         command: reproduces the cell; empty on the way to a worker.
         excluded: why it is left out, if it is.
     """
@@ -34,7 +34,7 @@ class Listed:
     id: str
     settings: str
     family_key: int = 0
-    numerical_key: int = 0
+    share_key: int = 0
     command: str = ""
     excluded: str | None = None
 
@@ -76,8 +76,8 @@ def family_of(case: Case) -> int:
 
 
 def share_of(case: Case) -> int:
-    """A number for the cells that share one numerical gradient."""
-    return hash(case.numerical_key)
+    """A number for the cells that share a numerical gradient, or train as one batch."""
+    return hash(case.share_key)
 
 
 def listed(case: Case, command: str, excluded: str | None = None) -> Listed:

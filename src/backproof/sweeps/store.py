@@ -166,7 +166,7 @@ class Store:
             with self.db:
                 self.db.executemany(sql.ADD_CELL, ((c.id, c.settings, c.command) for c in some))
                 self.db.executemany(
-                    sql.ADD_TO_PLANNED, ((c.excluded, c.family_key, c.numerical_key, c.id) for c in some)
+                    sql.ADD_TO_PLANNED, ((c.excluded, c.family_key, c.share_key, c.id) for c in some)
                 )
             ids.update(c.id for c in some if refined)
         with self.db:

@@ -22,7 +22,11 @@ LONG_TASK_SECONDS = 1.5
 costs the sweep's own process the same whatever its length, which is what bounds the number of workers."""
 
 MOST_PER_TASK = 48
-"""Where more cells share one numerical gradient, computing it again is cheaper than an idle worker."""
+"""Where more cells share their work, doing it again is cheaper than an idle worker."""
+
+
+SAVED = 1.05
+"""Where cells take less than so many times as long one by one, they need not stay in one task."""
 
 
 @dataclass
@@ -42,7 +46,8 @@ def tasks_from(cases: Iterable[Unit]) -> Iterator[Task]:
 def tasks_of(cases: Iterable[Unit], at_most: float | None = None) -> list[Task]:
     """Cases cut into tasks, the longest first.
 
-    Cases that share a numerical gradient stay together, and then those that train as one batch.
+    Cases that share a numerical gradient stay together, and then those that train as one batch; cases
+    that are only trained come in the order of their batches.
 
     Args:
         at_most: seconds that several such groups may take together; `TASK_SECONDS` by default.
@@ -52,7 +57,7 @@ def tasks_of(cases: Iterable[Unit], at_most: float | None = None) -> list[Task]:
     seconds_of = Durations()
     for family in grouped(cases, attrgetter("family_key")):
         task = Task()
-        for shared in _shares(family):
+        for shared in _shares(family, at_most, seconds_of):
             seconds = seconds_of(shared)
             if task.cases and task.seconds + seconds > at_most:
                 tasks.append(task)
@@ -70,7 +75,7 @@ class Durations:
         self._known: dict[int, tuple[float, float]] = {}
 
     def __call__(self, shared: Sequence[Unit]) -> float:
-        """Seconds that cells take together that share one numerical gradient."""
+        """Seconds that cells take together that share their work."""
         first = shared[0]
         if isinstance(first, Case):
             return expected_seconds([case for case in shared if isinstance(case, Case)])
@@ -82,8 +87,10 @@ class Durations:
         return alone + more * (len(shared) - 1)
 
 
-def _shares(cases: Iterable[Unit]) -> Iterable[list[Unit]]:
-    """Cases that share one numerical gradient, at most `MOST_PER_TASK` at a time."""
-    for shared in grouped(cases, attrgetter("numerical_key")):
-        for start in range(0, len(shared), MOST_PER_TASK):
-            yield shared[start : start + MOST_PER_TASK]
+def _shares(family: Iterable[Unit], at_most: float, seconds_of: Durations) -> Iterator[list[Unit]]:
+    """Cases that share their work, `MOST_PER_TASK` at most; cut by time where sharing saves little."""
+    for shared in grouped(family, attrgetter("share_key")):
+        alone, together = seconds_of(shared[:1]), seconds_of(shared)
+        linear = alone * len(shared) < SAVED * together
+        size = max(1, int(at_most / alone)) if linear else MOST_PER_TASK
+        yield from batched(shared, min(size, MOST_PER_TASK))
