@@ -45,3 +45,7 @@ def test_the_command_line_starts_without_numpy(module):
 @pytest.mark.parametrize("statement", ["import backproof", "import backproof.torch", "import backproof.jax"])
 def test_pytorch_and_jax_are_loaded_when_they_are_needed(statement):
     assert not loaded_by(statement) & {"torch", "jax", *HEAVY}
+
+
+def test_a_worker_loads_what_it_computes_with():
+    assert not loaded_by("import backproof.sweeps.workers") & {"scipy", *HEAVY}

@@ -9,7 +9,6 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from backproof.reports.axes import finished, keys_of
 from backproof.reports.contrasts import gaps_between
@@ -136,6 +135,8 @@ def correlation_of(
 
 def _ranked(x: NDArray[np.float64], y: NDArray[np.float64], drawn: NDArray[np.intp]) -> Iterator[float]:
     """The rank correlation over columns of the means of x and y, (seeds, columns), for each draw of seeds."""
+    from scipy.stats import rankdata  # half a second to import, for reports without such a figure too
+
     for seeds in drawn:
         a, b = (rankdata(v[seeds].mean(axis=0)) for v in (x, y))
         a, b = a - a.mean(), b - b.mean()

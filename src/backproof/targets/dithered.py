@@ -22,7 +22,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from backproof.network.arrays import Array
 from backproof.targets.formats import Format
@@ -150,6 +149,8 @@ def _error(mean: Array, spread: Array, count: int, gradients: Sequence[Formatted
         unit: the coarsest round-off of the inputs. A pass that computes in a finer precision shows that by
             its spread, and is held to what that precision or the gradient's own format rounds.
     """
+    from scipy.special import stdtrit  # a fifth of a second to import, in every worker
+
     chance = stdtrit(count - 1, 1 - MISSED / 2) / np.sqrt(count)
     single = np.sqrt(2) * spread
     error = chance * spread + ALIKE * single
