@@ -65,6 +65,7 @@ def _binary_cross_entropy(y: Any, t: Any, clip: str, eps: float) -> Any:
 
 JAX_LOSSES = {
     "hinge": lambda y, t, _clip, _eps: jax.nn.relu(1 - (2 * t - 1) * y),
+    "poisson": lambda y, t, _clip, _eps: y - t * jnp.log(y),
     "squared_error": lambda y, t, _clip, _eps: 0.5 * jnp.square(y - t),
     "binary_cross_entropy": _binary_cross_entropy,
     "categorical_cross_entropy": lambda y, t, clip, eps: -t * _logs(y, clip, eps)[0],

@@ -104,6 +104,46 @@ def test_the_public_names_are_listed():
     assert not any(name.startswith("_") for name in dir(backproof))
 
 
+def hidden_on_a_host(page):
+    """What a page shows on the site alone: links without a text, lists of pages and files that are included.
+
+    A repository's host draws the Markdown, and of Sphinx's directives only their text.
+    """
+    text, found = page.read_text(encoding="utf-8"), []
+    found += [f"[]({target})" for target in re.findall(r"\[\s*\]\(([^)]*)\)", text)]
+    linked = {(page.parent / target).resolve() for target in re.findall(r"\]\(([^)#]+)", text)}
+    for block in pages.blocks_of(page):
+        if block.kind.startswith("{literalinclude}"):
+            shown = [block.kind.removeprefix("{literalinclude}").strip()]
+        elif block.kind == "{toctree}" and page.name == "index.md" and page.parent.name != "docs":
+            shown = [f"{name}.md" for name in block.text.split()]
+        else:
+            continue
+        found += [name for name in shown if (page.parent / name).resolve() not in linked]
+    return found
+
+
+@pytest.mark.parametrize("page", pages.pages(), ids=lambda page: page.relative_to(pages.ROOT).as_posix())
+def test_a_page_hides_nothing_on_a_repositorys_host(page):
+    assert hidden_on_a_host(page) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("See [](other.md).", ["[](other.md)"]),
+        ("[the other](other.md)", []),
+        ("```{literalinclude} mine.py\n:caption: mine.py\n```\n", ["mine.py"]),
+        ("[`mine.py`](mine.py)\n\n```{literalinclude} mine.py\n```\n", []),
+        ("- [one](one.md)\n\n```{toctree}\n:hidden:\n\none\ntwo\n```\n", ["two.md"]),
+    ],
+)
+def test_what_is_hidden_on_a_repositorys_host_is_found(text, hidden, tmp_path):
+    page = tmp_path / "index.md"
+    page.write_text(text)
+    assert hidden_on_a_host(page) == hidden
+
+
 def test_readme_is_short_and_has_the_two_commands():
     text = (pages.ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.split()) <= 900
@@ -112,7 +152,8 @@ def test_readme_is_short_and_has_the_two_commands():
 
 
 def test_the_newest_entry_of_the_changelog_is_the_version():
-    newest = re.search(r"^## \[?([0-9][\w.]*)", (pages.ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    changes = (pages.ROOT / "CHANGELOG.md").read_text()
+    newest = re.search(r"^(?:## \[|The first release will be )(\d+\.\d+\.\d+)", changes, re.MULTILINE)
     citation = re.search(r"^version: (\S+)", (pages.ROOT / "CITATION.cff").read_text(), re.MULTILINE)
     version = tomllib.loads((pages.ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert newest and citation

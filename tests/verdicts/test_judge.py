@@ -533,6 +533,15 @@ def test_outputs_are_counted_as_shares():
     assert (nothing.outside_domain, nothing.saturated, nothing.clip_active) == (0, 0, 0)
 
 
+def test_the_end_of_an_open_domain_lies_outside_of_it():
+    problem, weights = random_problem(0, output="relu", loss="poisson", samples=1, outputs=4)
+    outputs = np.array([[0.0, 1e-300, 1.0, np.nan]])
+    assert look_at_outputs(problem, replace(problem.forward(weights), outputs=outputs)).outside_domain == 0.25
+    assert judged(problem, [0 * w for w in weights]).verdict == "outside domain"
+    positive, weights = random_problem(0, output="softplus", loss="poisson", samples=1, outputs=4)
+    assert judged(positive, weights).verdict == "agrees"
+
+
 def test_no_outputs_have_no_shares():
     problem, weights = random_problem(0, loss="binary_cross_entropy", samples=0)
     found = look_at_outputs(problem, problem.forward(weights))

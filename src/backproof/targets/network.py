@@ -34,7 +34,7 @@ def look_at_outputs(problem: Problem, forward: Forward) -> Outputs:
     y = forward.outputs
     if not y.size:
         return Outputs(0.0, 0.0, 0.0)
-    outside = (y < problem.loss.domain.low) | (y > problem.loss.domain.high)
+    outside = ~(problem.loss.domain.contains(y) | np.isnan(y))
     if not problem.loss.uses_clip:
         return Outputs(float(outside.mean()), 0.0, 0.0)
     with np.errstate(all="ignore"):

@@ -47,6 +47,7 @@ DERIVATIVES = {
 LOSS_DERIVATIVES = {
     ("squared_error", "none"): "y - t",
     ("hinge", "none"): "where(1 - (2 * t - 1) * y > 0, 1 - 2 * t, 0)",
+    ("poisson", "none"): "1 - t / y",
     ("binary_cross_entropy", "none"): "(1 - t) / (1 - y) - t / y",
     ("binary_cross_entropy", "shift"): "(1 - t) / (1 - y + eps) - t / (y + eps)",
     ("binary_cross_entropy", "floor"): (

@@ -16,7 +16,7 @@ import numpy as np
 from backproof.network.arrays import REALS, Array, Interval
 from backproof.network.clips import Clip, Eps
 from backproof.network.formula import Evaluated, Formula, formula_of, switches
-from backproof.network.losses.loss import PROBABILITIES, Loss
+from backproof.network.losses.loss import Loss
 from backproof.network.programs import compiled
 from backproof.network.scan import bisected, find_kinks
 
@@ -57,7 +57,6 @@ def loss_of(name: str, value: Formula, derivative: Formula | None = None) -> Los
         _Terms(value.value()),
         _Terms(found),
         domain=domain,
-        matching_output="sigmoid" if domain == PROBABILITIES else "identity",
         intermediate=_Rounding(value.value()),
         kinks=_Kinks(value.value(), _at_kinks(value.value(), value.derivative())),
     )

@@ -63,7 +63,8 @@ class Loss:
         uses_clip: whether a logarithm of a probability, hence the clip, is in it.
         elementwise: whether a term depends on its own output alone.
         threshold: the single output above which the predicted class is 1.
-        matching_output: the output activation that it is meant for.
+        matching_output: the output activation of its matching pair, whose delta at the output is y − t; empty
+            where there is none.
         takes_logits: whether it applies its link function itself, so that y are no probabilities.
         intermediate: (y, t) to the size of results on the way whose rounding reaches the term whole, however
             small the term is: the 1 in log(1 − y), the two sides of a difference. Zero where there are none.
@@ -81,7 +82,7 @@ class Loss:
     uses_clip: bool = False
     elementwise: bool = True
     threshold: float = 0.5
-    matching_output: str = "identity"
+    matching_output: str = ""
     takes_logits: bool = False
     intermediate: Callable[[Array, Array], Array] = _none
     kinks: Callable[[Array, Array], tuple[Array, ...]] = _smooth

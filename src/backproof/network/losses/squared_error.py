@@ -13,7 +13,7 @@ from backproof.network.losses.loss import Loss
 @choice
 def squared_error() -> Loss:
     """½ (y - t)²"""
-    return Loss("squared_error", "½ (y - t)²", terms, derivative)
+    return Loss("squared_error", "½ (y - t)²", terms, derivative, matching_output="identity")
 
 
 def terms(y: Array, t: Array, _clip: Clip, _eps: Eps) -> Array:
