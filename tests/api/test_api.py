@@ -355,9 +355,9 @@ def spoils_data(w, x):
 
 WRONG = {
     "one number; it returns an array of shape (3,)": lambda w: (w, w),
-    "must return the loss and its gradient, (f, df); not int": lambda _w: 3,
-    "(f, df); not 3 values": lambda w: (1.0, w, w),
-    "(f, df); not nothing": lambda _w: None,
+    "must return the loss and its gradient, (f, df), where df= is not given; not int": lambda _w: 3,
+    "df= is not given; not 3 values": lambda w: (1.0, w, w),
+    "df= is not given; not nothing": lambda _w: None,
     "the loss is a whole number": lambda w: (1, w),
     "must be a real number; not complex128": lambda w: (1j, w),
     "dW has shape (2,), and W has (3,)": lambda w: (1.0, w[:2]),
@@ -373,6 +373,15 @@ def test_what_no_loss_does(message):
     assert message in str(raised.value)
     assert f"{__file__}:" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_gradient_in_the_wrong_place_is_put_right():
+    with pytest.raises(backproof.FunctionError, match=r"2 were given; pass the gradient as df=$"):
+        backproof.check(lambda w: w.sum(), np.ones(3), np.ones_like)
+    with pytest.raises(backproof.FunctionError, match=r"where df= is not given; not float64"):
+        backproof.check(lambda w: w.sum(), np.ones(3))
+    with pytest.raises(backproof.FunctionError, match=r"2 were given$"):
+        backproof.check(lambda w: w.sum(), np.ones(3), np.ones(3))
 
 
 def test_the_line_that_raises_is_named():

@@ -1,5 +1,7 @@
 """What a cause says of a function from outside is true; a name is given only where enough entries bear it."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,24 @@ def test_bounds_without_room(bounds, line):
     with pytest.raises(backproof.FunctionError) as refused:
         backproof.check(lambda w: (w**2).sum(), X, df=lambda w: 2 * w, bounds=bounds)
     assert str(refused.value).startswith(line)
+
+
+def test_a_scalar_parameter_has_no_position():
+    w, gradient = (np.ones(2), np.array(1.0)), (2 * np.ones(2), 1.1 * np.exp(1.0) + 0.3)
+    found = backproof.check(lambda w: w[0] @ w[0] + np.exp(w[1]), w, df=lambda _w: gradient)
+    assert found.causes == ("not identified: W[1]: the number",)
+
+
+def test_where_nothing_is_named_the_remedy_is_no_first_cause():
+    odd = np.cos(X) * (1 + 0.02 * np.random.default_rng(2).standard_normal(8))
+    unnamed, named = (
+        backproof.check(lambda w: np.sin(w).sum(), X, df=lambda _w, g=g: g) for g in (odd, -np.cos(X))
+    )
+    assert unnamed.causes == ("not identified: W: every entry",)
+    assert "first cause" not in unnamed.remedy
+    assert f"remedy: {unnamed.remedy}" in str(unnamed)
+    assert json.loads(unnamed.as_json())["remedy"] == unnamed.remedy
+    assert named.remedy == named.verdict.remedy
 
 
 def test_an_array_that_holds_the_gradient_itself_is_no_explanation():

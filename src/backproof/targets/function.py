@@ -233,11 +233,17 @@ class Function:
 
     def _both(self) -> tuple[Any, Any]:
         assert self.f_df is not None
-        found = called(self.f_df, self.f_df, self._w, *self.args)
+        try:
+            found = called(self.f_df, self.f_df, self._w, *self.args)
+        except FunctionError as error:
+            if isinstance(error.__cause__, TypeError) and any(map(callable, self.args)):
+                raise FunctionError(f"{error}; pass the gradient as df=") from error.__cause__
+            raise
         if not isinstance(found, tuple | list) or len(found) != 2:
             what = f"{len(found)} values" if isinstance(found, tuple | list) else what_it_is(found)
             raise FunctionError(
-                f"{defined_at(self.f_df)}: must return the loss and its gradient, (f, df); not {what}"
+                f"{defined_at(self.f_df)}: must return the loss and its gradient, (f, df), where df= is"
+                f" not given; not {what}"
             )
         return found[0], found[1]
 

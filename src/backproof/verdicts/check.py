@@ -15,7 +15,8 @@ from backproof.estimates.screen import MISS
 from backproof.network.arrays import Array
 from backproof.verdicts.judgement import Judgement
 from backproof.verdicts.rendering import Line, digits_of, lines_of
-from backproof.verdicts.verdict import AGREEING, Verdict
+from backproof.verdicts.structures import NOT_IDENTIFIED
+from backproof.verdicts.verdict import AGREEING, NOT_NAMED_REMEDY, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,6 +78,17 @@ class Check:
     def verdict(self) -> Verdict:
         """The verdict, with a sentence and a remedy."""
         return self.judgement.verdict
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it: that of the verdict, unless nothing could be named that is to be fixed."""
+        first = next(iter(self.judgement.causes), None)
+        unnamed = first is not None and first.name == NOT_IDENTIFIED
+        return (
+            NOT_NAMED_REMEDY
+            if unnamed and self.verdict is Verdict.INCORRECT_GRADIENT
+            else self.verdict.remedy
+        )
 
     @property
     def agrees(self) -> bool:
@@ -162,7 +174,7 @@ class Check:
             "verdict": self.verdict.value,
             "right": self.verdict.right,
             "sentence": self.verdict.sentence,
-            "remedy": self.verdict.remedy,
+            "remedy": self.remedy,
             "case": self.case,
             "command": self.command or None,
             "loss": float(target.loss),

@@ -35,7 +35,7 @@ def lines_of(check: Check) -> list[Line]:
     to = f" to {_count(check.digits, 'digit')}" if verdict in AGREEING else ""
     lines = [Line(f"{verdict.symbol} {verdict}{to}: {verdict.sentence}", "strong")]
     if verdict not in AGREEING | {Verdict.NOT_CHECKED}:
-        lines.append(Line(f"remedy: {verdict.remedy}", "soft"))
+        lines.append(Line(f"remedy: {check.remedy}", "soft"))
     sections = (_causes, _cures, _errors, _tensors, _worst, _evidence, _kinks, _outputs, _examined, _training)
     for section in sections:
         found = list(section(check))
@@ -101,16 +101,15 @@ def _count(number: int, what: str) -> str:
 
 def _tensors(check: Check) -> Iterator[Line]:
     number = {cause.name: str(i) for i, cause in enumerate(check.judgement.causes, 1)}
-    safe = check.details.safe_steps_by_tensor if check.details else {}
+    known = check.details.safe_steps_by_tensor if check.details else {}
+    safe = {name: "any" if math.isinf(step) else f"{step:.1e}" for name, step in known.items()}
 
     def row(t: TensorJudgement) -> Sequence[str]:
         error = "not finite" if t.gradient_error is None else f"{t.gradient_error:.2g}"
-        step = safe.get(t.name, math.inf)
         shares = ", ".join(f"{number[n]}: {share:.0%}" for n, share in t.causes.items() if n in number)
         return (
             t.name, t.verdict, str(t.size), str(t.disagreeing), error, f"{t.excess:.2g}",
-            f"{t.resolution:.1e}", str(t.touched + t.crossed), "any" if math.isinf(step) else f"{step:.1e}",
-            shares,
+            f"{t.resolution:.1e}", str(t.touched + t.crossed), safe.get(t.name, ""), shares,
         )  # fmt: skip
 
     headings = (

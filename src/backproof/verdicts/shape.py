@@ -32,6 +32,8 @@ def where_wrong(wrong: Mask, axes: tuple[str, ...] = ("row", "column")) -> str:
     at = np.argwhere(wrong)
     if len(at) == wrong.size > 1:
         return "every entry"
+    if len(at) == 1 and wrong.ndim == 0:
+        return "the number"
     if len(at) == 1:
         return f"the entry [{','.join(map(str, at[0]))}]"
     for axis, called in enumerate(axes) if wrong.ndim == 2 else ():

@@ -108,7 +108,7 @@ class Verdict(StrEnum):
         "#AE7290",
         False,
         "Outputs outside the loss's domain reach a logarithm, and the loss is not a number.",
-        "Use an output whose range fits the loss, or a clip.",
+        "Use an output whose range fits the loss's domain, or a clip of the logarithm.",
     )
     UNRESOLVED = (
         "unresolved",
@@ -142,7 +142,8 @@ class Verdict(StrEnum):
         "#575259",
         False,
         "The loss or a gradient is infinite or not a number.",
-        "Clip the logarithm, or compute the loss from logits.",
+        "Keep the operation named within its domain (clip a logarithm, or compute the loss from logits), or "
+        "use another point.",
     )
     NOT_CHECKED = (
         "not checked",
@@ -158,6 +159,12 @@ SEVERITY = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 RIGHT = frozenset(verdict for verdict in Verdict if verdict.right)
 """Verdicts on a rule that mathematics allows."""
+
+NOT_NAMED_REMEDY = (
+    "Check the functions that it is made of one by one (check_vjp tests a backward pass); the cause states "
+    "where it is wrong."
+)
+"""That of an incorrect gradient whose first cause has no name."""
 
 AGREEING = frozenset({Verdict.AGREES, Verdict.VALID_SUBGRADIENT})
 """Verdicts on a gradient whose numbers agree with the loss as well."""
