@@ -13,7 +13,7 @@ import numpy as np
 
 from backproof.data import SOURCES
 from backproof.network.activations import ACTIVATIONS
-from backproof.network.arrays import Array, Precision
+from backproof.network.arrays import REALS, Array, Precision
 from backproof.network.clips import CLIPS
 from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES, Loss, Reduction
@@ -122,9 +122,9 @@ def _any(rng: np.random.Generator, choices: object) -> str:
 
 
 def _output(rng: np.random.Generator, loss: Loss) -> str:
-    """Any; mostly one whose range is the loss's domain, where that is an interval."""
-    if loss.uses_clip and rng.random() < 0.7:
-        return str(rng.choice(["sigmoid", "softmax", "hard_sigmoid"]))
+    """Any; mostly one whose range fits the loss's domain, where that is an interval."""
+    if loss.domain != REALS and rng.random() < 0.7:
+        return str(rng.choice(["sigmoid", "softmax", "hard_sigmoid" if loss.uses_clip else "softplus"]))
     return _any(rng, OUTPUTS)
 
 
