@@ -90,9 +90,13 @@ def shipped():
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         for claim in content["claims"]:
             name = f"{path.stem}: {claim['id']}"
-            where = claim["where"]
-            yield pytest.param(path.stem, where, "True", id=f"{name}, where")
-            yield pytest.param(path.stem, claim["holds"], where, id=f"{name}, holds")
+            where = claim.get("where", "True")
+            if "where" in claim:
+                yield pytest.param(path.stem, where, "True", id=f"{name}, where")
+            if "holds" in claim:
+                yield pytest.param(path.stem, claim["holds"], where, id=f"{name}, holds")
+            for part in ("value", "of", "against") if "contrast" in claim else ():
+                yield pytest.param(path.stem, claim["contrast"][part], "True", id=f"{name}, contrast.{part}")
             if "measure" in claim:
                 yield pytest.param(path.stem, claim["measure"]["value"], where, id=f"{name}, measure")
         for i, figure in enumerate(content["figures"]):

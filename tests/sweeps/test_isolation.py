@@ -20,7 +20,7 @@ def own(tmp_path, monkeypatch, grid):
     """Cells of a function that does what it is told, each with seeds 0 and 1."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "bad.py").write_text(BAD)
+    (tmp_path / "bad.py").write_text(f"{BAD}\n# {tmp_path}: a worker of an earlier test has another one\n")
     modules.forget(["bad"])  # another test's
 
     def cells(*how, seeds=2):
