@@ -24,7 +24,7 @@ from backproof.sweeps.overrides import shown
 from backproof.verdicts.verdict import Verdict
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-NAMES = ("thread", "clipping", "relu_at_zero", "faults")
+NAMES = ("thread", "clipping", "relu_at_zero", "low_precision", "faults")
 WIDTHS = (None, 85 / 25.4, 174 / 25.4)
 
 
@@ -87,6 +87,8 @@ def grid_of(name):
         "final_loss": 10 ** random.normal(0, 1, count),
         "accuracy": random.uniform(0, 1, count), "steps_to_threshold": random.integers(1, 100, count),
         "fault_size": 10.0 ** random.uniform(-9, 1, count), "touched": 0,
+        "kink_hits": random.integers(0, 13_000, count), "diverged_at": random.integers(1, 100, count),
+        "expected_kink_hits": 10 ** random.uniform(-2, 4, count),
         "planted": [f"derivative: {f.replace('_', ' ')}" if f != "none" else None for f in table["fault"]],
         **{c: random.choice([True, False], count) for c in (
             "relative_1e_2", "relative_1e_4", "relative_1e_7", "allclose", "quadratic")},
