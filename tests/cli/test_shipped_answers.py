@@ -7,6 +7,8 @@ import backproof
 SMALL = {
     "clip_edges": ("seed=0,1",),
     "clipping": ("seed=0,1",),
+    "harm": ("activation=tanh", "seed=range(0,4)"),
+    "pairs": ("seed=range(0,4)",),
 }
 """What makes each small: few replicates, short training where no statement is about its end."""
 

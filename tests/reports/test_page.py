@@ -12,7 +12,10 @@ import pandas as pd
 import pytest
 from markup import Markup
 
+from backproof.reports.claims import ClaimStatus, Settled
+from backproof.reports.contrasts import contrast_of, difference, holm
 from backproof.reports.details import MOST_POINTS, _thinned, packed
+from backproof.reports.page import effect, judged_in_words
 from backproof.reports.report import significant
 from backproof.reports.write import write_report
 
@@ -238,3 +241,26 @@ def test_many_figures_are_drawn_by_processes_that_may_stand_elsewhere(report, tm
         monkeypatch.chdir(tmp_path / place)
         report(experiment={**EXPERIMENT, "figures": four}, folder=Path("results"))
         assert len(list((tmp_path / place / "results" / "figures").glob("*.pdf"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("spread", "shown", "said"),
+    [
+        (0.001, "5 seeds, power 1.00", ("shown.", "Power at 0.05 with this deviation: 1.00.")),
+        (0.2, " would do", ("neither shown nor excluded.", "For a power of 0.8 it takes ")),
+    ],
+)
+def test_a_tested_contrast_states_its_interval_its_power_and_how_many_seeds_would_do(spread, shown, said):
+    rows = [
+        {"seed": seed, "delta": delta, "accuracy": 0.5 + (delta == "b") * (0.1 + spread * (seed - 2))}
+        for seed in range(5)
+        for delta in ("a", "b")
+    ]
+    given = {"value": "accuracy", "of": "delta == 'b'", "against": "delta == 'a'"}
+    table = pd.DataFrame(rows)
+    contrast = contrast_of("contrast", {**given, "expect": "greater", "effect": 0.05}, list(table))
+    (found,) = holm([difference(contrast, table)])
+    text = effect(Settled("x", "x", ClaimStatus.CONFIRMED, difference=found))
+    assert text.startswith("+0.1 [") and shown in text
+    words = judged_in_words(found)
+    assert all(part in words for part in ("Mean difference, paired at equal other settings: 0.1", *said))

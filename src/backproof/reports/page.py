@@ -46,7 +46,7 @@ def page(report: Report) -> str:
     return pages.get_template("page.html.j2").render(
         report=report,
         effect=effect,
-        tested_in_words=tested_in_words,
+        judged_in_words=judged_in_words,
         hypotheses=_by_hypothesis(report.claims),
         shown_in={p.title: p.stem for p in report.pictures if p.source},
         verdicts=[(v, n) for v, n in counts.items() if n],
@@ -92,7 +92,7 @@ def _powered(test: Tested) -> str:
     return f"power {test.power:.2f}"
 
 
-def tested_in_words(difference: Difference) -> str:
+def judged_in_words(difference: Difference) -> str:
     """What a test of a contrast found, with its power at the effect that would matter."""
     test = difference.test
     assert test is not None
