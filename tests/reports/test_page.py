@@ -264,3 +264,10 @@ def test_a_tested_contrast_states_its_interval_its_power_and_how_many_seeds_woul
     assert text.startswith("+0.1 [") and shown in text
     words = judged_in_words(found)
     assert all(part in words for part in ("Mean difference, paired at equal other settings: 0.1", *said))
+
+
+def test_truth_values_are_truth_values_for_the_pages_expressions(report, cells):
+    """So that `where tuned` means there what it means in a claim."""
+    cells["tuned"] = pd.array([True, False, None] * 6, dtype="boolean")
+    columns = {column["name"]: column for column in data_of(report(cells))["columns"]}
+    assert columns["tuned"]["list"] == [True, False, None]

@@ -50,6 +50,8 @@ def plain(value: object, digits: int = 4) -> Plain:
     """A value of a table as JSON has it: numbers in so many digits, what is not finite as text."""
     if value is None or value is pd.NA or value != value:
         return None
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
     if isinstance(value, float | np.floating):
         return float(f"{value:.{digits}g}") if math.isfinite(value) else str(float(value))
     return int(value) if isinstance(value, int | np.integer) else str(value)
