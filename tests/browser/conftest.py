@@ -82,7 +82,7 @@ def at(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def thread(tmp_path_factory):
-    """One seed of the experiment of the puzzle, 654 cells, trained for a moment; one for all workers."""
+    """One seed of the experiment of the puzzle, all of it trained for a moment; one for all workers."""
     own = tmp_path_factory.getbasetemp()
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     with (shared / "thread.lock").open("w") as lock, pytest.MonkeyPatch.context() as patch:
@@ -90,7 +90,8 @@ def thread(tmp_path_factory):
         folder = shared / "results" / "thread"
         if not (folder / "report.html").exists():
             patch.chdir(shared)
-            assert main(["sweep", "experiment=thread", "seed=0", "training.steps=4", "check.cures=0"]) == 0
+            words = ["experiment=thread", "seed=0", "training=sgd", "training.steps=4", "check.cures=0"]
+            assert main(["sweep", *words]) == 0
     return folder
 
 
