@@ -70,3 +70,11 @@ def test_what_is_no_field_is_refused(text, said):
 def test_a_text_in_place_of_a_number_is_refused_once_there_are_cells():
     with pytest.raises(ConfigurationError, match="is text, not a number"):
         filled("{median(output)}")
+
+
+def test_cells_of_a_refinement_count_where_they_are_named():
+    cells = CELLS.assign(refined=[False, True, False, True])
+    text = "{count(where output == 'relu')} {count(where output == 'relu' and (refined or not refined))}"
+    found = live_text("answer", text, list(cells))
+    assert found.filled(cells) == "1 2"
+    assert [field["refined"] for field in found.plain["fields"]] == [False, True]

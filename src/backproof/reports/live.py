@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backproof.errors import ConfigurationError, nearest
+from backproof.reports.axes import own
 from backproof.sweeps.expressions import Expression, parse
 
 AGGREGATES: dict[str, Callable[[NDArray[np.float64]], float]] = {
@@ -51,11 +52,12 @@ class Field:
     format: str
 
     def shown(self, cells: pd.DataFrame) -> str:
-        """The number, of these cells.
+        """The number, of these cells; of a refinement's only where `where` names `refined`.
 
         Raises:
             ConfigurationError: if an expression does not fit the table.
         """
+        cells = own(cells, self.where)
         about = cells if self.where is None else cells[self.where.truth(cells)]
         values = np.ones(len(about)) if self.value is None else self.value.numbers(about)
         values = values[~np.isnan(values)]
@@ -89,6 +91,7 @@ class LiveText:
                 "value": field.value.text if field.value else None,
                 "where": field.where.text if field.where else None,
                 "format": field.format,
+                "refined": field.where is not None and "refined" in field.where.columns,
             }
             for field in self.fields
         ]

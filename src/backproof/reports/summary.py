@@ -85,7 +85,7 @@ def answer_of(text: str, claims: Sequence[Settled], cells: pd.DataFrame) -> Answ
     mine, live = own(cells), WORDLESS
     try:
         live = live_text("answer", text, [str(c) for c in cells.columns])
-        filled = live.filled(finished(mine))
+        filled = live.filled(finished(cells))
     except ConfigurationError as error:
         filled = f"The answer could not be filled in: {error}"
     pending = int((cells["status"] == Status.PENDING).sum())

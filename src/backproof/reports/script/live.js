@@ -19,7 +19,7 @@ function filledField(field, cells) {
   field.read ??= field.value === null ? () => 1 : expression(field.value);
   const values = [];
   for (const i of cells) {
-    if (status.at(i) !== "ok" || value(i, "refined") === 1 || field.test(i) !== true) continue;
+    if (status.at(i) !== "ok" || (value(i, "refined") === 1 && !field.refined) || field.test(i) !== true) continue;
     const v = asNumber(field.read(i));
     if (v !== null && !Number.isNaN(v)) values.push(v);
   }
