@@ -9,10 +9,18 @@ import numpy as np
 import pytest
 from oracles import random_problem
 
+from backproof import paths
 from backproof.estimates.incremental import numerical_gradient
 from backproof.estimates.naive import naive_gradient
 from backproof.network.arithmetic import Arithmetic, BiasAdd
-from backproof.network.number_formats import BFLOAT16, FORMATS, NetworkPrecision, NumberFormat, mantissa
+from backproof.network.number_formats import (
+    BFLOAT16,
+    FORMATS,
+    MANTISSA,
+    NetworkPrecision,
+    NumberFormat,
+    mantissa,
+)
 from backproof.network.rules import BackwardRule
 from backproof.targets.network import in_precision
 
@@ -115,6 +123,13 @@ def test_precisions_survive_pickling_and_unknown_ones_are_refused():
     for wrong in ("mantissa0", "mantissa52", "float4"):
         with pytest.raises(ValueError, match=wrong):
             NetworkPrecision(wrong)
+
+
+def test_every_format_with_a_name_is_a_precision_and_has_a_file_of_its_own():
+    named = {name for name in FORMATS if not name.startswith(MANTISSA)}
+    assert named <= {str(each.value) for each in NetworkPrecision}
+    files = {path.stem for path in (paths.conf() / "precision").glob("*.yaml")}
+    assert named <= files
 
 
 # --- networks
