@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 PINS = Path(__file__).parent / "pinned"
-EXPERIMENTS = ("thread", "clipping", "relu_at_zero", "faults", "harm", "pairs")
+EXPERIMENTS = tuple(sorted(path.stem for path in PINS.glob("*.parquet")))
 INCIDENTAL = ["cell", "seconds", "attempts", "command", "traceback"]
 SAME_ARITHMETIC = {
     "OPENBLAS_CORETYPE": "Haswell",
