@@ -24,7 +24,7 @@ from backproof.sweeps.overrides import shown
 from backproof.verdicts.verdict import Verdict
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-NAMES = ("thread", "clipping", "relu_at_zero", "low_precision", "faults")
+NAMES = ("thread", "clipping", "relu_at_zero", "low_precision", "faults", "harm", "pairs")
 WIDTHS = (None, 85 / 25.4, 174 / 25.4)
 
 
@@ -89,14 +89,16 @@ def grid_of(name):
         "fault_size": 10.0 ** random.uniform(-9, 1, count), "touched": 0,
         "kink_hits": random.integers(0, 13_000, count), "diverged_at": random.integers(1, 100, count),
         "expected_kink_hits": 10 ** random.uniform(-2, 4, count),
+        "tuned": table["training"] != "none", "tuned_at_edge": False,
         "planted": [f"derivative: {f.replace('_', ' ')}" if f != "none" else None for f in table["fault"]],
         **{c: random.choice([True, False], count) for c in (
             "relative_1e_2", "relative_1e_4", "relative_1e_7", "allclose", "quadratic")},
     }  # fmt: skip
     results["cause"] = np.where(table["fault"] != "none", results["planted"], results["cause"])
     table = table.assign(cell=[f"{i:08x}" for i in range(count)], **results)
-    if "check.evidence" in table:
-        table["check.evidence"] = table["check.evidence"].map(lambda v: str(v).lower())
+    for axis in ("check.evidence", "training.master_weights"):
+        if axis in table:
+            table[axis] = table[axis].map(lambda v: v if v is None else str(v).lower(), na_action="ignore")
     return table
 
 
@@ -105,7 +107,7 @@ def curves_of(cells):
     step = np.arange(40)
     trained = [
         pd.DataFrame({"cell": c, "series": s, "step": step, "value": np.linspace(3, 0.1 + i % 3, 40)})
-        for i, c in enumerate(cells["cell"][:300])
+        for i, c in enumerate(cells.loc[cells["training"] != "none", "cell"][:300])
         for s in ("loss", "accuracy", "cosine")
     ]
     exponents = np.arange(-52, -1)

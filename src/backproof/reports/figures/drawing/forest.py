@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from backproof.reports.axes import Key
 from backproof.reports.figures.drawing.frame import Frame
 from backproof.reports.figures.drawing.grid import new_grid, stack_grid
-from backproof.reports.figures.drawing.measure import broken, tallest
+from backproof.reports.figures.drawing.measure import broken, tallest, width_of
 from backproof.reports.figures.drawing.style import COLOURS, SCREEN, Sheet, styled
 from backproof.reports.forest import SEVERE, Beside, Forest, Harm
 from backproof.reports.labels import Labels, shipped
@@ -63,6 +63,8 @@ def draw_forest(
         titles = [labels.settings(dict(zip(forest.facet, panel, strict=True))) for panel in panels]
         headings = np.array([titles], object)
         stack_grid(frame, grid, [line * max(len(lines), 3)], headings)
+        for axes in grid.flat:
+            _mark_differences(axes, beside.effect, sheet.small)
         return frame.finish(title)
 
 
@@ -112,11 +114,27 @@ def _scale(axes: Axes, ends: tuple[float, float], margin: float) -> None:
     """Linear within the margin and logarithmic beyond it, so that small and large losses are seen."""
     axes.set_xscale("symlog", linthresh=margin, linscale=1.0)
     axes.set_xlim(*ends)
-    ticks = [sign * margin * factor for sign in (-1, 1) for factor in (1, SEVERE, SEVERE**2)]
-    shown = [0.0, *(tick for tick in ticks if ends[0] <= tick <= ends[1])]
-    axes.xaxis.set_major_locator(FixedLocator(sorted(shown)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:+.2g}".replace("-", "−") if x else "0"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _signed(x)))
+
+
+def _signed(x: float) -> str:
+    return f"{x:+.2g}".replace("-", "−") if x else "0"
+
+
+def _mark_differences(axes: Axes, margin: float, size: float) -> None:
+    """Ticks at 0, the margin and its multiples, without those that have no room beside a more telling one."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None, "axes that are drawn have one"
+    low, high = axes.get_xlim()
+    kept: list[tuple[float, float, float]] = []
+    for tick in (0.0, *(sign * margin * f for f in (1, SEVERE**2, SEVERE) for sign in (-1, 1))):
+        if low <= tick <= high:
+            at = axes.transData.transform((tick, 0))[0] * 72 / figure.dpi
+            half = width_of(_signed(tick), size) / 2 + 1.5
+            if all(at + half <= left or at - half >= right for _, left, right in kept):
+                kept.append((tick, at - half, at + half))
+    axes.xaxis.set_major_locator(FixedLocator(sorted(tick for tick, _, _ in kept)))
 
 
 def _handles(table: pd.DataFrame, margin: float) -> list[Artist]:
