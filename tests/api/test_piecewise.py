@@ -2,6 +2,7 @@
 
 import sys
 from functools import partial
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 
 import backproof
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-import piecewise
+SPEC = spec_from_file_location("piecewise", Path(__file__).parents[1] / "examples" / "piecewise.py")
+piecewise = sys.modules["piecewise"] = module_from_spec(SPEC)  # its folder is not on the path of other tests
+SPEC.loader.exec_module(piecewise)
 
 RIGHT = ("agrees", "valid subgradient")
 

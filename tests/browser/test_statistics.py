@@ -179,7 +179,8 @@ def test_the_experiments_texts_are_filled_in_as_in_python(thread, opened):
     for figure in asked["figures"]:
         shown = page.locator(f'figure[data-title="{figure["title"]}"] .headline')
         where = parse("where", figure["where"], columns).truth(cells) if figure.get("where") else True
-        about = cells[fits & where]
+        chosen = cells["tuned"].fillna(False).to_numpy(bool) if figure.get("at") == "tuned" else True
+        about = cells[fits & where & chosen]
         if figure["value"] not in ("steps", "map") and len(about):
             assert shown.inner_text() == expected(figure["caption"], about)
             compared += 1

@@ -66,7 +66,7 @@ def test_causes_of_planted_faults_have_a_meaning(name):
 
 def test_causes_of_the_shipped_experiments_have_a_meaning():
     tables = [pd.read_parquet(path) for path in sorted(PINNED.glob("*.parquet"))]
-    causes = {name for table in tables for name in table["cause"].dropna()}
+    causes = {name for table in tables if "cause" in table for name in table["cause"].dropna()}
     assert len(causes) > 60
     assert all(meaning_of(name) for name in causes)
 
