@@ -57,6 +57,10 @@ MINOR = 64.0
 Value = Callable[[Array], float | np.longdouble]
 
 
+AT_ONCE = 1 << 18
+"""Parameters of all points that are evaluated at once."""
+
+
 @dataclass(frozen=True)
 class Kinked:
     """A function near a point on kinks, as a function of the entries that touch them.
@@ -68,6 +72,8 @@ class Kinked:
         steps: by how much each may be moved so that f's kinks at the point are seen and no others, (n).
         seed: of random directions and points.
         noise: the largest error of a value that was measured, where it is more than rounding.
+        values: of many flat parameters at once, (points, parameters), with the bits that they have alone;
+            None where f takes one point at a time.
     """
 
     value: Value
@@ -76,6 +82,7 @@ class Kinked:
     steps: Array
     seed: int = 0
     noise: float = 0.0
+    values: Callable[[Array], Array] | None = None
 
     @cached_property
     def rest(self) -> float:
@@ -87,6 +94,19 @@ class Kinked:
         theta = self.start.copy()
         theta[self.entries] += (moves * self.steps).astype(theta.dtype)
         return float(self.value(theta))
+
+    def at_each(self, moves: Array) -> Array:
+        """f with the entries moved by each of many multiples of their steps, (points, n); (points)."""
+        if self.values is None:
+            return np.array([self.at(each) for each in moves])
+        found = np.empty(len(moves))
+        together = max(1, AT_ONCE // len(self.start))
+        for first in range(0, len(moves), together):
+            some = (moves[first : first + together] * self.steps).astype(self.start.dtype)
+            theta = np.tile(self.start, (len(some), 1))
+            theta[:, self.entries] += some
+            found[first : first + together] = self.values(theta)
+        return found
 
     def derivative(self, v: Array, origin: Array | None = None, reach: float = 1.0) -> tuple[float, float]:
         """The limit of (f(x + s v) − f(x)) / s for s ↓ 0, and by how much it may be off.
@@ -207,11 +227,9 @@ class Kinked:
 
     def differences(self, way: Array, middle: float, entries: Index, size: float) -> tuple[Array, Array]:
         """First and second differences of f about a point, (entries), of moves by `size` steps."""
-        sides = np.zeros((2, len(entries)))
-        for k, i in enumerate(entries):
-            move = np.zeros(len(way))
-            move[i] = size
-            sides[:, k] = self.at(way + move), self.at(way - move)
+        moves = np.zeros((len(entries), len(way)))
+        moves[np.arange(len(entries)), entries] = size
+        sides = self.at_each(np.concatenate([way + moves, way - moves])).reshape(2, -1)
         return sides[0] - sides[1], np.abs(sides.sum(axis=0) - 2 * middle)
 
     def rounding_near(self, change: float) -> float:

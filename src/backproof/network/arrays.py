@@ -87,9 +87,12 @@ def with_ones(a: Array) -> Array:
 
 
 def cut_like(flat: Array, weights: Weights) -> list[Array]:
-    """One value per parameter, (parameters), as arrays shaped like the weights."""
-    cuts = np.cumsum([w.size for w in weights])[:-1]
-    return [part.reshape(w.shape) for part, w in zip(np.split(flat, cuts), weights, strict=True)]
+    """One value per parameter, (..., parameters), as arrays shaped like the weights behind (...)."""
+    parts, start = [], 0
+    for w in weights:
+        parts.append(flat[..., start : start + w.size].reshape(*flat.shape[:-1], *w.shape))
+        start += w.size
+    return parts
 
 
 def magnitude(z: Array) -> Array:

@@ -44,11 +44,19 @@ class View:
         """The loss at other weights, (parameters)."""
         return float(self.problem.forward(cut_like(flat, self.weights)).loss)
 
+    def losses_of(self, flats: Array) -> Array:
+        """The losses at many other weights, (points, parameters); (points)."""
+        return self.problem.forward(cut_like(flats, self.weights)).loss.astype(float)
+
     def kinked(self, entries: Index, steps: Array) -> Kinked:
         """The loss near the kinks that some entries touch; it serves all rules, which share the estimate."""
         if "kinked" not in self.shared:
             self.shared["kinked"] = Kinked(
-                self.loss_of, flattened(self.weights), entries, steps.astype(float)
+                self.loss_of,
+                flattened(self.weights),
+                entries,
+                steps.astype(float),
+                values=self.losses_of,
             )
         return self.shared["kinked"]
 
