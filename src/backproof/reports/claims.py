@@ -16,7 +16,7 @@ from backproof.reports.axes import axes_of, finished, flagged, own
 from backproof.reports.contrasts import TUNED, Contrast, Difference, contrast_of, difference, holm
 from backproof.reports.expectations import Finding
 from backproof.reports.live import LiveText, live_text
-from backproof.reports.summary import TrainingSummary, training_summary
+from backproof.reports.summary import TrainingSummary, settings_at_edge, training_summary
 from backproof.sweeps.columns import CELLS, Of
 from backproof.sweeps.expressions import Expression, parse
 from backproof.sweeps.overrides import REPLICATE, is_axis
@@ -401,10 +401,8 @@ def _notes(claim: Claim, about: pd.DataFrame, contrasted: Difference | None) -> 
     if seeds < FEW_SEEDS:
         count = f"{seeds} seed{'s' if seeds != 1 else ''}"
         yield f"It is about training and rests on {count}, fewer than {FEW_SEEDS}."
-    edge = flagged(about, "tuned_at_edge")
-    if edge.any():
-        others = [a for a in axes_of(about) if a != REPLICATE]
-        number, ends = (len(some[others].drop_duplicates()) for some in (about, about[edge]))
+    number, ends = settings_at_edge(about)
+    if ends:
         yield f"Of its {number} settings {ends} have their best value at the end of the range tried."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from backproof.reports.axes import finished, keys_of
 from backproof.reports.contrasts import gaps_between
+from backproof.reports.correlation import rank_correlation
 from backproof.reports.expectations import mean_interval
 from backproof.sweeps.expressions import Expression
 from backproof.sweeps.overrides import REPLICATE
@@ -126,19 +127,11 @@ def correlation_of(
         return None
     left, right = left[:, whole], right[:, whole]
     drawn = np.random.default_rng(0).integers(0, len(left), (RESAMPLES, len(left)))
-    found = [float(r) for r in _ranked(left, right, np.vstack([np.arange(len(left)), drawn]))]
+    found = [
+        rank_correlation(np.column_stack([left[seeds].mean(axis=0), right[seeds].mean(axis=0)]))
+        for seeds in (np.arange(len(left)), *drawn)
+    ]
     if not np.isfinite(found).all():
         return None
     low, high = np.quantile(found[1:], [0.025, 0.975])
     return found[0], float(low), float(high)
-
-
-def _ranked(x: NDArray[np.float64], y: NDArray[np.float64], drawn: NDArray[np.intp]) -> Iterator[float]:
-    """The rank correlation over columns of the means of x and y, (seeds, columns), for each draw of seeds."""
-    from scipy.stats import rankdata  # half a second to import, for reports without such a figure too
-
-    for seeds in drawn:
-        a, b = (rankdata(v[seeds].mean(axis=0)) for v in (x, y))
-        a, b = a - a.mean(), b - b.mean()
-        with np.errstate(invalid="ignore"):
-            yield float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))

@@ -132,12 +132,16 @@ def _on_round_off(checked: pd.DataFrame) -> Iterator[str]:
 
 def _on_choices(cells: pd.DataFrame) -> Iterator[str]:
     """How many of the chosen values lie at an end of those that were tried, where one may lie beyond."""
-    chosen = cells[flagged(cells, "tuned")]
-    settings = [axis for axis in axes_of(cells) if axis != REPLICATE]
-    at_edge = len(chosen.loc[flagged(chosen, "tuned_at_edge"), settings].drop_duplicates())
+    number, at_edge = settings_at_edge(cells[flagged(cells, "tuned")])
     if at_edge:
-        number = f"{len(chosen[settings].drop_duplicates()):,}"
-        yield f"Of {number} settings {at_edge:,} have their best value at the end of the range tried."
+        yield f"Of {number:,} settings {at_edge:,} have their best value at the end of the range tried."
+
+
+def settings_at_edge(cells: pd.DataFrame) -> tuple[int, int]:
+    """How many settings cells have, and in how many the chosen value lies at an end of those tried."""
+    settings = [axis for axis in axes_of(cells) if axis != REPLICATE]
+    at_edge = cells[flagged(cells, "tuned_at_edge")]
+    return len(cells[settings].drop_duplicates()), len(at_edge[settings].drop_duplicates())
 
 
 def _on_pending(pending: int) -> Iterator[str]:

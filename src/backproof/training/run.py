@@ -138,12 +138,11 @@ def train(
     updating = Updating(weights, plan.optimiser, plan.rates, template.arithmetic, plan.mixed)
     batches = _Batches(samples, plan, generators)
     recorder = _Recorder(plan, len(samples), batches.full)
-    if not batches.full:
-        with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):
+        if not batches.full:
             recorder.first_loss = [
                 _at(template, weights, cell, (s.inputs, s.targets))[0] for cell, s in enumerate(samples)
             ]
-    with np.errstate(all="ignore"):
         for step in range(plan.steps):
             inputs, targets, labels = batches.take()
             problem = replace(template, inputs=inputs, targets=targets)
@@ -157,11 +156,7 @@ def train(
                 exact = used if rule.is_exact else rule.faultless.backward(problem, forward, weights)
                 recorder.note_rarely(step, problem, forward, used, exact, per_sample / rule.loss_scale)
                 recorder.note_expected(problem, forward, weights)
-                seen = forward
-                if not batches.full:
-                    fixed = replace(problem, inputs=batches.fixed_inputs, targets=batches.fixed_targets)
-                    seen = fixed.forward(weights)
-                recorder.note_dead(problem, seen)
+                recorder.note_dead(problem, batches.seen(problem, forward, weights))
             updating.step(step, used.gradients, per_sample)
         if watch and plan.watch_every:
             watch(plan.steps, weights)
@@ -227,6 +222,12 @@ class _Batches:
         rows = self.order[:, self.position : self.position + self.size]
         self.position += self.size
         return self._of(rows)
+
+    def seen(self, problem: Problem, forward: Forward, weights: Sequence[Array]) -> Forward:
+        """The forward pass over the samples that dead units are counted on; `forward` if that is of all."""
+        if self.full:
+            return forward
+        return replace(problem, inputs=self.fixed_inputs, targets=self.fixed_targets).forward(weights)
 
     def _of(self, rows: Array) -> tuple[Array, Array, Array]:
         chosen = self.offsets + rows

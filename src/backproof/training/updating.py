@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -74,9 +75,8 @@ class Updating:
             factor = self.kind(per_sample)
             scaled = gradients if factor == 1 else [rounded(g * factor) for g in gradients]
             self.optimiser.update(self.weights, scaled, self.rates[number], self.state)
-            self._round_state()
-            for w in self.weights if self.arithmetic.format is not None else ():
-                w[...] = rounded(w)
+            if self.arithmetic.format is not None:
+                self._round()
             return
         factor = self.kind(per_sample / self.mixed.loss_scale)
         scaled = [g.astype(self.kind) * factor for g in gradients]
@@ -86,10 +86,8 @@ class Updating:
             if not self.mixed.master_weights:
                 master[...] = w
 
-    def _round_state(self) -> None:
-        """What an optimiser keeps is in the network's format too."""
-        if self.arithmetic.format is None:
-            return
-        for kept in self.state.values():
-            for array in kept if isinstance(kept, list) else ():
-                array[...] = self.arithmetic.rounded(array)
+    def _round(self) -> None:
+        """Weights are numbers of the network's format, and so is what an optimiser keeps."""
+        kept = [each for each in self.state.values() if isinstance(each, list)]
+        for array in chain(self.weights, *kept):
+            array[...] = self.arithmetic.rounded(array)

@@ -42,11 +42,11 @@ class View:
 
     def loss_of(self, flat: Array) -> float:
         """The loss at other weights, (parameters)."""
-        return float(self.problem.forward(cut_like(flat, self.weights)).loss)
+        return float(self.losses_of(flat))
 
-    def losses_of(self, flats: Array) -> Array:
-        """The losses at many other weights, (points, parameters); (points)."""
-        return self.problem.forward(cut_like(flats, self.weights)).loss.astype(float)
+    def losses_of(self, flat: Array) -> Array:
+        """The losses at many other weights, (..., parameters); (...)."""
+        return self.problem.forward(cut_like(flat, self.weights)).loss.astype(float)
 
     def kinked(self, entries: Index, steps: Array) -> Kinked:
         """The loss near the kinks that some entries touch; it serves all rules, which share the estimate."""

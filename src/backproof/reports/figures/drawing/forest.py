@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from backproof.reports.axes import Key
+from backproof.reports.axes import Key, keys_of
 from backproof.reports.figures.drawing.frame import Frame
 from backproof.reports.figures.drawing.grid import new_grid, stack_grid
 from backproof.reports.figures.drawing.measure import broken, tallest, width_of
@@ -42,7 +42,8 @@ def draw_forest(
     """Lines in the order of their mean over all panels; the scale is linear within the margin alone."""
     labels = labels or shipped()
     lines = _lines(forest)
-    panels = _keys(forest.table, forest.facet) if forest.facet else [()]
+    table = forest.table.sort_values(list(forest.facet), kind="stable") if forest.facet else forest.table
+    panels, panel_of = keys_of(table, forest.facet)
     width = 72 * sheet.width if sheet.width else WIDTH + PANEL * (len(panels) - 1)
     names = [_name(labels, forest.rows, key, sheet, 0.35 * width) for key in lines]
     line = max(LINE if sheet.width is None else 9.0, tallest(names, sheet.small) + 1)
@@ -50,8 +51,8 @@ def draw_forest(
         frame = Frame(sheet, width)
         grid = new_grid(frame, 1, len(panels))
         ends = _ends(forest.table, beside.effect)
-        for axes, panel in zip(grid.flat, panels, strict=True):
-            _draw_panel(axes, _of(forest.table, forest.facet, panel), forest.rows, lines, beside.effect)
+        for k, axes in enumerate(grid.flat):
+            _draw_panel(axes, table[panel_of == k], forest.rows, lines, beside.effect)
             _scale(axes, ends, beside.effect)
             axes.set_yticks(range(len(lines)), names if axes is grid.flat[0] else [""] * len(lines))
             axes.set_ylim(len(lines) - 0.4, -0.6)
@@ -68,11 +69,6 @@ def draw_forest(
         return frame.finish(title)
 
 
-def _keys(table: pd.DataFrame, axes: Sequence[str]) -> list[Key]:
-    present = table[list(axes)].drop_duplicates().sort_values(list(axes))
-    return list(present.itertuples(index=False, name=None))
-
-
 def _lines(forest: Forest) -> list[Key]:
     """The keys of the lines, those with the least mean over the panels first."""
     means = forest.table.groupby(list(forest.rows), sort=False, dropna=False)["mean"].mean().sort_values()
@@ -81,12 +77,6 @@ def _lines(forest: Forest) -> list[Key]:
 
 def _name(labels: Labels, axes: Sequence[str], key: Key, sheet: Sheet, room: float) -> str:
     return broken(", ".join(map(labels.value, axes, key)), sheet.small, room)
-
-
-def _of(table: pd.DataFrame, axes: Sequence[str], key: Key) -> pd.DataFrame:
-    for axis, value in zip(axes, key, strict=True):
-        table = table[table[axis] == value]
-    return table
 
 
 def _draw_panel(
