@@ -7,7 +7,9 @@ that there, another cone lies between them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,18 @@ PLACES, STEP = 200, 2.0**-8
 """Points at which it is asked whether f rises faster than at the point, and the step for that."""
 
 
+TOGETHER = 32
+"""Random points that are evaluated at once; what one of them leads to may make those after it void."""
+
+
+class _Drawn(NamedTuple):
+    """A random point, whether it lies near known gradients, and the generator's state after it."""
+
+    way: Array
+    nearby: bool
+    state: Mapping[str, Any]
+
+
 class NearKinks:
     """Gradients of f near its kinks.
 
@@ -58,6 +72,7 @@ class NearKinks:
         self.met = np.ones(len(self.places), int)
         self.room, self._unmeasured = ROOM, list[Array]()
         self._tried = set[tuple[int, int]]()
+        self._error: tuple[int, Array] | None = None
 
     def add(self, toward: Array) -> Array | None:
         """One more gradient, about there; None if other kinks are too near."""
@@ -80,8 +95,10 @@ class NearKinks:
     @property
     def error(self) -> Array:
         """By how much the gradients may be off, (n)."""
-        size = np.abs(self.gradients).max(axis=0, initial=0)
-        return np.asarray(np.maximum(CLOSE * size, 2 * self.kinked.blur))
+        if self._error is None or self._error[0] != len(self.gradients):
+            size = np.abs(self.gradients).max(axis=0, initial=0)
+            self._error = len(self.gradients), np.maximum(CLOSE * size, 2 * self.kinked.blur)
+        return self._error[1]
 
     @property
     def complete(self) -> bool:
@@ -107,34 +124,66 @@ class NearKinks:
         `curvature` −1, the inequality is that of −f.
         """
         allowed = float(self.error @ np.abs(v))
-        for _ in range(PLACES):
-            if self.room <= 0:
-                break
-            self.room -= 2
-            way = self._place_nearby(v) if self.draw.random() < NEARBY else self._place_anywhere()
-            before, after = self.kinked.at(way), self.kinked.at(way + STEP * v)
-            slack = allowed + self.kinked.rounding_near(before - self.kinked.rest) / STEP
-            if curvature * ((after - before) / STEP - derivative) > slack:
-                return True
+        left = min(PLACES, (self.room + 1) // 2)
+        while left > 0:
+            drawn = self._drawn(v, left)
+            left -= len(drawn)
+            ways = np.array([each.way for each in drawn])
+            before, after = self.kinked.at_each(ways), self.kinked.at_each(ways + STEP * v)
+            for each, at, further in zip(drawn, before, after, strict=True):
+                self.room -= 2
+                slack = allowed + self.kinked.rounding_near(at - self.kinked.rest) / STEP
+                if curvature * ((further - at) / STEP - derivative) > slack:
+                    self.draw.bit_generator.state = each.state
+                    return True
         return False
 
-    def at_random(self, v: Array) -> Array | None:
-        """A gradient at a random point where f is as none of them says; None where one does."""
-        nearby = self.draw.random() < NEARBY
-        way = self._place_nearby(v) if nearby else self._place_anywhere()
-        known = self._known(way)
-        if known.any():
-            self.met += known & (not nearby)
-            return None
-        found = self._add(way, CLOSEST)
-        if found is None:
-            self._unmeasured.append(way)
-        return found
+    def at_random(self, v: Array, most: int) -> tuple[int, Array | None]:
+        """A gradient at a random point where f is as none of them says.
+
+        Args:
+            v: points are drawn near the gradient that reaches farthest along it, too.
+            most: how many points are looked at.
+
+        Returns:
+            At how many points there was none before, and the gradient; None where all were in vain.
+        """
+        vain = 0
+        while vain < most and self.room > 0:
+            drawn = self._drawn(v, min(most - vain, self.room))
+            for each, value in zip(drawn, self.kinked.at_each(np.array([d.way for d in drawn])), strict=True):
+                self.room -= 1
+                known = self._explained(each.way, value - self.kinked.rest)
+                if known.any():
+                    self.met += known & (not each.nearby)
+                    vain += 1
+                    continue
+                self.draw.bit_generator.state = each.state  # as if none had been drawn after it
+                found = self._add(each.way, CLOSEST)
+                if found is not None:
+                    return vain, found
+                self._unmeasured.append(each.way)
+                vain += 1
+                break
+        return vain, None
+
+    def _drawn(self, v: Array, most: int) -> list[_Drawn]:
+        """Some random points, which are to be evaluated together."""
+        drawn = []
+        for _ in range(min(most, TOGETHER if self.kinked.values else 1)):
+            nearby = self.draw.random() < NEARBY
+            way = self._place_nearby(v) if nearby else self._place_anywhere()
+            drawn.append(_Drawn(way, nearby, self.draw.bit_generator.state))
+        return drawn
 
     def _known(self, way: Array) -> NDArray[np.bool_]:
         """Which gradients explain the value of f there, (gradients)."""
-        value, slack = self._value(way)
-        return np.asarray(np.abs(self.gradients @ way - value) <= slack)
+        self.room -= 1
+        return self._explained(way, self.kinked.at(way) - self.kinked.rest)
+
+    def _explained(self, way: Array, value: float) -> NDArray[np.bool_]:
+        """Which gradients explain that f there differs so much from f at the point, (gradients)."""
+        return np.asarray(np.abs(self.gradients @ way - value) <= self._slack(way, value))
 
     def _place_anywhere(self) -> Array:
         """Entries of random signs and sizes, the largest of size 1."""
@@ -158,11 +207,9 @@ class NearKinks:
             way = self._meeting(i, j) + BESIDE ** (1 + 7 * self.draw.random() ** 3) * noise
         return np.asarray(way / np.abs(way).max())
 
-    def _value(self, way: Array) -> tuple[float, float]:
-        """By how much f differs from that at the point, and by how much a product with `way` may be off."""
-        self.room -= 1
-        value = self.kinked.at(way) - self.kinked.rest
-        return value, float(self.error @ np.abs(way)) + self.kinked.rounding_near(value)
+    def _slack(self, way: Array, value: float) -> float:
+        """By how much a product with `way` may be off from such a change of f."""
+        return float(self.error @ np.abs(way)) + self.kinked.rounding_near(value)
 
     def between(self, v: Array) -> Array | None:
         """A gradient between two that reach far along v, where f is not as they say; None without one."""
@@ -172,8 +219,9 @@ class NearKinks:
                 continue
             self._tried.add((i, j))
             way = self._meeting(i, j)
-            value, slack = self._value(way)
-            if abs(value - self.gradients[i] @ way) > slack:
+            self.room -= 1
+            value = self.kinked.at(way) - self.kinked.rest
+            if abs(value - self.gradients[i] @ way) > self._slack(way, value):
                 found = self._add(way, CLOSEST)
                 if found is not None and self._is_new(found, error):
                     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -98,7 +98,7 @@ class Kinked:
         if self.values is None:
             return np.array([self.at(each) for each in moves])
         together = max(1, AT_ONCE // len(self.start))
-        some = [self._moved(moves[k : k + together]) for k in range(0, len(moves), together)]
+        some = [self._moved(moves[k : k + together]) for k in range(0, max(len(moves), 1), together)]
         return np.concatenate([self.values(theta) for theta in some])
 
     def _moved(self, moves: Array) -> Array:
@@ -107,23 +107,27 @@ class Kinked:
         theta[..., self.entries] += (moves * self.steps).astype(theta.dtype)
         return theta
 
-    def derivative(self, v: Array, origin: Array | None = None, reach: float = 1.0) -> tuple[float, float]:
-        """The limit of (f(x + s v) − f(x)) / s for s ↓ 0, and by how much it may be off.
+    def derivative(self, v: Array) -> tuple[float, float]:
+        """The limit of (f(x + s v) − f(x)) / s for s ↓ 0 at the point x, and by how much it may be off."""
+        found, error = self.derivatives(v[None])
+        return float(found[0]), float(error[0])
 
-        By (4 D(s/4) − D(s)) / 3 at several s, each error the change to the one before and rounding. `origin`
-        is x in steps of the entries, by default the point, and `reach` the largest s.
+    def derivatives(self, vs: Array) -> tuple[Array, Array]:
+        """Such limits along each of many directions, (directions, n), and their errors; (directions) each.
+
+        By (4 D(s/4) − D(s)) / 3 at several s, each error the change to the one before and rounding.
         """
-        x = np.zeros(len(self.entries)) if origin is None else origin
-        base = self.rest if origin is None else self.at(x)
-        lengths = reach / SHRINK ** np.arange(LENGTHS)
-        secants = np.array([(self.at(x + s * v) - base) / s for s in lengths])
-        found = (SHRINK * secants[1:] - secants[:-1]) / (SHRINK - 1)
-        noise = self._rounding(base, float(np.abs(secants).max())) / lengths[1:]
-        changes = np.concatenate(([np.inf], np.abs(np.diff(found))))
+        lengths = 1 / SHRINK ** np.arange(LENGTHS)
+        values = self.at_each((vs[:, None] * lengths[:, None]).reshape(-1, vs.shape[1]))
+        secants = (values.reshape(-1, LENGTHS) - self.rest) / lengths
+        found = (SHRINK * secants[:, 1:] - secants[:, :-1]) / (SHRINK - 1)
+        noise = self._rounding(self.rest, np.abs(secants).max(axis=1))[:, None] / lengths[1:]
+        changes = np.full(found.shape, np.inf)
+        changes[:, 1:] = np.abs(np.diff(found))
         error = np.abs(np.diff(secants)) / SHRINK + changes + noise
         error[~np.isfinite(error)] = np.inf
-        best = int(np.argmin(error))
-        return float(found[best]), float(error[best])
+        best = np.arange(len(vs)), np.argmin(error, axis=1)
+        return found[best], error[best]
 
     @cached_property
     def _coarseness(self) -> float:
@@ -133,9 +137,11 @@ class Kinked:
     @cached_property
     def measured(self) -> Directions:
         """The derivatives along a set of directions that does not depend on any gradient."""
-        vs = self._directions()
-        found = np.array([self.derivative(v) for v in vs])
-        return Directions(vs, found[:, 0], found[:, 1])
+        return self.along(self._directions())
+
+    def along(self, vs: Array) -> Directions:
+        """The derivatives along these directions."""
+        return Directions(vs, *self.derivatives(vs))
 
     def _directions(self) -> Array:
         """All entries together; single ones, sums and differences of pairs; random ones; all negatives."""
@@ -159,12 +165,12 @@ class Kinked:
     @cached_property
     def to_the_right(self) -> Array:
         """The derivative of f as each entry alone grows by multiples of its step, (n)."""
-        return np.array([self.derivative(v)[0] for v in np.eye(len(self.entries))])
+        return self.derivatives(np.eye(len(self.entries)))[0]
 
     @cached_property
     def to_the_left(self) -> Array:
         """The same as it falls, in the direction in which it grows, (n)."""
-        return np.array([-self.derivative(-v)[0] for v in np.eye(len(self.entries))])
+        return -self.derivatives(-np.eye(len(self.entries)))[0]
 
     @cached_property
     def around(self) -> tuple[Array, Array]:
@@ -203,8 +209,7 @@ class Kinked:
         By differences of `tiny` steps; None also where rounding hides what those show.
         """
         way, size, every = reach * way, reach * tiny, np.arange(len(way))
-        middle = self.at(way)
-        slope, bend = self.differences(way, middle, every, size)
+        middle, slope, bend = self.differences(way, every, size)
         if not np.isfinite(bend).all():
             return None
         rounding = self._rounding(middle, np.abs(slope).max() / (2 * size))
@@ -216,7 +221,7 @@ class Kinked:
         if len(crooked):
             # At a quarter of the distance there is no kink any more; or it is curvature, of which a sixteenth
             # is left and the slope as it was.
-            finer, closer = self.differences(way, middle, crooked, size / 4)
+            _, finer, closer = self.differences(way, crooked, size / 4)
             smooth = closer <= rounding + bend[crooked] / 8
             smooth &= np.abs(4 * finer - slope[crooked]) <= 4 * rounding + bend[crooked] / 4
             if not (smooth | (closer <= straight[crooked] / 4)).all():
@@ -224,21 +229,22 @@ class Kinked:
             slope[crooked] = 4 * finer
         return slope / (2 * size)
 
-    def differences(self, way: Array, middle: float, entries: Index, size: float) -> tuple[Array, Array]:
-        """First and second differences of f about a point, (entries), of moves by `size` steps."""
+    def differences(self, way: Array, entries: Index, size: float) -> tuple[float, Array, Array]:
+        """f at a point, and first and second differences about it, (entries), of moves by `size` steps."""
         moves = np.zeros((len(entries), len(way)))
         moves[np.arange(len(entries)), entries] = size
-        sides = self.at_each(np.concatenate([way + moves, way - moves])).reshape(2, -1)
-        return sides[0] - sides[1], np.abs(sides.sum(axis=0) - 2 * middle)
+        middle, *sides = self.at_each(np.concatenate([way[None], way + moves, way - moves]))
+        above, below = np.reshape(sides, (2, -1))
+        return float(middle), above - below, np.abs(above + below - 2 * middle)
 
     def rounding_near(self, change: float) -> float:
         """By how much such a change of f near the point may be off."""
-        return 2 * self._rounding(self.rest, abs(change))
+        return 2 * float(self._rounding(self.rest, abs(change)))
 
-    def _rounding(self, base: float, slope: float) -> float:
+    def _rounding(self, base: float, slope: Array | float) -> Array:
         """By how much a value near the point may be off: f's rounding, and that of the entries."""
         size = max(abs(base), abs(self.rest)) + (1 + self._coarseness) * slope
-        return max(self.noise, ROUNDINGS * unit_roundoff(self.start.dtype) * size)
+        return np.asarray(np.fmax(self.noise, ROUNDINGS * unit_roundoff(self.start.dtype) * size))
 
 
 def aside(toward: Array, draw: np.random.Generator) -> Array:
@@ -275,11 +281,10 @@ class Directions:
             return 1
         return -1 if (products >= self.derivatives - slack).all() else 0
 
-    def with_more(self, vs: Sequence[Array], found: Sequence[tuple[float, float]]) -> Directions:
-        """The same with more directions."""
-        more = np.array(found).reshape(-1, 2)
+    def with_more(self, more: Directions) -> Directions:
+        """These and others."""
         return Directions(
-            np.concatenate([self.vs, np.array(vs).reshape(-1, self.vs.shape[1])]),
-            np.concatenate([self.derivatives, more[:, 0]]),
-            np.concatenate([self.errors, more[:, 1]]),
+            np.concatenate([self.vs, more.vs]),
+            np.concatenate([self.derivatives, more.derivatives]),
+            np.concatenate([self.errors, more.errors]),
         )

@@ -1,16 +1,16 @@
 """What decides the bits of a cell's numbers, as digests and versions, so that ids change when it does.
 
-Comments and documentation decide nothing: a digest is of the code's syntax trees without them.
+Comments and documentation decide nothing: a digest is of what the code compiles to without them.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib.metadata
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
+from types import CodeType
 
 COMPUTING = (
     "network",
@@ -61,11 +61,13 @@ def fingerprint(*frameworks: str) -> str:
 
 @lru_cache(maxsize=1)
 def code_digest() -> str:
-    """A digest of the computing code without its comments and documentation; takes a third of a second."""
+    """A digest of what the computing code compiles to, without documentation and assertions."""
     digest = blake2b(digest_size=8)
     for path in _files():
-        tree = _without_documentation(ast.parse(path.read_bytes()))
-        digest.update(f"{path.relative_to(ROOT).as_posix()}\0{ast.dump(tree)}\0".encode())
+        digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode())
+        code = compile(path.read_bytes(), path.name, "exec", dont_inherit=True, optimize=2)
+        for part in _parts_of(code):
+            digest.update(part)
     return digest.hexdigest()
 
 
@@ -97,18 +99,15 @@ def _files() -> Iterator[Path]:
         yield from sorted((ROOT / name).rglob("*.py")) if "." not in name else [ROOT / name]
 
 
-def _without_documentation(tree: ast.Module) -> ast.Module:
-    """The tree without strings that stand alone: docstrings, and those below what they document."""
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            body[:] = [s for s in body if not _is_text(s)]
-    return tree
-
-
-def _is_text(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+def _parts_of(code: CodeType) -> Iterator[bytes]:
+    """What a code object does, where it stands in its file left out."""
+    names = code.co_name, code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars
+    yield repr((*names, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)).encode()
+    yield code.co_code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _parts_of(constant)
+        elif isinstance(constant, frozenset):  # which texts come in another order in each process
+            yield repr(sorted(map(repr, constant))).encode()
+        else:
+            yield repr(constant).encode()

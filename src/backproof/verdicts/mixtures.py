@@ -88,8 +88,9 @@ class Mixtures:
         while in_vain < MANY and self.near.room > 0:
             before, found = self.reached, self.near.between(self.lacking)
             if found is None:
-                found = self.near.at_random(self.lacking)
-            in_vain = in_vain + 1 if found is None else 0
+                more, found = self.near.at_random(self.lacking, MANY - in_vain)
+                in_vain += more
+            in_vain = in_vain if found is None else 0
             if self._beyond(before, found) and self.holds():
                 return True
         certain = in_vain >= MANY and self.near.complete and not len(self.near.unexplained(measured))

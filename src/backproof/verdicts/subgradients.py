@@ -126,7 +126,8 @@ class _OnKinks:
         return self._described(standing, v, mixtures.reached, len(mixtures.near.places))
 
     def _with_more(self, vs: list[Array]) -> Directions:
-        return self.kinked.measured.with_more(vs, [self.kinked.derivative(v) for v in vs])
+        more = np.reshape(vs, (-1, len(self.g)))
+        return self.kinked.measured.with_more(self.kinked.along(more))
 
     def _own_directions(self) -> list[Array]:
         """Those in which this gradient is off most.
