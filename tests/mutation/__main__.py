@@ -5,13 +5,14 @@
 
 cosmic-ray makes the mutants: its operators change a source text and leave it to the caller what is run, while
 mutmut runs a project's tests its own way and draws no sample.
-The sample is drawn over the mutants of `network`, `estimates` and `verdicts`, all equally likely. A first run
-of an area's quick tests records which tests execute which line, and how long each takes. A mutant then runs
-the tests that execute its line, the shortest first, until one fails; what none notices runs the others that
-execute something of its module too, since a value in a cache is computed in one test and used in others, and
-since a limit on an expression's effort takes the place of the tracer. Each mutant has a process, a limit
-of memory and a limit of time of its own; to exceed either counts as noticed. Results and records stay beside
-`--out`: the same command goes on where it was stopped.
+The sample is drawn over the mutants of `network`, `estimates` and `verdicts`, or of the one that `--area`
+names, all equally likely. A first run of an area's quick tests records which tests execute which line, and
+how long each takes. A mutant then runs the tests that execute its line, the shortest first, until one fails.
+What none notices also runs others that execute something of its module, since a value in a cache is computed
+in one test and used in others, and since a limit on an expression's effort takes the place of the tracer: the
+shortest of them, a minute in all, which is most of the tests though not most of their time. Each mutant has a
+process, a limit of memory and a limit of time of its own; to exceed either counts as noticed. Results and
+records stay beside `--out`: the same command goes on where it was stopped.
 
 `--only FILE` runs the mutants again that survive in a file which an earlier run wrote. `equivalent.toml`
 beside this file names the survivors that no test can notice, each with the reason; they count apart.
@@ -32,6 +33,7 @@ import traceback
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 from importlib import import_module
+from itertools import accumulate
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +68,7 @@ OPERATORS = [
 """One opposite of each operation. The others (a sum made a shift, say) raise at once, and would flatter."""
 
 MEMORY = 6 << 30  # bytes of addresses; a test run takes up to 3
+OTHERS = 60  # seconds of tests that do not execute the changed line
 
 
 @dataclass(frozen=True)
@@ -123,11 +126,11 @@ def described(module, operator, occurrence):
     return Mutant(module, operator, occurrence, line, before[line - 1].strip(), after[line - 1].strip())
 
 
-def sample(count, seed):
-    """Mutants drawn without replacement from all there are, and how many there are."""
+def sample(count, seed, areas):
+    """Mutants drawn without replacement from all that the areas have, and how many they have."""
     modules = sorted(
         path.relative_to(ROOT).as_posix()
-        for area in AREAS
+        for area in areas
         for path in (ROOT / "src" / "backproof" / area).rglob("*.py")
     )
     everything = [(module, *position) for module in modules for position in positions(module)]
@@ -213,13 +216,15 @@ def recorded(folder, area, kept):
 
 
 def rounds(mutant, record):
-    """The tests to run: those that execute the changed line, then the module's others, the shortest first."""
+    """The tests to run: those that execute the changed line, then others of its module, shortest first."""
     lines = record["lines"].get(mutant.module, {})
     line = set(lines.get(str(mutant.line), ())) - {""}  # which is an import's
     everything = sorted(record["seconds"], key=record["seconds"].get)
     module = set().union(*lines.values()) - {""} or set(everything)
     first = [test for test in everything if test in line]
     rest = [test for test in everything if test in module - line]
+    spent = accumulate(record["seconds"][test] for test in rest)
+    rest = [test for test, seconds in zip(rest, spent, strict=True) if seconds <= OTHERS]
     return list(filter(None, (first, rest)))
 
 
@@ -274,13 +279,14 @@ def main():
     )
     parser.add_argument("--count", type=int, default=150, help="mutants in the sample")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--area", choices=AREAS, help="draw from this one alone; else from all")
     parser.add_argument(
         "--out", type=Path, default=Path("mutants.jsonl"), help="one line per mutant; added to"
     )
     parser.add_argument("--only", type=Path, help="run again what survives in this file")
     parser.add_argument("--slowness", type=float, default=10, help="limit of time, in times what tests took")
     options = parser.parse_args()
-    mutants, total = sample(options.count, options.seed)
+    mutants, total = sample(options.count, options.seed, [options.area] if options.area else AREAS)
     print(f"{len(mutants)} of {total} mutants", flush=True)
     if options.only:
         mutants = survivors(options.only)
