@@ -103,7 +103,7 @@ class Implied:
         nearest = float(np.round(power * 12)) / 12
         plain = nearest if abs(power - nearest) < SAME else power
         values = np.where(self.right > 0, np.abs(self.right) ** plain, 0)
-        yield self._given("a power", f"to the power of {amount(plain)}", values, int(plain == power))
+        yield self._given("a power", f"to the power of {amount(plain)}", values, int(plain != nearest))
 
     def _permuted(self) -> Iterator[Candidate]:
         """Rows, or columns, in another order."""

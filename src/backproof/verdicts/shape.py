@@ -60,7 +60,7 @@ def _pattern(gap: Array, tolerance: Array, axes: tuple[str, str]) -> str:
     if _same(gap, gap[:, :1], tolerance):
         return f"the same in every {axes[1]}"
     rank = _rank(gap, tolerance)
-    return f"of rank {rank}" if rank < min(gap.shape) - 1 else ""
+    return f"of rank {rank}" if 0 < rank < min(gap.shape) - 1 else ""
 
 
 def _same(gap: Array, other: Array, tolerance: Array) -> bool:
