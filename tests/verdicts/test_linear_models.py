@@ -1,9 +1,7 @@
-"""Gradients of the form Xᵀ r + λ θ are found among arrays, and what was made of r is; against JAX."""
+"""Gradients of the form Xᵀ r + λ θ, by complex steps, are found among arrays; and what was made of r."""
 
 from dataclasses import replace
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -15,7 +13,7 @@ DRAW = np.random.default_rng(2)
 X = DRAW.standard_normal((12, 4))
 THETA = 0.5 * DRAW.standard_normal(4)
 SIGNS = np.sign(DRAW.standard_normal(12))
-COUNTS = DRAW.integers(0, 4, 12).astype(float)
+COUNTS = DRAW.integers(-2, 4, 12).astype(float)
 
 
 def of(gradient, theta=THETA, data=None, others=None):
@@ -25,23 +23,47 @@ def of(gradient, theta=THETA, data=None, others=None):
     return Given(error, np.asarray(theta), {"x": X, "y": SIGNS} if data is None else data, others or {})
 
 
+def positive(z):
+    return np.where(np.real(z) > 0, z, 0)
+
+
+def softplus(z):
+    return np.log(1 + np.exp(z))
+
+
+def log_softmax(z):
+    return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+
+
+def derivative(f, z):
+    """f'(z) of an elementwise function."""
+    return np.imag(f(z + 1e-30j)) / 1e-30
+
+
 def gradient(loss, *theta):
-    return [np.asarray(g) for g in jax.grad(loss, tuple(range(len(theta))))(*map(jnp.asarray, theta))]
+    """The gradients of a loss, exact to rounding."""
+    found = [np.zeros(t.shape) for t in theta]
+    for k, t in enumerate(theta):
+        for at in np.ndindex(t.shape):
+            moved = [x.astype(complex) for x in theta]
+            moved[k][at] += 1e-30j
+            found[k][at] = loss(*moved).imag / 1e-30
+    return found
 
 
 # Losses whose gradients these are, as functions of z = X θ and y.
 LOSSES = {
     "z": (lambda z, y: 0.5 * (z - y) ** 2, (1, -1)),
-    "σ(z)": (lambda z, y: jax.nn.softplus(z) - y * z, (1, -1)),
-    "exp(z)": (lambda z, y: jnp.exp(z) - y * z, (1, -1)),
-    "tanh(z)": (lambda z, y: jnp.log(jnp.cosh(z)) - y * z, (1, -1)),
-    "y max(0, 1 - y z)": (lambda z, y: 0.5 * jnp.maximum(0, 1 - y * z) ** 2, (-1, 0)),
-    "y σ(-y z)": (lambda z, y: jax.nn.softplus(-y * z), (-1, 0)),
-    "y [y z < 1]": (lambda z, y: jnp.maximum(0, 1 - y * z), (-1, 0)),
-    "y exp(-z)": (lambda z, y: 1.7 * y * jnp.exp(-z), (-1.7, 0)),
-    "exp(-z)": (lambda z, y: 3.5 * jnp.exp(-z) + 0 * y, (-3.5, 0)),
-    "y max(0, -y z)": (lambda z, y: 0.5 * jnp.maximum(0, -y * z) ** 2, (-1, 0)),
-    "y max(0, 1 + y z)": (lambda z, y: 0.5 * jnp.maximum(0, 1 + y * z) ** 2, (1, 0)),
+    "σ(z)": (lambda z, y: softplus(z) - y * z, (1, -1)),
+    "exp(z)": (lambda z, y: np.exp(z) - y * z, (1, -1)),
+    "tanh(z)": (lambda z, y: np.log(np.cosh(z)) - y * z, (1, -1)),
+    "y max(0, 1 - y z)": (lambda z, y: 0.5 * positive(1 - y * z) ** 2, (-1, 0)),
+    "y σ(-y z)": (lambda z, y: softplus(-y * z), (-1, 0)),
+    "y [y z < 1]": (lambda z, y: positive(1 - y * z), (-1, 0)),
+    "y exp(-z)": (lambda z, y: 1.7 * y * np.exp(-z), (-1.7, 0)),
+    "exp(-z)": (lambda z, y: 3.5 * np.exp(-z) + 0 * y, (-3.5, 0)),
+    "y max(0, -y z)": (lambda z, y: 0.5 * positive(-y * z) ** 2, (-1, 0)),
+    "y max(0, 1 + y z)": (lambda z, y: 0.5 * positive(1 + y * z) ** 2, (1, 0)),
 }
 
 
@@ -53,7 +75,7 @@ def test_the_gradient_of_a_loss_of_x_theta_is_found(link, l2):
     (right,) = gradient(lambda w: loss(X @ w, y).sum() + l2 / 2 * (w**2).sum(), THETA)
     model = linear_model(of(right, data={"x": X, "y": y}))
     assert (model.name, model.words) == (link, "X = x, y = y")
-    assert (model.alpha, model.beta, model.l2) == (alpha, beta, l2)
+    assert [model.alpha, model.beta, model.l2] == pytest.approx([alpha, beta, l2], abs=1e-13)
     assert model.entries.tolist() == [0, 1, 2, 3]
     z = model.x @ model.theta + model.offset
     made = model.x.T @ model.residual(z, model.y) + model.l2 * model.penalised
@@ -69,7 +91,8 @@ def test_a_mean_and_a_plain_penalty_have_plain_numbers():
 def test_prediction_and_target_may_have_factors_of_their_own():
     (right,) = gradient(lambda w: (1.5 * (X @ w) ** 2 / 2 - 0.3 * COUNTS * (X @ w)).sum(), THETA)
     model = linear_model(of(right, data={"x": X, "y": COUNTS}))
-    assert (model.name, model.alpha, model.beta, model.l2) == ("z", 1.5, -0.3, 0)
+    assert model.name == "z"
+    assert [model.alpha, model.beta, model.l2] == pytest.approx([1.5, -0.3, 0], abs=1e-13)
 
 
 def test_a_gradient_off_by_one_in_a_million_is_not_of_this_form():
@@ -77,7 +100,8 @@ def test_a_gradient_off_by_one_in_a_million_is_not_of_this_form():
     assert linear_model(of(right * (1 + 1e-6 * np.arange(4)), data={"x": X, "y": COUNTS})) is None
     assert linear_model(of(DRAW.standard_normal(4))) is None
     assert linear_model(of(right * np.nan, data={"x": X, "y": COUNTS})) is None
-    assert linear_model(of(right, data={"x": X * np.inf, "y": COUNTS})) is None
+    with np.errstate(all="ignore"):
+        assert linear_model(of(right, data={"x": X * np.inf, "y": COUNTS})) is None
 
 
 def test_targets_and_designs_must_fit():
@@ -94,7 +118,7 @@ def test_targets_and_designs_must_fit():
 @pytest.mark.parametrize(("last", "penalised"), [(True, True), (True, False), (False, True), (False, False)])
 def test_an_intercept_is_last_or_first_and_penalised_or_not(last, penalised):
     theta = np.append(THETA, 0.3) if last else np.append(0.3, THETA)
-    counts = jnp.array([1, 1, 1, 1, penalised] if last else [penalised, 1, 1, 1, 1])
+    counts = np.array([1, 1, 1, 1, penalised] if last else [penalised, 1, 1, 1, 1])
 
     def loss(w):
         slope, intercept = (w[:4], w[4]) if last else (w[1:], w[0])
@@ -125,7 +149,7 @@ CLASSES = np.eye(3)[DRAW.integers(0, 3, 12)]
 
 
 def cross_entropy(w, b):
-    return -(CLASSES * jax.nn.log_softmax(X @ w + b)).sum()
+    return -(CLASSES * log_softmax(X @ w + b)).sum()
 
 
 def test_softmax_regression_with_its_bias():
@@ -155,22 +179,22 @@ def test_a_factor_of_a_product_is_a_design_for_the_other():
 
 V, BIAS_V = DRAW.standard_normal((4, 5)), DRAW.standard_normal(5)
 HEAD, HEAD_BIAS = DRAW.standard_normal((5, 3)), DRAW.standard_normal(3)
-HIDDEN = {"tanh": jnp.tanh, "σ": jax.nn.sigmoid, "relu": jax.nn.relu}
+HIDDEN = {"tanh": np.tanh, "σ": lambda z: (1 + np.tanh(z / 2)) / 2, "relu": positive}
 
 
 @pytest.mark.parametrize("name", HIDDEN)
 def test_activations_are_what_they_are_called(name):
     z = np.linspace(-4, 4, 40)
-    value, derivative = ACTIVATIONS[name]
+    value, slope = ACTIVATIONS[name]
     np.testing.assert_allclose(value(z), HIDDEN[name](z), rtol=1e-12)
-    np.testing.assert_allclose(derivative(z), jax.vmap(jax.grad(HIDDEN[name]))(jnp.array(z)), rtol=1e-12)
+    np.testing.assert_allclose(slope(z), derivative(HIDDEN[name], z), rtol=1e-12)
 
 
 def layers(name):
     """A network's gradients, and the model of its upper layer."""
 
     def loss(v, bias_v, head, head_bias):
-        return -(CLASSES * jax.nn.log_softmax(HIDDEN[name](X @ v + bias_v) @ head + head_bias)).sum()
+        return -(CLASSES * log_softmax(HIDDEN[name](X @ v + bias_v) @ head + head_bias)).sum()
 
     parameters = {"v": V, "bias_v": BIAS_V, "head": HEAD, "head_bias": HEAD_BIAS}
     found = dict(zip(parameters, gradient(loss, *parameters.values()), strict=True))
@@ -214,20 +238,22 @@ def test_what_is_not_the_layer_below_is_not_found():
     assert hidden_model(given("v"), above, HEAD[:4]) is None
 
 
+H = X @ V + BIAS_V
+F = np.tanh(H)
 DERIVATIVES = {
-    "1": lambda z, f: 1 + 0 * z,
-    "f(z)": lambda z, f: f,
-    "f(z)²": lambda z, f: f**2,
-    "1 - f(z)": lambda z, f: 1 - f,
-    "1 + f(z)": lambda z, f: 1 + f,
-    "1 + f(z)²": lambda z, f: 1 + f**2,
-    "2 - f(z)²": lambda z, f: 2 - f**2,
-    "1 - 2 f(z)": lambda z, f: 1 - 2 * f,
-    "f(z) (1 - f(z))": lambda z, f: f - f**2,
-    "f(z) (1 + f(z))": lambda z, f: f + f**2,
-    "1 - z²": lambda z, f: (1 - z) * (1 + z),
-    "z (1 - z)": lambda z, f: z - z**2,
-    "[z > 0]": lambda z, f: np.heaviside(z, 0),
+    "1": np.ones_like(H),
+    "f(z)": F,
+    "f(z)²": F**2,
+    "1 - f(z)": 1 - F,
+    "1 + f(z)": 1 + F,
+    "1 + f(z)²": 1 + F**2,
+    "2 - f(z)²": 2 - F**2,
+    "1 - 2 f(z)": 1 - 2 * F,
+    "f(z) (1 - f(z))": F - F**2,
+    "f(z) (1 + f(z))": F + F**2,
+    "1 - z²": (1 - H) * (1 + H),
+    "z (1 - z)": H - H**2,
+    "[z > 0]": np.heaviside(H, 0),
 }
 
 
@@ -236,8 +262,7 @@ def test_another_derivative_in_the_hidden_layer_is_named(words):
     _, given, above = layers("tanh")
     below = hidden_model(given("v"), above, HEAD)
     arriving = above.residual(above.z, above.y) @ HEAD.T
-    z = X @ V + BIAS_V
-    wrong = X.T @ (arriving * DERIVATIVES[words](z, np.tanh(z)))
+    wrong = X.T @ (arriving * DERIVATIVES[words])
     assert explained(below, wrong) == f"{words} in place of r below · tanh'(z); X = x"
 
 
@@ -245,7 +270,8 @@ def explained(model, wrong):
     """The detail of what a wrong gradient is found to be."""
     right = model.x.T @ model.residual(model.z, model.y) + model.l2 * model.penalised
     error = Error(np.ravel(wrong), right.ravel(), np.full(right.size, 1e-11), np.ones(right.size, bool))
-    known = first_fit(error, model.candidates(error, np.ones(right.size, bool)))
+    with np.errstate(all="ignore"):
+        known = first_fit(error, model.candidates(error, np.ones(right.size, bool)))
     return known.detail if known else None
 
 
@@ -263,18 +289,17 @@ def test_what_arrives_at_the_hidden_layer_is_named():
 
 # What was made of r
 
-MODEL = linear_model(of(X.T @ (1 / (1 + np.exp(-X @ THETA)) - COUNTS) + 0.7 * THETA, data={"x": X, "y": COUNTS}))
+MODEL = linear_model(
+    of(X.T @ (1 / (1 + np.exp(-X @ THETA)) - COUNTS) + 0.7 * THETA, data={"x": X, "y": COUNTS})
+)
 P = 1 / (1 + np.exp(-X @ THETA))
 Z, Y = X @ THETA, COUNTS
 
 RESIDUALS = {
-    "r without y": P,
     "r without σ(z)": -Y,
     "z in place of σ(z)": Z - Y,
     "tanh(z) in place of σ(z)": np.tanh(Z) - Y,
     "σ(z), squared": P**2 - Y,
-    "σ(z), one added": P + 1 - Y,
-    "σ(z), one taken off": P - 1 - Y,
     "σ(z), one over it": 1 + np.exp(-Z) - Y,
     "σ(z), p (1 - p)": np.exp(-Z) / (1 + np.exp(-Z)) ** 2 - Y,
     "σ(z), log": -np.log(1 + np.exp(-Z)) - Y,
@@ -286,7 +311,6 @@ RESIDUALS = {
     "r divided by σ(z)": (P - Y) / P,
     "r times p (1 - p)": (P - Y) * (P - P**2),
     "σ(z) + y": P + Y,
-    "σ(z) / y": None,
     "r, squared": (P - Y) ** 2,
     "y, one minus": P - (1 - Y),
     "z, shifted, samples by 1": 1 / (1 + np.exp(-np.roll(Z, 1))) - Y,
@@ -295,7 +319,7 @@ RESIDUALS = {
 }
 
 
-@pytest.mark.parametrize("words", [k for k, v in RESIDUALS.items() if v is not None])
+@pytest.mark.parametrize("words", RESIDUALS)
 def test_another_residual_is_named(words):
     assert MODEL.name == "σ(z)"
     assert MODEL.l2 == 0.7
@@ -303,8 +327,8 @@ def test_another_residual_is_named(words):
 
 
 def test_another_design_is_named():
-    wrong = X[::-1].T @ (P - Y) + 0.7 * THETA
-    assert explained(MODEL, wrong) == "X, reversed, the order of samples; X = x, y = y"
+    wrong = (X**2).T @ (P - Y) + 0.7 * THETA
+    assert explained(MODEL, wrong) == "X, squared; X = x, y = y"
 
 
 def test_a_change_in_some_entries_leaves_the_others():
@@ -313,13 +337,14 @@ def test_a_change_in_some_entries_leaves_the_others():
     only = np.array([True, False, True, False])
     found = np.where(only, wrong, right)
     error = Error(found, right, np.full(4, 1e-12), np.ones(4, bool))
-    known = {c.detail: c.values for c in MODEL.candidates(error, only)}
+    with np.errstate(all="ignore"):
+        known = {c.detail: c.values for c in MODEL.candidates(error, only)}
     np.testing.assert_allclose(known["σ(z) + y; X = x, y = y"], found, rtol=1e-12)
 
 
 def test_sums_of_terms_in_the_place_of_r_are_named():
     for words, r in (
-        ("2 σ(z) - y", 2 * P - Y),
+        ("- y + 2 σ(z)", 2 * P - Y),
         ("y z", Y * Z),
         ("0.3 y²", 0.3 * Y**2),
         ("φ² - 2 exp(-z)", P**2 - 2 * np.exp(-Z)),
@@ -330,27 +355,27 @@ def test_sums_of_terms_in_the_place_of_r_are_named():
         right = X.T @ (P - Y) + 0.7 * THETA
         wrong = X.T @ r + 0.7 * THETA
         error = Error(wrong, right, np.full(4, 1e-13), np.ones(4, bool))
-        details = {c.detail: c.values for c in MODEL.formulas(error)}
-        found = [d for d in details if set(d.partition(" in place of")[0].split()) == set(words.split())]
-        assert found, (words, list(details))
-        np.testing.assert_allclose(details[found[0]], wrong, rtol=1e-10)
+        first = next(MODEL.formulas(error))
+        assert (first.name, first.detail) == ("another residual", f"{words} in place of r; X = x, y = y")
+        np.testing.assert_allclose(first.values, wrong, rtol=1e-10)
 
 
-def test_links_and_changes_against_jax():
-    z, y = jnp.linspace(-2, 2, 9)[:, None] * jnp.array([1, -0.5]), jnp.array([1.0, -1])
+def test_links_and_changes():
+    z, y = np.linspace(-2, 2, 9)[:, None] * [1, -0.5], np.array([1.0, -1])
     expected = {
-        "softmax(z)": jax.nn.softmax(z),
-        "y (1 - y z)": jax.vmap(jax.vmap(jax.grad(lambda z, y: -((1 - y * z) ** 2) / 2)))(z, y + 0 * z),
-        "max(0, 1 - y z)": jax.nn.relu(1 - y * z),
+        "softmax(z)": np.exp(log_softmax(z)),
+        "y (1 - y z)": derivative(lambda z: -((1 - y * z) ** 2) / 2, z),
+        "max(0, 1 - y z)": np.where(y * z < 1, 1 - y * z, 0),
     }
     for link, values in expected.items():
-        np.testing.assert_allclose(LINKS[link](np.asarray(z), np.asarray(y)), values, rtol=1e-12)
-    p = np.array([0.2, 0.7])
-    np.testing.assert_allclose(CHANGES["p (1 - p)"](p), [0.16, 0.21])
+        np.testing.assert_allclose(LINKS[link](z, y), values, rtol=1e-12)
+    np.testing.assert_allclose(CHANGES["p (1 - p)"](np.array([0.2, 0.7])), [0.16, 0.21])
+    assert CHANGES["one added"](2.0) == 3
+    assert CHANGES["one taken off"](2.0) == 1
 
 
 def test_hidden_layers_of_data_and_parameters():
     found = dict(hidden_layers({"x": X, "v": SIGNS}, {"w": V, "b": BIAS_V, "u": W.T}))
     assert set(found) == {f"{f}(x w{b})" for f in ("tanh", "σ", "relu") for b in ("", " + b")}
-    np.testing.assert_allclose(found["σ(x w + b)"], jax.nn.sigmoid(X @ V + BIAS_V))
-    np.testing.assert_allclose(found["tanh(x w)"], jnp.tanh(X @ V))
+    np.testing.assert_allclose(found["σ(x w + b)"], HIDDEN["σ"](X @ V + BIAS_V))
+    np.testing.assert_allclose(found["tanh(x w)"], np.tanh(X @ V))
