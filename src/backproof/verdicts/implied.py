@@ -124,7 +124,7 @@ class Implied:
 
 
 def _whole(factor: float) -> float:
-    whole = float(np.round(factor))
+    whole = float(np.round(factor)) + 0.0  # so that it is no −0
     return whole if abs(factor - whole) < SAME else factor
 
 

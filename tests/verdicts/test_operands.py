@@ -1,0 +1,364 @@
+"""Each operand of a backward pass exchanged by hand: what was computed in its place is named, and where.
+
+The three hidden layers are of one width, so that arrays of one fit in the place of another's.
+"""
+
+from dataclasses import replace
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from oracles import random_problem
+from verdicts.test_causes import Changed
+
+from backproof.network.rules import BackwardRule
+from backproof.verdicts.operations import localise
+from backproof.verdicts.view import view_of
+
+L2 = 0.01
+
+
+@cache
+def network(activation="softplus", l2=L2, **choice):
+    """A view of a network with layers 7-6-6-6-3 for nine samples."""
+    given = {"hidden": (6, 6, 6), "samples": 9, "features": 7, "output": "sigmoid", **choice}
+    problem, weights = random_problem(5, activation=activation, **given)
+    return view_of(replace(problem, l2=l2), weights)
+
+
+def softplus(z):
+    return np.log1p(np.exp(z))
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+class Hidden:
+    """What the delta of the second of three hidden layers is made of."""
+
+    def __init__(self, view):
+        self.others = view.forward.pre_activations
+        self.z, self.b = self.others[1], view.weights[1][:, -1]
+        self.w, self.weights = view.weights[2][:, :-1], view.weights
+        self.above = exact_deltas(view)[2]
+        self.arriving = self.above @ self.w
+
+
+class Gradient(NamedTuple):
+    """What a layer's gradient is made of, and itself: of weights, biases or both."""
+
+    delta: np.ndarray
+    inputs: np.ndarray
+    gradient: np.ndarray
+
+
+def departures(view, layer, **change):
+    rule = Changed(layer, **change)
+    backward = rule.backward(view.problem, view.forward, view.weights)
+    return [(d.name, d.detail, d.layer) for d in localise(backward, view)]
+
+
+def named(view, layer, **change):
+    """The one departure, which must be in the layer that was changed."""
+    ((name, detail, at),) = departures(view, layer, **change)
+    assert at == layer + 1
+    return name, detail
+
+
+# The delta of a hidden layer
+
+
+def hidden(change, view=None):
+    """What is found where the second hidden layer's delta is something else."""
+    view = view or network()
+    return named(view, 1, delta=lambda _: change(Hidden(view)))
+
+
+def exact_deltas(view):
+    return BackwardRule().backward(view.problem, view.forward, view.weights).deltas
+
+
+HIDDEN = {
+    ("derivative: missing", "without f'(z)"): lambda n: n.arriving,
+    ("derivative: squared", "f'(z)² in place of f'(z)"): lambda n: n.arriving * sigmoid(n.z) ** 2,
+    ("derivative: of the value", "f'(f(z)) in place of f'(z)"): lambda n: n.arriving * sigmoid(softplus(n.z)),
+    ("derivative: of -z", "f'(−z) in place of f'(z)"): lambda n: n.arriving * sigmoid(-n.z),
+    ("derivative: another layer's", "of layer 3"): lambda n: n.arriving * sigmoid(n.others[2]),
+    ("derivative: another layer's", "of layer 1"): lambda n: n.arriving * sigmoid(n.others[0]),
+    ("derivative: another activation's", "tanh"): lambda n: n.arriving / np.cosh(n.z) ** 2,
+    ("derivative: shifted", "samples by 1"): lambda n: n.arriving * np.roll(sigmoid(n.z), 1, axis=0),
+    ("derivative: another array", "f(z)"): lambda n: n.arriving * softplus(n.z),
+    ("derivative: of another argument", "f' of z, its bias taken off"): lambda n: (
+        n.arriving * sigmoid(n.z - n.b)
+    ),
+    ("derivative: of another argument", "f' of z, squared"): lambda n: n.arriving * sigmoid(n.z**2),
+    ("derivative: of another argument", "f' of z times 3"): lambda n: n.arriving * sigmoid(3 * n.z),
+    ("derivative: of another argument", "f' of z times 0.37"): lambda n: n.arriving * sigmoid(0.37 * n.z),
+    ("derivative: of another argument", "f' of z plus 1/2"): lambda n: n.arriving * sigmoid(n.z + 0.5),
+    ("derivative: of another argument", "f' of z plus -1.7"): lambda n: n.arriving * sigmoid(n.z - 1.7),
+    ("carried weights: another layer's", "of layer 2"): lambda n: (
+        (n.above @ n.weights[1][:, :-1]) * sigmoid(n.z)
+    ),
+    ("carried weights: with the bias", "its column in place of the first"): lambda n: (
+        (n.above @ n.weights[2][:, 1:]) * sigmoid(n.z)
+    ),
+    ("carried weights: transposed", ""): lambda n: (n.above @ n.w.T) * sigmoid(n.z),
+    ("arriving gradient: squared", ""): lambda n: n.arriving**2 * sigmoid(n.z),
+    ("arriving gradient: a term added", "0.3 times 1"): lambda n: (n.arriving + 0.3) * sigmoid(n.z),
+    ("arriving gradient: a term added", "-2 times z"): lambda n: (n.arriving - 2 * n.z) * sigmoid(n.z),
+    ("arriving gradient: squared", "the delta above it"): lambda n: (n.above**2 @ n.w) * sigmoid(n.z),
+    ("hidden delta: another operator", "the gradient that arrives + f'(z)"): lambda n: (
+        n.arriving + sigmoid(n.z)
+    ),
+    ("hidden delta: squared", ""): lambda n: (n.arriving * sigmoid(n.z)) ** 2,
+}
+
+
+@pytest.mark.parametrize("key", HIDDEN, ids=" ".join)
+def test_what_was_computed_for_a_hidden_delta(key):
+    assert hidden(HIDDEN[key]) == key
+
+
+FORMULAS = {
+    "z f'(z)": lambda z: z * sigmoid(z),
+    "z²": lambda z: z**2,
+    "f(z)²": lambda z: softplus(z) ** 2,
+    "z f(z)": lambda z: z * softplus(z),
+    "0.3 z + 0.7 f'(z) [z > 0]": lambda z: 0.3 * z + 0.7 * np.where(z > 0, sigmoid(z), 0),
+    "0.3 z + 0.7 f'(z) [z ≤ 0]": lambda z: 0.3 * z + 0.7 * np.where(z > 0, 0, sigmoid(z)),
+    "0.3 [z > 0]": lambda z: 0.3 * (z > 0),
+    "0.3 [z ≤ 0]": lambda z: 0.3 * (z <= 0),
+    "0.3 + 0.7 z": lambda z: 0.3 + 0.7 * z,
+}
+
+
+@pytest.mark.parametrize("words", FORMULAS)
+def test_another_function_of_z(words):
+    found = hidden(lambda n: n.arriving * FORMULAS[words](n.z))
+    assert found == ("derivative: another function of z", f"{words} in place of f'(z)")
+
+
+BENT = {
+    "0.3 z [z > 0]": lambda z: 0.3 * np.where(z > 0, z, 0),
+    "0.3 exp(z) [z ≤ 0]": lambda z: 0.3 * np.where(z > 0, 0, np.exp(np.minimum(z, 0))),
+    "0.3 σ(z)": lambda z: 0.3 * sigmoid(z),
+    "0.3 σ(z)²": lambda z: 0.3 * sigmoid(z) ** 2,
+    "0.3 z σ(z)": lambda z: 0.3 * z * sigmoid(z),
+    "0.3 z σ(z)²": lambda z: 0.3 * z * sigmoid(z) ** 2,
+}
+
+
+@pytest.mark.parametrize("words", BENT)
+def test_another_function_of_z_where_there_is_a_kink(words):
+    found = hidden(lambda n: n.arriving * BENT[words](n.z), network("leaky_relu"))
+    assert found == ("derivative: another function of z", f"{words} in place of f'(z)")
+
+
+def test_weights_that_were_updated_before_they_carry_a_delta_down():
+    view = network()
+    deltas = exact_deltas(view)
+    gradient = deltas[2].T @ view.forward.inputs[2][:, :-1] + L2 * view.weights[2][:, :-1]
+    found = hidden(lambda n: (n.above @ (n.w - 0.1 * gradient)) * sigmoid(n.z))
+    assert found == ("carried weights: updated", "W -0.1 · its gradient")
+
+
+def test_units_above_that_are_left_out_or_counted_twice():
+    factors = np.array([1, 0, 1, 2, 1, 1])
+    found = hidden(lambda n: ((n.above * factors) @ n.w) * sigmoid(n.z))
+    assert found == ("carried weights: factors of units above", "2 of 6, × 0, 2")
+
+
+def test_a_hidden_delta_that_is_off_by_more_than_rounding_departs():
+    """By about 1e-14 of what it is made of; the derivative's own error is 1e-11."""
+    for off, count in ((1e-12, 0), (1e-9, 1)):
+        assert len(departures(network(), 1, delta=lambda d, off=off: d * (1 + off))) == count
+
+
+def test_of_a_hidden_delta_that_has_no_name_the_shape_is_told():
+    def one(d):
+        changed = d.copy()
+        changed[3, 2] += 0.7
+        return changed
+
+    view = network()
+    assert named(view, 1, delta=one) == ("hidden delta: not identified", "the entry [3,2]; of rank 1")
+
+    def row(d):
+        changed = d.copy()
+        changed[4] += np.linspace(0.3, 1, 6) ** 2
+        return changed
+
+    assert named(view, 1, delta=row)[1] in ("sample 4; of rank 1",)
+
+
+# The gradient of weights and biases
+
+
+def both(change, layer=1, view=None):
+    """What is found where a layer's gradient, biases included, is something else."""
+    view = view or network()
+
+    def gradient(g, delta, forward):
+        return change(Gradient(delta, forward.inputs[layer], g.copy()))
+
+    return named(view, layer, gradient=gradient)
+
+
+def weights_alone(change, layer=1, view=None):
+    """The same, the biases being right."""
+
+    def gradient(n):
+        n.gradient[:, :-1] = change(Gradient(n.delta, n.inputs[:, :-1], n.gradient[:, :-1]))
+        return n.gradient
+
+    return both(gradient, layer, view)
+
+
+def biases_alone(change, layer=1, view=None):
+    """The same, the weights being right."""
+
+    def gradient(n):
+        n.gradient[:, -1] = change(n._replace(gradient=n.gradient[:, -1]))
+        return n.gradient
+
+    return both(gradient, layer, view)
+
+
+W1 = network().weights[1][:, :-1]
+Z0 = network().forward.pre_activations[0]
+DERIVATIVE = sigmoid(network().forward.pre_activations[1])
+DELTAS = exact_deltas(network())
+ARRIVING = DELTAS[2] @ network().weights[2][:, :-1]
+OTHER_INPUTS = network().forward.inputs[2][:, :-1]
+WRONG_WEIGHTS = {
+    ("weight gradient: transposed", "with its penalty"): lambda n: n.gradient.T,
+    ("weight gradient: transposed", "without it"): lambda n: (n.delta.T @ n.inputs).T + L2 * W1,
+    ("weight gradient: pre-activations as inputs", "z in place of f(z)"): lambda n: n.delta.T @ Z0 + L2 * W1,
+    ("weight gradient: another layer's inputs", "of layer 3"): lambda n: n.delta.T @ OTHER_INPUTS + L2 * W1,
+    ("weight gradient: another input", "squared"): lambda n: n.delta.T @ n.inputs**2 + L2 * W1,
+    ("weight gradient: another delta", "another array, the delta without f'(z)"): lambda n: (
+        ARRIVING.T @ n.inputs + L2 * W1
+    ),
+    ("weight gradient: another delta", "another array, the delta with f'(z) twice"): lambda n: (
+        (n.delta * DERIVATIVE).T @ n.inputs + L2 * W1
+    ),
+    ("weight gradient: another delta", "another array, f'(z)"): lambda n: DERIVATIVE.T @ n.inputs + L2 * W1,
+    ("weight gradient: another delta", "squared"): lambda n: (n.delta**2).T @ n.inputs + L2 * W1,
+    ("weight gradient: another layer's delta", "of layer 3"): lambda n: DELTAS[2].T @ n.inputs + L2 * W1,
+    ("penalty: missing", "l2 = 0.01"): lambda n: n.delta.T @ n.inputs,
+    ("penalty: another weight", "0.02 in place of 0.01"): lambda n: n.delta.T @ n.inputs + 2 * L2 * W1,
+    ("penalty: another weight", "0.037 in place of 0.01"): lambda n: n.gradient + 0.027 * W1,
+    ("penalty: sign only", ""): lambda n: n.delta.T @ n.inputs + L2 * np.sign(W1),
+    ("penalty: another array", "the weights of layer 3"): lambda n: (
+        n.delta.T @ n.inputs + L2 * network().weights[2][:, :-1]
+    ),
+    ("penalty: another function of W", "+0.3 of W, squared"): lambda n: n.gradient + 0.3 * W1**2,
+    ("penalty: another function of W", "-0.3 of W, absolute value"): lambda n: n.gradient - 0.3 * np.abs(W1),
+    ("penalty: a constant", "0.3 added"): lambda n: n.gradient + 0.3,
+    ("weight gradient: scale", "× 3, the number of outputs"): lambda n: 3 * n.gradient,
+    ("weight gradient: scale", "× 1/9, one over the number of samples"): lambda n: (
+        n.delta.T @ n.inputs / 9 + L2 * W1
+    ),
+    ("weight gradient: squared", ""): lambda n: n.gradient**2,
+    ("weight gradient: absolute value", ""): lambda n: np.abs(n.delta.T @ n.inputs) + L2 * W1,
+    ("weight gradient: samples left out", "2 of 9: 3, 8"): lambda n: (
+        np.delete(n.delta, [3, 8], 0).T @ np.delete(n.inputs, [3, 8], 0) + L2 * W1
+    ),
+    ("weight gradient: factors of units", "1 of 6: 2, × 2"): lambda n: (
+        n.gradient * [[1], [1], [2], [1], [1], [1]]
+    ),
+    ("weight gradient: inputs left out", "1 of 6: 4"): lambda n: n.gradient * [1, 1, 1, 1, 0, 1],
+}
+
+
+@pytest.mark.parametrize("key", WRONG_WEIGHTS, ids=" ".join)
+def test_what_was_computed_for_weights(key):
+    found = weights_alone(WRONG_WEIGHTS[key])
+    assert found[0] == key[0]
+    assert found[1] == (key[1] if "transposed" not in key[0] else "")
+
+
+WRONG_BIASES = {
+    ("bias gradient: zero", ""): lambda n: 0 * n.gradient,
+    ("bias gradient: scale", "× 1/9, one over the number of samples"): lambda n: n.gradient / 9,
+    ("penalty: on the biases", "l2 = 0.01"): lambda n: n.gradient + L2 * network().weights[1][:, -1],
+    ("penalty: on the biases", "0.3 · b"): lambda n: n.gradient + 0.3 * network().weights[1][:, -1],
+    ("bias gradient: of one sample", "sample 4"): lambda n: n.delta[4],
+    ("bias gradient: of one sample", "the largest of each unit"): lambda n: n.delta.max(axis=0),
+    ("bias gradient: of one sample", "the smallest of each unit"): lambda n: n.delta.min(axis=0),
+    ("bias gradient: another layer's delta", "of layer 3"): lambda _: DELTAS[2].sum(axis=0),
+    ("bias gradient: another delta", "another array, the delta without f'(z)"): lambda _: ARRIVING.sum(
+        axis=0
+    ),
+    ("bias gradient: another delta", "squared"): lambda n: (n.delta**2).sum(axis=0),
+    ("bias gradient: units left out", "1 of 6: 4"): lambda n: n.gradient * [1, 1, 1, 1, 0, 1],
+    ("bias gradient: another delta", "reversed, the order of units"): lambda n: n.gradient[::-1],
+}
+
+
+@pytest.mark.parametrize("key", WRONG_BIASES, ids=" ".join)
+def test_what_was_computed_for_biases(key):
+    assert biases_alone(WRONG_BIASES[key]) == key
+
+
+WRONG_BOTH = {
+    ("weight gradient: scale", "× 2"): lambda n: 2 * n.gradient,
+    ("weight gradient: another layer's delta", "of layer 3"): lambda n: with_penalty(DELTAS[2].T @ n.inputs),
+    ("weight gradient: another delta", "squared"): lambda n: with_penalty((n.delta**2).T @ n.inputs),
+    ("weight gradient: samples left out", "1 of 9: 5"): lambda n: with_penalty(
+        np.delete(n.delta, 5, 0).T @ np.delete(n.inputs, 5, 0)
+    ),
+    ("weight gradient: scale", "× 3, the number of outputs"): lambda n: with_penalty(
+        3 * n.delta.T @ n.inputs
+    ),
+    ("penalty: another weight", "0.31 in place of 0.01, and of the biases"): lambda n: (
+        n.gradient + 0.3 * network().weights[1]
+    ),
+}
+
+
+def with_penalty(gradient):
+    gradient[:, :-1] += L2 * W1
+    return gradient
+
+
+@pytest.mark.parametrize("key", WRONG_BOTH, ids=" ".join)
+def test_what_was_computed_for_weights_and_biases_alike(key):
+    assert both(WRONG_BOTH[key]) == key
+
+
+def test_weights_and_biases_that_are_wrong_in_their_own_ways_are_two_departures():
+    def gradient(g, delta, _forward):
+        wrong = 2 * g
+        wrong[:, -1] = delta[4]
+        return wrong
+
+    assert departures(network(), 1, gradient=gradient) == [
+        ("weight gradient: scale", "× 2", 2), ("bias gradient: of one sample", "sample 4", 2)
+    ]  # fmt: skip
+
+
+def test_the_first_layer_has_no_pre_activations_as_inputs():
+    found = weights_alone(lambda n: n.delta.T @ n.inputs**2 + L2 * network().weights[0][:, :-1], layer=0)
+    assert found == ("weight gradient: another input", "squared")
+
+
+def test_without_a_penalty_weights_that_are_added_are_one():
+    view = network(l2=0.0)
+    w = view.weights[1][:, :-1]
+    assert weights_alone(lambda n: n.gradient + 0.3 * w, view=view) == (
+        "penalty: another weight", "0.3 in place of 0"
+    )  # fmt: skip
+    assert weights_alone(lambda n: n.gradient.T, view=view) == ("weight gradient: transposed", "")
+    assert biases_alone(lambda n: n.gradient + 0.3 * view.weights[1][:, -1], view=view) == (
+        "penalty: on the biases", "0.3 · b"
+    )  # fmt: skip
+
+
+def test_a_gradient_that_is_off_by_more_than_rounding_departs():
+    """Rounding errors are relative to a sum of sizes, which is never much smaller than the largest entry."""
+    for off, count in ((1e-16, 0), (1e-12, 2)):
+        found = departures(network(), 1, gradient=lambda g, *_, off=off: g + off * np.abs(g).max())
+        assert len(found) == count
