@@ -28,6 +28,8 @@ def printable(text: str) -> str:
     It is applied where text enters: to messages and tracebacks of the user's code, and to what is read from
     a results folder.
     """
+    if text.isprintable():  # as nearly every text is, and by far quicker to see
+        return text
     return UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass
+from contextlib import redirect_stdout, suppress
+from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property
 from io import StringIO
 
@@ -180,11 +180,32 @@ def verdict_at(case: NetworkCase, weights: list[Array]) -> Verdict:
     return judgement_of(case, checkable_at(case, weights), explain=False).verdict
 
 
+@dataclass
+class Neighbours:
+    """Cases that share a problem, and what is known of each.
+
+    Attributes:
+        at: their problem; None where it cannot be evaluated.
+    """
+
+    at: Checkable | None
+    verdicts: dict[NetworkCase, Verdict] = field(default_factory=dict)
+
+    def verdict_of(self, case: NetworkCase) -> Verdict:
+        """One that cannot be evaluated was not checked."""
+        if case not in self.verdicts:
+            self.verdicts[case] = Verdict.NOT_CHECKED
+            if self.at is not None:
+                with suppress(Exception):  # it is the neighbour that fails, not the case
+                    self.verdicts[case] = judgement_of(case, self.at, explain=False).verdict
+        return self.verdicts[case]
+
+
 class Neighbourhood(threading.local):
-    """Neighbours of cases, each of their problems evaluated once while it is remembered; one per thread."""
+    """Neighbours of cases, each judged once while its problem is remembered; one per thread."""
 
     def __init__(self) -> None:
-        self.known: dict[Hashable, Checkable | None] = {}
+        self.known: dict[Hashable, Neighbours] = {}
 
     def agrees(self, case: NetworkCase) -> bool | None:
         """Whether a neighbour's gradient agrees; None where that cannot be told."""
@@ -197,20 +218,15 @@ class Neighbourhood(threading.local):
         return None if verdict in UNDECIDED else verdict.right or verdict is Verdict.KINK_CROSSED
 
     def _verdict_of(self, case: NetworkCase) -> Verdict:
-        """The verdict on a neighbour; one that cannot be evaluated was not checked."""
         key = case.numerical_key
         if key not in self.known:
             if len(self.known) >= MOST_NEIGHBOURS:
                 self.known.pop(next(iter(self.known)))
-            try:
-                self.known[key] = checkable(case)
-            except Exception:  # it is the neighbour that fails, not the case
-                self.known[key] = None
-        at = self.known[key]
-        try:
-            return judgement_of(case, at, explain=False).verdict if at else Verdict.NOT_CHECKED
-        except Exception:
-            return Verdict.NOT_CHECKED
+            at = None
+            with suppress(Exception):
+                at = checkable(case)
+            self.known[key] = Neighbours(at)
+        return self.known[key].verdict_of(case)
 
 
 UNDECIDED = frozenset({Verdict.UNRESOLVED, Verdict.UNDETERMINED, Verdict.NOT_CHECKED})

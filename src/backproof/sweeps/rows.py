@@ -154,11 +154,13 @@ def settings_of(text: object) -> dict[str, Value]:
 
 
 def _setting(name: str, value: object) -> Value:
+    if isinstance(value, str):
+        return printable(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
     if isinstance(value, list):
         return tuple(_setting(name, item) for item in value)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return text_of(value, f"settings: {printable(name)}")
+    raise MalformedError(f"settings: {printable(name)}: must be text; is {type(value).__name__}")
 
 
 def record_of(found: object, columns: Mapping[str, Column], what: str) -> dict[str, Entry]:
@@ -169,19 +171,18 @@ def record_of(found: object, columns: Mapping[str, Column], what: str) -> dict[s
     """
     if not isinstance(found, dict):
         raise MalformedError(f"{what}: must be a mapping")
-    return {
-        name: _scalar(value, columns.get(name), f"{what}: {printable(name)}") for name, value in found.items()
-    }
+    return {name: _scalar(value, columns.get(name), what, name) for name, value in found.items()}
 
 
-def _scalar(value: object, column: Column | None, what: str) -> Entry:
+def _scalar(value: object, column: Column | None, what: str, name: str) -> Entry:
     if column is None:
-        raise MalformedError(f"{what}: no such column")
+        raise MalformedError(f"{what}: {printable(name)}: no such column")
     if value is None:
         return None
     if not isinstance(value, KINDS[column.kind]) or (isinstance(value, bool) and column.kind != "truth"):
-        raise MalformedError(f"{what}: must be a {column.kind}; is {type(value).__name__}")
-    return printable(value) if isinstance(value, str) else number_of(value, what)
+        kind = type(value).__name__
+        raise MalformedError(f"{what}: {printable(name)}: must be a {column.kind}; is {kind}")
+    return printable(value) if isinstance(value, str) else number_of(value, what, name)
 
 
 def json_of(text: object, what: str) -> object:
@@ -217,8 +218,8 @@ def text_of(value: object, what: str) -> str:
     return printable(value)
 
 
-def number_of(value: object, what: str) -> int | float:
+def number_of(value: object, *what: str) -> int | float:
     """A number that a table can hold; true and false are such."""
-    if not isinstance(value, int | float) or (isinstance(value, int) and abs(value) >= 1 << 63):
-        raise MalformedError(f"{what}: must be a number of 64 bits")
+    if not isinstance(value, (int, float)) or (isinstance(value, int) and abs(value) >= 1 << 63):
+        raise MalformedError(f"{': '.join(map(printable, what))}: must be a number of 64 bits")
     return value
