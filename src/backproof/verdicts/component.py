@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backproof.network.activations import Activation
+from backproof.network.activations import Activation, Kink
 from backproof.network.arrays import Array, Precision, unit_roundoff
 from backproof.network.scan import FARTHEST, find_kinks
 
@@ -101,8 +101,8 @@ def _kinks(activation: Activation) -> Iterator[Finding]:
     yield Finding("kinks", True, f"{named}, as a scan from {-FARTHEST:g} to {FARTHEST:g} finds them")
 
 
-def _sides(kink: object) -> str:
-    return f"{getattr(kink, 'left', 0):.6g} to {getattr(kink, 'right', 0):.6g}"
+def _sides(kink: Kink) -> str:
+    return f"{kink.left:.6g} to {kink.right:.6g}"
 
 
 def _range(activation: Activation) -> Finding:

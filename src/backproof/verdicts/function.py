@@ -116,7 +116,7 @@ class FunctionTarget:
 
     def own(self) -> Evidence | None:
         """The gradient and what evaluations find, where both are finite at the point and near it."""
-        if not np.isfinite(self.loss):
+        if not (np.isfinite(self.loss) and np.isfinite(self.function.start).all()):
             return None
         if not np.isfinite(self.analytic).all():
             self._not_finite = Cause("analytic gradient not finite", self._first_of(self.analytic))
