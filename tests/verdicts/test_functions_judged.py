@@ -209,8 +209,8 @@ def test_what_wrong_entries_have_in_common():
     outside = right + np.array([0, 0, 0, 0, 1.5, 0])
     (found,) = causes(outside, kinked, w)
     assert found == (
-        "not identified: W: the entry [4]; there a kink is touched, and the value lies outside the derivatives "
-        "around it"
+        "not identified: W: the entry [4]; there a kink is touched, and the value lies outside the "
+        "derivatives around it"
     )
     assert causes(right, kinked, w)[0].startswith("kink touched")
 
