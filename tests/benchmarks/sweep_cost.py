@@ -54,10 +54,10 @@ def perform(task: str, kind: str, cells: int, workers: int) -> None:
     from backproof.reports import results
 
     results.write_results = lambda *_: ()  # the report is measured elsewhere
-    engine = [f"engine={'serial' if workers == 1 else 'loky'}", f"engine.jobs={workers}"]
-    main(["sweep", *grid(kind, 2 * PER_SEED), *engine, "name=warm"])
+    engine = ["engine=serial"] if workers == 1 else ["engine=loky", f"engine.jobs={workers}"]
+    assert main(["sweep", *grid(kind, 2 * PER_SEED), *engine, "name=warm"]) == 0
     start = time.perf_counter()
-    main([task, *grid(kind, cells), *engine, "name=measured"])
+    assert main([task, *grid(kind, cells), *engine, "name=measured"]) == 0
     seconds = time.perf_counter() - start
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     size = sum(p.stat().st_size for p in Path("results").glob("measured/*"))

@@ -12,7 +12,7 @@ from backproof.sweeps.canonical import case_of
 from backproof.sweeps.listing import Cell, Listed
 from backproof.sweeps.overrides import Settings
 from backproof.sweeps.products import Axis, Combination, Product, applies
-from backproof.sweeps.templates import PLAIN, Known, Template, template
+from backproof.sweeps.templates import ENOUGH, FREE, PLAIN, Known, Template, template
 
 MOST_POINTS = 20_000_000
 """Of a grid: they are all looked at before the first cell runs."""
@@ -118,14 +118,15 @@ class Points:
             for combination in combinations:
                 here = tuple(a for a in axes if applies(a, combination))
                 times = math.prod(len(a.values) for a in axes if a not in here)
-                yield _Part(combination, here, times, self.options, known)
+                yield _Part(combination, len(combinations), here, times, self.options, known)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """The points of one combination of choices."""
+    """The points of one combination of choices, and how many combinations their product has."""
 
     combination: Combination
+    combinations: int
     axes: tuple[Axis, ...]
     times: int
     options: tuple[str, ...]
@@ -164,7 +165,14 @@ class _Part:
             behind = itertools.takewhile(lambda a: a.key in PLAIN, reversed(self.axes))
             plain = tuple(reversed(tuple(behind)))
         points = math.prod(len(a.values) for a in plain)
-        return plain if points >= LEAST_POINTS * (1 + sum(len(a.values) for a in plain)) else ()
+        return plain if plain and points >= LEAST_POINTS * self._made(plain) else ()
+
+    def _made(self, plain: Sequence[Axis]) -> float:
+        """How many cells have to be made for a template, on the average over all of the product."""
+        every = [len(a.values) for a in plain]
+        few = [min(n, ENOUGH) if a.key in FREE else n for a, n in zip(plain, every, strict=True)]
+        templates = self.combinations * math.prod(len(a.values) for a in self.axes if a not in plain)
+        return 1 + sum(few) + (sum(every) - sum(few)) / templates
 
     def _template(self, plain: Sequence[Axis], fixed: Settings) -> Template | None:
         return template(self.combination, fixed, [(a.key, a.values) for a in plain], self.options, self.known)
