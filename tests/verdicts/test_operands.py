@@ -80,6 +80,17 @@ def exact_deltas(view):
     return BackwardRule().backward(view.problem, view.forward, view.weights).deltas
 
 
+ORDER = [2, 0, 1, 4, 3, 8, 7, 5, 6]
+CHESS = np.indices((9, 6)).sum(axis=0) % 2
+CHANGED = f"[2,3] is 0.7 and not {network().weights[2][2, 3]:.6g}"
+
+
+def one_entry(w):
+    changed = w.copy()
+    changed[2, 3] = 0.7
+    return changed
+
+
 HIDDEN = {
     ("derivative: missing", "without f'(z)"): lambda n: n.arriving,
     ("derivative: squared", "f'(z)² in place of f'(z)"): lambda n: n.arriving * sigmoid(n.z) ** 2,
@@ -112,6 +123,18 @@ HIDDEN = {
     ("hidden delta: another operator", "the gradient that arrives + f'(z)"): lambda n: (
         n.arriving + sigmoid(n.z)
     ),
+    ("derivative: cut off", "at ±0.6"): lambda n: n.arriving * np.minimum(sigmoid(n.z), 0.6),
+    ("derivative: a power", "to the power of 3"): lambda n: n.arriving * sigmoid(n.z) ** 3,
+    ("hidden delta: entries left out", "27 of 54"): lambda n: n.arriving * sigmoid(n.z) * CHESS,
+    ("derivative: in another order", "samples: 2, 0, 1, 4, 3, 8, 7, 5, …"): lambda n: (
+        n.arriving * sigmoid(n.z)[ORDER]
+    ),
+    ("arriving gradient: cut off", "at ±0.05"): lambda n: np.clip(n.arriving, -0.05, 0.05) * sigmoid(n.z),
+    ("arriving gradient: in another order", "samples: 2, 0, 1, 4, 3, 8, 7, 5, …"): lambda n: (
+        n.arriving[ORDER] * sigmoid(n.z)
+    ),
+    ("carried weights: cut off", "at ±0.3"): lambda n: (n.above @ np.clip(n.w, -0.3, 0.3)) * sigmoid(n.z),
+    ("carried weights: entries changed", CHANGED): lambda n: (n.above @ one_entry(n.w)) * sigmoid(n.z),
     ("hidden delta: squared", ""): lambda n: (n.arriving * sigmoid(n.z)) ** 2,
 }
 
@@ -170,10 +193,20 @@ def test_units_above_that_are_left_out_or_counted_twice():
     assert found == ("carried weights: factors of units above", "2 of 6, × 0, 2")
 
 
-def test_a_hidden_delta_that_is_off_by_more_than_rounding_departs():
-    """By about 1e-14 of what it is made of; the derivative's own error is 1e-11."""
-    for off, count in ((1e-12, 0), (1e-9, 1)):
-        assert len(departures(network(), 1, delta=lambda d, off=off: d * (1 + off))) == count
+@pytest.mark.parametrize(
+    ("precision", "activation", "within", "beyond"),
+    [
+        ("float64", "softplus", 1e-12, 1e-9),
+        ("float32", "softplus", 3e-7, 1e-5),
+        ("float32", "relu", 3e-7, 1e-5),
+    ],
+)
+def test_a_hidden_delta_that_is_off_by_more_than_rounding_departs(precision, activation, within, beyond):
+    """By some roundings of what it is made of; in double precision by the error of the derivative, 1e-11."""
+    view = network(activation, precision=precision)
+    for off, count in ((within, 0), (beyond, 1), (-beyond, 1)):
+        factor = 1 + np.dtype(precision).type(off)
+        assert len(departures(view, 1, delta=lambda d, f=factor: d * f)) == count
 
 
 def test_of_a_hidden_delta_that_has_no_name_the_shape_is_told():
@@ -261,6 +294,10 @@ WRONG_WEIGHTS = {
     ("weight gradient: scale", "× 1/9, one over the number of samples"): lambda n: (
         n.delta.T @ n.inputs / 9 + L2 * W1
     ),
+    ("weight gradient: cut off", "at ±0.01"): lambda n: np.clip(n.delta.T @ n.inputs, -0.01, 0.01) + L2 * W1,
+    ("weight gradient: in another order", "units: 2, 0, 1, 4, 5, 3"): lambda n: (
+        n.delta.T @ n.inputs + L2 * W1
+    )[[2, 0, 1, 4, 5, 3]],
     ("weight gradient: squared", ""): lambda n: n.gradient**2,
     ("weight gradient: absolute value", ""): lambda n: np.abs(n.delta.T @ n.inputs) + L2 * W1,
     ("weight gradient: samples left out", "2 of 9: 3, 8"): lambda n: (
@@ -357,8 +394,13 @@ def test_without_a_penalty_weights_that_are_added_are_one():
     )  # fmt: skip
 
 
-def test_a_gradient_that_is_off_by_more_than_rounding_departs():
+@pytest.mark.parametrize(
+    ("precision", "within", "beyond"), [("float64", 1e-16, 1e-12), ("float32", 3e-8, 1e-4)]
+)
+def test_a_gradient_that_is_off_by_more_than_rounding_departs(precision, within, beyond):
     """Rounding errors are relative to a sum of sizes, which is never much smaller than the largest entry."""
-    for off, count in ((1e-16, 0), (1e-12, 2)):
-        found = departures(network(), 1, gradient=lambda g, *_, off=off: g + off * np.abs(g).max())
-        assert len(found) == count
+    view = network(precision=precision)
+    for off, departs in ((within, False), (beyond, True)):
+        kind = np.dtype(precision).type(off)
+        found = departures(view, 1, gradient=lambda g, *_, off=kind: g + off * np.abs(g).max())
+        assert bool(found) == departs
