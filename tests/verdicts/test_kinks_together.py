@@ -1,4 +1,4 @@
-"""What several kinks say together of a gradient, in words and numbers; functions whose pieces are written out."""
+"""What several kinks say together of a gradient; of functions whose pieces are written out."""
 
 import numpy as np
 import pytest
