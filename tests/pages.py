@@ -31,6 +31,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+from forked import address
 from without_figures import figures_left_out
 
 ROOT = Path(__file__).parents[1]
@@ -187,11 +188,10 @@ PLUGIN = "-p no:backproof -p backproof.interfaces.pytest_plugin"
 
 def environment(*, drawn: bool) -> dict[str, str]:
     """With the interpreter's own programs first, and a terminal of a fixed width."""
-    path = [str(Path(sys.executable).parent), os.environ["PATH"]]
-    if not drawn:
-        path.insert(0, str(ROOT / "tests" / "programs"))
+    path = [str(ROOT / "tests" / "programs"), str(Path(sys.executable).parent), os.environ["PATH"]]
     made = {"PATH": os.pathsep.join(path), "COLUMNS": "110", "NO_COLOR": "1", "PYTEST_ADDOPTS": PLUGIN}
-    return {**os.environ, **made, "PYTHON": sys.executable}
+    server = {"PYTHON": sys.executable, "COMMANDS": address(), "LEFT_OUT": "" if drawn else "figures"}
+    return {**os.environ, **made, **server}
 
 
 def run_page(page: Path, folder: Path) -> int:

@@ -1,17 +1,10 @@
-"""The program without what takes most of a small sweep's time: its report's figures are not drawn, and it
-computes in its own process unless an engine is given.
-
-python tests/without_figures.py sweep …
-"""
+"""Reports whose figures are not drawn, which takes most of a small sweep's time."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
-
-from without_report import in_one_process
 
 
 def undrawn(_folder, wanted, *_rest):
@@ -26,10 +19,3 @@ def figures_left_out() -> Iterator[None]:
     """Reports are written without drawing their figures."""
     with patch("backproof.reports.write._draw_all", undrawn):
         yield
-
-
-if __name__ == "__main__":
-    from backproof.interfaces.cli import main
-
-    with figures_left_out():
-        sys.exit(main(in_one_process(sys.argv[1:])))

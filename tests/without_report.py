@@ -1,24 +1,39 @@
-"""The program without a report and without worker processes, which take most of a small sweep's time.
+"""Sweeps without a report and without worker processes, which take most of a small sweep's time."""
 
-python tests/without_report.py sweep …
-"""
+from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
 
 WITHOUT_REPORT = (__file__,)
-"""Words after Python's that run it, as ("-m", "backproof") run the program itself."""
+"""Words after Python's that run the program so, as ("-m", "backproof") run it."""
 
 
-def in_one_process(words):
+def in_one_process(words: Sequence[str]) -> list[str]:
     """The same command line; a sweep has no worker processes, whose start takes longer than its cells."""
-    own = any(word.startswith("engine") or word in ("--help", "--cfg", "--info") for word in words)
-    return words if own or words[:1] != ["sweep"] else [*words, "engine=serial"]
+    own = any(word.startswith(("engine", "--help", "--hydra-help", "--cfg", "--info")) for word in words)
+    return [*words] if own or words[0] != "sweep" else [*words, "engine=serial"]
+
+
+@contextmanager
+def report_left_out() -> Iterator[None]:
+    """Reports are empty pages."""
+    from backproof.files import write
+    from backproof.reports.summary import Answer
+
+    def blank(folder: Path, *_: object) -> Answer:
+        write(folder / "report.html", b"")
+        return Answer("", ())
+
+    with patch("backproof.reports.write.write_report", blank):
+        yield
 
 
 if __name__ == "__main__":
     from backproof.interfaces.cli import main
-    from backproof.reports import write
-    from backproof.reports.summary import Answer
 
-    write.write_report = lambda *_: Answer("", ())
-    sys.exit(main(in_one_process(sys.argv[1:])))
+    with report_left_out():
+        sys.exit(main(in_one_process(sys.argv[1:])))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -177,9 +178,8 @@ def test_cfg_job_prints_the_configuration_and_runs_nothing(program, here):
 
 def test_info_runs_nothing(here):
     """In a process of its own: Hydra sets up its logging once a process."""
-    command = [sys.executable, "-m", "backproof", "sweep", "--info", "defaults"]
-    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
-    assert "activation" in done.stdout
+    done = forked.program("sweep", "--info", "defaults", cwd=here)
+    assert done.returncode == 0 and "activation" in done.stdout
     assert everything_in(here) == {}
 
 

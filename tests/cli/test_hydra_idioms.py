@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import forked
 import pandas as pd
 import pytest
 import yaml
@@ -158,9 +159,8 @@ def test_experiments_that_are_none(tiny, presets):
 )  # fmt: skip
 def test_what_hydra_shows(here, words, shown):
     """In a process of its own: Hydra sets up its logging once a process."""
-    command = [sys.executable, "-m", "backproof", "sweep", *words]
-    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
-    assert shown in done.stdout
+    done = forked.program("sweep", *words, cwd=here)
+    assert done.returncode == 0 and shown in done.stdout
     assert not list(here.iterdir())
 
 
@@ -175,10 +175,9 @@ def test_what_hydra_shows(here, words, shown):
     ],
 )
 def test_completion_in_a_shell(here, line, completions):
-    command = [sys.executable, "-m", "backproof", "-sc", "query=bash"]
     environment = {**os.environ, "COMP_LINE": line}
-    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True, env=environment)
-    assert set(done.stdout.split()) == completions
+    done = forked.program("-sc", "query=bash", cwd=here, environment=environment)
+    assert (done.returncode, set(done.stdout.split())) == (0, completions)
 
 
 def test_completion_is_installed_for_the_program(here):

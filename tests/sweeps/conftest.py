@@ -1,24 +1,13 @@
 """Grids from lists of overrides."""
 
-from functools import cache
-
 import pytest
 
-from backproof.sweeps.composition import composed, composer
-from backproof.sweeps.composition import request as composition
-
-
-@pytest.fixture(scope="session")
-def default():
-    """The default configuration, composed once a session rather than a fifth of a second a test."""
-    made = cache(composer.Composer)
-    return lambda name, overrides=(), searchpath=(): made(name, tuple(overrides), tuple(searchpath))
+from backproof.sweeps.composition import composed
 
 
 @pytest.fixture
-def grid(default, monkeypatch):
+def grid():
     """Overrides to the grid that they span."""
-    monkeypatch.setattr(composition, "Composer", default)
 
     def make(*overrides, experiment=None):
         return composed(overrides).grid(experiment)

@@ -1,12 +1,10 @@
 """Custom activations: a user's folder outside the package, with activations in YAML and Python."""
 
 import shlex
-import subprocess
-import sys
 
+import forked
 import pandas as pd
 import pytest
-from without_report import WITHOUT_REPORT
 
 PYTHON = """
 import numpy as np
@@ -80,8 +78,7 @@ def folder(tmp_path):
 
 
 def backproof(folder, *arguments):
-    command = [sys.executable, *WITHOUT_REPORT, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return forked.program(*arguments, cwd=folder)
 
 
 @pytest.mark.slow

@@ -2,14 +2,10 @@
 
 import json
 import shlex
-import subprocess
-import sys
 
+import forked
 import pandas as pd
 import pytest
-from without_report import WITHOUT_REPORT
-
-WITH_REPORT = ("-m", "backproof")
 
 PYTHON = """
 import time
@@ -91,13 +87,12 @@ def folder(tmp_path):
     return tmp_path
 
 
-def backproof(folder, *arguments, program=WITH_REPORT):
-    command = [sys.executable, *program, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+def backproof(folder, *arguments):
+    return forked.program(*arguments, cwd=folder, left_out="")
 
 
-def swept(folder, *arguments, program=WITHOUT_REPORT):
-    done = backproof(folder, "sweep", "-m", *arguments, "name=mine", program=program)
+def swept(folder, *arguments, left_out="report"):
+    done = forked.program("sweep", "-m", *arguments, "name=mine", cwd=folder, left_out=left_out)
     assert done.returncode in (0, 1), done.stderr
     return pd.read_csv(folder / "results" / "mine" / "cells.csv")
 
@@ -105,7 +100,7 @@ def swept(folder, *arguments, program=WITHOUT_REPORT):
 @pytest.mark.slow
 def test_every_keyword_is_an_axis(folder):
     axes = ("subject.out=relu,sigmoid", "subject.eps=1e-3,1e-7", "seed=0,1")
-    cells = swept(folder, "--config-dir", "my_conf", "subject=puzzle", *axes, program=WITH_REPORT)
+    cells = swept(folder, "--config-dir", "my_conf", "subject=puzzle", *axes, left_out="")
     assert len(cells) == 8
     verdicts = cells.groupby("subject.out")["verdict"].unique()
     assert list(verdicts["relu"]) == ["incorrect gradient"]
@@ -157,7 +152,7 @@ def test_every_mistake_is_a_row_and_the_rest_goes_on(folder):
     cells = swept(
         folder, "subject=function", f"subject._target_={','.join('mine.' + n for n in names)}", "data=xor",
         "network.hidden=[3]", "engine.timeout=2", "check.resolution=0.01",  # as far as float32 goes
-        program=WITH_REPORT,
+        left_out="",
     )  # fmt: skip
     found = cells.set_index(cells["subject._target_"].str.removeprefix("mine."))
     place = str(folder / "mine.py")
