@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from backproof.verdicts.fit import Error, first_fit
+from backproof.verdicts.gradient_candidates import Tensor
 from backproof.verdicts.linear_model import CHANGES, LINKS
 from backproof.verdicts.model_search import ACTIVATIONS, Given, hidden_layers, hidden_model, linear_model
+from backproof.verdicts.residuals import structure_of
 
 DRAW = np.random.default_rng(2)
 X = DRAW.standard_normal((12, 4))
@@ -379,3 +381,49 @@ def test_hidden_layers_of_data_and_parameters():
     assert set(found) == {f"{f}(x w{b})" for f in ("tanh", "σ", "relu") for b in ("", " + b")}
     np.testing.assert_allclose(found["σ(x w + b)"], HIDDEN["σ"](X @ V + BIAS_V))
     np.testing.assert_allclose(found["tanh(x w)"], np.tanh(X @ V))
+
+
+# Among the tensors of a network
+
+
+def tensors(**wrong):
+    """The tensors of a network with one hidden layer, some of their gradients wrong."""
+    found, _, _ = layers("tanh")
+    parameters = {"v": V, "bias_v": BIAS_V, "head": HEAD, "head_bias": HEAD_BIAS}
+    return [
+        Tensor(
+            name, theta.shape, np.ravel(wrong.get(name, found[name])), theta.ravel(), found[name].ravel(),
+            np.full(theta.size, 1e-12), lambda x: x, complete=True, data={"x": X, "y": CLASSES},
+        )
+        for name, theta in parameters.items()
+    ]  # fmt: skip
+
+
+LOGITS = F @ HEAD + HEAD_BIAS
+R = np.exp(log_softmax(LOGITS)) - CLASSES
+BELOW = (R @ HEAD.T) * F
+IN_TENSORS = {
+    "v": (X.T @ BELOW, "f(z) in place of r below · tanh'(z); X = x"),
+    "bias_v": (BELOW.sum(axis=0), "f(z) in place of r below · tanh'(z); X = x"),
+    "head": (F.T @ (R * LOGITS), "r times z; X = tanh(x v + b), y = y"),
+    "head_bias": ((R * LOGITS).sum(axis=0), "r times z; X = tanh(x v + b), y = y"),
+}
+
+
+@pytest.mark.parametrize("name", IN_TENSORS)
+def test_a_residual_is_named_in_every_tensor_of_a_network(name):
+    wrong, detail = IN_TENSORS[name]
+    given = tensors(**{name: wrong})
+    mine = next(t for t in given if t.name == name)
+    with np.errstate(all="ignore"):
+        assert structure_of(mine, given) == ("another residual", detail, 1.0)
+        assert structure_of(replace(mine, complete=False), given) is None
+
+
+def test_a_residual_that_is_wrong_in_some_entries_is_named_there():
+    right = tensors()[2].numerical.reshape(5, 3)
+    wrong = np.where(np.arange(3) == 1, F.T @ (R * LOGITS), right)
+    given = tensors(head=wrong)
+    with np.errstate(all="ignore"):
+        known = structure_of(given[2], given)
+    assert (known.name, known.detail) == ("another residual", "r times z; X = tanh(x v + b), y = y")
