@@ -135,6 +135,9 @@ HIDDEN = {
     ),
     ("carried weights: cut off", "at ±0.3"): lambda n: (n.above @ np.clip(n.w, -0.3, 0.3)) * sigmoid(n.z),
     ("carried weights: entries changed", CHANGED): lambda n: (n.above @ one_entry(n.w)) * sigmoid(n.z),
+    ("derivative: another array", "the delta of layer 3"): lambda n: n.arriving * n.above,
+    ("derivative: another array", "z of layer 3"): lambda n: n.arriving * n.others[2],
+    ("derivative: another array", "the inputs of layer 2"): lambda n: n.arriving * softplus(n.others[0]),
     ("hidden delta: squared", ""): lambda n: (n.arriving * sigmoid(n.z)) ** 2,
 }
 
@@ -278,6 +281,9 @@ WRONG_WEIGHTS = {
         (n.delta * DERIVATIVE).T @ n.inputs + L2 * W1
     ),
     ("weight gradient: another delta", "another array, f'(z)"): lambda n: DERIVATIVE.T @ n.inputs + L2 * W1,
+    ("weight gradient: another input", "another array, z of layer 3"): lambda n: (
+        n.delta.T @ network().forward.pre_activations[2] + L2 * W1
+    ),
     ("weight gradient: another delta", "squared"): lambda n: (n.delta**2).T @ n.inputs + L2 * W1,
     ("weight gradient: another layer's delta", "of layer 3"): lambda n: DELTAS[2].T @ n.inputs + L2 * W1,
     ("penalty: missing", "l2 = 0.01"): lambda n: n.delta.T @ n.inputs,

@@ -66,6 +66,8 @@ UNIT = {
     ("output delta: scale", "× 36, samples × outputs"): lambda n: 36 * n.g * n.slope,
     ("output delta: absolute value", ""): lambda n: np.abs(n.g * n.slope),
     ("output delta: another array", "t"): lambda n: n.t,
+    ("output delta: another array", "y"): lambda n: n.y,
+    ("output delta: another array", "z of layer 2"): lambda n: n.z,
     ("output delta: another operand", "t, one minus"): lambda n: (n.y - 1 + n.t) * n.slope,
     ("output delta: another operand", "y in ∂L/∂y, squared"): lambda n: (n.y**2 - n.t) * n.slope,
     ("output delta: another operand", "∂L/∂y, squared"): lambda n: n.g**2 * n.slope,
