@@ -36,6 +36,20 @@ LISTED = 12
 """So many names that differ in a number alone are listed; of more, the first and the last."""
 
 
+class FunctionError(Exception):
+    """A function from outside does what no loss or gradient does; the message is one line that says where.
+
+    Example:
+        >>> import numpy as np
+        >>> import backproof
+        >>> try:
+        ...     backproof.check(np.sum, np.ones(3), df=lambda w: np.ones(2))
+        ... except backproof.FunctionError as error:
+        ...     print(error)
+        <...>:2, <lambda>: dW has shape (2,), and W has (3,)
+    """
+
+
 class ConfigurationError(Exception):
     """Arguments or configuration are wrong; the message is one line and names the key."""
 

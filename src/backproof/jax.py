@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.interfaces.tolerances import passes
 from backproof.targets.jax_flat import derivatives_of, flat
-from backproof.targets.leaves import FunctionError
 from backproof.verdicts.function import check_function
 
 __all__ = ["check_grads"]

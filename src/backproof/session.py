@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backproof import paths
-from backproof.errors import ConfigurationError, FolderGoneError, ResultsError
+from backproof.errors import ConfigurationError, FolderGoneError, FunctionError, ResultsError
 from backproof.reports.lengths import inches
 from backproof.requests import MergeResult, PlanResult, ReportResult, Request, SweepResult
 from backproof.sweeps import experiment as experiments
@@ -44,7 +44,6 @@ from backproof.sweeps.store import Store, read_only
 from backproof.sweeps.tasks import tasks_of
 from backproof.sweeps.tuning import Tuning, most_extensions, tuning_of
 from backproof.sweeps.work import compute
-from backproof.targets.leaves import FunctionError
 from backproof.verdicts.check import Check
 
 if TYPE_CHECKING:

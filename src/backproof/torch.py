@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+from backproof.errors import FunctionError
 from backproof.interfaces.tolerances import passes
 from backproof.interfaces.torch_checks import checks_of
 from backproof.targets.adapters import library
-from backproof.targets.leaves import FunctionError
 from backproof.targets.source import shown_as
 from backproof.targets.torch_backward import Asked
 from backproof.verdicts.measuring import Sampling

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backproof import check_hessian, check_hvp, check_jacobian, check_jvp, check_vjp
-from backproof.targets.leaves import FunctionError
+from backproof.errors import FunctionError
 
 RNG = np.random.default_rng(3)
 X, W = RNG.normal(size=(3, 4)), RNG.normal(size=4)

@@ -12,13 +12,12 @@ import pandas as pd
 import pytest
 from without_report import WITHOUT_REPORT
 
-from backproof.errors import ConfigurationError
+from backproof.errors import ConfigurationError, FunctionError
 from backproof.interfaces.arguments import read
 from backproof.interfaces.cli import request_of, session_of
 from backproof.sweeps.derivatives import arrays_of
 from backproof.sweeps.inputs import made_as
 from backproof.sweeps.one_case import check_cell
-from backproof.targets.leaves import FunctionError
 
 PYTHON = """
 import numpy as np

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import backproof
-from backproof.errors import ConfigurationError
+from backproof.errors import ConfigurationError, FunctionError
 from backproof.estimates.screen import DIRECTIONS, MISS
 from backproof.sweeps.composition import composed
 from backproof.sweeps.cost import expected_seconds
@@ -15,7 +15,6 @@ from backproof.sweeps.engines.serial import Serial
 from backproof.sweeps.execution import run
 from backproof.sweeps.one_case import check_cell
 from backproof.sweeps.work import compute
-from backproof.targets.leaves import FunctionError
 
 BASE = ("data=gaussian", "data.samples=40", "network.hidden=[6]", "training=none")
 GRID = (

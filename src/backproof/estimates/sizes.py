@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from backproof.estimates.steps import wide
 from backproof.network.arrays import Array, root_mean_square
-from backproof.targets.function import Function
+
+if TYPE_CHECKING:
+    from backproof.targets.function import Function
 
 SMALLER = 64.0
 """A parameter so many times smaller than is typical of its tensor is counted in a unit of its own."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numbers
 
-from backproof.targets.leaves import FunctionError, what_it_is
+from backproof.errors import FunctionError
+from backproof.targets.leaves import what_it_is
 from backproof.verdicts.comparison import allowed_beside
 from backproof.verdicts.measuring import Sampling
 

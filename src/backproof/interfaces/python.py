@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backproof.errors import FunctionError
 from backproof.interfaces.door import require_function, sampling_of
 from backproof.targets.adapters import LIBRARIES, made_with
 from backproof.targets.bounds import bound
 from backproof.targets.container import ArrayTree, leaves_of
 from backproof.targets.formats import is_foreign
 from backproof.targets.function import Function
-from backproof.targets.leaves import FunctionError
 from backproof.targets.source import UserFunction, shown_as, with_keywords, without_auxiliary
 from backproof.verdicts.check import Check
 from backproof.verdicts.comparison import RESOLUTION

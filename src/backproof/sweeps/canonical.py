@@ -22,13 +22,10 @@ from backproof.network.outputs import Softmax
 from backproof.sweeps import components
 from backproof.sweeps.case import Case, Code, NetworkCase
 from backproof.sweeps.construction import dataset, problem_of, sizes_of, with_content
-from backproof.sweeps.derivatives import KINDS as DERIVATIVES
-from backproof.sweeps.derivatives import derivative_case
 from backproof.sweeps.modules import remembered
 from backproof.sweeps.overrides import OFF, VALUES, Value
-from backproof.sweeps.reading import by_group, chosen, interned, read, read_value
+from backproof.sweeps.reading import by_group, chosen, interned, kind_of, read, read_value
 from backproof.sweeps.settings import MODELS, CheckSettings, ClipSettings, ComponentSettings, TrainingSettings
-from backproof.sweeps.subject import function_case, is_function, kind_of
 from backproof.sweeps.validation import validated
 from backproof.training.schedules import canonical_schedule
 
@@ -51,8 +48,10 @@ def case_of(settings: Mapping[str, Value]) -> Case:
             built, or the data do not fit the loss.
     """
     given = by_group(settings)
-    if is_function(given):
-        return derivative_case(given) if kind_of(given) in DERIVATIVES else function_case(given)
+    if kind_of(given) is not None:
+        from backproof.sweeps.subject import outside_case  # a worker's networks do without
+
+        return outside_case(given)
     if chosen(given, "output") == SAME:
         given["output"] = _needed("activation", given.get("activation"))
     off = [key for key in ("check", "training") if chosen(given, key) == OFF]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from contextlib import redirect_stdout, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property
-from io import StringIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,23 +19,21 @@ from backproof.network.faults.mutant import Mutant
 from backproof.network.faults.written import Written
 from backproof.network.problem import Problem
 from backproof.sweeps import components
-from backproof.sweeps.case import DerivativeCase, FunctionCase, NetworkCase
+from backproof.sweeps.case import NetworkCase
 from backproof.sweeps.construction import generator, problem_of, rule_of, samples_of, weights_of
 from backproof.sweeps.cures import cures_of
-from backproof.sweeps.derivative_checks import check_derivative
 from backproof.sweeps.outcome import Outcome
-from backproof.sweeps.subject import function_of
 from backproof.targets.network import in_precision
-from backproof.targets.source import defined_at
 from backproof.verdicts import AGREEING, Judgement, Verdict, judge
 from backproof.verdicts.baselines import baselines_of
-from backproof.verdicts.check import Check, Cures
+from backproof.verdicts.check import Cures
 from backproof.verdicts.evidence import evidence_of
-from backproof.verdicts.function import FunctionTarget, check_function
-from backproof.verdicts.measuring import Sampling
 from backproof.verdicts.network import NetworkTarget
 from backproof.verdicts.network_screening import screened_network
 from backproof.verdicts.view import View, evaluated_at, view_of
+
+if TYPE_CHECKING:
+    from backproof.verdicts.function import FunctionTarget
 
 FINER_PARAMETERS = 300
 """Extended precision is slow; so many parameters are enough to tell a right rule from a wrong one."""
@@ -250,42 +248,10 @@ def check_networks(cases: list[NetworkCase], outcomes: list[Outcome]) -> None:
     point = Point(cases[0])
     for case, outcome in zip(cases, outcomes, strict=True):
         at, judgement = point.judged(case)
-        _report(target_of(case, at), judgement, outcome)
+        report_judgement(target_of(case, at), judgement, outcome)
         outcome.values.update(asdict(at.own.outputs))
         if case.check is not None:
             _report_details(case, at, judgement, outcome)
-
-
-def check_function_case(case: FunctionCase | DerivativeCase, outcome: Outcome) -> None:
-    """Check a function from outside, and put what is found into its outcome."""
-    found = checked_function(case)
-    _report(found.target, found.judgement, outcome)
-
-
-def checked_function(case: FunctionCase | DerivativeCase) -> Check:
-    """A check of a function from outside; what it prints becomes a note."""
-    printed = StringIO()
-    with redirect_stdout(printed):
-        if isinstance(case, DerivativeCase):
-            found = check_derivative(case)
-        else:
-            found = check_function(function_of(case), _sampling(case))
-    if printed.getvalue():
-        assert isinstance(found.target, FunctionTarget), "a function from outside is no network"
-        function, first = found.target.function, printed.getvalue().strip().partition("\n")[0][:80]
-        function.note(f"{defined_at(function.loss)}: prints, at first '{first}'")
-    return found
-
-
-def _sampling(case: FunctionCase) -> Sampling:
-    check = case.check
-    return Sampling(
-        case.seed,
-        None if check.parameters == "all" else check.parameters,
-        screened=bool(check.screened),
-        resolution=check.resolution,
-        rtol=check.rtol,
-    )
 
 
 OF_JUDGEMENT = (
@@ -299,7 +265,7 @@ OF_TENSOR = (
 """Fields of `Judgement` and `TensorJudgement` that are columns of the same names."""
 
 
-def _report(target: NetworkTarget | FunctionTarget, judgement: Judgement, outcome: Outcome) -> None:
+def report_judgement(target: NetworkTarget | FunctionTarget, judgement: Judgement, outcome: Outcome) -> None:
     """The columns of a judgement, of any target, and those of its tensors."""
     outcome.values.update(loss_value=float(target.loss), verdict=judgement.verdict.value)
     if judgement.verdict is Verdict.NOT_CHECKED:

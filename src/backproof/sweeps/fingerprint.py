@@ -27,6 +27,7 @@ COMPUTING = (
     "sweeps/custom.py",
     "sweeps/derivative_checks.py",
     "sweeps/derivatives.py",
+    "sweeps/function_checks.py",
     "sweeps/inputs.py",
     "sweeps/keywords.py",
     "sweeps/limits.py",

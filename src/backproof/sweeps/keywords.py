@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from backproof.errors import ConfigurationError, nearest
+from backproof.errors import ConfigurationError, FunctionError, nearest
 from backproof.sweeps.modules import find
 from backproof.sweeps.settings import Parameters
-from backproof.targets.leaves import FunctionError
 from backproof.targets.source import UserFunction, alike, in_one_line, raised_at
 
 

@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 from backproof.network.outputs import Softmax
 from backproof.sweeps import components
 from backproof.sweeps.case import DerivativeCase, FunctionCase, NetworkCase
-from backproof.sweeps.checking import Point, checked_function, cures_for, target_of
+from backproof.sweeps.checking import Point, cures_for, target_of
+from backproof.sweeps.function_checks import checked_function
 from backproof.sweeps.listing import Cell
 from backproof.sweeps.training_runs import runs_of
 from backproof.verdicts.check import Check

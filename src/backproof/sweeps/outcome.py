@@ -5,11 +5,11 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass, field
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array
 from backproof.sweeps.limits import UNLIMITED, Limits, TimeIsUpError
 from backproof.sweeps.status import Status
 from backproof.sweeps.surroundings import TamperedError
-from backproof.targets.leaves import FunctionError
 from backproof.targets.source import PACKAGE
 
 Entry = None | bool | int | float | str

@@ -64,6 +64,11 @@ def chosen(given: Given, key: str) -> Value:
     return value if name == "" else None
 
 
+def kind_of(given: Given) -> Value:
+    """What kind of function from outside the settings are about; None for the built-in network."""
+    return dict(given.get("subject", ())).get("by")
+
+
 def read(key: str, model: type[G], given: Given) -> G:
     """A group's settings as a model.
 

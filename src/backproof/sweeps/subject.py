@@ -10,13 +10,14 @@ from typing import Any
 from backproof.errors import ConfigurationError, not_one_of
 from backproof.network.initial import initial_weights
 from backproof.sweeps import components
-from backproof.sweeps.case import FunctionCase
+from backproof.sweeps.case import DerivativeCase, FunctionCase
 from backproof.sweeps.construction import dataset, generator, with_content
 from backproof.sweeps.derivatives import KINDS as DERIVATIVES
+from backproof.sweeps.derivatives import derivative_case
 from backproof.sweeps.keywords import Keywords, check_keywords, function_named, parameters_of
 from backproof.sweeps.modules import find
-from backproof.sweeps.overrides import OFF, TARGET, Value
-from backproof.sweeps.reading import Given, chosen, read, read_value
+from backproof.sweeps.overrides import OFF, TARGET
+from backproof.sweeps.reading import Given, chosen, kind_of, read, read_value
 from backproof.sweeps.settings import DataSettings, FunctionCheckSettings, FunctionSettings, NetworkSettings
 from backproof.sweeps.validation import validated
 from backproof.targets.function import Function
@@ -30,14 +31,13 @@ ADAPTERS: dict[str, Callable[..., Function]] = {"torch": torch_function, "jax": 
 KINDS = ("function", *ADAPTERS)
 
 
-def kind_of(given: Given) -> Value:
-    """What kind of function from outside the settings are about; None for the built-in network."""
-    return dict(given.get("subject", ())).get("by")
+def outside_case(given: Given) -> FunctionCase | DerivativeCase:
+    """The case of a function from outside, by which kind of function it is.
 
-
-def is_function(given: Given) -> bool:
-    """Whether the settings are about a function from outside."""
-    return kind_of(given) is not None
+    Raises:
+        ConfigurationError: if its code cannot be imported, or a keyword is none of its parameters.
+    """
+    return derivative_case(given) if kind_of(given) in DERIVATIVES else function_case(given)
 
 
 def function_case(given: Given) -> FunctionCase:

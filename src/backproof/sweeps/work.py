@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from backproof.sweeps.case import Case, DerivativeCase, FunctionCase, NetworkCase, grouped
-from backproof.sweeps.checking import check_function_case, check_networks
+from backproof.sweeps.checking import check_networks
 from backproof.sweeps.limits import UNLIMITED, Limits
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.status import Status
@@ -32,13 +32,19 @@ def compute(cases: Sequence[Case], limits: Limits = UNLIMITED) -> list[Outcome]:
     for same_problem in grouped(networks, lambda c: c.numerical_key):
         _together(same_problem, outcomes, check_networks, limits)
     for function in (c for c in cases if isinstance(c, FunctionCase | DerivativeCase)):
-        _together([function], outcomes, lambda c, o: check_function_case(c[0], o[0]), limits)
+        _together([function], outcomes, _check_function, limits)
     fit = [c for c in networks if c.training and outcomes[c].status is Status.OK]
     for alike in grouped(fit, lambda c: c.training_key):
         _together(alike, outcomes, train_alike, limits)
     if not limits.guarded and any(case.code for case in cases):
         put_back()  # the next task, of this sweep or another, may have no code from outside
     return [outcomes[case] for case in cases]
+
+
+def _check_function(cases: list[FunctionCase | DerivativeCase], outcomes: list[Outcome]) -> None:
+    from backproof.sweeps.function_checks import check_function_case  # a worker's networks do without
+
+    check_function_case(cases[0], outcomes[0])
 
 
 def _together(

@@ -6,8 +6,8 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
+from backproof.errors import FunctionError
 from backproof.targets.container import leaves_of
-from backproof.targets.leaves import FunctionError
 
 LIBRARIES = {"torch": "PyTorch", "jax": "JAX"}
 """Optional libraries by their name, which is also that of the extra that installs them."""

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array
-from backproof.targets.leaves import FunctionError
 
 MOST = 1 << 18
 """Numbers, of the points or of what the function returns, that are asked for by one call."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array
 from backproof.targets.function import Function
-from backproof.targets.leaves import FunctionError
 
 
 def bound(function: Function, bounds: Any) -> None:

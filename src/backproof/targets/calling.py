@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.targets.leaves import FunctionError
+from backproof.errors import FunctionError
 from backproof.targets.source import UserFunction, in_one_line, raised_at
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import optree
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array, DType
 from backproof.targets.layout import Layout
-from backproof.targets.leaves import ComplexLeaf, Fixed, FunctionError, Leaf, leaf_of, what_it_is
+from backproof.targets.leaves import ComplexLeaf, Fixed, Leaf, leaf_of, what_it_is
 
 ArrayTree = Any
 """W, or a gradient in W's container: an array, or lists, tuples, dictionaries and dataclasses of arrays."""

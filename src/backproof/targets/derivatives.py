@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.targets.adapters import made_with
 from backproof.targets.function import Function
 from backproof.targets.jacobian import jacobian
 from backproof.targets.jvp import jvp
-from backproof.targets.leaves import FunctionError
 from backproof.targets.low_precision import in_low_precision, low_precision_vjp, resolution_of
 from backproof.targets.native import Native
 from backproof.targets.source import UserFunction, shown_as

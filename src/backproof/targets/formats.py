@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array, DType
 from backproof.targets.adapters import LIBRARIES, library, made_with
-from backproof.targets.leaves import FunctionError
 
 
 class FloatName(StrEnum):

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array, DType, FloatType
 from backproof.targets.batched import Batched
 from backproof.targets.calling import called
 from backproof.targets.container import ArrayTree, Stack, container_of
 from backproof.targets.findings import Trial
 from backproof.targets.layout import Index, Layout
-from backproof.targets.leaves import Fixed, FunctionError, Leaf, ShapeError, what_it_is
+from backproof.targets.leaves import Fixed, Leaf, ShapeError, what_it_is
 from backproof.targets.order import order_hint
 from backproof.targets.source import UserFunction, defined_at
 

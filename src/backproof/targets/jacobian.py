@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array, unit_roundoff
 from backproof.targets.calling import called
 from backproof.targets.container import container_of
-from backproof.targets.leaves import FunctionError, array_of, is_sparse, what_is_wrong
+from backproof.targets.leaves import array_of, is_sparse, what_is_wrong
 from backproof.targets.source import UserFunction, defined_at
 from backproof.targets.vector import Forward, Rows, chosen_cotangents
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.targets.adapters import library
 from backproof.targets.jax import doubles, jax_passes, jax_pushforward
 from backproof.targets.jvp import jvp
-from backproof.targets.leaves import FunctionError
 from backproof.targets.source import UserFunction, named_as, shown_as
 from backproof.targets.vector import Rows
 from backproof.targets.vjp import argument_names, vjp

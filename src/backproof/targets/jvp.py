@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array, root_mean_square
 from backproof.targets.calling import called
 from backproof.targets.container import Container, container_of
 from backproof.targets.jacobian import remembered
 from backproof.targets.layout import Layout, Tensor
-from backproof.targets.leaves import FunctionError, Leaf, what_it_is
+from backproof.targets.leaves import Leaf, what_it_is
 from backproof.targets.source import UserFunction, defined_at
 from backproof.targets.vector import WHOLE, Forward, Rows, chosen_cotangents
 from backproof.targets.vjp import argument_names

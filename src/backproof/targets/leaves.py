@@ -9,23 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array, DType, Precision
 from backproof.targets.layout import Tensor
-
-
-class FunctionError(Exception):
-    """A function from outside does what no loss or gradient does; the message is one line that says where.
-
-    Example:
-        >>> import numpy as np
-        >>> import backproof
-        >>> try:
-        ...     backproof.check(np.sum, np.ones(3), df=lambda w: np.ones(2))
-        ... except backproof.FunctionError as error:
-        ...     print(error)
-        <...>:2, <lambda>: dW has shape (2,), and W has (3,)
-    """
-
 
 COMPLEX = {np.float32: np.complex64, np.float64: np.complex128, np.longdouble: np.clongdouble}
 """The complex type whose parts are of a real one."""

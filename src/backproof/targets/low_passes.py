@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import unit_roundoff
 from backproof.targets.calling import called
 from backproof.targets.container import leaves_of, mapped
 from backproof.targets.formats import Format, holds_floats, in_double
-from backproof.targets.leaves import FunctionError
 from backproof.targets.source import UserFunction, alike, defined_at
 from backproof.targets.vjp import output_and_residuals
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array
 from backproof.targets.container import Container, leaves_of, mapped
 from backproof.targets.dithered import Dithered, Formatted, dithered, rounded_to, unit_of
 from backproof.targets.double_pass import with_double
 from backproof.targets.formats import in_double, is_low
 from backproof.targets.function import Function
-from backproof.targets.leaves import FunctionError, Leaf
+from backproof.targets.leaves import Leaf
 from backproof.targets.low_passes import (
     Formats,
     Kernel,

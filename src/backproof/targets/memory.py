@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.targets.adapters import library, made_with
 from backproof.targets.container import mapped
 from backproof.targets.formats import holds_floats, type_name
-from backproof.targets.leaves import FunctionError
 from backproof.targets.source import UserFunction, alike
 
 

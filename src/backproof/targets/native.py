@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.targets.adapters import library, made_with
 from backproof.targets.container import leaves_of, mapped
 from backproof.targets.formats import is_foreign
-from backproof.targets.leaves import FunctionError
 from backproof.targets.source import UserFunction, alike, defined_at
 from backproof.targets.torch_leaves import array_of_tensor
 

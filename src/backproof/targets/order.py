@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.targets.container import Container
-from backproof.targets.leaves import FunctionError
 from backproof.targets.source import UserFunction
 
 MOST = 8

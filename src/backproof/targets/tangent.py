@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csc_array, eye_array
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array, FloatType, root_mean_square
 from backproof.targets.function import Function
 from backproof.targets.layout import Layout, in_sequence
-from backproof.targets.leaves import FunctionError
 
 LARGEST = 2000
 """Parameters on a sphere, whose tangent directions are all dense."""

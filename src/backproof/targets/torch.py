@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.targets.adapters import library
 from backproof.targets.container import ArrayTree, Stack, leaves_of, mapped
 from backproof.targets.findings import Trial
 from backproof.targets.function import Function
 from backproof.targets.jvp import jvp
-from backproof.targets.leaves import Fixed, FunctionError
+from backproof.targets.leaves import Fixed
 from backproof.targets.source import UserFunction, defined_at, named_as, shown_as
 from backproof.targets.torch_graph import gradients
 from backproof.targets.torch_leaves import Dense, Leaf, array_of_tensor, leaf_of_tensor

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.targets.adapters import library
 from backproof.targets.container import leaves_of
 from backproof.targets.findings import Finding
-from backproof.targets.leaves import FunctionError
 from backproof.targets.source import defined_at, in_one_line
 from backproof.targets.torch_graph import custom_functions, gradients
 from backproof.targets.torch_leaves import Tensor

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from backproof.errors import FunctionError
 from backproof.targets.adapters import library
-from backproof.targets.leaves import FunctionError
 from backproof.targets.source import defined_at, in_one_line
 
 REENTRANT = "CheckpointFunctionBackward"

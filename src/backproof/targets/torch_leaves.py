@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array
 from backproof.targets.adapters import library
-from backproof.targets.leaves import FunctionError
 
 Tensor = Any
 """Of PyTorch, which is not imported before it is needed."""

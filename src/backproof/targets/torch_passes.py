@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array
 from backproof.targets.adapters import library
 from backproof.targets.container import Stack, leaves_of, mapped
-from backproof.targets.leaves import Fixed, FunctionError
+from backproof.targets.leaves import Fixed
 from backproof.targets.source import UserFunction, defined_at
 from backproof.targets.torch_graph import gradients
 from backproof.targets.torch_leaves import Dense, Leaf, Tensor, array_of_tensor, dense, leaf_of_tensor

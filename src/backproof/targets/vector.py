@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array, FloatType
 from backproof.targets.batched import Batched
 from backproof.targets.calling import called
 from backproof.targets.container import Container, container_of
 from backproof.targets.function import Function, Together
 from backproof.targets.layout import Index, Layout, Tensor
-from backproof.targets.leaves import ComplexLeaf, FunctionError
+from backproof.targets.leaves import ComplexLeaf
 from backproof.targets.source import UserFunction, defined_at
 
 KEPT = 1 << 22

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.network.arrays import Array
 from backproof.targets.calling import called
 from backproof.targets.container import Container, container_of
 from backproof.targets.function import Function, Together
-from backproof.targets.leaves import FunctionError, what_it_is
+from backproof.targets.leaves import what_it_is
 from backproof.targets.source import UserFunction, defined_at
 from backproof.targets.vector import Cotangents, Forward, RowAt, Rows, chosen_cotangents
 

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.estimates.directional import DIRECTIONS, probability_of_a_miss
 from backproof.estimates.noise import gradient_rounding_error
 from backproof.estimates.sizes import sizes_of
 from backproof.network.arrays import Array, unit_roundoff
 from backproof.targets.function import Function
-from backproof.targets.leaves import FunctionError
 from backproof.verdicts.causes import Cause
 from backproof.verdicts.check import Check
 from backproof.verdicts.directions import DirectionalEvidence

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backproof.errors import FunctionError
 from backproof.estimates.screen import Changes, Screen, screened
 from backproof.estimates.sizes import sizes_of
 from backproof.estimates.steps import wide
 from backproof.network.arrays import Array, unit_roundoff
-from backproof.targets.function import Function
-from backproof.targets.leaves import FunctionError
 from backproof.verdicts.comparison import gradient_error
 from backproof.verdicts.judgement import Judgement
 from backproof.verdicts.verdict import Verdict
+
+if TYPE_CHECKING:
+    from backproof.targets.function import Function
 
 if TYPE_CHECKING:
     from backproof.verdicts.function import FunctionTarget
