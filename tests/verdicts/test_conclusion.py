@@ -412,6 +412,12 @@ def test_the_judge_counts_and_names_the_worst():
     )
 
 
+def test_of_a_gradient_that_agrees_the_entry_nearest_to_its_bound_is_the_worst():
+    found = judge(Judged(Seen(compared([1.0, 2], [1.0, 2 + 5e-7], bound=1e-6))))
+    assert (found.verdict, found.worst_parameter) == ("agrees", "a[1]")
+    assert found.excess == pytest.approx(0.5)
+
+
 def test_without_an_explanation_there_is_a_verdict_and_its_error():
     found = judge(Judged(Seen(WRONG), differs="the gradient"), explain=False)
     assert (found.verdict, found.causes, found.parameters, found.tensors) == ("incorrect gradient", (), 0, ())
@@ -428,6 +434,7 @@ def test_what_is_not_finite_is_not_compared():
     for mine, count in ((None, 7), (Seen(compared([np.nan, 2], [1.0, 2])), 2)):
         found = judge(Judged(mine))
         assert (found.verdict, found.parameters, found.gradient_error) == ("not finite", count, None)
+        assert (found.disagreeing, found.touched, found.crossed, found.notes) == (0, 0, 0, ())
 
 
 def test_where_only_differences_leave_the_finite_numbers_others_may_not():

@@ -1,5 +1,7 @@
 """What was made of one tensor's gradient, from the right one alone: every mistake by hand, and its name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -274,3 +276,62 @@ def test_a_structure_that_all_tensors_share_is_one_cause():
 def test_what_they_do_not_share_stays_apart(given, tensors):
     found = causes(*given)
     assert shared_by_all(found, tensors) is found
+
+
+# Exact edges
+
+
+def test_an_entry_may_be_off_by_twice_its_bound():
+    """Once for the numerical gradient, and once for what is compared with it."""
+    for bounds, known in ((1.9, True), (2.1, False)):
+        off = -N + bounds * 1e-6 * (np.arange(20).reshape(5, 4) == 7)
+        assert (named(off, bound=1e-6)[0] == "sign") == known
+
+
+def test_a_gradient_is_zero_where_its_bound_is_reached():
+    assert named(N, numerical=np.full((5, 4), 1e-3), bound=1e-3)[0] == "not zero"
+    assert named(N, numerical=np.full((5, 4), -1e-3), bound=1e-3)[0] == "not zero"
+
+
+def test_terms_are_looked_for_from_three_entries_on():
+    for count, known in ((3, ("regulariser", "0.3 times the parameter is too much")), (2, None)):
+        right, theta = VECTOR[:count], OF_VECTOR[:count]
+        found = named(right + 0.3 * theta, numerical=right, theta=theta)
+        assert found == known or (known is None and found[0] != "regulariser")
+
+
+@pytest.mark.parametrize(
+    ("right", "known"),
+    [
+        ([0.5, -0.5, 2.0, -3.0], True),
+        ([0.5, 0.0, 2.0, -3.0], False),
+        ([0.5, 2.0, -3.0, 4.0], False),
+        ([0.5, -0.5, 0.25, 2.0], False),
+    ],
+)
+def test_of_a_gradient_that_is_cut_off_two_entries_are_and_two_are_not(right, known):
+    right = np.array(right)
+    found = named(np.clip(right, -1, 1), numerical=right, theta=np.array([0.3, 0.7, -0.2, 1.9]))
+    assert (found == ("cut off", "at ±1")) == known
+
+
+def test_changes_of_a_vector_are_said_of_entries():
+    mean = np.full(8, VECTOR.mean())
+    assert named(mean, numerical=VECTOR, theta=OF_VECTOR) == ("one for all", "the mean of the entries")
+    assert named(N - N.mean(axis=0), numerical=N) == ("mean taken off", "over the rows")
+
+
+def test_four_whole_numbers_are_no_accident_and_three_may_be():
+    for count, known in ((4, ("whole numbers", "all its entries are such")), (3, None)):
+        whole = np.array([7.0, -3, 11, 2])[:count]
+        given = {"numerical": VECTOR[:count] * 1.1, "theta": OF_VECTOR[:count] * 1.3}
+        found = named(whole, **given)
+        assert found == known or found[0] in ("another formula", "two terms")
+
+
+def test_multiples_are_weighted_by_what_is_sure():
+    """The first entry is known to 1e-3 alone, and the others tell the factor to nine digits."""
+    w = tensor(0.37 * N + np.where(np.arange(20).reshape(5, 4) == 0, 5e-4, 0))
+    bounds = np.where(np.arange(20) == 0, 1e-3, 1e-12)
+    known = structure_of(replace(w, bound=bounds), [])
+    assert (known.name, known.detail) == ("scale", "the gradient is 0.37 times the right one")

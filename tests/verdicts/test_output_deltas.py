@@ -8,6 +8,7 @@ import pytest
 from oracles import random_problem
 from verdicts.test_causes import Changed
 
+from backproof.network.faults import FAULTS
 from backproof.network.rules import Backward, BackwardRule
 from backproof.verdicts.operations import localise
 from backproof.verdicts.view import view_of
@@ -233,6 +234,35 @@ def test_a_share_that_is_mixed_in_is_named(share):
     (only,) = localise(rule.backward(view.problem, view.forward, view.weights), view)
     assert (only.name, only.layer) == ("output delta: derivative missing", 2)
     assert only.detail == f"∂L/∂y without f'(z), mixed in by {100 * share:g} %"
+
+
+class Blend:
+    """A share of a wrong backward pass, the rest being right."""
+
+    def __init__(self, rule, share):
+        self.rule, self.share = rule, share
+
+    def backward(self, *here):
+        right, wrong = BackwardRule().backward(*here), self.rule.backward(*here)
+
+        def blended(ours, theirs):
+            return [a + self.share * (b - a) for a, b in zip(ours, theirs, strict=True)]
+
+        return Backward(blended(right.deltas, wrong.deltas), blended(right.gradients, wrong.gradients))
+
+
+@pytest.mark.parametrize("share", [0.25, 0.02])
+def test_a_share_of_a_pass_that_is_wrong_in_every_layer_is_named_in_every_layer(share):
+    """Below the first layer that departs, the right and the wrong delta have come from different ones."""
+    problem, weights = random_problem(2, hidden=(6, 5, 4), samples=9)
+    view = view_of(replace(problem, l2=0.01), weights)
+    rule = Blend(BackwardRule(fault=FAULTS["derivative_squared"]()), share)
+    found = localise(rule.backward(view.problem, view.forward, view.weights), view)
+    assert [(d.name, d.layer) for d in found] == [("derivative: squared", layer) for layer in (3, 2, 1)]
+    assert all(d.detail.endswith(f"mixed in by {100 * share:g} %") for d in found)
+    right, wrong = (r.backward(view.problem, view.forward, view.weights) for r in (BackwardRule(), rule))
+    moved = np.concatenate([(b - a).ravel() for a, b in zip(right.gradients, wrong.gradients, strict=True)])
+    np.testing.assert_allclose(sum(d.moved for d in found), moved, atol=1e-6 * np.abs(moved).max())
 
 
 def test_what_a_departure_adds_is_carried_down_to_all_layers_below():
