@@ -572,28 +572,33 @@ def test_a_stock_sweeper_takes_no_experiment(tiny, here):
 # --- as a program of its own
 
 
-STARTS = ([sys.executable, "-m", "backproof"], [str(Path(sys.executable).parent / "backproof")])
+MODULE = (sys.executable, "-m", "backproof")
+PROGRAM = (str(Path(sys.executable).parent / "backproof"),)
 
 
-@pytest.mark.parametrize("start", STARTS)
-def test_the_program_in_a_process_of_its_own(here, start):
-    if not Path(start[0]).exists():
-        pytest.skip(f"{start[0]} is not installed")
+def started(start, here, *arguments):
+    return subprocess.run([*start, *arguments], capture_output=True, text=True, cwd=here, timeout=120)
 
-    def run(*arguments):
-        return subprocess.run([*start, *arguments], capture_output=True, text=True, cwd=here, timeout=120)
 
-    good = run(
-        "sweep", "-m", "data=xor", "network.hidden=[3]", "training=none", "seed=range(0,26)",
+def test_the_program_in_a_process_of_its_own(here):
+    good = started(
+        MODULE, here, "sweep", "-m", "data=xor", "network.hidden=[3]", "training=none", "seed=range(0,26)",
         "engine.jobs=2", "check=none",
     )  # fmt: skip
     assert good.returncode == 0, good.stderr
     assert "26 to run" in good.stderr
     assert "Warning" not in good.stderr
     assert good.stdout == "report: results/sweep/report.html\n"
-    bad = run("sweep", "activation=rleu")
-    assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)
     assert {p.name for p in here.iterdir()} == {"results"}
+
+
+@pytest.mark.parametrize("start", [MODULE, PROGRAM], ids=["module", "program"])
+def test_however_the_program_is_started_it_runs_a_command(here, start):
+    if not Path(start[0]).exists():
+        pytest.skip(f"{start[0]} is not installed")
+    bad = started(start, here, "sweep", "activation=rleu")
+    assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)
+    assert bad.stderr.startswith("backproof: activation: must be one of")
 
 
 def test_a_value_that_only_some_choices_have(program):

@@ -186,6 +186,7 @@ def test_completion_is_installed_for_the_program(here):
     assert done.stdout.rstrip().endswith("hydra_bash_completion backproof")
 
 
+@pytest.mark.slow
 def test_joblibs_launcher_or_how_to_install_it(tiny, table):
     done = tiny("sweep", "hydra/launcher=joblib", "hydra.launcher.n_jobs=1", "seed=0,1")
     try:

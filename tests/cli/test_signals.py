@@ -65,7 +65,12 @@ def until(condition, seconds=60):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(signal.SIGHUP, marks=pytest.mark.slow), signal.SIGTERM,
+     pytest.param(signal.SIGINT, marks=pytest.mark.slow)],
+    ids=lambda s: s.name,
+)  # fmt: skip
 def test_every_signal_that_asks_to_stop_ends_with_a_report(sweep, here, number):
     process = sweep()
     until(lambda: len(of_session(process.pid)) >= 3)
@@ -167,6 +172,7 @@ def test_a_scheduler_that_is_killed_ends_the_sweep_with_one_line_and_a_report(sw
     assert (here / "results" / "slow" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_workers_start_prints_no_traceback_of_theirs(sweep, here):
     """A terminal interrupts them too, while they import what they need."""
     process = sweep()

@@ -19,6 +19,11 @@ from backproof.sweeps.experiment import Exclusion, Experiment
 
 DEFAULT = Composer(CONFIG_NAME)
 CHOICES = [(group, choice) for group in DEFAULT.groups for choice in DEFAULT.options(group)]
+ROUNDS = [
+    {group: choice for group, choice in zip(DEFAULT.groups, choices, strict=True) if choice is not None}
+    for choices in itertools.zip_longest(*map(DEFAULT.options, DEFAULT.groups))
+]
+"""The first choice of every group, the second of each that has one, and so on: each choice is in one."""
 
 QUICK = ("data=xor", "training=none", "check=none")
 
@@ -42,9 +47,9 @@ def test_there_are_choices_to_test():
     assert ("activation", "relu") in CHOICES
 
 
-@pytest.mark.parametrize(("group", "choice"), CHOICES, ids=lambda v: v)
-def test_every_choice_is_composed_as_by_hydra(composer, group, choice):
-    assert composer.compose({group: choice}) == by_hydra(f"{group}={choice}")
+@pytest.mark.parametrize("choices", ROUNDS)
+def test_every_choice_is_composed_as_by_hydra(composer, choices):
+    assert composer.compose(choices) == by_hydra(*(f"{g}={c}" for g, c in choices.items()))
 
 
 @pytest.mark.parametrize(
