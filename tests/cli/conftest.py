@@ -1,15 +1,14 @@
 """The program run in this process, in an empty folder."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 import pytest
+from without_report import report_left_out
 
-from backproof.files import write
 from backproof.interfaces.cli import main
-from backproof.reports import write as writing
-from backproof.reports.summary import Answer
 from backproof.sweeps.store import read_only
 
 TINY = ("data=xor", "network.hidden=[3]", "training=none", "engine=serial")
@@ -38,23 +37,17 @@ def drawn():
     """Asked for by a test that looks into a report; for others none is drawn, which would take longest."""
 
 
-def _blank(folder: Path, *_: object) -> Answer:
-    write(folder / "report.html", b"")
-    return Answer("", ())
-
-
 @pytest.fixture
-def program(here, capfd, monkeypatch, request):  # noqa: ARG001
+def program(here, capfd, request):  # noqa: ARG001
     """Run the program with arguments."""
-    if "drawn" not in request.fixturenames:
-        monkeypatch.setattr(writing, "write_report", _blank)
 
     def run(*arguments: str) -> Done:
         capfd.readouterr()
         status = main(list(arguments))
         return Done(status, *capfd.readouterr())
 
-    return run
+    with nullcontext() if "drawn" in request.fixturenames else report_left_out():
+        yield run
 
 
 @pytest.fixture

@@ -604,8 +604,9 @@ def test_however_the_program_is_started_it_runs_a_command(here, start):
 def test_a_value_that_only_some_choices_have(program):
     """Of an axis of data sets, only one has samples; the others leave that setting out."""
     done = program(
-        "sweep", "-m", "data=xor,gaussian", "data.samples=24,40", "network.hidden=[3]", "training=none"
-    )
+        "sweep", "-m", "data=xor,gaussian", "data.samples=24,40", "network.hidden=[3]", "training=none",
+        "engine=serial",
+    )  # fmt: skip
     assert done.status == 0, done.err
     cells = pd.read_parquet("results/sweep/cells.parquet")
     assert sorted(zip(cells["data"], cells["data.samples"].fillna(0), strict=True)) == [

@@ -5,6 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 from stored import of_seed, rewrite
+from without_report import report_left_out
 
 import backproof
 from backproof.interfaces.cli import main
@@ -17,7 +18,7 @@ GRID = ("-m", "activation=relu,tanh", "training=sgd", "training.steps=3")
 def swept(tmp_path_factory):
     """Three folders, run once: seeds 0 and 1, seeds 1 and 2, and all of them at once."""
     folder = tmp_path_factory.mktemp("swept")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, report_left_out():
         patch.chdir(folder)
         for name, seeds in (("a", "0,1"), ("b", "1,2"), ("whole", "0,1,2")):
             assert main(["sweep", *TINY, *GRID, f"seed={seeds}", f"name={name}"]) == 0

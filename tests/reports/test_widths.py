@@ -152,6 +152,7 @@ def test_every_figure_has_its_width_and_no_text_is_cut_or_upon_another(sweep, wi
             assert sizes_of(one.figure) <= {6.0, 7.0, 8.0}
 
 
+@pytest.mark.parametrize("sweep", ["clipping", "pairs"], indirect=True)
 def test_the_measure_finds_a_text_that_is_cut_and_one_upon_another(sweep):
     name, specs, cells, curves = sweep
     figure = draw(replace(specs[1], width=WIDTHS[1]), cells, curves).figure
