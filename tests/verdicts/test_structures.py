@@ -275,16 +275,21 @@ def test_entries_that_have_few_digits_by_nature_tell_nothing():
     assert precision_of(np.zeros(4), X[0, :4], np.ones(4, bool)) is None
 
 
-def test_a_precision_must_explain_by_how_much_entries_are_off():
+@pytest.mark.parametrize(("name", "digits"), [("float32", 24), ("float16", 11), ("bfloat16", 8)])
+@pytest.mark.parametrize("size", [1.0, 1024.0])
+def test_a_precision_must_explain_by_how_much_entries_are_off(name, digits, size):
     """By 64 roundings of the largest one, which are 2^-18 of it in float32."""
-    right = np.array([1.0, 1 / 3, 0.7])
-    for off, name in ((0.9 * 2.0**-18, "float32"), (1.1 * 2.0**-18, None)):
-        assert precision_of(float32(right + off * np.array([0, 1, 1])), right, right > 0) == name
+    right = np.array([1.0, 1 / 3, 0.7]) * size
+    for roundings, known in ((62.5, name), (65.5, None)):
+        off = right + roundings * 2.0**-digits * size * np.array([0, 1, 1])
+        assert precision_of(NARROW[name](off), right, right > 0) == known
 
 
 def test_nothing_is_lower_than_itself():
     single = X.astype(np.float32)
     assert precision_of(single, single * np.float32(1 + 1e-6), EVERYWHERE) is None
+    half = X.astype(np.float16)
+    assert precision_of(half, half * np.float16(1.01), EVERYWHERE) is None
     assert precision_of(float16(single), single, EVERYWHERE) == "float16"
 
 
