@@ -219,6 +219,31 @@ def test_where_gradients_leave_the_delta_open_either_may_be_at_fault():
     assert found[0].layer == 2
 
 
+def test_where_gradients_leave_all_deltas_open_those_of_the_chain_rule_are_taken():
+    """More samples than any layer has inputs, in a mean of their losses."""
+    problem, weights = random_problem(6, hidden=(6, 5), samples=30, features=4, reduction="mean")
+    view = view_of(replace(problem, l2=0.01), weights)
+    right = BackwardRule().backward(view.problem, view.forward, view.weights)
+    assert localise(Backward([], right.gradients), view) == []
+    for layer in range(3):
+        wrong = [3 * g if k == layer else g for k, g in enumerate(right.gradients)]
+        (only,) = localise(Backward([], wrong), view)
+        assert (only.name, only.detail, only.layer) == (
+            "delta or gradient: scale", "× 3, the number of outputs", layer + 1
+        )  # fmt: skip
+
+
+def test_a_gradient_that_no_delta_gives_departs_by_itself():
+    """Five samples make gradients of rank five at most, and their squares have a higher one."""
+    problem, weights = random_problem(6, hidden=(12,), samples=5, features=9)
+    view = view_of(problem, weights)
+    right = BackwardRule().backward(view.problem, view.forward, view.weights)
+    changed = right.gradients[0].copy()
+    changed[:, :-1] **= 2
+    (only,) = localise(Backward([], [changed, right.gradients[1]]), view)
+    assert (only.name, only.layer) == ("delta or gradient: squared", 1)
+
+
 # What is mixed in
 
 
