@@ -12,13 +12,15 @@ What none notices also runs others that execute something of its module, since a
 in one test and used in others, and since a limit on an expression's effort takes the place of the tracer: the
 shortest of them, a minute in all, which is most of the tests though not most of their time. Each mutant has a
 process, a limit of memory and a limit of time of its own; to exceed either counts as noticed. Results and
-records stay beside `--out`: the same command goes on where it was stopped.
+records stay beside `--out`: the same command goes on where it was stopped, as long as sources and tests are
+the same.
 
 `--only FILE` runs the mutants again that survive in a file which an earlier run wrote. `equivalent.toml`
 beside this file names the survivors that no test can notice, each with the reason; they count apart.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -206,13 +208,27 @@ def forked(folder, arguments, limit, plugins=tuple):
 
 
 def recorded(folder, area, kept):
-    """An area's record, which is kept in a file; its tests must pass before anything is changed."""
+    """An area's record, which is kept in a file; its tests must pass before anything is changed.
+
+    A record of other sources would name tests that are gone, which fail whatever is changed.
+    """
+    now = contents(folder)
     if not kept.exists():
         status = forked(folder, AREAS[area], 3600, lambda: [Recorder(folder)])
         if status != 0:
             raise SystemExit(f"{(folder / 'output.txt').read_text()[-3000:]}\n{area}: status {status}")
-        shutil.copy(folder / "recorded.json", kept)
-    return json.loads(kept.read_text())
+        found = json.loads((folder / "recorded.json").read_text())
+        kept.write_text(json.dumps({"contents": now} | found))
+    record = json.loads(kept.read_text())
+    if record["contents"] != now:
+        raise SystemExit(f"{kept} is of other sources or tests; begin again with another --out")
+    return record
+
+
+def contents(folder):
+    """A hash of the sources and the tests."""
+    files = sorted(path for name in ("src", "tests") for path in (folder / name).rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def rounds(mutant, record):
