@@ -35,7 +35,11 @@ MISMATCHED = (20, 100, 10), ("relu", "sigmoid", "squared_error"), 64
 LARGE = (64, 128, 128, 10), ("tanh", "softmax", "categorical_cross_entropy"), 32
 
 SEEDS = 4
-CELLS = ["data=moons", "network.hidden=[16]", "check=full", "training=none", "output=sigmoid"]
+CELL = {
+    "subject": "network", "data": "gaussian", "network": "puzzle", "network.hidden": (16,),
+    "output": "sigmoid", "loss": "binary_cross_entropy", "clip": "floor", "precision": "float64",
+    "delta": "exact", "fault": "none", "check": "full", "check.samples": 16, "training": "none",
+}  # fmt: skip
 
 
 def problem_of(
@@ -100,20 +104,19 @@ def training(replicates: int, steps: int) -> Work:
 
 
 def cells() -> Work:
-    """A sweep's cells: made, computed, stored; without workers and report."""
-    from backproof.requests import Request
-    from backproof.session import Session
+    """A sweep's cells, computed and stored; without composition, workers and report."""
+    from backproof.sweeps.canonical import case_of
+    from backproof.sweeps.listing import Cell
     from backproof.sweeps.store import Store
     from backproof.sweeps.work import compute
 
-    words = (*CELLS, "activation=relu,tanh", f"seed=range(0,{SEEDS})")
+    settings = ({**CELL, "activation": a, "seed": k} for a in ("relu", "tanh") for k in range(SEEDS))
+    made = [Cell(case_of(each), ()) for each in settings]
 
     def run() -> None:
         with TemporaryDirectory() as folder, Store(Path(folder)) as store:
-            made = Session().cells(Request(words))
             store.announce(made)
-            for start in range(0, len(made), SEEDS):
-                store.add(compute([cell.case for cell in made[start : start + SEEDS]]))
+            store.add(compute([cell.case for cell in made]))
             assert store.pending() == 0
 
     return run

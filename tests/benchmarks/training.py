@@ -66,7 +66,7 @@ def ours(inputs, targets, starts, replicates):
         CLIPS["none"](),
     )
     template = Problem(inputs, targets, *parts, np.zeros((cells, 1, 1)), reduction="sample_mean")
-    plan = Plan(OPTIMISERS["sgd"](), [RATE] * cells, STEPS, BATCH, 10, 0.9)
+    plan = Plan(OPTIMISERS["sgd"](), np.full((STEPS, cells), RATE), STEPS, BATCH, 10, 0.9)
     samples = [Samples(inputs, targets, *(inputs[:1], targets[:1]) * 2)] * cells
     generators = [np.random.default_rng(k) for k in replicates]
     stacked = [np.stack(layer) for layer in zip(*(starts[k] for k in replicates), strict=True)]
