@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zlib
 
+import forked
 import numpy as np
 import pytest
 from stored import rewrite
@@ -275,7 +276,7 @@ def test_a_report_writes_and_deletes_nothing_outside(folder, tmp_path):
     outside.mkdir()
     (outside / "01-mine.svg").write_text("precious")
     (folder / "figures").symlink_to(outside)
-    done = python("-m", "backproof", "report", str(folder), cwd=tmp_path)
+    done = forked.program("report", str(folder), cwd=tmp_path, left_out="figures")
     assert done.returncode == 2
     assert done.stderr.endswith(f"{folder / 'figures'}: is a link; it must be a folder\n")
     assert "Traceback" not in done.stderr
@@ -286,7 +287,7 @@ def test_a_link_in_the_place_of_a_table_is_replaced(folder, tmp_path):
     outside = tmp_path / "outside.csv"
     outside.write_text("precious")
     (folder / "cells.csv").symlink_to(outside)
-    done = python("-m", "backproof", "report", str(folder), cwd=tmp_path)
+    done = forked.program("report", str(folder), cwd=tmp_path, left_out="figures")
     assert done.returncode == 1, "a cell failed"
     assert outside.read_text() == "precious"
     assert not (folder / "cells.csv").is_symlink()
@@ -315,6 +316,6 @@ def test_curves_are_as_they_were():
 )
 def test_a_report_of_an_experiment_that_is_none(folder, tmp_path, experiment):
     spoil(folder, meta("experiment", json.dumps(experiment)))
-    done = python("-m", "backproof", "report", str(folder), cwd=tmp_path)
+    done = forked.program("report", str(folder), cwd=tmp_path, left_out="")
     assert done.returncode in (1, 2), "a cell failed, or the experiment is refused"
     assert "Traceback" not in done.stderr, done.stderr[-2000:]
