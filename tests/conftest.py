@@ -21,6 +21,7 @@ gc.disable()
 def pytest_collection_finish():
     """From here on the collector looks only at what the tests themselves make."""
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
     gc.enable()
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
-
-WITHOUT_REPORT = (__file__,)
-"""Words after Python's that run the program so, as ("-m", "backproof") run it."""
 
 
 def in_one_process(words: Sequence[str]) -> list[str]:
@@ -30,10 +26,3 @@ def report_left_out() -> Iterator[None]:
 
     with patch("backproof.reports.write.write_report", blank):
         yield
-
-
-if __name__ == "__main__":
-    from backproof.interfaces.cli import main
-
-    with report_left_out():
-        sys.exit(main(in_one_process(sys.argv[1:])))

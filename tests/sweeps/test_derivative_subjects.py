@@ -3,14 +3,13 @@
 import io
 import os
 import shlex
-import subprocess
 import sys
 import zipfile
 
+import forked
 import numpy as np
 import pandas as pd
 import pytest
-from without_report import WITHOUT_REPORT
 
 from backproof.errors import ConfigurationError, FunctionError
 from backproof.interfaces.arguments import read
@@ -325,19 +324,15 @@ MIXED = [
 ]  # fmt: skip
 
 
-WITH_REPORT = ("-m", "backproof")
-
-
-def swept(folder, name, *arguments, program=WITHOUT_REPORT):
-    command = [sys.executable, *program, "sweep", "-m", *arguments, f"name={name}"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+def swept(folder, name, *arguments, left_out="report"):
+    done = forked.program("sweep", "-m", *arguments, f"name={name}", cwd=folder, left_out=left_out)
     assert done.returncode in (0, 1), done.stderr
     return pd.read_csv(folder / "results" / name / "cells.csv")
 
 
 @pytest.mark.slow
 def test_a_sweep_has_the_same_bits_in_any_number_of_workers_and_commands_make_its_cells_again(folder, cell):
-    two = swept(folder, "two", *MIXED, "engine.jobs=2", program=WITH_REPORT)
+    two = swept(folder, "two", *MIXED, "engine.jobs=2", left_out="")
     one = swept(folder, "one", *MIXED, "engine=serial")
     left_out = ["seconds", "attempts"]
     pd.testing.assert_frame_equal(two.drop(columns=left_out), one.drop(columns=left_out))
@@ -355,8 +350,8 @@ def test_a_sweep_has_the_same_bits_in_any_number_of_workers_and_commands_make_it
 
 
 def test_a_check_on_the_command_line(folder):
-    given = [sys.executable, "-m", "backproof", "check", *KINDS["jacobian"], "subject.factor=1.1"]
-    done = subprocess.run([*given, "--plot", "name=one"], cwd=folder, capture_output=True, text=True)
+    given = ("check", *KINDS["jacobian"], "subject.factor=1.1", "--plot", "name=one")
+    done = forked.program(*given, cwd=folder)
     assert done.returncode == 1
     assert "incorrect gradient" in done.stdout
     assert (folder / "results" / "one" / "check.svg").is_file()
