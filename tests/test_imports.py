@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -18,6 +19,7 @@ MOST = {"import": 0, "check": 150}
 HEAVY = ("hydra", "omegaconf", "pandas", "matplotlib", "seaborn", "rich", "joblib", "sympy", "pyarrow")
 
 
+@cache
 def loaded_by(statement: str) -> set[str]:
     command = [sys.executable, "-c", f"{statement}; import sys; print(*sys.modules)"]
     return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())

@@ -570,7 +570,7 @@ def deep_start(seed, widths, touched=False, dtype=np.float64):
 
 @pytest.mark.parametrize("directions", [False, True])
 @pytest.mark.parametrize("touched", [False, True])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(k, marks=pytest.mark.slow) for k in (2, 3))])
 def test_many_kinks_are_no_alarm(seed, touched, directions):
     given = deep_start(seed, (8, 30, 30, 5), touched)
     found = backproof.check(deep, *given, seed=seed, directions=directions)

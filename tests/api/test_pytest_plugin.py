@@ -52,7 +52,7 @@ def test_a_derivative_that_does_not_agree_fails_its_test_with_the_explanation(su
     assert "backproof: 3 derivatives checked, 1 do not agree; the others to" in printed
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2")])
+@pytest.mark.parametrize("options", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)])
 def test_digits_and_one_report_of_the_session(suite, tmp_path, options):
     page = tmp_path / "new" / "derivatives.html"
     printed = suite("--backproof-digits=6", f"--backproof-report={page}", *options)

@@ -37,10 +37,11 @@ def errors(numeric, right, weights):
     return max(float(np.abs(layer.value - g).max() / top) for layer, g in pairs)
 
 
+@pytest.mark.parametrize("first", [80, pytest.param(0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("scheme", "precision"), PAIRS)
-def test_no_scheme_exceeds_its_budget(scheme, precision):
+def test_no_scheme_exceeds_its_budget(scheme, precision, first):
     ratios, misses = [], []
-    for number in range(0, 160, 2):
+    for number in range(first, first + 80, 2):
         problem, weights = case_of(number, precision)
         if scheme == "complex" and refuses_complex(problem):
             continue
@@ -55,9 +56,10 @@ def test_no_scheme_exceeds_its_budget(scheme, precision):
                 misses.append((number, float(ratio.max())))
     ratio = np.concatenate(ratios)
     print(f"{scheme}, {precision}: median |a - n| / budget {np.median(ratio):.2g} of {ratio.size}")
-    assert [number for number, _ in misses] == BEYOND.get((str(scheme), str(precision)), [])
+    beyond = BEYOND.get((str(scheme), str(precision)), [])
+    assert [number for number, _ in misses] == [number for number in beyond if number // 80 == first // 80]
     assert max((ratio for _, ratio in misses), default=0) < 1.5
-    assert ratio.size > 500
+    assert ratio.size > 250
     assert np.median(ratio) > 1e-4
 
 

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import cycle, product
+from itertools import product
 
 import numpy as np
 import pytest
 from network.test_faults import by_hand, problem_for, same, setting_of
 from oracles import random_problem
+from pairings import PAIRINGS
 
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Precision
@@ -18,7 +19,6 @@ from backproof.network.faults.lines import LINES, NAMES
 from backproof.network.faults.mutant import Mutant, mutant
 from backproof.network.faults.written import Written
 from backproof.network.losses import LOSSES
-from backproof.network.outputs import OUTPUTS
 from backproof.network.rules import BackwardRule
 
 MANY = range(600)
@@ -57,13 +57,7 @@ def edited_to(new, problem, weights):
     return next(m for m in map(mutant, range(100_000)) if m.described(at).endswith(f" → {new}"))
 
 
-def together():
-    """Each activation and each output with itself, by whose names lines tell them apart, and with another."""
-    alike = [(name, name) for name in ACTIVATIONS if name in OUTPUTS]
-    return sorted({*alike, *zip(cycle(ACTIVATIONS), [*OUTPUTS][::-1], strict=False)})
-
-
-@pytest.mark.parametrize(("activation", "output"), together())
+@pytest.mark.parametrize(("activation", "output"), PAIRINGS)
 def test_a_line_that_is_not_edited_gives_the_right_gradient(activation, output):
     for (loss, clip), backward in product(LOSSES_AND_CLIPS, ("consistent", "ignored")):
         problem, weights = random_problem(
