@@ -9,11 +9,11 @@ The sample is drawn over the mutants of `network`, `estimates` and `verdicts`, o
 names, all equally likely. A first run of an area's quick tests records which tests execute which line, and
 how long each takes. A mutant then runs the tests that execute its line, the shortest first, until one fails.
 What none notices also runs others that execute something of its module, since a value in a cache is computed
-in one test and used in others, and since a limit on an expression's effort takes the place of the tracer: the
-shortest of them, a minute in all, which is most of the tests though not most of their time. Each mutant has a
-process, a limit of memory and a limit of time of its own; to exceed either counts as noticed. Results and
-records stay beside `--out`: the same command goes on where it was stopped, as long as sources and tests are
-the same.
+in one test and used in others, and since a limit on an expression's effort takes the place of the tracer; and
+those that execute nothing, but look at what modules hold. Of all these it runs the shortest, a minute in all,
+which is most of the tests though not most of their time. Each mutant has a process, a limit of memory and a
+limit of time of its own; to exceed either counts as noticed. Results and records stay beside `--out`: the
+same command goes on where it was stopped, as long as sources and tests are the same.
 
 `--only FILE` runs the mutants again that survive in a file which an earlier run wrote. `equivalent.toml`
 beside this file names the survivors that no test can notice, each with the reason; they count apart.
@@ -218,7 +218,8 @@ def recorded(folder, area, kept):
         if status != 0:
             raise SystemExit(f"{(folder / 'output.txt').read_text()[-3000:]}\n{area}: status {status}")
         found = json.loads((folder / "recorded.json").read_text())
-        kept.write_text(json.dumps({"contents": now} | found))
+        busy = {test for lines in found["lines"].values() for tests in lines.values() for test in tests}
+        kept.write_text(json.dumps({"contents": now, "idle": sorted({*found["seconds"]} - busy), **found}))
     record = json.loads(kept.read_text())
     if record["contents"] != now:
         raise SystemExit(f"{kept} is of other sources or tests; begin again with another --out")
@@ -232,11 +233,11 @@ def contents(folder):
 
 
 def rounds(mutant, record):
-    """The tests to run: those that execute the changed line, then others of its module, shortest first."""
+    """The tests to run: those that execute the changed line, then others that may notice; shortest first."""
     lines = record["lines"].get(mutant.module, {})
     line = set(lines.get(str(mutant.line), ())) - {""}  # which is an import's
     everything = sorted(record["seconds"], key=record["seconds"].get)
-    module = set().union(*lines.values()) - {""} or set(everything)
+    module = (set().union(*lines.values()) - {""} or set(everything)) | set(record["idle"])
     first = [test for test in everything if test in line]
     rest = [test for test in everything if test in module - line]
     spent = accumulate(record["seconds"][test] for test in rest)
