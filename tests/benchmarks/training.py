@@ -2,14 +2,17 @@
 
 64-32-10 on digits, ReLU + softmax, mini-batches of 64, 200 steps of gradient descent, 32 seeds.
 backproof's side also records loss and accuracy of every step, and the cosine to the exact gradient
-and dead units of every tenth, as a sweep's cells do. The peers train, and nothing else.
+and dead units of every tenth, as a sweep's cells do. The peers train, and nothing else. And the run beside
+its matrix products alone, for batches of 1 to 48 networks.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from joblib import Parallel, delayed, parallel_config
-from rounds import alternate, heading, line, ratios
+from rounds import alternate, heading, line, ratios, shown
 from threadpoolctl import threadpool_limits
 
 from backproof.data.digits import digits
@@ -22,8 +25,9 @@ from backproof.network.problem import Problem
 from backproof.network.rules import BackwardRule
 from backproof.training import Plan, Samples, train
 from backproof.training.optimisers import OPTIMISERS
+from backproof.training.run import DEAD_UNIT_SAMPLES
 
-REPLICATES, STEPS, BATCH, RATE = 32, 200, 64, 0.1
+REPLICATES, STEPS, BATCH, EVERY, RATE = 32, 200, 64, 10, 0.1
 WIDTHS = (64, 32, 10)
 OURS = "backproof, two workers"
 TORCH, JAX = "PyTorch loop, one after another", "JAX jit(vmap), compiled before"
@@ -32,9 +36,7 @@ TORCH, JAX = "PyTorch loop, one after another", "JAX jit(vmap), compiled before"
 def main(rounds: int) -> None:
     data = digits().draw(np.random.default_rng(0))
     inputs, targets = data.inputs, data.targets
-    starts = [
-        initial_weights(WIDTHS, 1.0, "zero", np.random.default_rng(k), np.float64) for k in range(REPLICATES)
-    ]
+    starts = starting_weights(WIDTHS, REPLICATES)
     heading(f"Training {REPLICATES} replicates, {STEPS} steps: how many times slower than backproof")
     with threadpool_limits(1, user_api="blas"), parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
         works = {
@@ -48,6 +50,61 @@ def main(rounds: int) -> None:
     for name in works:
         ratio = ratios(times, name, OURS)
         line("64-32-10 relu + softmax on digits", name, times[name], ratio, asked.get(name, ""))
+    with threadpool_limits(1, user_api="blas"):
+        beside_products(inputs, targets, rounds)
+
+
+def beside_products(inputs, targets, rounds) -> None:
+    """A training run beside its matrix products alone, as the batch of networks grows."""
+    heading("Training beside its matrix products alone, one core; milliseconds of a network's step")
+    for hidden in (32, 100):
+        for cells in (1, 4, 16, 48):
+            widths = (inputs.shape[1], hidden, targets.shape[1])
+            starts = starting_weights(widths, cells)
+            works = {
+                "run": lambda s=starts, n=cells: ours(inputs, targets, s, range(n)),
+                "products": products(widths, cells, len(inputs)),
+            }
+            times = alternate(works, rounds)
+            each = {name: [1000 * t / (STEPS * cells) for t in found] for name, found in times.items()}
+            print(
+                f"64-{hidden}-10, {cells:2} networks   run {shown(each['run'])}   "
+                f"products {shown(each['products'])}   × {shown(ratios(times, 'run', 'products'))}   wanted: 1.5",
+                flush=True,
+            )
+
+
+def products(widths, cells, samples):
+    """The matrix products of a run and nothing else, of random numbers that are there before."""
+    draw, layers = np.random.default_rng(0), list(pairwise(widths))
+    w = [draw.standard_normal((cells, out, units + 1)) for units, out in layers]
+    deltas = [draw.standard_normal((cells, BATCH, out)) for _, out in layers]
+    entering = {
+        rows: [draw.standard_normal((cells, rows, units + 1)) for units, _ in layers]
+        for rows in (BATCH, DEAD_UNIT_SAMPLES, samples)
+    }
+
+    def forward(rows):
+        for a, each in zip(entering[rows], w, strict=True):
+            a @ each.mT
+
+    def run() -> None:
+        for step in range(STEPS):
+            forward(BATCH)
+            for layer, delta in enumerate(deltas):
+                delta.mT @ entering[BATCH][layer]
+                if layer:
+                    delta @ w[layer][..., :-1]
+            if step % EVERY == 0:
+                forward(DEAD_UNIT_SAMPLES)
+        for _ in ("the loss at first", "the loss at last"):
+            forward(samples)
+
+    return run
+
+
+def starting_weights(widths, count):
+    return [initial_weights(widths, 1.0, "zero", np.random.default_rng(k), np.float64) for k in range(count)]
 
 
 def on_two_workers(inputs, targets, starts):
@@ -66,7 +123,7 @@ def ours(inputs, targets, starts, replicates):
         CLIPS["none"](),
     )
     template = Problem(inputs, targets, *parts, np.zeros((cells, 1, 1)), reduction="sample_mean")
-    plan = Plan(OPTIMISERS["sgd"](), np.full((STEPS, cells), RATE), STEPS, BATCH, 10, 0.9)
+    plan = Plan(OPTIMISERS["sgd"](), np.full((STEPS, cells), RATE), STEPS, BATCH, EVERY, 0.9)
     samples = [Samples(inputs, targets, *(inputs[:1], targets[:1]) * 2)] * cells
     generators = [np.random.default_rng(k) for k in replicates]
     stacked = [np.stack(layer) for layer in zip(*(starts[k] for k in replicates), strict=True)]
