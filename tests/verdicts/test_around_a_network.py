@@ -254,10 +254,12 @@ def test_one_weight_at_all_kinks_is_a_subgradient(weight):
     assert 0 <= joint.resolution < 1e-6
 
 
-def test_a_weight_beyond_both_sides_is_none():
+@pytest.mark.parametrize(("weight", "standing"), [(1.1, Standing.UNDECIDED), (8.0, Standing.NONE)])
+def test_a_weight_beyond_both_sides_is_none(weight, standing):
+    """A tenth of what both sides differ by may be a gradient that was missed, seven times that is none."""
     view = view_of(*on_the_kink())
-    joint = NetworkEvidence(BackwardRule(relu_at_zero=1.1), view).joint()
-    assert joint.standing is not Standing.SUBGRADIENT
+    joint = NetworkEvidence(BackwardRule(relu_at_zero=weight), view).joint()
+    assert joint.standing is standing
 
 
 # Screens

@@ -158,7 +158,7 @@ def test_shares_that_are_no_mixture(share):
 
 
 def test_a_mixture_must_meet_every_entry():
-    for off, found in ((0.5e-8, True), (3e-8, False)):
+    for off, found in ((0.5e-8, True), (1.35e-8, False)):
         mixed = RIGHT + 0.25 * (OTHER - RIGHT) + off * np.array([0, 1, -1, 0, 0])
         assert (error(mixed, tolerance=1e-8).share_of(Candidate("", "", OTHER)) is not None) == found
 

@@ -139,6 +139,15 @@ def test_the_hessian_is_compared_only_where_the_gradient_is_right():
 # Sampling
 
 
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "agrees"), (1.002, "incorrect gradient")])
+def test_unless_asked_otherwise_every_entry_is_compared_to_a_thousandth(factor, verdict):
+    found = check_function(Function(W, f=f, df=lambda w: factor * np.cos(w)))
+    assert (found.verdict, found.judgement.parameters, found.judgement.screen) == (verdict, 4, None)
+    chosen = Sampling()
+    assert (chosen.resolution, chosen.rtol, chosen.nondeterminism, chosen.screened) == (1e-3, 0, 0, False)
+    assert (chosen.seed, chosen.parameters, chosen.directions, chosen.blocks) == (0, None, None, None)
+
+
 def test_beyond_ten_thousand_parameters_directions_are_taken():
     assert not Sampling().along_directions(FULL)
     assert Sampling().along_directions(FULL + 1)
