@@ -254,9 +254,9 @@ def test_one_weight_at_all_kinks_is_a_subgradient(weight):
     assert 0 <= joint.resolution < 1e-6
 
 
-@pytest.mark.parametrize(("weight", "standing"), [(1.1, Standing.UNDECIDED), (8.0, Standing.NONE)])
+@pytest.mark.parametrize(("weight", "standing"), [(1.24, Standing.UNDECIDED), (1.26, Standing.NONE)])
 def test_a_weight_beyond_both_sides_is_none(weight, standing):
-    """A tenth of what both sides differ by may be a gradient that was missed, seven times that is none."""
+    """Within a quarter of what both sides differ by there may be a gradient that was missed."""
     view = view_of(*on_the_kink())
     joint = NetworkEvidence(BackwardRule(relu_at_zero=weight), view).joint()
     assert joint.standing is standing
