@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.estimates.perturbed import MANY_COLUMNS, PerturbedLoss, difference
-from backproof.estimates.steps import wide
+from backproof.estimates.steps import realised, wide
 from backproof.network.arrays import Array
 from backproof.targets.layout import Index
 
@@ -38,6 +38,44 @@ class Moves:
         owner = np.repeat(np.arange(len(inputs)), counts)
         within = np.arange(len(owner)) - starts[owner]
         return self.samples[self.first[inputs][owner] + within], owner, starts
+
+
+def changes_of_parameters(loss: PerturbedLoss, entries: Index, steps: Array) -> tuple[Array, Array]:
+    """By how much the loss changes as single parameters move up and as they move down; (n) each.
+
+    Args:
+        entries: their positions among all parameters, layer by layer, each row-major with the bias last, (n).
+        steps: how far each moves, (n).
+    """
+    problem, ends = loss.problem, np.cumsum([w.size for w in loss.weights])
+    found = np.zeros((2, len(entries)), wide(loss.forward.outputs.dtype))
+    for layer, w in enumerate(loss.weights):
+        here = np.flatnonzero((entries >= ends[layer] - w.size) & (entries < ends[layer]))
+        unit, column = np.unravel_index(entries[here] - (ends[layer] - w.size), w.shape)
+        up, down = realised(w[unit, column], steps[here], loss.rounded)
+        distances = np.stack([up, -down])
+        found[:, here] = _changes_in_layer(loss, layer, unit, column, distances) * problem.scale
+        if problem.l2:
+            moved = np.repeat(w[None], 2, axis=0)
+            for each, distance in zip(moved, distances, strict=True):
+                each[unit, column] += distance
+            found[:, here] += (problem.penalty(moved) - problem.penalty(w))[:, unit, column]
+    return found[0], found[1]
+
+
+def _changes_in_layer(loss: PerturbedLoss, layer: int, unit: Index, column: Index, distances: Array) -> Array:
+    """The same of some parameters of a layer, without penalty and reduction; (ends, parameters)."""
+    inputs = loss.forward.inputs[layer]
+    moves, found = Moves(inputs), np.zeros(distances.shape, wide(distances.dtype))
+    for some in moves.blocks(column, 3 * loss.width(layer)):
+        sample, owner, _ = moves.of(column[some])
+        a, ends = inputs[sample, column[some][owner]], distances[:, some][:, owner]
+        points = np.stack([*(ends * a), np.zeros_like(a)], axis=1)
+        moved = loss.moved(layer, sample, unit[some][owner], points, sides=False)
+        for end in range(len(found)):
+            change = moved.difference(end, len(found))
+            np.add.at(found[end], owner + some.start, change)
+    return found
 
 
 def totals_of_units(loss: PerturbedLoss, layer: int, units: Index, near: Array, far: Array) -> Array:

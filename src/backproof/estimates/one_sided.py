@@ -57,6 +57,9 @@ MINOR = 64.0
 Value = Callable[[Array], float | np.longdouble]
 
 
+WORTHWHILE = 30_000
+"""Entries times parameters from which following the entries' moves takes less than evaluating f anew."""
+
 AT_ONCE = 1 << 18
 """Parameters of all points that are evaluated at once."""
 
@@ -74,6 +77,8 @@ class Kinked:
         noise: the largest error of a value that was measured, where it is more than rounding.
         values: of many flat parameters at once, (points, parameters), with the bits that they have alone;
             None where f takes one point at a time.
+        changes: of flat parameters, entries and steps: f there, and its changes as each entry alone moves up
+            and down by its step, (entries) each; where that takes less than evaluating f anew.
     """
 
     value: Value
@@ -83,6 +88,7 @@ class Kinked:
     seed: int = 0
     noise: float = 0.0
     values: Callable[[Array], Array] | None = None
+    changes: Callable[[Array, Index, Array], tuple[float, Array, Array]] | None = None
 
     @cached_property
     def rest(self) -> float:
@@ -231,6 +237,10 @@ class Kinked:
 
     def differences(self, way: Array, entries: Index, size: float) -> tuple[float, Array, Array]:
         """f at a point, and first and second differences about it, (entries), of moves by `size` steps."""
+        if self.changes is not None and len(entries) * len(self.start) >= WORTHWHILE:
+            steps = size * self.steps[entries]
+            value, up, down = self.changes(self._moved(way), self.entries[entries], steps)
+            return value, up - down, np.abs(up + down)
         moves = np.zeros((len(entries), len(way)))
         moves[np.arange(len(entries)), entries] = size
         middle, *sides = self.at_each(np.concatenate([way[None], way + moves, way - moves]))

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from backproof.estimates.incremental import NetworkEstimate, numerical_gradient
+from backproof.estimates.moves import changes_of_parameters
 from backproof.estimates.one_sided import Kinked
+from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.stencils import Scheme, refuses_complex
 from backproof.network.arrays import Array, Weights, cut_like
 from backproof.network.at_kinks import with_derivative_at_kinks
@@ -48,6 +50,13 @@ class View:
         """The losses at many other weights, (..., parameters); (...)."""
         return self.problem.forward(cut_like(flat, self.weights)).loss.astype(float)
 
+    def changes_of(self, flat: Array, entries: Index, steps: Array) -> tuple[float, Array, Array]:
+        """The loss at other weights, and its changes as single entries move up and down; (n) each."""
+        weights = cut_like(flat, self.weights)
+        loss = PerturbedLoss(self.problem, weights, self.problem.forward(weights))
+        with np.errstate(all="ignore"):
+            return float(loss.forward.loss), *changes_of_parameters(loss, entries, steps)
+
     def kinked(self, entries: Index, steps: Array) -> Kinked:
         """The loss near the kinks that some entries touch; it serves all rules, which share the estimate."""
         if "kinked" not in self.shared:
@@ -57,6 +66,7 @@ class View:
                 entries,
                 steps.astype(float),
                 values=self.losses_of,
+                changes=self.changes_of,
             )
         return self.shared["kinked"]
 
