@@ -50,4 +50,8 @@ def test_pytorch_and_jax_are_loaded_when_they_are_needed(statement):
 
 
 def test_a_worker_loads_what_it_computes_with():
-    assert not loaded_by("import backproof.sweeps.workers") & {"scipy", *HEAVY}
+    loaded = loaded_by("import backproof.sweeps.workers")
+    assert not loaded & {"scipy", *HEAVY}
+    assert {"backproof.verdicts.network", "backproof.training.run"} <= loaded
+    of_functions = ("targets.function", "verdicts.function", "sweeps.subject")  # which networks do without
+    assert not loaded & {f"backproof.{name}" for name in of_functions}
