@@ -43,6 +43,10 @@ class Farsighted(Leaky):
 
 class Bounded(Bent):
     range = (-1, 1)
+
+class Shaky(Bent):
+    def derivative(self, z):
+        return super().derivative(z) * (1 + 1e-12 * np.random.random(z.shape))
 """
 CHOICES = {
     "mish": 'value: "z * tanh(log1p(exp(z)))"',
@@ -111,6 +115,15 @@ def test_check_examines_the_component_alone(folder):
         assert line in done.stdout
     done = backproof(folder, "check", "--config-dir", "my_conf", "activation=swish", *given)
     assert "! float16: the derivative at z = -10000 is nan: it overflows" in done.stdout
+
+
+def test_a_derivative_that_is_another_each_time_is_seen(folder):
+    (folder / "my_conf" / "activation" / "shaky.yaml").write_text("_target_: acts.Shaky")
+    given = ("data=xor", "network.hidden=[3]", "training=none", "output=sigmoid")
+    done = backproof(folder, "check", "--config-dir", "my_conf", "activation=shaky", *given)
+    assert "not deterministic" in done.stdout
+    done = backproof(folder, "check", "--config-dir", "my_conf", "activation=bent", *given)
+    assert "not deterministic" not in done.stdout
 
 
 @pytest.mark.parametrize("name", REFUSED)

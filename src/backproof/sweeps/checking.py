@@ -134,7 +134,7 @@ def _selected(seed: int, weights: list[Array], wanted: str | int) -> list[Array]
 def target_of(case: NetworkCase, at: Checkable) -> NetworkTarget:
     """The case's backward rule at the point where it is checked."""
     asked = {"resolution": case.check.resolution, "rtol": case.check.rtol} if case.check else {}
-    return NetworkTarget(rule_of(case), at.own, at.reference, at.finer, **asked)
+    return NetworkTarget(rule_of(case), at.own, at.reference, at.finer, own_code=not case.code, **asked)
 
 
 @dataclass
