@@ -46,7 +46,8 @@ class Bounded(Bent):
 
 class Shaky(Bent):
     def derivative(self, z):
-        return super().derivative(z) * (1 + 1e-12 * np.random.random(z.shape))
+        noise = 1e-12 * np.random.random(z.shape)
+        return super().derivative(z) * (1 + noise).astype(z.dtype)
 """
 CHOICES = {
     "mish": 'value: "z * tanh(log1p(exp(z)))"',
