@@ -133,6 +133,15 @@ def test_f_and_df_apart(folder):
     assert "scale: the gradient is 2 times the right one, everywhere" in cells["causes"][1]
 
 
+def test_a_keyword_of_another_kind_is_another_cell(folder):
+    """Python takes 1, 1.0 and true for equal, and a function may not."""
+    given = ("subject=function", "subject._target_=mine.loss", "subject.df=mine.slope")
+    cells = swept(folder, *given, "subject.start=mine.start", "subject.factor=1,1.0,true")
+    assert cells["cell"].nunique() == 3
+    ends = [command.partition("subject.factor=")[2].split()[0] for command in cells["command"]]
+    assert ends == ["1", "1.0", "true"]
+
+
 @pytest.mark.slow
 def test_the_weights_and_data_of_the_configuration(folder):
     cells = swept(

@@ -56,6 +56,13 @@ class Group(Frozen):
 
     name: str = Field(description="the choice")
 
+    def __eq__(self, other: object) -> bool:
+        """Equal values of the same kinds: 1, 1.0 and true differ to a user's function, and not to Python."""
+        return self is other or (super().__eq__(other) and repr(self) == repr(other))
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.__dict__.values()))
+
     @classmethod
     def settings(cls) -> dict[str, FieldInfo]:
         """What can be set inside the group; a component's parameters are not among them."""
