@@ -7,7 +7,7 @@ from held_out.low_precision import DTYPES, EDITS, SOURCES, VARIANTS, Arithmetic,
 SEED = 20_261_128
 """Of inputs on which nothing was tuned."""
 
-FEW = 4
+FEW = 8
 """Every so many of the faults is tried, in another of the variants each."""
 
 KERNELS = [(kernel, dtype) for kernel in SOURCES for dtype in DTYPES]

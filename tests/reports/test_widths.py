@@ -136,7 +136,11 @@ def sweep(request):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    ("sweep", "width"),
+    [(name, width) for i, name in enumerate(NAMES) for width in (WIDTHS[1], WIDTHS[2 * (i % 2)])],
+    indirect=["sweep"],
+)
 def test_every_figure_has_its_width_and_no_text_is_cut_or_upon_another(sweep, width):
     name, specs, cells, curves = sweep
     drawn = [draw(replace(spec, width=width), cells, curves) for spec in specs]

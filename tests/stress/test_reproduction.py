@@ -9,6 +9,7 @@ from reproduction import ENVIRONMENT, cells_of, made_again, reproduction
 
 from backproof.errors import ConfigurationError
 from backproof.sweeps.commands import command_of
+from backproof.sweeps.composition import request
 
 pytestmark = pytest.mark.slow
 
@@ -100,6 +101,7 @@ def test_a_command_that_lacks_an_override_makes_another_cell():
 def test_cells_of_random_command_lines(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(request, "Composer", request.Composer)  # which it replaces
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     found = reproduction(tmp_path, 25, seed=11, processes=1)
