@@ -63,6 +63,7 @@ def test_single_wrong_entries_are_found_with_both_numbers():
     assert abs(b.analytic - b.numerical) == pytest.approx(off[b.worst], rel=1e-6)
     assert 0 < b.bound < 1e-3
     assert np.isnan([b.low, b.high]).all()
+    assert (b.touched, b.crossed) == (0, 0)
     assert (a.worst, a.size, c.size) == ("W['a'], along a direction", 30, 1)
 
 

@@ -259,6 +259,14 @@ def test_three_entries_are_few_and_four_are_not():
     assert list(of_matrix(RIGHT)) == ["op: another matrix"]
 
 
+@pytest.mark.parametrize(("change", "listed"), [(2e-9, True), (0.5e-9, False)])
+def test_an_entry_has_changed_by_more_than_solving_errs_by(change, listed):
+    """A billionth of the largest one."""
+    found = RIGHT.copy()
+    found[1, 2] += change * np.abs(RIGHT).max()
+    assert ("op: entries changed" in of_matrix(found)) == listed
+
+
 def test_another_matrix_says_how_much_it_differs():
     whole = of_matrix(1.25 * RIGHT)["op: another matrix"]
     assert whole.detail == "solved for, it differs by 0.25 of its size"
