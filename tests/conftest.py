@@ -25,10 +25,15 @@ def pytest_collection_finish():
     gc.enable()
 
 
+MANY = 300
+"""So many tests of a file take long, however quick each is."""
+
+
 def pytest_collection_modifyitems(items):
-    """Files with slow tests come first: a long file that begins last leaves the other cores idle."""
-    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: item.path not in slow)
+    """Files with slow or many tests come first: a long file that begins last leaves the other cores idle."""
+    count = Counter(item.path for item in items)
+    long = {item.path for item in items if item.get_closest_marker("slow") or count[item.path] >= MANY}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(autouse=True, scope="session")
