@@ -7,11 +7,13 @@ what is public, or what changes rarely, so that older commits can run them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from checks import NETS, ours, ours_screened
 
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Array
@@ -24,15 +26,13 @@ from backproof.network.problem import Problem
 from backproof.network.rules import BackwardRule
 from backproof.training import Plan, Samples, train
 from backproof.training.optimisers import OPTIMISERS
-from backproof.verdicts.network import NetworkTarget, judge_network
-from backproof.verdicts.network_screening import screened_network
-from backproof.verdicts.view import evaluated_at, view_of
+from backproof.verdicts.network import judge_network
+from backproof.verdicts.view import view_of
 
 Work = Callable[[], object]
 
-SMALL = (20, 100, 10), ("relu", "sigmoid", "binary_cross_entropy"), 64
-MISMATCHED = (20, 100, 10), ("relu", "sigmoid", "squared_error"), 64
-LARGE = (64, 128, 128, 10), ("tanh", "softmax", "categorical_cross_entropy"), 32
+SMALL, LARGE = NETS
+MISMATCHED = replace(SMALL, loss="squared_error")
 
 SEEDS = 4
 CELL = {
@@ -40,31 +40,6 @@ CELL = {
     "output": "sigmoid", "loss": "binary_cross_entropy", "clip": "floor", "precision": "float64",
     "delta": "exact", "fault": "none", "check": "full", "check.samples": 16, "training": "none",
 }  # fmt: skip
-
-
-def problem_of(
-    widths: tuple[int, ...], parts: tuple[str, str, str], samples: int
-) -> tuple[Problem, list[Array]]:
-    """Gaussian inputs, one-hot targets."""
-    draw = np.random.default_rng(1)
-    inputs = draw.standard_normal((samples, widths[0]))
-    targets = np.eye(widths[-1])[draw.integers(0, widths[-1], samples)]
-    activation, output, loss = parts
-    chosen = ACTIVATIONS[activation](), OUTPUTS[output](), LOSSES[loss](), CLIPS["none"]()
-    problem = Problem(inputs, targets, *chosen, reduction="sample_mean")
-    return problem, initial_weights(widths, 1.0, "zero", draw, np.float64)
-
-
-def full_check(problem: Problem, weights: list[Array]) -> None:
-    """Every parameter of the right rule."""
-    verdict = judge_network(BackwardRule(), view_of(problem, weights)).verdict
-    assert verdict == "agrees", verdict
-
-
-def screened_check(problem: Problem, weights: list[Array]) -> None:
-    """The right rule along random directions."""
-    found = screened_network(NetworkTarget(BackwardRule(), evaluated_at(problem, weights)), seed=0)
-    assert found is not None
 
 
 def wrong_rule(problem: Problem, weights: list[Array]) -> None:
@@ -124,12 +99,12 @@ def cells() -> Work:
 
 def works() -> dict[str, Work]:
     """Every piece by its name, prepared."""
-    small, large = problem_of(*SMALL), problem_of(*LARGE)
+    small, large = SMALL.problem(), LARGE.problem()
     return {
-        "full check, 20-100-10": partial(full_check, *small),
-        "full check, 64-128-128-10": partial(full_check, *large),
-        "screened check, 64-128-128-10": partial(screened_check, *large),
-        "wrong rule with causes, 20-100-10": partial(wrong_rule, *problem_of(*MISMATCHED)),
+        "full check, 20-100-10": ours(*small),
+        "full check, 64-128-128-10": ours(*large),
+        "screened check, 64-128-128-10": ours_screened(*large),
+        "wrong rule with causes, 20-100-10": partial(wrong_rule, *MISMATCHED.problem()),
         "training, 8 networks, 20 steps": training(8, 20),
         f"{2 * SEEDS} checked small cells": cells(),
     }

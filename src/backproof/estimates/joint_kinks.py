@@ -279,8 +279,8 @@ def _marked(estimate: Estimate, kinked: Kinked, chosen: Index, found: Mask, arou
         if not status[i] & np.uint8(EntryStatus.TOUCHED):
             e = np.zeros(len(chosen))
             e[k] = 1.0
-            (right, off), (left, also_off) = kinked.derivative(e), kinked.derivative(-e)
-            slack = max(off, also_off)
+            (right, left), errors = kinked.derivatives(np.stack([e, -e]))
+            slack = errors.max()
             low[i], high[i] = (
                 np.array([min(right, -left) - slack, max(right, -left) + slack]) / kinked.steps[k]
             )

@@ -43,7 +43,6 @@ CLOSER, CLOSEST = 2.0**4, TINY * 2.0**-8
 PLACES, STEP = 200, 2.0**-8
 """Points at which it is asked whether f rises faster than at the point, and the step for that."""
 
-
 TOGETHER = 32
 """Random points that are evaluated at once; what one of them leads to may make those after it void."""
 
@@ -64,6 +63,7 @@ class NearKinks:
         gradients: (gradients, n), for moves by a step.
         met: at how many points from anywhere f was as each of them says, (gradients).
         room: evaluations that are left.
+        error: by how much the gradients may be off, (n).
     """
 
     def __init__(self, kinked: Kinked) -> None:
@@ -72,7 +72,7 @@ class NearKinks:
         self.met = np.ones(len(self.places), int)
         self.room, self._unmeasured = ROOM, list[Array]()
         self._tried = set[tuple[int, int]]()
-        self._error: tuple[int, Array] | None = None
+        self.error = self._error()
 
     def add(self, toward: Array) -> Array | None:
         """One more gradient, about there; None if other kinks are too near."""
@@ -88,17 +88,14 @@ class NearKinks:
                 self.gradients = np.vstack([self.gradients, found])
                 self.places = np.vstack([self.places, way])
                 self.met = np.append(self.met, 1)
+                self.error = self._error()
                 return found
             tiny /= CLOSER
         return None
 
-    @property
-    def error(self) -> Array:
-        """By how much the gradients may be off, (n)."""
-        if self._error is None or self._error[0] != len(self.gradients):
-            size = np.abs(self.gradients).max(axis=0, initial=0)
-            self._error = len(self.gradients), np.maximum(CLOSE * size, 2 * self.kinked.blur)
-        return self._error[1]
+    def _error(self) -> Array:
+        size = np.abs(self.gradients).max(axis=0, initial=0)
+        return np.asarray(np.maximum(CLOSE * size, 2 * self.kinked.blur))
 
     @property
     def complete(self) -> bool:
@@ -178,8 +175,7 @@ class NearKinks:
 
     def _known(self, way: Array) -> NDArray[np.bool_]:
         """Which gradients explain the value of f there, (gradients)."""
-        self.room -= 1
-        return self._explained(way, self.kinked.at(way) - self.kinked.rest)
+        return self._explained(way, self._change(way))
 
     def _explained(self, way: Array, value: float) -> NDArray[np.bool_]:
         """Which gradients explain that f there differs so much from f at the point, (gradients)."""
@@ -207,6 +203,11 @@ class NearKinks:
             way = self._meeting(i, j) + BESIDE ** (1 + 7 * self.draw.random() ** 3) * noise
         return np.asarray(way / np.abs(way).max())
 
+    def _change(self, way: Array) -> float:
+        """By how much f there differs from f at the point."""
+        self.room -= 1
+        return self.kinked.at(way) - self.kinked.rest
+
     def _slack(self, way: Array, value: float) -> float:
         """By how much a product with `way` may be off from such a change of f."""
         return float(self.error @ np.abs(way)) + self.kinked.rounding_near(value)
@@ -219,8 +220,7 @@ class NearKinks:
                 continue
             self._tried.add((i, j))
             way = self._meeting(i, j)
-            self.room -= 1
-            value = self.kinked.at(way) - self.kinked.rest
+            value = self._change(way)
             if abs(value - self.gradients[i] @ way) > self._slack(way, value):
                 found = self._add(way, CLOSEST)
                 if found is not None and self._is_new(found, error):

@@ -113,15 +113,11 @@ class Kinked:
         theta[..., self.entries] += (moves * self.steps).astype(theta.dtype)
         return theta
 
-    def derivative(self, v: Array) -> tuple[float, float]:
-        """The limit of (f(x + s v) − f(x)) / s for s ↓ 0 at the point x, and by how much it may be off."""
-        found, error = self.derivatives(v[None])
-        return float(found[0]), float(error[0])
-
     def derivatives(self, vs: Array) -> tuple[Array, Array]:
-        """Such limits along each of many directions, (directions, n), and their errors; (directions) each.
+        """Limits of (f(x + s v) − f(x)) / s for s ↓ 0 at the point x, and their errors; (directions) each.
 
-        By (4 D(s/4) − D(s)) / 3 at several s, each error the change to the one before and rounding.
+        Of many directions v, (directions, n), by (4 D(s/4) − D(s)) / 3 at several s, each error the change to
+        the one before and rounding.
         """
         lengths = 1 / SHRINK ** np.arange(LENGTHS)
         values = self.at_each((vs[:, None] * lengths[:, None]).reshape(-1, vs.shape[1]))

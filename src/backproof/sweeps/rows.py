@@ -160,7 +160,7 @@ def _setting(name: str, value: object) -> Value:
         return value
     if isinstance(value, list):
         return tuple(_setting(name, item) for item in value)
-    raise MalformedError(f"settings: {printable(name)}: must be text; is {type(value).__name__}")
+    return text_of(value, f"settings: {printable(name)}")
 
 
 def record_of(found: object, columns: Mapping[str, Column], what: str) -> dict[str, Entry]:

@@ -17,8 +17,6 @@ from backproof.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
     from backproof.targets.function import Function
-
-if TYPE_CHECKING:
     from backproof.verdicts.function import FunctionTarget
 
 COARSE = 100.0
