@@ -77,7 +77,7 @@ def test_blocks_of_rows_give_the_central_differences_of_the_plain_way(hidden, fe
         np.testing.assert_allclose(layer.value, plain, rtol=1e-9, atol=1e-10)
 
 
-def test_five_points_a_pre_activation_are_all_that_is_evaluated():
+def test_four_points_a_pre_activation_are_all_that_is_evaluated():
     """However many weights lead to a unit, and however many of them are looked at."""
     counts = []
 
@@ -85,13 +85,13 @@ def test_five_points_a_pre_activation_are_all_that_is_evaluated():
         counts[-1] += z.size
         return np.tanh(z)
 
-    for features in (2, 30):
+    for features in (2, 2, 30):  # the first finds out what is remembered of the function
         problem, weights = random_problem(32, activation="tanh", hidden=(6, 5), features=features)
         watched = replace(problem, activation=replace(problem.activation, value=counted))
         for scheme in (Scheme.FIVE_POINT, Scheme.CENTRAL):
             counts.append(0)
             numerical_gradient(watched, weights, scheme=scheme)
-    few, few_central, many, many_central = counts
+    few, few_central, many, many_central = counts[2:]
     assert few == many
     assert many_central > 4 * few_central > 4 * few
 

@@ -141,30 +141,30 @@ class _Probed:
 
 def _probe_layer(loss: PerturbedLoss, layer: int, start: Array) -> _Probed:
     """Probe every pre-activation, with shorter and shorter moves while there is a kink in reach."""
-    derivative, second, third, swing, unsure = (np.zeros_like(start) for _ in range(5))
-    reach, pending, blocked = start.copy(), start > 0, np.zeros(start.shape, bool)
-    smallest = smallest_step_of(loss.problem.unit_roundoff)
-    while pending.any():
-        samples, units = np.nonzero(pending)
-        *measured, kinked = _probe(loss, layer, samples, units, 2 * reach[samples, units])
+    units, smallest = start.shape[1], smallest_step_of(loss.problem.unit_roundoff)
+    derivative, second, third, swing, unsure = (np.zeros(start.size, start.dtype) for _ in range(5))
+    reach, blocked = start.flatten(), np.zeros(start.size, bool)
+    pending = np.flatnonzero(reach > 0)
+    while len(pending):
+        *measured, kinked = _probe(loss, layer, *np.divmod(pending, units), 2 * reach[pending])
         for array, values in zip((derivative, second, third, swing, unsure), measured, strict=True):
-            array[samples, units] = values
-        shorter = reach[samples, units] / SHRINK
-        stuck = kinked & (shorter < smallest)
-        blocked[samples[stuck], units[stuck]] = True
-        again = kinked & ~stuck
-        pending[:] = False
-        pending[samples[again], units[again]] = True
-        reach[samples[again], units[again]] = shorter[again]
+            array[pending] = values
+        pending = pending[kinked]
+        shorter = reach[pending] / SHRINK
+        stuck = shorter < smallest
+        blocked[pending[stuck]] = True
+        pending = pending[~stuck]
+        reach[pending] = shorter[~stuck]
     probed = reach.copy()
     # No step helps a blocked pre-activation, so it must not shorten its neighbours' steps; what its
     # third derivative is on either side is taken from the rest of the layer.
-    reach[blocked] = start[blocked]
+    reach[blocked] = start.ravel()[blocked]
     if blocked.any():
         second[blocked] = second[~blocked].max(initial=0.0)
         third[blocked] = third[~blocked].max(initial=0.0)
     unsure[~blocked] = 0
-    return _Probed(derivative, second, third, swing, unsure, probed, reach, blocked)
+    found = (derivative, second, third, swing, unsure, probed, reach, blocked)
+    return _Probed(*(array.reshape(start.shape) for array in found))
 
 
 def _probe(
@@ -179,15 +179,15 @@ def _probe(
     """
     derivative, second, third, swing, spread = (np.zeros_like(eta) for _ in range(5))
     kinked = np.empty(len(eta), bool)
-    for block in cut(len(eta), BLOCK // (5 * loss.width(layer))):
+    for block in cut(len(eta), BLOCK // (4 * loss.width(layer))):
         i, j = samples[block], units[block]
         # Powers of two times a coarse η: exact in z's precision; the realised move is what is divided by.
         step = eta[block].astype(loss.forward.outputs.dtype)
         e = step.astype(eta.dtype)
-        # The point itself last, so that the four moves are compared among each other.
-        moved = loss.moved(layer, i, j, step[:, None] * np.array([-2, -1, 1, 2, 0], step.dtype))
+        moved = loss.moved(layer, i, j, step[:, None] * np.array([-2, -1, 1, 2], step.dtype))
         rows, e = block.start + moved.rows, e[moved.rows]
-        far_down, near_down, near_up, far_up, rest = (moved.terms[:, k] for k in range(5))
+        far_down, near_down, near_up, far_up = (moved.terms[:, k] for k in range(4))
+        rest = loss.base_terms(layer, i[moved.rows], j[moved.rows])
         sizes = [np.abs(terms).sum(axis=1) for terms in (near_up, near_down)]
         swing[rows] = np.maximum(np.fmax(*sizes) - np.abs(rest).sum(axis=1), 0)
         near, far = difference(near_up, near_down), difference(far_up, far_down)
@@ -195,7 +195,7 @@ def _probe(
         second[rows] = np.abs(difference(near_up, rest) + difference(near_down, rest)) / e**2
         third[rows] = np.abs(far - 2 * near) / (2 * e**3)
         # The edge of the function's domain within reach is as bad as a kink.
-        kinked[block] = moved.sides_differ(np.s_[:4]) | ~np.isfinite(third[block])
+        kinked[block] = moved.sides_differ() | ~np.isfinite(third[block])
         doubtful = np.flatnonzero(kinked[rows])
         if len(doubtful):
             ends = [terms[doubtful] for terms in (far_down, near_down, rest, near_up, far_up)]

@@ -65,7 +65,7 @@ def _of_loss(problem: Problem, outputs: Array, ulp: Array, u: float) -> tuple[Ar
     derivative may be the largest of all.
     """
     loss = problem.loss
-    targets = problem.targets.astype(outputs.dtype)
+    targets, narrow = problem.targets.astype(outputs.dtype), problem.inputs.dtype
 
     def terms(y: Array) -> Array:
         found = loss.terms(y, targets, problem.clip, problem.eps)
@@ -79,7 +79,7 @@ def _of_loss(problem: Problem, outputs: Array, ulp: Array, u: float) -> tuple[Ar
         moved = np.zeros_like(outputs)
         moved[:, k] = 1
         if step is None:
-            derivative[:, k], change[:, k] = _by_complex_steps(terms, outputs, ulp, moved)
+            derivative[:, k], change[:, k] = _by_complex_steps(terms, outputs, ulp, moved, narrow)
         else:
             rise, bend = _by_differences([terms(outputs + way * step * moved) for way in (-2, -1, 0, 1, 2)])
             derivative[:, k] = rise / step[:, k]
@@ -88,10 +88,13 @@ def _of_loss(problem: Problem, outputs: Array, ulp: Array, u: float) -> tuple[Ar
 
 
 def _by_complex_steps(
-    terms: Callable[[Array], Array], outputs: Array, ulp: Array, moved: Array
+    terms: Callable[[Array], Array], outputs: Array, ulp: Array, moved: Array, narrow: DType
 ) -> tuple[Array, Array]:
-    """|derivative| of terms along a move, at y or beside it, and its largest change to one rounding of y."""
-    sides = [_complex_step(terms, outputs + way * ulp * moved, moved) for way in (0, -1, 1)]
+    """|derivative| of terms along a move, at y or beside it, and its largest change to one rounding of y.
+
+    `narrow` is the precision of which y and what lies one rounding beside it are numbers.
+    """
+    sides = [_complex_step(terms, outputs + way * ulp * moved, moved, narrow) for way in (0, -1, 1)]
     found = sides[0]
     for side in sides[1:]:
         found = np.where(np.isfinite(found), found, side)
@@ -99,12 +102,13 @@ def _by_complex_steps(
     return np.abs(found), np.max([np.where(np.isfinite(each), each, 0) for each in changes], axis=0)
 
 
-def _complex_step(terms: Callable[[Array], Array], y: Array, moved: Array) -> Array:
+def _complex_step(terms: Callable[[Array], Array], y: Array, moved: Array, narrow: DType) -> Array:
     """The derivative of terms along a move; NaN where there are none at y."""
     kind = y.dtype.type
     step = kind(COMPLEX_STEPS[kind])
     found = terms(y + moved * (step * COMPLEX_TYPES[kind](1j))).imag / step
-    return np.where(np.isfinite(terms(y)), found, np.nan)  # a logarithm's imaginary part jumps at its pole
+    # A logarithm's imaginary part jumps at its pole, which y is on in any precision that holds it.
+    return np.where(np.isfinite(terms(y.astype(narrow))), found, np.nan)
 
 
 def _difference_step(problem: Problem, outputs: Array, ulp: Array, u: float) -> Array:
@@ -146,7 +150,8 @@ def bend_size(value: Callable[[Array], Array], z: Array, u: float) -> Array:
     """|z·f''(z)| by central differences of f in a wider precision."""
     wide_z = z.astype(wider(z.dtype))
     step = np.sqrt(u) * np.maximum(np.abs(wide_z), 1)
-    bend = np.abs((value(wide_z + step) - value(wide_z)) - (value(wide_z) - value(wide_z - step))) / step**2
+    above, middle, below = value(wide_z + step), value(wide_z), value(wide_z - step)
+    bend = np.abs((above - middle) - (middle - below)) / step**2
     return np.asarray(np.abs(wide_z) * bend)
 
 

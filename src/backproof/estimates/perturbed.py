@@ -66,12 +66,11 @@ class Moved:
         found[self.rows] = values
         return found
 
-    def sides_differ(self, columns: slice = np.s_[:]) -> NDArray[np.bool_]:
+    def sides_differ(self) -> NDArray[np.bool_]:
         """Per row asked for: whether, between columns, an argument on the way changes its side of a kink."""
         differ = np.zeros(len(self.rows), bool)
         for side in self.sides:
-            there = side[:, columns]
-            differ |= (there != there[:, :1]).any(axis=(1, 2))
+            differ |= (side != side[:, :1]).any(axis=(1, 2))
         return self.of_all(differ)
 
     def on_kinks(self, column: int) -> NDArray[np.bool_]:
@@ -98,6 +97,7 @@ class PerturbedLoss:
         self.pre_activations = [np.ascontiguousarray(z.T) for z in forward.pre_activations]
         self.hidden = [np.ascontiguousarray(problem.activation.value(z)) for z in self.pre_activations[:-1]]
         self.targets = np.ascontiguousarray(problem.targets.T)
+        self.terms_at_rest = np.ascontiguousarray(forward.terms.T)
         self.edges = [
             float(edge) for edge in problem.clip.edges(np.asarray(problem.eps))
         ] if problem.loss.uses_clip else []  # fmt: skip
@@ -122,43 +122,46 @@ class PerturbedLoss:
     def base_terms(self, layer: int, sample: Index, unit: Index) -> Array:
         """The terms that `moved` returns, at rest; (rows, m) or (rows, 1)."""
         if layer == self.last and self.lone_output:
-            return np.asarray(self.forward.terms[sample, unit][:, None])
-        return np.asarray(self.forward.terms[sample])
+            return np.asarray(self.terms_at_rest[unit, sample][:, None])
+        return np.asarray(self.terms_at_rest.take(sample, axis=1).T)
 
     def _arrived(self, layer: int, sample: Index, unit: Index, distance: Array) -> Array:
         return self.rounded(np.asarray(self.pre_activations[layer][unit, sample][:, None] + distance))
 
     def changes(self, layer: int, sample: Index, unit: Index, distance: Array) -> Array:
         """By how much units of a hidden layer change when z_layer[sample, unit] moves; (rows, columns)."""
-        z = self._arrived(layer, sample, unit, distance)
+        return self._change(layer, sample, unit, self._arrived(layer, sample, unit, distance))
+
+    def _change(self, layer: int, sample: Index, unit: Index, z: Array) -> Array:
         return np.asarray(self.problem.activation.value(z) - self.hidden[layer][unit, sample][:, None])
 
     def moved(self, layer: int, sample: Index, unit: Index, distance: Array, *, sides: bool = True) -> Moved:
         """Move z_layer[sample, unit] by `distance`; arrays (rows), (rows) and (rows, columns)."""
         noted: list[NDArray[np.int8]] = []
+        layout, asked = _layout(distance.shape[1]), len(unit)
+        z = self._arrived(layer, sample, unit, layout.ordered(distance))
         if layer == self.last:
-            z = self._arrived(layer, sample, unit, distance)
-            rows = np.arange(len(unit))
+            rows = np.arange(asked)
             if self.lone_output:
                 targets = self.targets[unit, sample][:, None, None]
                 terms = self._at_end(z[:, :, None], targets, noted if sides else None)
-                return Moved(rows, terms, noted, len(unit))
+                return Moved(rows, terms, noted, asked)
             base = self.pre_activations[layer].take(sample, axis=1)
-            row = _layout(z.shape[1]).empty(len(base), z)
+            row = layout.empty(len(base), z)
             row[:] = base.T[:, None]
             row[rows, :, unit] = z
             terms = self._at_end(row, self._targets(sample), noted if sides else None)
-            return Moved(rows, terms, noted, len(unit))
-        change = self.changes(layer, sample, unit, distance)
+            return Moved(rows, terms, noted, asked)
+        change = self._change(layer, sample, unit, z)
         rows = np.flatnonzero(change.any(axis=1))
-        if len(rows) < len(unit):
-            sample, unit, change = sample[rows], unit[rows], change[rows]
+        if len(rows) < asked:
+            sample, unit = sample[rows], unit[rows]
+            change, z = layout.some(change, rows), layout.some(z, rows)
         if sides:
-            z = self._arrived(layer, sample, unit, distance[rows])
             self._note_sides(z[:, :, None], self.problem.activation.kinks, noted)
         z = self.at_output(layer, sample, unit, change, noted if sides else None)
         terms = self._at_end(z, self._targets(sample), noted if sides else None)
-        return Moved(rows, terms, noted, len(distance))
+        return Moved(rows, terms, noted, asked)
 
     def at_output(
         self,
@@ -223,6 +226,16 @@ class _ManyRows:
     """
 
     @staticmethod
+    def ordered(values: Array) -> Array:
+        """Values of (rows, columns) in the same order."""
+        return np.asarray(values, order="F")
+
+    @staticmethod
+    def some(values: Array, rows: Index) -> Array:
+        """Some of the rows of values (rows, columns)."""
+        return np.asarray(values.T.take(rows, axis=1).T)
+
+    @staticmethod
     def empty(units: int, like: Array) -> Array:
         """Of as many rows and columns, and of the type, of an array (rows, columns)."""
         return np.empty((units, *like.shape[::-1]), like.dtype).T
@@ -245,6 +258,14 @@ class _ManyRows:
 
 class _WideRows:
     """The same, lying in memory as (rows, units, columns)."""
+
+    @staticmethod
+    def ordered(values: Array) -> Array:
+        return np.asarray(values, order="C")
+
+    @staticmethod
+    def some(values: Array, rows: Index) -> Array:
+        return np.asarray(values[rows])
 
     @staticmethod
     def empty(units: int, like: Array) -> Array:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from backproof.network.arrays import Array, FloatType, unit_roundoff
+from backproof.network.arrays import Array, DType, FloatType, unit_roundoff
+from backproof.network.clips import Clip
+from backproof.network.losses import Loss
 from backproof.network.problem import Problem
 
 
@@ -80,6 +83,31 @@ def takes_complex(function: Callable[[Array], Array], dtype: FloatType) -> bool:
     Im f(z + ih)/h must be the derivative that a central difference finds. A function that takes
     absolute values, or casts to real numbers, is not that.
     """
+    return _takes_complex(function, np.dtype(dtype))
+
+
+def loss_takes_complex(problem: Problem, dtype: FloatType) -> bool:
+    """Whether the terms of a problem's loss take outputs that are complex numbers of this precision."""
+    eps = np.asarray(problem.eps).item()
+    return _loss_takes_complex(problem.loss, problem.clip, eps, np.dtype(dtype))
+
+
+# Every cell of a sweep asks, mostly of the same few functions.
+@lru_cache(maxsize=256)
+def _takes_complex(function: Callable[[Array], Array], dtype: DType) -> bool:
+    return _is_analytic(function, dtype.type)
+
+
+@lru_cache(maxsize=256)
+def _loss_takes_complex(loss: Loss, clip: Clip, eps: float, dtype: DType) -> bool:
+    def terms(y: Array) -> Array:
+        zero, one = np.zeros(y.shape, dtype), np.ones(y.shape, dtype)
+        return np.asarray(sum(loss.terms(y, t, clip, np.asarray(eps, dtype)) for t in (zero, one)))
+
+    return _is_analytic(terms, dtype.type)
+
+
+def _is_analytic(function: Callable[[Array], Array], dtype: FloatType) -> bool:
     if dtype not in COMPLEX_TYPES:
         return False
     z = np.array([[0.15, 0.3, 0.45], [0.2, 0.55, 0.7]], dtype)
@@ -96,17 +124,6 @@ def takes_complex(function: Callable[[Array], Array], dtype: FloatType) -> bool:
         return False
     near = np.abs(found - right) <= 1e-2 * (1 + np.abs(right))
     return bool(near.all())
-
-
-def loss_takes_complex(problem: Problem, dtype: FloatType) -> bool:
-    """Whether the terms of a problem's loss take outputs that are complex numbers of this precision."""
-    eps = np.asarray(problem.eps)
-
-    def terms(y: Array) -> Array:
-        zero, one = np.zeros(y.shape, dtype), np.ones(y.shape, dtype)
-        return sum(problem.loss.terms(y, t, problem.clip, eps) for t in (zero, one))  # type: ignore[return-value]
-
-    return takes_complex(terms, dtype)
 
 
 def refuses_complex(problem: Problem) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 
 import numpy as np
 
@@ -18,7 +17,7 @@ def one_sided_derivatives(activation: Activation, z: Array) -> tuple[Array, Arra
     They differ only where z is on a kink. By complex steps where the function takes them, which are good
     to rounding even where it saturates; else in extended precision, with an error of about 1e-13.
     """
-    if z.dtype == np.float64 and _takes_complex(activation):
+    if z.dtype == np.float64 and takes_complex(activation.value, np.float64):
         length = COMPLEX_STEPS[np.float64]
         with np.errstate(all="ignore"):
             ends = [activation.value(z + way * length).imag / (length * way.imag) for way in (1j, -1j)]
@@ -41,11 +40,6 @@ def one_sided_derivatives(activation: Activation, z: Array) -> tuple[Array, Arra
             one_sided = (4 * near - 3 * activation.value(x) - far) / h
             sides.append(np.where(on_kink, one_sided, middle).astype(z.dtype))
     return np.minimum(*sides), np.maximum(*sides)
-
-
-@lru_cache(maxsize=64)
-def _takes_complex(activation: Activation) -> bool:
-    return takes_complex(activation.value, np.float64)
 
 
 def _step(room: Array) -> Array:
