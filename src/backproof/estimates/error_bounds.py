@@ -15,7 +15,8 @@ Each bound is the sum of these and of the rounding of the analytic gradient.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from itertools import pairwise
 
 import numpy as np
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from backproof.estimates.moves import BLOCK, cut
 from backproof.estimates.output_rounding import ROUNDINGS, backward_error_at_output, derivative_size
-from backproof.estimates.perturbed import PerturbedLoss, difference
+from backproof.estimates.perturbed import PerturbedLoss, difference, summed
 from backproof.estimates.steps import best_step_of, smallest_step_of, wide
 from backproof.network.arrays import Array, DType
 from backproof.targets.layout import Index
@@ -39,6 +40,9 @@ the jump lies. Three times as much is allowed, since several jumps may cancel in
 
 SHRINK = 8.0
 """By how much a probe is shortened while there is a kink in its reach."""
+
+TOGETHER = 1 << 14
+"""Pre-activations of a layer that are probed together at most: beyond, more at once are no faster."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +76,45 @@ class ErrorBounds:
     through: Array
     backward: Array
 
+    def of(self, rows: slice) -> ErrorBounds:
+        """Those of some of the samples."""
+        return ErrorBounds(*(np.ascontiguousarray(getattr(self, f.name)[rows]) for f in fields(self)))
+
     @property
     def derivative_error(self) -> Array:
         """By how much the derivative may be off."""
         return self.derivative_noise + self.derivative_truncation + self.unsure
 
 
-def error_bounds(loss: PerturbedLoss, step: float | None) -> list[ErrorBounds]:
-    """Probe every pre-activation of every layer, the last layer first.
+def error_bounds(losses: Sequence[PerturbedLoss], step: float | None) -> list[list[ErrorBounds]]:
+    """Probe every pre-activation of every layer of every loss; the bounds of its layers.
 
+    Those of small networks that differ in their numbers alone are probed together, with the same bits.
     `step` is a parameter step chosen by the user; None lets every probe choose its own reach.
     """
+    found: list[list[ErrorBounds]] = [[] for _ in losses]
+    for some in _together(losses):
+        layers = _bounds_of(PerturbedLoss.together([losses[k] for k in some]), step)
+        samples = losses[some[0]].samples
+        for position, k in enumerate(some):
+            rows = slice(position * samples, (position + 1) * samples)
+            found[k] = [layer.of(rows) for layer in layers]
+    return found
+
+
+def _together(losses: Sequence[PerturbedLoss]) -> Iterator[list[int]]:
+    """Positions of losses that are probed together."""
+    groups: dict[Hashable, list[int]] = {}
+    for k, loss in enumerate(losses):
+        groups.setdefault(loss.shared_key if len(loss.weights) <= 2 else k, []).append(k)
+    for group in groups.values():
+        moved = max(z.size for z in losses[group[0]].forward.pre_activations)
+        for part in cut(len(group), TOGETHER // max(moved, 1)):
+            yield group[part]
+
+
+def _bounds_of(loss: PerturbedLoss, step: float | None) -> list[ErrorBounds]:
+    """Those of each layer, found from the last layer on."""
     layers: list[ErrorBounds] = []
     for layer in range(loss.last, -1, -1):
         layers.insert(0, _bounds_of_layer(loss, layer, step, layers))
@@ -102,7 +134,7 @@ def _bounds_of_layer(
     if layer == loss.last:
         backward = backward_error_at_output(loss).astype(kind)
     else:
-        arriving = above[0].backward @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
+        arriving = loss.carried_back(layer + 1, above[0].backward)
         backward = derivative_size(loss.exact.activation.value, z, kind) * arriving
     return ErrorBounds(
         derivative=found.derivative,
@@ -160,8 +192,11 @@ def _probe_layer(loss: PerturbedLoss, layer: int, start: Array) -> _Probed:
     # third derivative is on either side is taken from the rest of the layer.
     reach[blocked] = start.ravel()[blocked]
     if blocked.any():
-        second[blocked] = second[~blocked].max(initial=0.0)
-        third[blocked] = third[~blocked].max(initial=0.0)
+        of_each = blocked.reshape(loss.count, loss.samples * units)
+        for array in (second, third):
+            here = array.reshape(of_each.shape)  # a view
+            largest = np.where(of_each, 0, here).max(axis=1, keepdims=True, initial=0)
+            np.copyto(here, largest, where=of_each)
     unsure[~blocked] = 0
     found = (derivative, second, third, swing, unsure, probed, reach, blocked)
     return _Probed(*(array.reshape(start.shape) for array in found))
@@ -188,8 +223,8 @@ def _probe(
         rows, e = block.start + moved.rows, e[moved.rows]
         far_down, near_down, near_up, far_up = (moved.terms[:, k] for k in range(4))
         rest = loss.base_terms(layer, i[moved.rows], j[moved.rows])
-        sizes = [np.abs(terms).sum(axis=1) for terms in (near_up, near_down)]
-        swing[rows] = np.maximum(np.fmax(*sizes) - np.abs(rest).sum(axis=1), 0)
+        up, down, still = (summed(np.abs(terms)) for terms in (near_up, near_down, rest))
+        swing[rows] = np.maximum(np.fmax(up, down) - still, 0)
         near, far = difference(near_up, near_down), difference(far_up, far_down)
         derivative[rows] = (8 * near - far) / (12 * e)
         second[rows] = np.abs(difference(near_up, rest) + difference(near_down, rest)) / e**2
@@ -234,7 +269,7 @@ def _noise(
         sums = np.abs(forward.inputs[layer + 2 + depth]) @ np.abs(transposed(w))
         added = u * (np.abs(above[depth + 1].derivative) * sums).sum(axis=1, keepdims=True)
         total = total + rounded + added
-    through = np.abs(above[0].derivative) @ np.abs(loss.weights[layer + 1][:, :-1]).astype(kind)
+    through = loss.carried_back(layer + 1, np.abs(above[0].derivative))
     values = np.abs(loss.hidden[layer].T).astype(kind)
     return own + total + ROUNDINGS * u * values * through, through
 

@@ -5,6 +5,7 @@ It depends on the problem alone and is computed once, however many backward rule
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,21 @@ class NetworkEstimate(Estimate):
     bounds: tuple[ErrorBounds, ...]
 
 
+@dataclass(frozen=True)
+class Point:
+    """A problem (no batch axes) where its numerical gradient is wanted.
+
+    Attributes:
+        forward: the forward pass at these weights.
+        selected: which weights, per layer; None for every one.
+    """
+
+    problem: Problem
+    weights: Weights
+    forward: Forward
+    selected: Sequence[Mask] | None = None
+
+
 def numerical_gradient(
     problem: Problem,
     weights: Weights,
@@ -53,7 +69,7 @@ def numerical_gradient(
     *,
     step: float | None = None,
     scheme: Scheme = Scheme.FIVE_POINT,
-    selected: list[Mask] | None = None,
+    selected: Sequence[Mask] | None = None,
 ) -> NetworkEstimate | None:
     """Differences of `problem` (no batch axes) over every selected parameter; None where f is not finite.
 
@@ -65,37 +81,55 @@ def numerical_gradient(
         scheme: which evaluations make a derivative.
         selected: per layer, shape of the weights; by default every parameter.
     """
+    point = Point(problem, weights, forward or problem.forward(weights), selected)
+    return numerical_gradients([point], step=step, scheme=scheme)[0]
+
+
+def numerical_gradients(
+    points: Sequence[Point], *, step: float | None = None, scheme: Scheme = Scheme.FIVE_POINT
+) -> list[NetworkEstimate | None]:
+    """`numerical_gradient` of each point, with the same bits; small ones of one shape are probed at once."""
     keep_memory()
     if step is not None and scheme is Scheme.FIVE_POINT:
         scheme = Scheme.CENTRAL
-    forward = forward or problem.forward(weights)
-    if not np.isfinite(forward.loss):
-        return None
+    finite = [k for k, point in enumerate(points) if np.isfinite(point.forward.loss)]
+    found: list[NetworkEstimate | None] = [None] * len(points)
     with np.errstate(all="ignore"):
-        loss = PerturbedLoss(problem, weights, forward)
-        bounds = error_bounds(loss, step)
-        chosen = [np.ones(w.shape, bool) for w in weights] if selected is None else selected
-        imaginary = imagined(loss) if scheme is Scheme.COMPLEX else []
-        layers = []
-        for number, measured in enumerate(bounds):
-            factor = scheme.best_step(problem.unit_roundoff)
-            steps = steps_of(measured, forward.inputs[number], step, problem, factor)
-            clear = within_reach(measured, forward.inputs[number], steps)
-            layer, todo = (
-                _empty_layer(loss, number, measured, steps, scheme, clear),
-                chosen[number] & (steps > 0),
-            )
-            if imaginary:
-                by_complex_steps(layer, imaginary[number], todo)
-            else:
-                _difference_layer(layer, scheme, todo, clear)
-            if problem.l2:
-                _add_penalty(layer)
-            layers.append(layer)
+        losses = [PerturbedLoss(points[k].problem, points[k].weights, points[k].forward) for k in finite]
+        for k, loss, bounds in zip(finite, losses, error_bounds(losses, step), strict=True):
+            found[k] = _estimate(loss, bounds, step, scheme, points[k].selected)
+    return found
+
+
+def _estimate(
+    loss: PerturbedLoss,
+    bounds: list[ErrorBounds],
+    step: float | None,
+    scheme: Scheme,
+    selected: Sequence[Mask] | None,
+) -> NetworkEstimate:
+    """The estimate of a loss whose pre-activations were probed."""
+    problem, weights, forward = loss.problem, loss.weights, loss.forward
+    chosen = [np.ones(w.shape, bool) for w in weights] if selected is None else selected
+    imaginary = imagined(loss) if scheme is Scheme.COMPLEX else []
+    layers = []
+    for number, measured in enumerate(bounds):
+        factor = scheme.best_step(problem.unit_roundoff)
+        steps = steps_of(measured, forward.inputs[number], step, problem, factor)
+        clear = within_reach(measured, forward.inputs[number], steps)
+        layer = _empty_layer(loss, number, measured, steps, scheme, clear)
+        todo = chosen[number] & (steps > 0)
+        if imaginary:
+            by_complex_steps(layer, imaginary[number], todo)
+        else:
+            _difference_layer(layer, scheme, todo, clear)
+        if problem.l2:
+            _add_penalty(layer)
+        layers.append(layer)
     return _joined(layers, chosen, weights)
 
 
-def _joined(layers: list[MeasuredLayer], chosen: list[Mask], weights: Weights) -> NetworkEstimate:
+def _joined(layers: list[MeasuredLayer], chosen: Sequence[Mask], weights: Weights) -> NetworkEstimate:
     """The selected entries of all layers, in flat order."""
     index = np.flatnonzero(flattened(chosen))
 

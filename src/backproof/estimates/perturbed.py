@@ -12,9 +12,9 @@ once for all of its columns: the unit's weights to the next layer, and the sampl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +85,12 @@ class PerturbedLoss:
     """Loss terms of one problem (no batch axes) after moves in a given layer.
 
     Where the output works element by element, a move in the last layer changes one term; else a row.
+
+    Attributes:
+        count: how many losses it stands for; of several, the samples are those of all, one after another.
     """
+
+    count = 1
 
     def __init__(self, problem: Problem, weights: Weights, forward: Forward) -> None:
         self.problem, self.exact = problem, problem.exact
@@ -103,6 +108,49 @@ class PerturbedLoss:
         ] if problem.loss.uses_clip else []  # fmt: skip
         self.lone_output = problem.output.elementwise and problem.loss.elementwise
 
+    @property
+    def shared_key(self) -> Hashable:
+        """Losses equal in this are one function of shapes that are equal, at other numbers."""
+        problem = self.problem
+        functions = (problem.activation, problem.output, problem.loss, problem.clip, problem.arithmetic)
+        shapes = (problem.inputs.shape, *(w.shape for w in self.weights))
+        return (*functions, np.asarray(problem.eps).item(), self.forward.outputs.dtype, shapes)
+
+    @classmethod
+    def together(cls, losses: Sequence[PerturbedLoss]) -> PerturbedLoss:
+        """Losses equal in their shared key as one, so that moves of all are evaluated at once.
+
+        Of networks with at most one hidden layer: a row of moves takes the weights that follow its unit from
+        its own network, and what follows deeper layers is a matrix product.
+        """
+        if len(losses) == 1:
+            return losses[0]
+
+        def joined(arrays: Iterable[Array]) -> Array:
+            return np.concatenate(list(arrays))
+
+        def each(parts: Iterable[Sequence[Array]]) -> list[Array]:
+            return [joined(layer) for layer in zip(*parts, strict=True)]
+
+        forward = Forward(
+            each(x.forward.inputs for x in losses),
+            each(x.forward.pre_activations for x in losses),
+            joined(x.forward.outputs for x in losses),
+            joined(x.forward.terms for x in losses),
+            np.stack([x.forward.loss for x in losses]),
+        )
+        problems = [x.problem for x in losses]
+        inputs, targets = joined(p.inputs for p in problems), joined(p.targets for p in problems)
+        weights = [np.stack(layer) for layer in zip(*(x.weights for x in losses), strict=True)]
+        whole = cls(replace(problems[0], inputs=inputs, targets=targets), weights, forward)
+        whole.count = len(losses)
+        return whole
+
+    @property
+    def samples(self) -> int:
+        """Those of each loss."""
+        return len(self.forward.outputs) // self.count
+
     def on_complex_numbers(self) -> PerturbedLoss:
         """The same loss at the same point, ready for imaginary moves."""
         kind = COMPLEX_TYPES[self.forward.outputs.dtype.type]
@@ -113,11 +161,11 @@ class PerturbedLoss:
 
     def width(self, layer: int) -> int:
         """Array elements that a move in this layer costs: the widest layer that is recomputed."""
-        return max((self.output_width(layer), *(int(w.shape[0]) for w in self.weights[layer + 1 : -1])))
+        return max((self.output_width(layer), *(int(w.shape[-2]) for w in self.weights[layer + 1 : -1])))
 
     def output_width(self, layer: int) -> int:
         """The number of outputs that a move in this layer moves."""
-        return 1 if layer == self.last and self.lone_output else int(self.weights[-1].shape[0])
+        return 1 if layer == self.last and self.lone_output else int(self.weights[-1].shape[-2])
 
     def base_terms(self, layer: int, sample: Index, unit: Index) -> Array:
         """The terms that `moved` returns, at rest; (rows, m) or (rows, 1)."""
@@ -172,7 +220,7 @@ class PerturbedLoss:
         sides: list[NDArray[np.int8]] | None = None,
     ) -> Array:
         """The output's pre-activations after units of a hidden layer have changed; (rows, columns, m)."""
-        fan_out = self.weights[layer + 1].take(unit, axis=1)
+        fan_out = self._fan_out(layer, sample, unit)
         base = self.pre_activations[layer + 1].take(sample, axis=1)
         layout = _layout(change.shape[1])
         z = self._on_the_spot(self.rounded(layout.spread(fan_out, base, change)), layer + 1, sample)
@@ -182,6 +230,24 @@ class PerturbedLoss:
             z = self.rounded(layout.through(w, self.problem.activation.value(z)))
             z = self._on_the_spot(z, number, sample)
         return z
+
+    def _fan_out(self, layer: int, sample: Index, unit: Index) -> Array:
+        """The weights of units to the next layer; (units there, rows)."""
+        w = self.weights[layer + 1]
+        if self.count == 1:
+            return np.asarray(w.take(unit, axis=1))
+        # Side by side, the weights of one network after those of another.
+        network = sample // self.samples
+        side_by_side = w.swapaxes(0, 1).reshape(w.shape[1], -1)
+        return np.asarray(side_by_side.take(network * w.shape[2] + unit, axis=1))
+
+    def carried_back(self, layer: int, sizes: Array) -> Array:
+        """Σ_k |W_layer[k, j]| · sizes_k of each sample; from (N, units) to (N, units of the layer before)."""
+        w = np.abs(self.weights[layer][..., :-1]).astype(sizes.dtype)
+        if self.count == 1:
+            return np.asarray(sizes @ w)
+        of_each = sizes.reshape(self.count, self.samples, sizes.shape[1])
+        return np.asarray(of_each @ w).reshape(len(sizes), w.shape[2])
 
     def _on_the_spot(self, z: Array, layer: int, sample: Index) -> Array:
         """Of imaginary moves the pre-activations themselves: what they add to real parts is h² and rounding.
@@ -301,4 +367,14 @@ def _side(x: Array, at: float) -> NDArray[np.int8]:
 def difference(plus: Array, minus: Array) -> Array:
     """Subtract term by term, then sum over the last axis: cancellation comes before addition."""
     kind = wide(plus.dtype)
-    return np.asarray((plus.astype(kind, copy=False) - minus.astype(kind, copy=False)).sum(axis=-1))
+    return summed(plus.astype(kind, copy=False) - minus.astype(kind, copy=False))
+
+
+def summed(terms: Array) -> Array:
+    """Sums over the last axis, of each row as it would be among others.
+
+    NumPy adds up the terms of many rows at once, one after another; those of a single row in pairs.
+    """
+    if terms.ndim == 2 and len(terms) == 1:
+        return np.asarray(np.repeat(terms.T, 2, axis=1).sum(axis=0)[:1])
+    return np.asarray(terms.sum(axis=-1))

@@ -101,7 +101,7 @@ class Estimate:
     @cached_property
     def members(self) -> tuple[Index, ...]:
         """For each tensor of the layout, which entries are its own."""
-        return tuple(np.flatnonzero(tensor.owns(self.index)) for tensor in self.layout.tensors)
+        return self.layout.members(self.index)
 
     def excess(self, gap: Array) -> Array:
         """A gap |analytic − value| in bounds; 0 where there is none, also beside a bound of 0."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property
@@ -19,7 +19,7 @@ from backproof.network.faults.mutant import Mutant
 from backproof.network.faults.written import Written
 from backproof.network.problem import Problem
 from backproof.sweeps import components
-from backproof.sweeps.case import NetworkCase
+from backproof.sweeps.case import NetworkCase, grouped
 from backproof.sweeps.construction import generator, problem_of, rule_of, samples_of, weights_of
 from backproof.sweeps.cures import cures_of
 from backproof.sweeps.outcome import Outcome
@@ -30,7 +30,7 @@ from backproof.verdicts.check import Cures
 from backproof.verdicts.evidence import evidence_of
 from backproof.verdicts.network import NetworkTarget
 from backproof.verdicts.network_screening import screened_network
-from backproof.verdicts.view import View, evaluated_at, view_of
+from backproof.verdicts.view import View, evaluated_at, view_of, views_of
 
 if TYPE_CHECKING:
     from backproof.verdicts.function import FunctionTarget
@@ -59,56 +59,101 @@ class Checkable:
     checked: bool = True
 
 
+@dataclass(frozen=True)
+class Measuring:
+    """A problem at a point, and how it is to be measured there.
+
+    Attributes:
+        parameters: how many are compared, drawn by the seed; "all" for every one.
+    """
+
+    problem: Problem
+    weights: list[Array]
+    step: float | None = None
+    scheme: Scheme = Scheme.FIVE_POINT
+    parameters: str | int = "all"
+    seed: int = 0
+
+    def selected(self, parameters: str | int) -> list[Array] | None:
+        """So many of the weights, drawn; None for all."""
+        return _selected(self.seed, self.weights, parameters)
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether differences are better than its own in another precision, or with other steps."""
+        dtype = self.problem.inputs.dtype.type
+        chosen = self.step is not None or self.scheme is not Scheme.FIVE_POINT
+        return chosen or self.problem.arithmetic.format is not None or wide(dtype) is not dtype
+
+    def in_reference(self) -> tuple[Problem, list[Array], list[Array] | None]:
+        """The same in a precision in which differences are at their best."""
+        best = wide(self.problem.inputs.dtype.type)
+        return *in_precision(self.problem, self.weights, best), self.selected(self.parameters)
+
+    def finer(self) -> View | None:
+        """Measured by differences that rounding does not drown; None where there are none."""
+        selected, best = self.selected(self.parameters), wide(self.problem.inputs.dtype.type)
+        for kind in (np.longdouble, best):
+            there = in_precision(self.problem, self.weights, kind)
+            if not refuses_complex(there[0]):  # no subtraction, so nothing drowns
+                return view_of(*there, scheme=Scheme.COMPLEX, selected=selected)
+        if best is np.longdouble:
+            return None
+        few = selected or self.selected(FINER_PARAMETERS)
+        return view_of(*in_precision(self.problem, self.weights, np.longdouble), selected=few)
+
+
 def checkable(case: NetworkCase) -> Checkable:
     """The problem of a case on the samples of its check, with its numerical gradient unless check=none.
 
     Raises:
         ConfigurationError: if the step is lost in rounding at some weight.
     """
-    return checkable_at(case, weights_of(case))
+    return checkables([case])[0]
 
 
-def checkable_at(case: NetworkCase, weights: list[Array]) -> Checkable:
-    """The same at other weights."""
+def checkables(cases: Sequence[NetworkCase], weights: Sequence[list[Array]] | None = None) -> list[Checkable]:
+    """The same of several cases at once, with the same bits; at other weights than the initial ones if given.
+
+    Raises:
+        ConfigurationError: if a step is lost in rounding at some weight.
+    """
+    found, asked = dict[int, Checkable](), dict[int, Measuring]()
+    for k, case in enumerate(cases):  # one after the other, while its data are remembered
+        at = weights_of(case) if weights is None else weights[k]
+        if case.check is None:
+            found[k] = _unmeasured(case, at)
+        else:
+            asked[k] = _measuring(case, at)
+    found.update(zip(asked, evaluated(list(asked.values())), strict=True))
+    return [found[k] for k in range(len(cases))]
+
+
+def _unmeasured(case: NetworkCase, weights: list[Array]) -> Checkable:
+    data = samples_of(case)
+    problem = problem_of(case, data.inputs, data.targets)
+    return Checkable(View(problem, weights, problem.forward(weights), None), None, None, checked=False)
+
+
+def _measuring(case: NetworkCase, weights: list[Array]) -> Measuring:
     data, check = samples_of(case), case.check
-    if check is None:
-        problem = problem_of(case, data.inputs, data.targets)
-        own = View(problem, weights, problem.forward(weights), None)
-        return Checkable(own, None, None, checked=False)
+    assert check is not None
     problem = problem_of(case, data.inputs[: check.samples], data.targets[: check.samples])
     if check.step is not None:
         _check_step(check.step, problem, weights)
-    return evaluated(problem, weights, check.step, check.scheme, check.parameters, case.seed)
+    return Measuring(problem, weights, check.step, check.scheme, check.parameters, case.seed)
 
 
-def evaluated(
-    problem: Problem,
-    weights: list[Array],
-    step: float | None = None,
-    scheme: Scheme = Scheme.FIVE_POINT,
-    parameters: str | int = "all",
-    seed: int = 0,
-) -> Checkable:
-    """A problem at a point, measured as asked for, and what decides where that is not enough."""
-    selected = _selected(seed, weights, parameters)
-    own = view_of(problem, weights, step=step, scheme=scheme, selected=selected)
-    dtype, reference = problem.inputs.dtype.type, None
-    best = wide(dtype)
-    rounds = problem.arithmetic.format is not None
-    if rounds or best is not dtype or step is not None or scheme is not Scheme.FIVE_POINT:
-        reference = view_of(*in_precision(problem, weights, best), selected=selected)
-
-    def finer() -> View | None:
-        for kind in (np.longdouble, best):
-            there = in_precision(problem, weights, kind)
-            if not refuses_complex(there[0]):  # no subtraction, so nothing drowns
-                return view_of(*there, scheme=Scheme.COMPLEX, selected=selected)
-        if best is np.longdouble:
-            return None
-        few = selected or _selected(seed, weights, FINER_PARAMETERS)
-        return view_of(*in_precision(problem, weights, np.longdouble), selected=few)
-
-    return Checkable(own, reference, cache(finer))
+def evaluated(asked: Sequence[Measuring]) -> list[Checkable]:
+    """Problems measured as asked for, each as it would be alone, and what decides where that does not do."""
+    own: dict[int, View] = {}
+    for alike in grouped(range(len(asked)), lambda k: (asked[k].step, asked[k].scheme)):
+        points = [(a.problem, a.weights, a.selected(a.parameters)) for a in (asked[k] for k in alike)]
+        how = asked[alike[0]]
+        own.update(zip(alike, views_of(points, step=how.step, scheme=how.scheme), strict=True))
+    referring = [k for k, each in enumerate(asked) if each.needs_reference]
+    references = dict(zip(referring, views_of([asked[k].in_reference() for k in referring]), strict=True))
+    return [Checkable(own[k], references.get(k), cache(each.finer)) for k, each in enumerate(asked)]
 
 
 def _check_step(step: float, problem: Problem, weights: list[Array]) -> None:
@@ -156,6 +201,13 @@ class Point:
         problem = problem_of(self.case, data.inputs[: check.samples], data.targets[: check.samples])
         return Checkable(evaluated_at(problem, weights_of(self.case)), None, None)
 
+    @staticmethod
+    def measure(points: Sequence[Point]) -> None:
+        """Measure several points at once, but for those that a screen may be enough for."""
+        some = [p for p in points if p.case.check is None or not p.case.check.screened]
+        for point, measured in zip(some, checkables([p.case for p in some]), strict=True):
+            point.measured = measured
+
     def judged(self, case: NetworkCase) -> tuple[Checkable, Judgement]:
         """The verdict on one rule: by a screen if that is asked for and agrees, or else in full."""
         if case.check is not None and case.check.screened:
@@ -173,9 +225,10 @@ def judgement_of(case: NetworkCase, at: Checkable, *, explain: bool = True) -> J
     return judge(target, explain=explain)
 
 
-def verdict_at(case: NetworkCase, weights: list[Array]) -> Verdict:
-    """The verdict on the case's backward rule at other weights."""
-    return judgement_of(case, checkable_at(case, weights), explain=False).verdict
+def verdicts_at(cases: Sequence[NetworkCase], weights: Sequence[list[Array]]) -> list[Verdict]:
+    """The verdicts on the cases' backward rules at other weights."""
+    points = zip(cases, checkables(cases, weights), strict=True)
+    return [judgement_of(case, at, explain=False).verdict for case, at in points]
 
 
 @dataclass
@@ -243,9 +296,8 @@ def cures_for(case: NetworkCase, judgement: Judgement) -> Cures:
     return cures_of(case, cured, numbers=not rule_at_fault)
 
 
-def check_networks(cases: list[NetworkCase], outcomes: list[Outcome]) -> None:
-    """Check cells that are equal in their numerical key, and put what is found into their outcomes."""
-    point = Point(cases[0])
+def check_networks(point: Point, cases: list[NetworkCase], outcomes: list[Outcome]) -> None:
+    """Check cells whose problem is that of a point, and put what is found into their outcomes."""
     for case, outcome in zip(cases, outcomes, strict=True):
         at, judgement = point.judged(case)
         report_judgement(target_of(case, at), judgement, outcome)

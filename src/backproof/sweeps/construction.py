@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from hashlib import blake2b
 
 import numpy as np
@@ -29,8 +30,12 @@ from backproof.training import Samples
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
     """A stream of random numbers that depends on the case's seed and on what it is for, on nothing else."""
-    key = int.from_bytes(blake2b(purpose.encode(), digest_size=4).digest(), "little")
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(key,)))
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_stream(purpose),)))
+
+
+@cache
+def _stream(purpose: str) -> int:
+    return int.from_bytes(blake2b(purpose.encode(), digest_size=4).digest(), "little")
 
 
 @remembered(maxsize=16)

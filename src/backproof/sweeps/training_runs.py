@@ -11,7 +11,7 @@ import numpy as np
 from backproof.network.arrays import Array
 from backproof.sweeps import components
 from backproof.sweeps.case import NetworkCase
-from backproof.sweeps.checking import verdict_at
+from backproof.sweeps.checking import verdicts_at
 from backproof.sweeps.construction import generator, problem_of, rule_of, samples_of, sizes_of, weights_of
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.settings import TrainingSettings
@@ -54,8 +54,9 @@ class Watched:
     def __call__(self, step: int, weights: Sequence[Array]) -> None:
         """Check each network at its weights of this step."""
         self.steps.append(step)
-        for number, (case, found) in enumerate(zip(self.cases, self.verdicts, strict=True)):
-            found.append(verdict_at(case, [w[number].copy() for w in weights]))
+        each = [[w[number].copy() for w in weights] for number in range(len(self.cases))]
+        for found, verdict in zip(self.verdicts, verdicts_at(self.cases, each), strict=True):
+            found.append(verdict)
 
     def report(self, outcomes: list[Outcome]) -> None:
         """The columns and the curve of each network: severities of verdicts, 0 being agreement."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 
 import numpy as np
@@ -96,6 +96,17 @@ class Layout:
         """The number of entries."""
         return sum(t.size for t in self.tensors)
 
+    def members(self, index: Index) -> tuple[Index, ...]:
+        """For each array, which of some flat positions, ascending, are its own."""
+        return self._of_all if len(index) == self.size else self._among(index)
+
+    @cached_property
+    def _of_all(self) -> tuple[Index, ...]:
+        return self._among(np.arange(self.size))
+
+    def _among(self, index: Index) -> tuple[Index, ...]:
+        return tuple(np.flatnonzero(tensor.owns(index)) for tensor in self.tensors)
+
     def location(self, index: int) -> str:
         """The name of one entry, as in `W1[3,17]` or `W['bias'][2]`."""
         for tensor in self.tensors:
@@ -116,15 +127,19 @@ def in_sequence(names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Layo
 
 def of_network(weights: Weights) -> Layout:
     """Layers one after another, each row-major (units, inputs + 1): the bias is the last column."""
+    return _of_layers(tuple(w.shape for w in weights))
+
+
+@lru_cache(maxsize=64)
+def _of_layers(shapes: tuple[tuple[int, int], ...]) -> Layout:
     tensors, start = [], 0
-    for layer, w in enumerate(weights, 1):
-        units, columns = w.shape
-        block = slice(start, start + w.size)
+    for layer, (units, columns) in enumerate(shapes, 1):
+        block = slice(start, start + units * columns)
         tensors += [
             Tensor(f"W{layer}", (units, columns - 1), block, units, (0, columns - 1), layer),
             Tensor(f"b{layer}", (units,), block, units, (columns - 1, columns), layer),
         ]
-        start += w.size
+        start += units * columns
     return Layout(tuple(tensors))
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from backproof.estimates.incremental import NetworkEstimate, numerical_gradient
+from backproof.estimates.incremental import NetworkEstimate, Point, numerical_gradient, numerical_gradients
 from backproof.estimates.moves import changes_of_parameters
 from backproof.estimates.one_sided import Kinked
 from backproof.estimates.perturbed import PerturbedLoss
+from backproof.estimates.record import Mask
 from backproof.estimates.stencils import Scheme, refuses_complex
 from backproof.network.arrays import Array, Weights, cut_like
 from backproof.network.at_kinks import with_derivative_at_kinks
@@ -96,12 +96,30 @@ class View:
         return self.known[name]
 
 
-def view_of(problem: Problem, weights: Weights, **how: Any) -> View:
-    """Evaluate a problem at a point; `how` are the options of `numerical_gradient`."""
-    view = evaluated_at(problem, weights)
-    estimate = numerical_gradient(problem, weights, view.forward, **how)
-    chosen = how.get("step") is not None or how.get("scheme", Scheme.FIVE_POINT) is not Scheme.FIVE_POINT
-    return replace(view, estimate=estimate, chosen=chosen)
+def view_of(
+    problem: Problem,
+    weights: Weights,
+    *,
+    step: float | None = None,
+    scheme: Scheme = Scheme.FIVE_POINT,
+    selected: Sequence[Mask] | None = None,
+) -> View:
+    """Evaluate and measure a problem at a point; the options are those of `numerical_gradient`."""
+    return views_of([(problem, weights, selected)], step=step, scheme=scheme)[0]
+
+
+def views_of(
+    points: Sequence[tuple[Problem, Weights, Sequence[Mask] | None]],
+    *,
+    step: float | None = None,
+    scheme: Scheme = Scheme.FIVE_POINT,
+) -> list[View]:
+    """The same for several points, each a problem, its weights and which of them are selected."""
+    views = [evaluated_at(problem, weights) for problem, weights, _ in points]
+    asked = [Point(v.problem, v.weights, v.forward, p[2]) for v, p in zip(views, points, strict=True)]
+    estimates = numerical_gradients(asked, step=step, scheme=scheme)
+    chosen = step is not None or scheme is not Scheme.FIVE_POINT
+    return [replace(v, estimate=e, chosen=chosen) for v, e in zip(views, estimates, strict=True)]
 
 
 def evaluated_at(problem: Problem, weights: Weights) -> View:
