@@ -6,6 +6,8 @@ import pytest
 
 from backproof.sweeps import checking, cures
 from backproof.sweeps.cures import changes, cures_of, neighbours
+from backproof.sweeps.work import compute
+from backproof.verdicts import view
 
 PUZZLE = (
     "output=relu",
@@ -49,7 +51,8 @@ def test_a_neighbour_is_what_hydra_composes(one, overrides, numbers):
     for changed, neighbour in tried:
         key = changed.partition("=")[0]
         kept = [o for o in overrides if o.partition("=")[0] != key]
-        composed = one(*kept, changed, "check.parameters=200").case
+        sampled = ["check.parameters=200"] if key in cures.ANEW else []
+        composed = one(*kept, changed, *sampled).case
         assert neighbour == composed, changed
 
 
@@ -78,11 +81,29 @@ CROSSED = ("fault=sign", "activation=relu", "network.hidden=[20]", "check.step=0
 def test_a_crossed_kink_does_not_hide_that_a_fault_was_the_fault(one):
     case = one(*CROSSED).case
     known = checking.Neighbourhood()
-    judged = checking.judgement_of(case, checking.checkable(case))
-    assert checking.cures_for(case, judged).found[0] == "fault=none"
+    at = checking.checkable(case)
+    judged = checking.judgement_of(case, at)
+    assert checking.cures_for(case, at, judged).found[0] == "fault=none"
     for verdict, cured in [("kink crossed", True), ("unresolved", None), ("incorrect gradient", False)]:
         known._verdict_of = lambda _case, verdict=verdict: checking.Verdict(verdict)
         assert known.right(case) is cured
+
+
+@pytest.mark.parametrize("more", [(), ("check.screened=true",), ("training=sgd", "training.steps=2")])
+def test_rules_beside_the_cases_own_are_held_against_its_own_numerical_gradient(grid, monkeypatch, more):
+    measured, real = [], view.numerical_gradients
+
+    def counted(points, **how):
+        measured.extend(points)
+        return real(points, **how)
+
+    monkeypatch.setattr(view, "numerical_gradients", counted)
+    rules = ("fault=sign,transposed", "delta=exact,y_minus_t", "kink=multiply,assign")
+    overrides = [o for o in PUZZLE if o.partition("=")[0] not in ("delta", "training")]
+    outcomes = compute([c.case for c in grid(*overrides, *rules, *(more or ("training=none",))).cells])
+    assert len(outcomes) == 8
+    assert any("fault=none" in (o.values["cures"] or "") for o in outcomes)
+    assert len(measured) == 1
 
 
 def test_an_undecided_neighbour_is_neither_a_cure_nor_none(one):

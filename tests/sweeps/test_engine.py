@@ -161,12 +161,12 @@ def test_no_cells_no_tasks():
 def test_one_numerical_gradient_for_all_rules(grid, monkeypatch):
     calls = []
 
-    def counting(*given, **more):
-        calls.append(1)
-        return real(*given, **more)
+    def counting(points, **more):
+        calls.extend(points)
+        return real(points, **more)
 
-    real = view.numerical_gradient
-    monkeypatch.setattr(view, "numerical_gradient", counting)
+    real = view.numerical_gradients
+    monkeypatch.setattr(view, "numerical_gradients", counting)
     found = grid(
         "data=xor",
         "training=none",
@@ -298,7 +298,7 @@ def bad_seed(monkeypatch):
     return spoil
 
 
-@pytest.mark.parametrize("step", ["checkable", "rule_of", "weights_of"])
+@pytest.mark.parametrize("step", ["samples_of", "rule_of", "weights_of"])
 def test_a_cell_that_fails_has_a_row_and_the_others_go_on(grid, bad_seed, step):
     cases = [c.case for c in grid("data=xor", "training.steps=2", "seed=0,1,2").cells]
     expected = compute(cases)
@@ -333,9 +333,10 @@ def test_an_interruption_is_no_failure(grid, monkeypatch):
     def interrupted(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checking, "checkable", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        compute([grid("data=xor").cells[0].case])
+    monkeypatch.setattr(checking, "samples_of", interrupted)
+    for seeds in ("0", "0,1"):
+        with pytest.raises(KeyboardInterrupt):
+            compute([c.case for c in grid("data=xor", f"seed={seeds}").cells])
 
 
 def test_without_check_and_training_there_is_still_the_loss(one):

@@ -21,7 +21,7 @@ from backproof.network.problem import Problem
 from backproof.sweeps import components
 from backproof.sweeps.case import NetworkCase, grouped
 from backproof.sweeps.construction import generator, problem_of, rule_of, samples_of, weights_of
-from backproof.sweeps.cures import cures_of
+from backproof.sweeps.cures import at_rest, cures_of
 from backproof.sweeps.outcome import Outcome
 from backproof.targets.network import in_precision
 from backproof.verdicts import AGREEING, Judgement, Verdict, judge
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 FINER_PARAMETERS = 300
 """Extended precision is slow; so many parameters are enough to tell a right rule from a wrong one."""
 
-MOST_NEIGHBOURS = 48
-"""Neighbouring problems that a worker keeps; each takes about half a megabyte."""
+MOST_NEIGHBOURS = 16
+"""Problems of neighbours that a worker keeps; each takes about half a megabyte."""
 
 
 @dataclass(frozen=True)
@@ -268,16 +268,21 @@ class Neighbourhood(threading.local):
         verdict = self._verdict_of(case)
         return None if verdict in UNDECIDED else verdict.right or verdict is Verdict.KINK_CROSSED
 
-    def _verdict_of(self, case: NetworkCase) -> Verdict:
-        key = case.numerical_key
-        if key not in self.known:
+    def remember(self, case: NetworkCase, at: Checkable | None) -> Neighbours:
+        """Those of a case, whose problem is known."""
+        if case.numerical_key not in self.known:
             if len(self.known) >= MOST_NEIGHBOURS:
                 self.known.pop(next(iter(self.known)))
-            at = None
-            with suppress(Exception):
-                at = checkable(case)
-            self.known[key] = Neighbours(at)
-        return self.known[key].verdict_of(case)
+            self.known[case.numerical_key] = Neighbours(at)
+        return self.known[case.numerical_key]
+
+    def _verdict_of(self, case: NetworkCase) -> Verdict:
+        if case.numerical_key in self.known:
+            return self.known[case.numerical_key].verdict_of(case)
+        at = None
+        with suppress(Exception):
+            at = checkable(case)
+        return self.remember(case, at).verdict_of(case)
 
 
 UNDECIDED = frozenset({Verdict.UNRESOLVED, Verdict.UNDETERMINED, Verdict.NOT_CHECKED})
@@ -287,10 +292,11 @@ NEIGHBOURHOOD = Neighbourhood()
 """Neighbours are shared by the tasks of a worker: all rules of one problem have one numerical gradient."""
 
 
-def cures_for(case: NetworkCase, judgement: Judgement) -> Cures:
-    """The cures of a case; none are looked for where it agrees."""
+def cures_for(case: NetworkCase, at: Checkable, judgement: Judgement) -> Cures:
+    """The cures of a case that was judged; none are looked for where it agrees."""
     if judgement.verdict in AGREEING or case.check is None or not case.check.cures:
         return Cures()
+    NEIGHBOURHOOD.remember(at_rest(case), at)
     rule_at_fault = judgement.verdict in BLAMING
     cured = NEIGHBOURHOOD.right if rule_at_fault else NEIGHBOURHOOD.agrees
     return cures_of(case, cured, numbers=not rule_at_fault)
@@ -337,7 +343,7 @@ def report_judgement(target: NetworkTarget | FunctionTarget, judgement: Judgemen
 
 def _report_details(case: NetworkCase, at: Checkable, judgement: Judgement, outcome: Outcome) -> None:
     """Cures, the planted fault, baselines and curves of a network's case."""
-    cures = cures_for(case, judgement)
+    cures = cures_for(case, at, judgement)
     outcome.values.update(cures="; ".join(cures.found) or None, no_cures="; ".join(cures.failed) or None)
     planted = components.fault(case.fault)
     if planted.cause:

@@ -24,7 +24,10 @@ from backproof.sweeps.overrides import OFF, Settings, Value, shown
 from backproof.verdicts.check import Cures
 
 PARAMETERS = 200
-"""A neighbour that is another problem is checked in a seeded sample of so many parameters."""
+"""A neighbour that must be measured anew is checked in a seeded sample of so many parameters."""
+
+ANEW = frozenset({"check.step", "check.scheme", "precision"})
+"""Changes after which the numerical gradient is another one."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,22 @@ def neighbours(case: NetworkCase, *, numbers: bool) -> Iterator[tuple[str, Netwo
     """Cases one change away, then those two changes away: the overrides that lead there, and the case."""
     single = list(changes(case, numbers=numbers))
     pairs = (pair for pair in combinations(single, 2) if pair[0].key != pair[1].key)
-    base = {**case.flat(), "training": OFF, "check.parameters": _fewer(case), "check.screened": False}
+    plain = at_rest(case).flat()
+    fewer = {**plain, "check.parameters": _fewer(case)}
     for several in (*((c,) for c in single), *pairs):
+        base = plain if ANEW.isdisjoint(change.key for change in several) else fewer
         neighbour = case_of(_with(base, several))
         assert isinstance(neighbour, NetworkCase)
         yield " ".join(map(str, several)), neighbour
+
+
+def at_rest(case: NetworkCase) -> NetworkCase:
+    """The case without training, and checked in full: its neighbours in the rule alone share its problem."""
+    if case.training is None and not (case.check and case.check.screened):
+        return case
+    found = case_of({**case.flat(), "training": OFF, "check.screened": False})
+    assert isinstance(found, NetworkCase)
+    return found
 
 
 def _with(settings: Settings, several: Iterable[Change]) -> Settings:

@@ -33,7 +33,7 @@ def check_cell(cell: Cell) -> Check:
         return Check(
             target_of(case, at),
             judgement,
-            cures_for(case, judgement),
+            cures_for(case, at, judgement),
             runs_of([case])[0].results if case.training else None,
             tuple(_examined(case)),
             case.flat(),
