@@ -7,11 +7,13 @@ import sys
 import numpy as np
 import pytest
 
-from backproof.sweeps import shards, tasks
+from backproof.errors import ResultsError
+from backproof.sweeps import construction, modules, shards, tasks
 from backproof.sweeps.distinct import Distinct
 from backproof.sweeps.listing import Listed
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.rows import MalformedError
+from backproof.sweeps.settings import DataSettings
 from backproof.sweeps.shards import joined, lines_of, packed
 from backproof.sweeps.store import Store
 from backproof.sweeps.tasks import LONG_TASK_SECONDS, TASK_SECONDS, tasks_from
@@ -120,3 +122,47 @@ def test_settings_that_make_another_cell_elsewhere_are_refused(grid):
     assert Listed(cell.id, cell.settings).case().id == cell.id
     with pytest.raises(Exception, match="is another one here"):
         Listed("0" * 16, cell.settings).case()
+
+
+VARIETY = (
+    ("data=xor", "training=sgd", "activation=relu,tanh", "relu_at_zero=0,0.5", "network.hidden=[3],[2,2]"),
+    ("data=gaussian", "training=none", "loss.l2=0,0.1", "precision=float32,float64", "delta=y_minus_t,exact"),
+    ("data=moons", "check=none", "training=adam", "training.learning_rate=0.1,0.01"),
+)
+
+
+@pytest.mark.parametrize("overrides", VARIETY, ids=lambda given: given[0])
+def test_cells_that_differ_in_their_seed_are_made_from_the_first_and_are_the_same(grid, overrides):
+    found = grid(*overrides, "seed=range(3,9)")
+    for cell, listed in zip(found.cells, found.listed(), strict=True):
+        made = Listed(listed.id, listed.settings).case()
+        assert made == cell.case
+        assert hash(made) == hash(cell.case)
+        assert (made.id, made.flat()) == (listed.id, cell.case.flat())
+
+
+def test_a_listed_cell_whose_seed_is_another_one_is_refused(grid):
+    first, second = grid("data=xor", "training=none", "seed=1,2").listed()
+    assert Listed(first.id, first.settings).case().seed == 1
+    with pytest.raises(ResultsError, match="is another one here"):
+        Listed(first.id, second.settings).case()
+
+
+def test_small_data_are_drawn_once_however_many_seeds_there_are(monkeypatch):
+    drawn, real = [], construction._drawn
+
+    def counted(data, seed):
+        drawn.append(seed)
+        return real(data, seed)
+
+    monkeypatch.setattr(construction, "_drawn", counted)
+    modules.forget([])
+    data = DataSettings(name="xor")
+    for seed in (*range(100), *range(100)):
+        construction.dataset(data, seed)
+    assert sorted(drawn) == [0, *range(100)]  # and once for its sizes
+    large = DataSettings(name="gaussian", parameters=(("samples", 5000),))
+    drawn.clear()
+    for seed in (*range(40), *range(40)):
+        construction.dataset(large, seed)
+    assert len(drawn) == 80

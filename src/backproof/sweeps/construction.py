@@ -27,6 +27,9 @@ from backproof.sweeps.modules import file_digest, remembered
 from backproof.sweeps.settings import DataSettings
 from backproof.training import Samples
 
+SMALL = 1 << 13
+"""Numbers in the training part of data of which several hundred draws are kept: 64 KiB."""
+
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
     """A stream of random numbers that depends on the case's seed and on what it is for, on nothing else."""
@@ -38,13 +41,28 @@ def _stream(purpose: str) -> int:
     return int.from_bytes(blake2b(purpose.encode(), digest_size=4).digest(), "little")
 
 
-@remembered(maxsize=16)
 def dataset(data: DataSettings, seed: int) -> Dataset:
     """The case's data, drawn and split by its seed; kept, read-only, while the next cells want the same.
 
     Raises:
         ConfigurationError: naming the file and the location, if the data cannot be used.
     """
+    sizes = sizes_of(data)
+    small = sizes.samples * (sizes.features + sizes.outputs) <= SMALL
+    return (_one_of_many if small else _one_of_few)(data, seed)
+
+
+@remembered(maxsize=512)
+def _one_of_many(data: DataSettings, seed: int) -> Dataset:
+    return _drawn(data, seed)
+
+
+@remembered(maxsize=16)
+def _one_of_few(data: DataSettings, seed: int) -> Dataset:
+    return _drawn(data, seed)
+
+
+def _drawn(data: DataSettings, seed: int) -> Dataset:
     source = components.source(data)
     try:
         return read_only(source.draw(generator(seed, "data")))
@@ -76,7 +94,7 @@ class Sizes:
 @remembered(maxsize=64)
 def sizes_of(data: DataSettings) -> Sizes:
     """The sizes of the data, which no seed changes."""
-    found = dataset(data, 0)
+    found = _one_of_few(data, 0)
     return Sizes(len(found.inputs), found.inputs.shape[1], found.targets.shape[1])
 
 

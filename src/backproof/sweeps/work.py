@@ -32,23 +32,23 @@ def compute(cases: Sequence[Case], limits: Limits = UNLIMITED) -> list[Outcome]:
 
     Each case may take as long as the limits allow to be checked, and again to be trained.
     """
-    outcomes = {case: Outcome(case.id) for case in cases}
+    outcomes = {case.id: Outcome(case.id) for case in cases}
     networks = [c for c in cases if isinstance(c, NetworkCase)]
     for some in batched(grouped(networks, lambda c: c.numerical_key), AT_ONCE):
         for point, same_problem in zip(_points(some, outcomes, limits), some, strict=True):
             _together(same_problem, outcomes, partial(check_networks, point), limits)
     for function in (c for c in cases if isinstance(c, FunctionCase | DerivativeCase)):
         _together([function], outcomes, _check_function, limits)
-    fit = [c for c in networks if c.training and outcomes[c].status is Status.OK]
+    fit = [c for c in networks if c.training and outcomes[c.id].status is Status.OK]
     for alike in grouped(fit, lambda c: c.training_key):
         _together(alike, outcomes, train_alike, limits)
     if not limits.guarded and any(case.code for case in cases):
         put_back()  # the next task, of this sweep or another, may have no code from outside
-    return [outcomes[case] for case in cases]
+    return [outcomes[case.id] for case in cases]
 
 
 def _points(
-    problems: Sequence[list[NetworkCase]], outcomes: dict[Case, Outcome], limits: Limits
+    problems: Sequence[list[NetworkCase]], outcomes: dict[str, Outcome], limits: Limits
 ) -> list[Point]:
     """The problems of cells, each list's one; measured at once where no cell can hurt another."""
     points = [Point(cases[0]) for cases in problems]
@@ -59,7 +59,7 @@ def _points(
             Point.measure([points[k] for k in free])
         cells = [case for k in free for case in problems[k]]
         for case in cells:
-            outcomes[case].seconds += (time.perf_counter() - start) / len(cells)
+            outcomes[case.id].seconds += (time.perf_counter() - start) / len(cells)
     return points
 
 
@@ -71,7 +71,7 @@ def _check_function(cases: list[FunctionCase | DerivativeCase], outcomes: list[O
 
 def _together(
     cases: list[C],
-    outcomes: dict[Case, Outcome],
+    outcomes: dict[str, Outcome],
     step: Callable[[list[C], list[Outcome]], None],
     limits: Limits,
 ) -> None:
@@ -79,18 +79,18 @@ def _together(
     start = time.perf_counter()
     try:
         with limits.applied(), _guard(cases[0], limits):
-            step(cases, [outcomes[case] for case in cases])
+            step(cases, [outcomes[case.id] for case in cases])
     except BaseException as error:  # the user's code may raise anything
         if isinstance(error, KeyboardInterrupt) and not limits.expendable:
             raise
         if len(cases) == 1:
-            outcomes[cases[0]].fail(error, limits)
+            outcomes[cases[0].id].fail(error, limits)
         else:
             for case in cases:
                 _together([case], outcomes, step, limits)
             return
     for case in cases:
-        outcomes[case].seconds += (time.perf_counter() - start) / len(cases)
+        outcomes[case.id].seconds += (time.perf_counter() - start) / len(cases)
 
 
 def _guard(case: Case, limits: Limits) -> AbstractContextManager[None]:

@@ -81,8 +81,11 @@ class Tensor:
 
     def entry(self, offset: int) -> str:
         """The name of one entry, by its row-major position within the array."""
-        at = np.unravel_index(offset, self.shape)
-        return f"{self.name}[{','.join(map(str, at))}]" if self.shape else self.name
+        at = list[int]()
+        for length in reversed(self.shape):
+            offset, position = divmod(offset, length)
+            at.append(position)
+        return f"{self.name}[{','.join(map(str, reversed(at)))}]" if at else self.name
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,14 @@ def look_at_outputs(problem: Problem, forward: Forward) -> Outputs:
         return Outputs(0.0, 0.0, 0.0)
     outside = ~(problem.loss.domain.contains(y) | np.isnan(y))
     if not problem.loss.uses_clip:
-        return Outputs(float(outside.mean()), 0.0, 0.0)
+        return Outputs(_share(outside), 0.0, 0.0)
     with np.errstate(all="ignore"):
         active = problem.clip.active(y, problem.eps)
-    return Outputs(float(outside.mean()), float(((y == 0) | (y == 1)).mean()), float(active.mean()))
+    return Outputs(_share(outside), _share((y == 0) | (y == 1)), _share(active))
+
+
+def _share(mask: Array) -> float:
+    return int(np.count_nonzero(mask)) / mask.size
 
 
 def in_precision(problem: Problem, weights: Weights, dtype: FloatType) -> tuple[Problem, list[Array]]:
