@@ -114,18 +114,25 @@ class Problem:
     def forward(self, weights: Weights) -> Forward:
         """Run the network. Floating-point exceptions are results here, so they are not reported."""
         with np.errstate(all="ignore"):
-            entering, pre_activations, a = [], [], self.inputs
-            for layer, w in enumerate(weights):
-                entering.append(with_ones(a))
-                z = self.arithmetic.pre_activation(entering[-1], w)
-                pre_activations.append(z)
-                last = layer == len(weights) - 1
-                a = self.output.value(z) if last else self.activation.value(z)
+            entering, pre_activations = self.hidden(weights)
+            z = self.arithmetic.pre_activation(entering[-1], weights[-1])
+            pre_activations.append(z)
+            a = self.output.value(z)
             terms = self.loss.terms(a, self.targets, self.clip, self.eps)
             total = sum_over_terms(terms) * terms.dtype.type(self.scale)
             if self.l2:
                 total = total + sum((sum_over_terms(self.penalty(w)) for w in weights), start=0)
             return Forward(entering, pre_activations, a, terms, np.asarray(total))
+
+    def hidden(self, weights: Weights) -> tuple[list[Array], list[Array]]:
+        """What enters each layer, and the pre-activations of the hidden ones, as in `Forward`."""
+        entering, pre_activations = [with_ones(self.inputs)], []
+        with np.errstate(all="ignore"):
+            for w in weights[:-1]:
+                z = self.arithmetic.pre_activation(entering[-1], w)
+                pre_activations.append(z)
+                entering.append(with_ones(self.activation.value(z)))
+        return entering, pre_activations
 
     def penalty(self, w: Array) -> Array:
         """The penalty's terms of one layer, ½·l2·w² and 0 for biases; shaped like `w`."""

@@ -299,6 +299,7 @@ def evaluate(
         tunes: the axis that the sweep tunes; None where it tunes none.
     """
     mine, done, settled = finished(own(cells)), finished(cells), []
+    cases = _cases_of(done)
     whole = len(done) > 0 and not cells["status"].isin((Status.PENDING, *FAILURES)).any()
     for i, given in enumerate(claims):
         try:
@@ -307,7 +308,7 @@ def evaluate(
             else:
                 claim = claim_of(i, given, [str(c) for c in cells.columns])
                 about = done if "refined" in claim.where.columns else mine
-                settled.append(settle(claim, about, whole=whole, tunes=tunes))
+                settled.append(settle(claim, about, cases, whole=whole, tunes=tunes))
         except ConfigurationError as error:
             settled.append(replace(_unsettled(i, given, ClaimStatus.BROKEN), problem=str(error)))
     return _corrected(settled)
@@ -342,10 +343,13 @@ def _unsettled(i: int, given: Mapping[str, object], status: ClaimStatus) -> Sett
     return Settled(str(given.get("id", i + 1)), statement, status, where, holds, place=_place(given))
 
 
-def settle(claim: Claim, done: pd.DataFrame, *, whole: bool = False, tunes: str | None = None) -> Settled:
+def settle(
+    claim: Claim, done: pd.DataFrame, cases: pd.Series, *, whole: bool = False, tunes: str | None = None
+) -> Settled:
     """Settle a claim by finished cells, its contrast's p not corrected yet.
 
     Args:
+        cases: of each of these cells, or more, a number that its replicates have, too.
         whole: whether these are all cells of the sweep: a claim about none of them can never be settled.
         tunes: the axis that is tuned.
 
@@ -363,7 +367,7 @@ def settle(claim: Claim, done: pd.DataFrame, *, whole: bool = False, tunes: str 
         return Settled(claim.id, statement, nothing, *texts, place=claim.place)
     kept, share = claim.holds.truth(about), claim.share
     against = ~kept if share.least > 0.5 or share.most == 1.0 else kept
-    cases, agreeing = _replicates(about, kept)
+    replicated, agreeing = _replicates(about, kept, cases)
     contrasted = difference(claim.contrast, done, _apart(claim, tunes)) if claim.contrast else None
     return Settled(
         claim.id,
@@ -375,7 +379,7 @@ def settle(claim: Claim, done: pd.DataFrame, *, whole: bool = False, tunes: str 
         measure=_measured(claim.measure, about) if claim.measure else None,
         exceptions=() if share.existential else tuple(about.loc[against, "cell"].head(EXAMPLES)),
         training=training_summary(about),
-        cases=cases,
+        cases=replicated,
         agreeing=agreeing,
         replicates=about[REPLICATE].nunique() if REPLICATE in about else 0,
         about=tuple(about.index.tolist()),
@@ -421,13 +425,20 @@ def _differs_along(axis: str, cells: pd.DataFrame, holds: Expression) -> bool:
     return len(cells[[*others, *results]].drop_duplicates()) > settings
 
 
-def _replicates(cells: pd.DataFrame, kept: NDArray[np.bool_]) -> tuple[int, int]:
-    """How many cases there are, replicates counted as one, and in how many of them all replicates agree."""
+def _cases_of(cells: pd.DataFrame) -> pd.Series:
+    """A number for each cell, which those have in common that differ in their seed alone."""
     settings = [a for a in axes_of(cells) if a != REPLICATE]
+    keys = [cells[a].astype(object).where(cells[a].notna(), None).values for a in settings]
+    if not keys:
+        return pd.Series(0, cells.index)
+    return pd.Series(0, cells.index).groupby(keys, sort=False, dropna=False).ngroup()
+
+
+def _replicates(cells: pd.DataFrame, kept: NDArray[np.bool_], cases: pd.Series) -> tuple[int, int]:
+    """How many cases there are, replicates counted as one, and in how many of them all replicates agree."""
     if REPLICATE not in cells or cells[REPLICATE].nunique() < 2:
         return 0, 0
-    keys = [cells[a].astype(object).where(cells[a].notna(), None).values for a in settings]
-    held = pd.Series(kept.tolist()).groupby(keys, sort=False, dropna=False).agg(["all", "any"])
+    held = pd.Series(kept, cells.index).groupby(cases[cells.index]).agg(["all", "any"])
     return len(held), int((held["all"] == held["any"]).sum())
 
 

@@ -223,11 +223,16 @@ class _Batches:
         self.position += self.size
         return self._of(rows)
 
-    def seen(self, problem: Problem, forward: Forward, weights: Sequence[Array]) -> Forward:
-        """The forward pass over the samples that dead units are counted on; `forward` if that is of all."""
+    def seen(self, problem: Problem, forward: Forward, weights: Sequence[Array]) -> list[Array]:
+        """Pre-activations of the hidden layers over the samples that dead units are counted on.
+
+        Args:
+            forward: the forward pass over the batch.
+        """
         if self.full:
-            return forward
-        return replace(problem, inputs=self.fixed_inputs, targets=self.fixed_targets).forward(weights)
+            return forward.pre_activations[:-1]
+        fixed = replace(problem, inputs=self.fixed_inputs, targets=self.fixed_targets)
+        return fixed.hidden(weights)[1]
 
     def _of(self, rows: Array) -> tuple[Array, Array, Array]:
         chosen = self.offsets + rows
@@ -275,8 +280,8 @@ class _Recorder:
         if at_zero and len(forward.pre_activations) > 1:
             self.expected.append(expected_kink_hits(problem, forward, weights).sum(axis=0))
 
-    def note_dead(self, problem: Problem, forward: Forward) -> None:
-        derivatives = [problem.activation.derivative(z) for z in forward.pre_activations[:-1]]
+    def note_dead(self, problem: Problem, hidden: list[Array]) -> None:
+        derivatives = [problem.activation.derivative(z) for z in hidden]
         if derivatives:
             dead = np.concatenate([(s == 0).all(axis=-2) for s in derivatives], axis=-1)
             self.dead.append(dead.mean(axis=-1))
