@@ -10,7 +10,7 @@ from oracles import random_problem
 
 from backproof.estimates import error_bounds
 from backproof.estimates.incremental import Point, numerical_gradient, numerical_gradients
-from backproof.estimates.perturbed import PerturbedLoss, summed
+from backproof.estimates.perturbed import PerturbedLoss, sum_of
 from backproof.estimates.record import Estimate
 from backproof.estimates.stencils import Scheme
 from backproof.network.activations import ACTIVATIONS
@@ -116,7 +116,7 @@ def test_no_more_are_probed_at_once_than_is_worth_while(monkeypatch):
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 100])
-def test_a_row_is_summed_as_it_is_among_others(count):
+def test_a_row_is_sum_of_as_it_is_among_others(count):
     terms = np.random.default_rng(count).standard_normal((count, 5)).T  # in memory as (m, rows)
     for row in range(5):
-        np.testing.assert_array_equal(summed(terms[row : row + 1]), summed(terms)[row : row + 1])
+        np.testing.assert_array_equal(sum_of(terms[row : row + 1]), sum_of(terms)[row : row + 1])

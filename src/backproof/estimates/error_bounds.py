@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from backproof.estimates.moves import BLOCK, cut
 from backproof.estimates.output_rounding import ROUNDINGS, backward_error_at_output, derivative_size
-from backproof.estimates.perturbed import PerturbedLoss, difference, summed
+from backproof.estimates.perturbed import PerturbedLoss, difference, sum_of
 from backproof.estimates.steps import best_step_of, smallest_step_of, wide
 from backproof.network.arrays import Array, DType
 from backproof.targets.layout import Index
@@ -223,7 +223,7 @@ def _probe(
         rows, e = block.start + moved.rows, e[moved.rows]
         far_down, near_down, near_up, far_up = (moved.terms[:, k] for k in range(4))
         rest = loss.base_terms(layer, i[moved.rows], j[moved.rows])
-        up, down, still = (summed(np.abs(terms)) for terms in (near_up, near_down, rest))
+        up, down, still = (sum_of(np.abs(terms)) for terms in (near_up, near_down, rest))
         swing[rows] = np.maximum(np.fmax(up, down) - still, 0)
         near, far = difference(near_up, near_down), difference(far_up, far_down)
         derivative[rows] = (8 * near - far) / (12 * e)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from backproof.estimates.stencils import COMPLEX_TYPES
 from backproof.estimates.steps import wide
 from backproof.network.activations import Kink
-from backproof.network.arrays import Array, Weights
+from backproof.network.arrays import Array, Weights, over_units
 from backproof.network.problem import Forward, Problem
 from backproof.targets.layout import Index
 
@@ -367,14 +367,9 @@ def _side(x: Array, at: float) -> NDArray[np.int8]:
 def difference(plus: Array, minus: Array) -> Array:
     """Subtract term by term, then sum over the last axis: cancellation comes before addition."""
     kind = wide(plus.dtype)
-    return summed(plus.astype(kind, copy=False) - minus.astype(kind, copy=False))
+    return sum_of(plus.astype(kind, copy=False) - minus.astype(kind, copy=False))
 
 
-def summed(terms: Array) -> Array:
-    """Sums over the last axis, of each row as it would be among others.
-
-    NumPy adds up the terms of many rows at once, one after another; those of a single row in pairs.
-    """
-    if terms.ndim == 2 and len(terms) == 1:
-        return np.asarray(np.repeat(terms.T, 2, axis=1).sum(axis=0)[:1])
-    return np.asarray(terms.sum(axis=-1))
+def sum_of(terms: Array) -> Array:
+    """The sum over the last axis, of each row as it would be among others."""
+    return np.asarray(over_units(np.add, terms)[..., 0])

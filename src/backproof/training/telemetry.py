@@ -13,8 +13,12 @@ from backproof.network.rules import Backward
 
 def kink_hits(problem: Problem, forward: Forward) -> Array:
     """How many pre-activations of each hidden layer lie exactly on a kink; (hidden layers, cells)."""
-    hidden = forward.pre_activations[:-1]
-    return np.array([problem.activation.at_kink(z).sum(axis=(-2, -1)) for z in hidden])
+    return np.array([_counted(problem.activation.at_kink(z)) for z in forward.pre_activations[:-1]])
+
+
+def _counted(touched: Array) -> Array:
+    """How many are true of each cell, (cells); mostly none."""
+    return np.asarray(touched.sum(axis=(-2, -1))) if touched.any() else np.zeros(touched.shape[:-2], int)
 
 
 WINDOW = 0.25
