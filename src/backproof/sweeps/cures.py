@@ -24,10 +24,7 @@ from backproof.sweeps.overrides import OFF, Settings, Value, shown
 from backproof.verdicts.check import Cures
 
 PARAMETERS = 200
-"""A neighbour that must be measured anew is checked in a seeded sample of so many parameters."""
-
-ANEW = frozenset({"check.step", "check.scheme", "precision"})
-"""Changes after which the numerical gradient is another one."""
+"""Where every parameter has to be moved by itself, a neighbour is checked in a seeded sample of so many."""
 
 
 @dataclass(frozen=True)
@@ -79,22 +76,33 @@ def neighbours(case: NetworkCase, *, numbers: bool) -> Iterator[tuple[str, Netwo
     """Cases one change away, then those two changes away: the overrides that lead there, and the case."""
     single = list(changes(case, numbers=numbers))
     pairs = (pair for pair in combinations(single, 2) if pair[0].key != pair[1].key)
-    plain = at_rest(case).flat()
-    fewer = {**plain, "check.parameters": _fewer(case)}
+    base = at_rest(case)
+    plain, key = base.flat(), base.numerical_key
     for several in (*((c,) for c in single), *pairs):
-        base = plain if ANEW.isdisjoint(change.key for change in several) else fewer
-        neighbour = case_of(_with(base, several))
-        assert isinstance(neighbour, NetworkCase)
+        neighbour = _case_of(_with(plain, several))
+        if neighbour.numerical_key != key and _moves_each(neighbour):
+            neighbour = _case_of(_with({**plain, "check.parameters": _fewer(case)}, several))
         yield " ".join(map(str, several)), neighbour
+
+
+def _case_of(settings: Settings) -> NetworkCase:
+    found = case_of(settings)
+    assert isinstance(found, NetworkCase)
+    return found
+
+
+def _moves_each(case: NetworkCase) -> bool:
+    """Whether its numerical gradient takes evaluations of every parameter that is compared."""
+    return case.check is not None and (
+        case.check.step is not None or case.check.scheme is not Scheme.FIVE_POINT
+    )
 
 
 def at_rest(case: NetworkCase) -> NetworkCase:
     """The case without training, and checked in full: its neighbours in the rule alone share its problem."""
     if case.training is None and not (case.check and case.check.screened):
         return case
-    found = case_of({**case.flat(), "training": OFF, "check.screened": False})
-    assert isinstance(found, NetworkCase)
-    return found
+    return _case_of({**case.flat(), "training": OFF, "check.screened": False})
 
 
 def _with(settings: Settings, several: Iterable[Change]) -> Settings:
