@@ -15,10 +15,10 @@ from backproof.sweeps.construction import sizes_of
 CELL = 0.3e-3
 """Seconds that a cell takes which is neither checked nor trained: its row, its way to a worker and back."""
 
-PROBLEM, MOVE = 0.6e-3, 14e-9
-"""A numerical gradient: once, and per output or unit on the way of each pre-activation's five moves."""
+PROBLEM, MOVE = 0.4e-3, 14e-9
+"""A numerical gradient: once, and per output or unit on the way of each pre-activation's four moves."""
 
-VERDICT, CURES = 1e-3, 3e-3
+VERDICT, CURES = 0.5e-3, 2e-3
 """A verdict with causes, and its share of cures where they are looked for."""
 
 SCREEN, PASSES = 1e-3, 20
@@ -59,7 +59,7 @@ def expected_seconds(cases: Sequence[Case]) -> float:
             moved = sum(units * max(widths[i:], default=1) for i, units in enumerate(widths[1:], 2))
             seconds += (
                 PROBLEM
-                + slower * 5 * MOVE * samples * moved
+                + slower * 4 * MOVE * samples * moved
                 + (VERDICT + bool(case.check.cures) * CURES) * in_full
             )
     if case.training is not None:
