@@ -13,7 +13,7 @@ from backproof.estimates.stencils import Scheme
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.at_kinks import with_derivative_at_kinks
 from backproof.network.rules import BackwardRule
-from backproof.sweeps.checking import Measuring, evaluated
+from backproof.sweeps.checking import Measuring, measured
 from backproof.targets.layout import flattened
 from backproof.verdicts import Verdict, judge
 from backproof.verdicts.network import NetworkTarget
@@ -39,7 +39,7 @@ def on_kinks(activation, output="same", seed=3):
 
 
 def verdict_on(problem, weights, rule):
-    at = evaluated([Measuring(problem, weights)])[0]
+    at = measured([Measuring(problem, weights)])[0]
     return judge(NetworkTarget(rule, at.own, at.reference, at.finer)).verdict
 
 

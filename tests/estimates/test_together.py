@@ -1,6 +1,6 @@
 """Small problems measured at once: every number is what it is alone, bit for bit."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from oracles import random_problem
 
 from backproof.estimates import error_bounds
-from backproof.estimates.incremental import Point, numerical_gradient, numerical_gradients
+from backproof.estimates.incremental import ProblemAt, numerical_gradient, numerical_gradients
 from backproof.estimates.perturbed import PerturbedLoss, sum_of
 from backproof.estimates.record import Estimate
-from backproof.estimates.stencils import Scheme
-from backproof.network.activations import ACTIVATIONS
+from backproof.estimates.stencils import Scheme, takes_complex
+from backproof.network.activations import ACTIVATIONS, Kink
 from backproof.network.arrays import Precision
 from backproof.network.clips import CLIPS
 from backproof.network.losses import LOSSES
@@ -59,7 +59,7 @@ def test_problems_that_are_measured_at_once_have_the_bits_that_they_have_alone(s
     problems = [random_problem(seed, **choice) for seed in seeds]
     for seed, (problem, weights) in zip(seeds, problems, strict=True):
         on_kinks(problem, weights, seed)
-    points = [Point(problem, weights, problem.forward(weights)) for problem, weights in problems]
+    points = [ProblemAt(problem, weights, problem.forward(weights)) for problem, weights in problems]
     with np.errstate(all="ignore"):
         together = numerical_gradients(points, step=step, scheme=scheme)
         for (problem, weights), found in zip(problems, together, strict=True):
@@ -75,7 +75,7 @@ def test_problems_of_other_kinds_and_shapes_may_lie_between_them():
         for loss in ("squared_error", "binary_cross_entropy")
         for eps in (0.05, 0.1)
     ]
-    points = [Point(problem, weights, problem.forward(weights)) for problem, weights in problems]
+    points = [ProblemAt(problem, weights, problem.forward(weights)) for problem, weights in problems]
     for point, found in zip(points, numerical_gradients(points), strict=True):
         assert same(found, numerical_gradient(point.problem, point.weights))
 
@@ -93,7 +93,7 @@ def test_few_evaluations_serve_many_problems(monkeypatch):
     points = []
     for seed in range(20):
         problem, weights = random_problem(seed, activation="tanh")
-        points.append(Point(problem, weights, problem.forward(weights)))
+        points.append(ProblemAt(problem, weights, problem.forward(weights)))
     numerical_gradients(points[:1])
     alone, calls[:] = list(calls), []
     numerical_gradients(points)
@@ -108,7 +108,7 @@ def test_no_more_are_probed_at_once_than_is_worth_while(monkeypatch):
     points = []
     for seed in range(5):
         problem, weights = random_problem(seed)  # 7 samples of 6 units
-        points.append(Point(problem, weights, problem.forward(weights)))
+        points.append(ProblemAt(problem, weights, problem.forward(weights)))
     found = numerical_gradients(points)
     assert counts == [2, 2, 1]
     for point, each in zip(points, found, strict=True):
@@ -120,3 +120,59 @@ def test_a_row_is_sum_of_as_it_is_among_others(count):
     terms = np.random.default_rng(count).standard_normal((count, 5)).T  # in memory as (m, rows)
     for row in range(5):
         np.testing.assert_array_equal(sum_of(terms[row : row + 1]), sum_of(terms)[row : row + 1])
+
+
+def test_what_is_kept_of_one_problem_keeps_no_other():
+    points = []
+    for seed in range(8):
+        problem, weights = random_problem(seed)
+        points.append(ProblemAt(problem, weights, problem.forward(weights)))
+    for estimate in numerical_gradients(points):
+        for bounds in estimate.bounds:
+            assert all(getattr(bounds, f.name).base is None for f in fields(bounds))
+
+
+@dataclass(eq=True)
+class Unhashable:
+    """A function of a user's that cannot be a key."""
+
+    def __call__(self, z):
+        return np.tanh(z)
+
+
+@pytest.mark.parametrize("changes", [{"value": Unhashable()}, {"kinks": [Kink(0.0, 1.0, 2.0)]}])
+def test_functions_that_cannot_be_keys_are_measured_alone(changes):
+    problem, weights = random_problem(3, activation="tanh")
+    odd = replace(problem, activation=replace(problem.activation, **changes))
+    points = [ProblemAt(each, weights, each.forward(weights)) for each in (odd, problem, odd, problem)]
+    found = numerical_gradients(points)
+    assert same(found[0], found[2])
+    assert same(found[1], numerical_gradient(problem, weights))
+    if "value" in changes:
+        np.testing.assert_array_equal(found[0].value, found[1].value)
+
+
+def test_whether_a_function_takes_complex_numbers_is_found_once():
+    calls = []
+
+    def counted(z):
+        calls.append(1)
+        return np.exp(z)
+
+    assert takes_complex(counted, np.float64)
+    first = len(calls)
+    assert takes_complex(counted, np.float64)
+    assert len(calls) == first
+    assert takes_complex(Unhashable(), np.float64)
+
+
+def test_that_memory_did_not_suffice_is_not_remembered():
+    left = [MemoryError()]
+
+    def short_of_memory(z):
+        if left:
+            raise left.pop()
+        return np.exp(z)
+
+    assert not takes_complex(short_of_memory, np.float64)
+    assert takes_complex(short_of_memory, np.float64)

@@ -27,7 +27,7 @@ from scipy.optimize import nnls
 from threadpoolctl import threadpool_limits
 from wrong_networks import wrong_rules
 
-from backproof.sweeps.checking import Checkable, Measuring, evaluated
+from backproof.sweeps.checking import Checkable, Measuring, measured
 from backproof.targets.layout import flattened
 from backproof.targets.network import in_precision
 from backproof.verdicts import Judgement, Verdict, judge
@@ -128,7 +128,7 @@ class Tally:
             self.crashed.append(f"{case.seed}: {type(error).__name__}: {error} | {case.text}")
 
     def _add(self, case: Configuration, wrong: int) -> None:
-        at = evaluated([Measuring(case.problem, case.weights, parameters=case.parameters, seed=case.seed)])[0]
+        at = measured([Measuring(case.problem, case.weights, parameters=case.parameters, seed=case.seed)])[0]
         found = judged(case.rule, at)
         self.right[str(found.verdict)] += 1
         causes = "; ".join(map(str, found.causes[:2]))

@@ -16,7 +16,7 @@ from random_networks import configuration
 
 from backproof.network.faults import FAULTS
 from backproof.network.rules import BackwardRule
-from backproof.sweeps.checking import Measuring, evaluated
+from backproof.sweeps.checking import Measuring, measured
 from backproof.targets.layout import flattened, of_network
 from backproof.verdicts.judgement import Judgement, judge
 from backproof.verdicts.network import NetworkTarget
@@ -78,7 +78,7 @@ def screened_mutants(seed: int) -> list[Screened]:
 def of_right_rule(seed: int) -> tuple[str, Judgement | None, str]:
     """The precision of a random configuration, its screen, and the verdict of the full check."""
     found = configuration(seed, large=False)
-    at = evaluated([Measuring(found.problem, found.weights, parameters=found.parameters, seed=seed)])[0]
+    at = measured([Measuring(found.problem, found.weights, parameters=found.parameters, seed=seed)])[0]
     with np.errstate(all="ignore"):
         screen = screened_network(NetworkTarget(found.rule, evaluated_at(found.problem, found.weights)), seed)
         full = judge(NetworkTarget(found.rule, at.own, at.reference, at.finer))

@@ -15,7 +15,7 @@ from backproof.network.losses import LOSSES
 from backproof.network.outputs import OUTPUTS
 from backproof.network.problem import Problem
 from backproof.network.rules import BackwardRule
-from backproof.sweeps.checking import Measuring, evaluated
+from backproof.sweeps.checking import Measuring, measured
 from backproof.verdicts import Verdict
 
 FIRST, COUNT = 20_000, 40
@@ -65,7 +65,7 @@ def test_single_precision_relu_networks_of_2000_and_50000_parameters(hidden, par
     weights = initial_weights([64, *hidden, 10], 1.0, "normal", rng, np.float32)
     rule = BackwardRule()
     with threadpool_limits(1):
-        at = evaluated([Measuring(problem, weights, parameters=parameters)])[0]
+        at = measured([Measuring(problem, weights, parameters=parameters)])[0]
         assert judged(rule, at).verdict is Verdict.AGREES
         for layer in range(len(weights)):
             wrong = Scaled(rule, layer, np.s_[:, :], 1.05)

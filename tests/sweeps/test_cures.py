@@ -194,6 +194,24 @@ def test_a_neighbour_that_breaks_is_no_cure(one, monkeypatch):
     assert not checking.Neighbourhood().agrees(one(*PUZZLE).case)
 
 
+def test_a_problem_that_failed_before_is_known_once_it_is_measured(one, monkeypatch):
+    case, known = one(*PUZZLE).case, checking.Neighbourhood()
+    with monkeypatch.context() as short_of_memory:
+        short_of_memory.setattr(checking, "checkable", lambda _: 1 / 0)
+        assert known.agrees(case) is None
+    known.remember(case, checking.checkable(case))
+    assert known.agrees(case) is False
+
+
+def test_large_neighbours_are_fewer(one, monkeypatch):
+    monkeypatch.setattr(checking, "MOST_WEIGHTS", 1500)
+    known = checking.Neighbourhood()
+    cases = [one(*PUZZLE, f"seed={seed}").case for seed in range(4)]  # of 610 weights each
+    for case in (*cases[:2], cases[0], cases[2]):
+        known.remember(case, checking.checkable(case))
+    assert list(known.known) == [case.numerical_key for case in (cases[0], cases[2])]
+
+
 def test_a_worker_forgets_its_oldest_neighbour(one, monkeypatch):
     monkeypatch.setattr(checking, "MOST_NEIGHBOURS", 2)
     known = checking.Neighbourhood()

@@ -161,8 +161,9 @@ def test_small_data_are_drawn_once_however_many_seeds_there_are(monkeypatch):
     for seed in (*range(100), *range(100)):
         construction.dataset(data, seed)
     assert sorted(drawn) == [0, *range(100)]  # and once for its sizes
-    large = DataSettings(name="gaussian", parameters=(("samples", 5000),))
-    drawn.clear()
-    for seed in (*range(40), *range(40)):
-        construction.dataset(large, seed)
-    assert len(drawn) == 80
+    for share in (0.2, 0.98):  # few to train on are no small data
+        large = DataSettings(name="gaussian", parameters=(("samples", 5000), ("test_share", share)))
+        drawn.clear()
+        for seed in (*range(40), *range(40)):
+            construction.dataset(large, seed)
+        assert len(drawn) == 80

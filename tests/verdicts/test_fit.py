@@ -365,6 +365,7 @@ def test_factors_in_words(factor, words):
         (1 / 7 * (1 + 1.2e-6), "0.142857"),
         (0.3, "0.3"),
         (0.0, "0"),
+        (-0.0, "0"),
         (np.inf, "inf"),
         (np.nan, "nan"),
         (1e-9, "1e-09"),

@@ -8,7 +8,7 @@ from backproof.network.clips import CLIPS
 from backproof.network.losses import LOSSES
 from backproof.network.problem import Problem
 from backproof.network.rules import BackwardRule
-from backproof.sweeps.checking import Measuring, evaluated
+from backproof.sweeps.checking import Measuring, measured
 from backproof.verdicts import judge
 from backproof.verdicts.network import NetworkTarget
 
@@ -19,7 +19,7 @@ AT_MARGIN = [np.array([[0.5, 0.3, 0.5]])]
 def verdict(weights, **loss):
     identity = ACTIVATIONS["identity"]()
     problem = Problem(INPUTS, TARGETS, identity, identity, LOSSES["hinge"](**loss), CLIPS["none"]())
-    at = evaluated([Measuring(problem, weights)])[0]
+    at = measured([Measuring(problem, weights)])[0]
     return judge(NetworkTarget(BackwardRule(), at.own, at.reference, at.finer, resolution=0.01)).verdict
 
 

@@ -17,7 +17,7 @@ from backproof.network.rules import Backward, BackwardRule
 from backproof.targets.network import in_precision, look_at_outputs
 from backproof.verdicts import Verdict
 from backproof.verdicts.comparison import RESOLUTION, gradient_error
-from backproof.verdicts.network import judge_network
+from backproof.verdicts.network import NetworkEvidence, judge_network
 from backproof.verdicts.view import view_of
 
 EXACT, Y_MINUS_T = BackwardRule(DELTAS["exact"]()), BackwardRule(DELTAS["y_minus_t"]())
@@ -584,3 +584,34 @@ def test_there_is_no_gradient_error_where_a_gradient_is_not_finite(value, where)
     if where != "analytic":
         n[1] = value
     assert gradient_error(a, n) is None
+
+
+def mixed_at_kinks(*, wrong):
+    """Seven parts of one subgradient and three of another, with an entry beside all kinks that is wrong."""
+    problem, weights = random_problem(
+        0, activation="relu", output="identity", hidden=(4, 3), features=3, outputs=2, bias="zero"
+    )
+    problem.inputs[0] = 0
+    view = view_of(problem, weights)
+    ends = (BackwardRule(relu_at_zero=x).gradient(problem, view.forward, weights) for x in (0.0, 1.0))
+    gradients = [0.3 * a + 0.7 * b for a, b in zip(*ends, strict=True)]
+    gradients[2][0, 0] *= 1.5 if wrong else 1
+    return Given(gradients), view
+
+
+def test_a_wrong_entry_makes_none_wrong_that_touches_a_kink():
+    found = judge_network(*mixed_at_kinks(wrong=True))
+    assert (found.verdict, found.disagreeing) == (Verdict.INCORRECT_GRADIENT, 1)
+    verdicts = {tensor.name: tensor.verdict for tensor in found.tensors}
+    assert (verdicts["b1"], verdicts["W3"]) == (Verdict.VALID_SUBGRADIENT, Verdict.INCORRECT_GRADIENT)
+
+
+def test_where_a_verdict_alone_is_asked_for_kinks_are_not_searched_beside_a_wrong_entry(monkeypatch):
+    searched, real = [], NetworkEvidence.joint
+    monkeypatch.setattr(NetworkEvidence, "joint", lambda self: searched.append(1) or real(self))
+    assert judge_network(*mixed_at_kinks(wrong=True), explain=False).verdict is Verdict.INCORRECT_GRADIENT
+    assert not searched
+    assert (
+        judge_network(*mixed_at_kinks(wrong=False), explain=False).verdict is not Verdict.INCORRECT_GRADIENT
+    )
+    assert searched

@@ -77,8 +77,8 @@ class ErrorBounds:
     backward: Array
 
     def of(self, rows: slice) -> ErrorBounds:
-        """Those of some of the samples."""
-        return ErrorBounds(*(np.ascontiguousarray(getattr(self, f.name)[rows]) for f in fields(self)))
+        """Those of some of the samples, (samples, units) each, in memory of their own."""
+        return ErrorBounds(*(getattr(self, f.name)[rows].copy() for f in fields(self)))
 
     @property
     def derivative_error(self) -> Array:
@@ -93,7 +93,7 @@ def error_bounds(losses: Sequence[PerturbedLoss], step: float | None) -> list[li
     `step` is a parameter step chosen by the user; None lets every probe choose its own reach.
     """
     found: list[list[ErrorBounds]] = [[] for _ in losses]
-    for some in _together(losses):
+    for some in _groups(losses):
         layers = _bounds_of(PerturbedLoss.together([losses[k] for k in some]), step)
         samples = losses[some[0]].samples
         for position, k in enumerate(some):
@@ -102,11 +102,15 @@ def error_bounds(losses: Sequence[PerturbedLoss], step: float | None) -> list[li
     return found
 
 
-def _together(losses: Sequence[PerturbedLoss]) -> Iterator[list[int]]:
+def _groups(losses: Sequence[PerturbedLoss]) -> Iterator[list[int]]:
     """Positions of losses that are probed together."""
     groups: dict[Hashable, list[int]] = {}
     for k, loss in enumerate(losses):
-        groups.setdefault(loss.shared_key if len(loss.weights) <= 2 else k, []).append(k)
+        key: Hashable = loss.shared_key if len(losses) > 1 and len(loss.weights) <= 2 else k
+        try:
+            groups.setdefault(key, []).append(k)
+        except TypeError:  # the user's functions need not be hashable
+            groups[k] = [k]
     for group in groups.values():
         moved = max(z.size for z in losses[group[0]].forward.pre_activations)
         for part in cut(len(group), TOGETHER // max(moved, 1)):

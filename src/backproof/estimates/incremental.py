@@ -48,7 +48,7 @@ class NetworkEstimate(Estimate):
 
 
 @dataclass(frozen=True)
-class Point:
+class ProblemAt:
     """A problem (no batch axes) where its numerical gradient is wanted.
 
     Attributes:
@@ -81,12 +81,12 @@ def numerical_gradient(
         scheme: which evaluations make a derivative.
         selected: per layer, shape of the weights; by default every parameter.
     """
-    point = Point(problem, weights, forward or problem.forward(weights), selected)
+    point = ProblemAt(problem, weights, forward or problem.forward(weights), selected)
     return numerical_gradients([point], step=step, scheme=scheme)[0]
 
 
 def numerical_gradients(
-    points: Sequence[Point], *, step: float | None = None, scheme: Scheme = Scheme.FIVE_POINT
+    points: Sequence[ProblemAt], *, step: float | None = None, scheme: Scheme = Scheme.FIVE_POINT
 ) -> list[NetworkEstimate | None]:
     """`numerical_gradient` of each point, with the same bits; small ones of one shape are probed at once."""
     keep_memory()

@@ -87,13 +87,15 @@ class PerturbedLoss:
     Where the output works element by element, a move in the last layer changes one term; else a row.
 
     Attributes:
-        count: how many losses it stands for; of several, the samples are those of all, one after another.
+        count: how many losses it stands for, see `together`. Of several, the N samples of every array are
+            those of all, one loss after another, and each of the weights is (losses, units, inputs + 1).
+        pre_activations: of each layer, (units, N).
+        hidden: the values of each hidden layer, (units, N).
+        targets, terms_at_rest: (m, N).
     """
 
-    count = 1
-
-    def __init__(self, problem: Problem, weights: Weights, forward: Forward) -> None:
-        self.problem, self.exact = problem, problem.exact
+    def __init__(self, problem: Problem, weights: Weights, forward: Forward, count: int = 1) -> None:
+        self.problem, self.exact, self.count = problem, problem.exact, count
         self.rounded = problem.arithmetic.rounded
         self.weights = weights
         self.forward = forward
@@ -142,9 +144,7 @@ class PerturbedLoss:
         problems = [x.problem for x in losses]
         inputs, targets = joined(p.inputs for p in problems), joined(p.targets for p in problems)
         weights = [np.stack(layer) for layer in zip(*(x.weights for x in losses), strict=True)]
-        whole = cls(replace(problems[0], inputs=inputs, targets=targets), weights, forward)
-        whole.count = len(losses)
-        return whole
+        return cls(replace(problems[0], inputs=inputs, targets=targets), weights, forward, len(losses))
 
     @property
     def samples(self) -> int:
@@ -371,5 +371,5 @@ def difference(plus: Array, minus: Array) -> Array:
 
 
 def sum_of(terms: Array) -> Array:
-    """The sum over the last axis, of each row as it would be among others."""
+    """The sum over the last axis, (..., m) to (...); of each row as it would be among others."""
     return np.asarray(over_units(np.add, terms)[..., 0])

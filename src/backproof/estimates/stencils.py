@@ -83,47 +83,61 @@ def takes_complex(function: Callable[[Array], Array], dtype: FloatType) -> bool:
     Im f(z + ih)/h must be the derivative that a central difference finds. A function that takes
     absolute values, or casts to real numbers, is not that.
     """
-    return _takes_complex(function, np.dtype(dtype))
+    return _remembered(_takes_complex, function, np.dtype(dtype))
 
 
 def loss_takes_complex(problem: Problem, dtype: FloatType) -> bool:
-    """Whether the terms of a problem's loss take outputs that are complex numbers of this precision."""
+    """Whether the terms of a problem's loss (no batch axes) take complex outputs of this precision."""
     eps = np.asarray(problem.eps).item()
-    return _loss_takes_complex(problem.loss, problem.clip, eps, np.dtype(dtype))
+    return _remembered(_loss_takes_complex, problem.loss, problem.clip, eps, np.dtype(dtype))
 
 
-# Every cell of a sweep asks, mostly of the same few functions.
+def _remembered(asked: Callable[..., bool], *about: object) -> bool:
+    """An answer, found once: every cell of a sweep asks, mostly about the same few functions.
+
+    Functions of users need not be hashable. What memory did not suffice for is not remembered.
+    """
+    try:
+        return _answer(asked, *about)
+    except TypeError:
+        return asked(*about)
+    except MemoryError:
+        return False
+
+
 @lru_cache(maxsize=256)
+def _answer(asked: Callable[..., bool], *about: object) -> bool:
+    return asked(*about)
+
+
 def _takes_complex(function: Callable[[Array], Array], dtype: DType) -> bool:
-    return _is_analytic(function, dtype.type)
+    kind = dtype.type
+    if kind not in COMPLEX_TYPES:
+        return False
+    z = np.array([[0.15, 0.3, 0.45], [0.2, 0.55, 0.7]], kind)
+    h = kind(np.cbrt(unit_roundoff(kind)))
+    try:
+        with np.errstate(all="ignore"):
+            step = kind(COMPLEX_STEPS[kind])
+            there = function(z + step * COMPLEX_TYPES[kind](1j))
+            if not np.iscomplexobj(there) or np.finfo(there.dtype).eps > np.finfo(kind).eps:
+                return False
+            found = there.imag / step
+            right = (function(z + h) - function(z - h)) / (2 * h)
+    except MemoryError:
+        raise
+    except Exception:  # a user's function may raise anything when given complex numbers
+        return False
+    near = np.abs(found - right) <= 1e-2 * (1 + np.abs(right))
+    return bool(near.all())
 
 
-@lru_cache(maxsize=256)
 def _loss_takes_complex(loss: Loss, clip: Clip, eps: float, dtype: DType) -> bool:
     def terms(y: Array) -> Array:
         zero, one = np.zeros(y.shape, dtype), np.ones(y.shape, dtype)
         return np.asarray(sum(loss.terms(y, t, clip, np.asarray(eps, dtype)) for t in (zero, one)))
 
-    return _is_analytic(terms, dtype.type)
-
-
-def _is_analytic(function: Callable[[Array], Array], dtype: FloatType) -> bool:
-    if dtype not in COMPLEX_TYPES:
-        return False
-    z = np.array([[0.15, 0.3, 0.45], [0.2, 0.55, 0.7]], dtype)
-    h = dtype(np.cbrt(unit_roundoff(dtype)))
-    try:
-        with np.errstate(all="ignore"):
-            step = dtype(COMPLEX_STEPS[dtype])
-            there = function(z + step * COMPLEX_TYPES[dtype](1j))
-            if not np.iscomplexobj(there) or np.finfo(there.dtype).eps > np.finfo(dtype).eps:
-                return False
-            found = there.imag / step
-            right = (function(z + h) - function(z - h)) / (2 * h)
-    except Exception:  # a user's function may raise anything when given complex numbers
-        return False
-    near = np.abs(found - right) <= 1e-2 * (1 + np.abs(right))
-    return bool(near.all())
+    return _takes_complex(terms, dtype)
 
 
 def refuses_complex(problem: Problem) -> str:

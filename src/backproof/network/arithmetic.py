@@ -154,9 +154,12 @@ def exact_activation(activation: Activation) -> Activation:
     return replace(activation, value=value, derivative=derivative)
 
 
+EXACT_SOFTMAX = Softmax()
+
+
 def exact_output(output: Output) -> Output:
-    """An output activation before its rounding."""
-    return Softmax() if isinstance(output, Softmax) else exact_activation(output)
+    """An output activation before its rounding; of softmax the same one each time."""
+    return EXACT_SOFTMAX if isinstance(output, Softmax) else exact_activation(output)
 
 
 def exact_loss(loss: Loss) -> Loss:

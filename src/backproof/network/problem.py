@@ -114,7 +114,7 @@ class Problem:
     def forward(self, weights: Weights) -> Forward:
         """Run the network. Floating-point exceptions are results here, so they are not reported."""
         with np.errstate(all="ignore"):
-            entering, pre_activations = self.hidden(weights)
+            entering, pre_activations = self.through_hidden(weights)
             z = self.arithmetic.pre_activation(entering[-1], weights[-1])
             pre_activations.append(z)
             a = self.output.value(z)
@@ -124,8 +124,8 @@ class Problem:
                 total = total + sum((sum_over_terms(self.penalty(w)) for w in weights), start=0)
             return Forward(entering, pre_activations, a, terms, np.asarray(total))
 
-    def hidden(self, weights: Weights) -> tuple[list[Array], list[Array]]:
-        """What enters each layer, and the pre-activations of the hidden ones, as in `Forward`."""
+    def through_hidden(self, weights: Weights) -> tuple[list[Array], list[Array]]:
+        """What enters each layer, and the pre-activations of the hidden ones; shapes as in `Forward`."""
         entering, pre_activations = [with_ones(self.inputs)], []
         with np.errstate(all="ignore"):
             for w in weights[:-1]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -299,7 +300,7 @@ def evaluate(
         tunes: the axis that the sweep tunes; None where it tunes none.
     """
     mine, done, settled = finished(own(cells)), finished(cells), []
-    cases = _cases_of(done)
+    cases = _Cases(done)
     whole = len(done) > 0 and not cells["status"].isin((Status.PENDING, *FAILURES)).any()
     for i, given in enumerate(claims):
         try:
@@ -344,12 +345,12 @@ def _unsettled(i: int, given: Mapping[str, object], status: ClaimStatus) -> Sett
 
 
 def settle(
-    claim: Claim, done: pd.DataFrame, cases: pd.Series, *, whole: bool = False, tunes: str | None = None
+    claim: Claim, done: pd.DataFrame, cases: _Cases, *, whole: bool = False, tunes: str | None = None
 ) -> Settled:
     """Settle a claim by finished cells, its contrast's p not corrected yet.
 
     Args:
-        cases: of each of these cells, or more, a number that its replicates have, too.
+        cases: those of these cells, or of more.
         whole: whether these are all cells of the sweep: a claim about none of them can never be settled.
         tunes: the axis that is tuned.
 
@@ -425,20 +426,27 @@ def _differs_along(axis: str, cells: pd.DataFrame, holds: Expression) -> bool:
     return len(cells[[*others, *results]].drop_duplicates()) > settings
 
 
-def _cases_of(cells: pd.DataFrame) -> pd.Series:
-    """A number for each cell, which those have in common that differ in their seed alone."""
-    settings = [a for a in axes_of(cells) if a != REPLICATE]
-    keys = [cells[a].astype(object).where(cells[a].notna(), None).values for a in settings]
-    if not keys:
-        return pd.Series(0, cells.index)
-    return pd.Series(0, cells.index).groupby(keys, sort=False, dropna=False).ngroup()
+@dataclass(frozen=True)
+class _Cases:
+    """What cells have in common that differ in their seed alone; grouped once for all claims."""
+
+    cells: pd.DataFrame
+
+    @cached_property
+    def numbers(self) -> pd.Series:
+        """A number for each cell, the same for replicates."""
+        settings = [a for a in axes_of(self.cells) if a != REPLICATE]
+        columns = (self.cells[a] for a in settings)
+        keys = [column.astype(object).where(column.notna(), None).values for column in columns]
+        nothing = pd.Series(0, self.cells.index)
+        return nothing.groupby(keys, sort=False, dropna=False).ngroup() if keys else nothing
 
 
-def _replicates(cells: pd.DataFrame, kept: NDArray[np.bool_], cases: pd.Series) -> tuple[int, int]:
+def _replicates(cells: pd.DataFrame, kept: NDArray[np.bool_], cases: _Cases) -> tuple[int, int]:
     """How many cases there are, replicates counted as one, and in how many of them all replicates agree."""
     if REPLICATE not in cells or cells[REPLICATE].nunique() < 2:
         return 0, 0
-    held = pd.Series(kept, cells.index).groupby(cases[cells.index]).agg(["all", "any"])
+    held = pd.Series(kept, cells.index).groupby(cases.numbers[cells.index]).agg(["all", "any"])
     return len(held), int((held["all"] == held["any"]).sum())
 
 

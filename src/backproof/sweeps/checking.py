@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backproof.errors import ConfigurationError
+from backproof.estimates.error_bounds import TOGETHER
 from backproof.estimates.stencils import Scheme, refuses_complex
 from backproof.estimates.steps import wide
 from backproof.network.arrays import Array, cut_like
@@ -20,8 +21,9 @@ from backproof.network.faults.written import Written
 from backproof.network.problem import Problem
 from backproof.sweeps import components
 from backproof.sweeps.case import NetworkCase, grouped
-from backproof.sweeps.construction import generator, problem_of, rule_of, samples_of, weights_of
+from backproof.sweeps.construction import generator, problem_of, rule_of, samples_of, sizes_of, weights_of
 from backproof.sweeps.cures import at_rest, cures_of
+from backproof.sweeps.listing import batched
 from backproof.sweeps.outcome import Outcome
 from backproof.targets.network import in_precision
 from backproof.verdicts import AGREEING, Judgement, Verdict, judge
@@ -38,8 +40,11 @@ if TYPE_CHECKING:
 FINER_PARAMETERS = 300
 """Extended precision is slow; so many parameters are enough to tell a right rule from a wrong one."""
 
-MOST_NEIGHBOURS = 16
-"""Problems of neighbours that a worker keeps; each takes about half a megabyte."""
+AT_ONCE = 64
+"""Problems that are measured at once at most."""
+
+MOST_NEIGHBOURS, MOST_WEIGHTS = 16, 1 << 18
+"""Problems of neighbours that a worker keeps, and their weights in all; each takes some 200 bytes."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Measuring:
     seed: int = 0
 
     def selected(self, parameters: str | int) -> list[Array] | None:
-        """So many of the weights, drawn; None for all."""
+        """So many of the weights, drawn: a mask for each layer, shaped like its weights; None for all."""
         return _selected(self.seed, self.weights, parameters)
 
     @property
@@ -113,7 +118,10 @@ def checkable(case: NetworkCase) -> Checkable:
 
 
 def checkables(cases: Sequence[NetworkCase], weights: Sequence[list[Array]] | None = None) -> list[Checkable]:
-    """The same of several cases at once, with the same bits; at other weights than the initial ones if given.
+    """The same of several cases at once, with the same bits.
+
+    Args:
+        weights: of each case, (units, inputs + 1) a layer; by default its initial ones.
 
     Raises:
         ConfigurationError: if a step is lost in rounding at some weight.
@@ -125,7 +133,7 @@ def checkables(cases: Sequence[NetworkCase], weights: Sequence[list[Array]] | No
             found[k] = _unmeasured(case, at)
         else:
             asked[k] = _measuring(case, at)
-    found.update(zip(asked, evaluated(list(asked.values())), strict=True))
+    found.update(zip(asked, measured(list(asked.values())), strict=True))
     return [found[k] for k in range(len(cases))]
 
 
@@ -144,7 +152,7 @@ def _measuring(case: NetworkCase, weights: list[Array]) -> Measuring:
     return Measuring(problem, weights, check.step, check.scheme, check.parameters, case.seed)
 
 
-def evaluated(asked: Sequence[Measuring]) -> list[Checkable]:
+def measured(asked: Sequence[Measuring]) -> list[Checkable]:
     """Problems measured as asked for, each as it would be alone, and what decides where that does not do."""
     own: dict[int, View] = {}
     for alike in grouped(range(len(asked)), lambda k: (asked[k].step, asked[k].scheme)):
@@ -203,10 +211,10 @@ class Point:
 
     @staticmethod
     def measure(points: Sequence[Point]) -> None:
-        """Measure several points at once, but for those that a screen may be enough for."""
-        some = [p for p in points if p.case.check is None or not p.case.check.screened]
-        for point, measured in zip(some, checkables([p.case for p in some]), strict=True):
-            point.measured = measured
+        """Measure several points at once, but for those that gain nothing by it or may do with a screen."""
+        some = [point for point in points if _gains(point.case)]
+        for point, found in zip(some, checkables([p.case for p in some]), strict=True):
+            point.measured = found
 
     def judged(self, case: NetworkCase) -> tuple[Checkable, Judgement]:
         """The verdict on one rule: by a screen if that is asked for and agrees, or else in full."""
@@ -215,6 +223,14 @@ class Point:
             if found is not None:
                 return self.evaluated, found
         return self.measured, judgement_of(case, self.measured)
+
+
+def _gains(case: NetworkCase) -> bool:
+    """Whether cases like this one are measured faster at once."""
+    if case.check is None or case.check.screened or len(case.network.hidden) > 1:
+        return False
+    sizes = sizes_of(case.data)
+    return min(case.check.samples, sizes.samples) * max(sizes.outputs, *case.network.hidden) <= TOGETHER // 2
 
 
 def judgement_of(case: NetworkCase, at: Checkable, *, explain: bool = True) -> Judgement:
@@ -227,8 +243,11 @@ def judgement_of(case: NetworkCase, at: Checkable, *, explain: bool = True) -> J
 
 def verdicts_at(cases: Sequence[NetworkCase], weights: Sequence[list[Array]]) -> list[Verdict]:
     """The verdicts on the cases' backward rules at other weights."""
-    points = zip(cases, checkables(cases, weights), strict=True)
-    return [judgement_of(case, at, explain=False).verdict for case, at in points]
+    found = list[Verdict]()
+    for some in batched(zip(cases, weights, strict=True), AT_ONCE):
+        ats = checkables(*zip(*some, strict=True))
+        found += [judgement_of(c, at, explain=False).verdict for (c, _), at in zip(some, ats, strict=True)]
+    return found
 
 
 @dataclass
@@ -270,19 +289,26 @@ class Neighbourhood(threading.local):
 
     def remember(self, case: NetworkCase, at: Checkable | None) -> Neighbours:
         """Those of a case, whose problem is known."""
-        if case.numerical_key not in self.known:
-            if len(self.known) >= MOST_NEIGHBOURS:
-                self.known.pop(next(iter(self.known)))
-            self.known[case.numerical_key] = Neighbours(at)
-        return self.known[case.numerical_key]
+        known = self.known.pop(case.numerical_key, None)
+        if known is None or known.at is None:  # it may have failed before, for want of memory
+            known = Neighbours(at)
+        self.known[case.numerical_key] = known  # the last to go
+        while len(self.known) > 1 and not self._fit():
+            self.known.pop(next(iter(self.known)))
+        return known
+
+    def _fit(self) -> bool:
+        weights = sum(w.size for each in self.known.values() if each.at for w in each.at.own.weights)
+        return len(self.known) <= MOST_NEIGHBOURS and weights <= MOST_WEIGHTS
 
     def _verdict_of(self, case: NetworkCase) -> Verdict:
-        if case.numerical_key in self.known:
-            return self.known[case.numerical_key].verdict_of(case)
-        at = None
-        with suppress(Exception):
-            at = checkable(case)
-        return self.remember(case, at).verdict_of(case)
+        known = self.known.get(case.numerical_key)
+        if known is None:
+            at = None
+            with suppress(Exception):
+                at = checkable(case)
+            known = self.remember(case, at)
+        return known.verdict_of(case)
 
 
 UNDECIDED = frozenset({Verdict.UNRESOLVED, Verdict.UNDETERMINED, Verdict.NOT_CHECKED})

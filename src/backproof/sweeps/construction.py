@@ -27,8 +27,8 @@ from backproof.sweeps.modules import file_digest, remembered
 from backproof.sweeps.settings import DataSettings
 from backproof.training import Samples
 
-SMALL = 1 << 13
-"""Numbers in the training part of data of which several hundred draws are kept: 64 KiB."""
+SMALL = 1 << 14
+"""Numbers in a data set of which several hundred draws are kept: 128 KiB."""
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
@@ -47,14 +47,14 @@ def dataset(data: DataSettings, seed: int) -> Dataset:
     Raises:
         ConfigurationError: naming the file and the location, if the data cannot be used.
     """
-    sizes = sizes_of(data)
-    small = sizes.samples * (sizes.features + sizes.outputs) <= SMALL
-    return (_one_of_many if small else _one_of_few)(data, seed)
+    return (_one_of_many if sizes_of(data).numbers <= SMALL else _one_of_few)(data, seed)
 
 
 @remembered(maxsize=512)
 def _one_of_many(data: DataSettings, seed: int) -> Dataset:
-    return _drawn(data, seed)
+    drawn = _drawn(data, seed)
+    arrays = (getattr(drawn, each.name).copy() for each in fields(drawn))  # and not what they were cut from
+    return read_only(Dataset(*arrays))
 
 
 @remembered(maxsize=16)
@@ -84,18 +84,25 @@ def read_only(data: Dataset) -> Dataset:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large a data set is: training samples, features and outputs."""
+    """How large a data set is.
+
+    Attributes:
+        samples: of the training part.
+        numbers: in all parts, inputs and targets.
+    """
 
     samples: int
     features: int
     outputs: int
+    numbers: int
 
 
 @remembered(maxsize=64)
 def sizes_of(data: DataSettings) -> Sizes:
     """The sizes of the data, which no seed changes."""
     found = _one_of_few(data, 0)
-    return Sizes(len(found.inputs), found.inputs.shape[1], found.targets.shape[1])
+    numbers = sum(getattr(found, each.name).size for each in fields(found))
+    return Sizes(len(found.inputs), found.inputs.shape[1], found.targets.shape[1], numbers)
 
 
 def with_content(data: DataSettings) -> DataSettings:

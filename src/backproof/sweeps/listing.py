@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
 
@@ -56,38 +55,50 @@ class Listed:
         Raises:
             ResultsError: if the settings make another cell here than where they were listed.
         """
-        found = _at_another_seed(self.settings)
-        if found is None or found.id != self.id:
-            found = case_of(json.loads(self.settings))
+        known = _at_another_seed(self.settings)
+        if known is not None and known.id == self.id:
+            return known
+        found = case_of(json.loads(self.settings))
         if found.id != self.id:
             raise ResultsError(f"cell {self.id}: is another one here ({found.id}); code or libraries differ")
+        _keep(self.settings, found)
         return found
 
 
 SEED = re.compile(r'"seed": (\d+)')
 
+_made: dict[str, Case] = {}
+"""Cases by their settings but for the seed, one of each; at most `MOST_MADE`."""
+
+MOST_MADE = 256
+
+
+def _key_of(settings: str) -> tuple[str, int] | None:
+    """Settings without their seed, and the seed; None if there is none."""
+    found = SEED.search(settings)
+    return None if found is None else (settings[: found.start(1)] + settings[found.end(1) :], int(found[1]))
+
 
 def _at_another_seed(settings: str) -> Case | None:
     """The case of settings that another cell had but for the seed; None if it has to be made.
 
-    To be canonical anew takes ten times as long. That it is the same cell is seen by its id.
+    To make it canonical anew takes ten times as long. What is not seen by its id, whether the data that its
+    seed draws fit its loss, was looked at where it was listed.
     """
-    found = SEED.search(settings)
-    if found is None:
+    key = _key_of(settings)
+    if key is None or key[0] not in _made:
         return None
-    start, end = found.span(1)
-    first = _first_of(settings[:start] + settings[end:])
-    if not first:
-        first.append(case_of(json.loads(settings)))
-    model = type(first[0])
-    values = {name: getattr(first[0], name) for name in model.model_fields}
-    return model.model_construct(**{**values, "seed": int(found[1])})
+    first, seed = _made[key[0]], key[1]
+    values = {name: getattr(first, name) for name in type(first).model_fields}
+    return type(first).model_construct(**{**values, "seed": seed})
 
 
-@lru_cache(maxsize=256)
-def _first_of(_settings: str) -> list[Case]:
-    """The first case that had settings but for the seed; empty until it is made."""
-    return []
+def _keep(settings: str, case: Case) -> None:
+    key = _key_of(settings)
+    if key is not None:
+        if len(_made) >= MOST_MADE:
+            _made.pop(next(iter(_made)))
+        _made[key[0]] = case
 
 
 Unit = Case | Listed

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from backproof.sweeps.case import Case, DerivativeCase, FunctionCase, NetworkCase, grouped
-from backproof.sweeps.checking import Point, check_networks
+from backproof.sweeps.checking import AT_ONCE, Point, check_networks
 from backproof.sweeps.limits import UNLIMITED, Limits
 from backproof.sweeps.listing import batched
 from backproof.sweeps.outcome import Outcome
@@ -22,9 +22,6 @@ from backproof.sweeps.surroundings import guarded, put_back
 from backproof.sweeps.training_runs import train_alike
 
 C = TypeVar("C", bound=Case)
-
-AT_ONCE = 64
-"""Problems that are measured at once at most; all that was measured of them is kept until they are judged."""
 
 
 def compute(cases: Sequence[Case], limits: Limits = UNLIMITED) -> list[Outcome]:
@@ -35,8 +32,9 @@ def compute(cases: Sequence[Case], limits: Limits = UNLIMITED) -> list[Outcome]:
     outcomes = {case.id: Outcome(case.id) for case in cases}
     networks = [c for c in cases if isinstance(c, NetworkCase)]
     for some in batched(grouped(networks, lambda c: c.numerical_key), AT_ONCE):
-        for point, same_problem in zip(_points(some, outcomes, limits), some, strict=True):
-            _together(same_problem, outcomes, partial(check_networks, point), limits)
+        points = _points(some, outcomes, limits)
+        for same_problem in some:  # and what was measured goes once it is judged
+            _together(same_problem, outcomes, partial(check_networks, points.pop(0)), limits)
     for function in (c for c in cases if isinstance(c, FunctionCase | DerivativeCase)):
         _together([function], outcomes, _check_function, limits)
     fit = [c for c in networks if c.training and outcomes[c.id].status is Status.OK]

@@ -81,11 +81,8 @@ class Tensor:
 
     def entry(self, offset: int) -> str:
         """The name of one entry, by its row-major position within the array."""
-        at = list[int]()
-        for length in reversed(self.shape):
-            offset, position = divmod(offset, length)
-            at.append(position)
-        return f"{self.name}[{','.join(map(str, reversed(at)))}]" if at else self.name
+        at = np.unravel_index(offset, self.shape)
+        return f"{self.name}[{','.join(map(str, at))}]" if self.shape else self.name
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ class Layout:
         return sum(t.size for t in self.tensors)
 
     def members(self, index: Index) -> tuple[Index, ...]:
-        """For each array, which of some flat positions, ascending, are its own."""
+        """For each array, which of some flat positions, ascending and none twice, are its own; read-only."""
         return self._of_all if len(index) == self.size else self._among(index)
 
     @cached_property
@@ -108,7 +105,10 @@ class Layout:
         return self._among(np.arange(self.size))
 
     def _among(self, index: Index) -> tuple[Index, ...]:
-        return tuple(np.flatnonzero(tensor.owns(index)) for tensor in self.tensors)
+        found = tuple(np.flatnonzero(tensor.owns(index)) for tensor in self.tensors)
+        for members in found:
+            members.flags.writeable = False  # those of all positions serve every estimate
+        return found
 
     def location(self, index: int) -> str:
         """The name of one entry, as in `W1[3,17]` or `W['bias'][2]`."""

@@ -43,6 +43,7 @@ def look_at_outputs(problem: Problem, forward: Forward) -> Outputs:
 
 
 def _share(mask: Array) -> float:
+    """The share that a mask, not empty, holds; every cell asks for three."""
     return int(np.count_nonzero(mask)) / mask.size
 
 

@@ -224,7 +224,8 @@ class _Batches:
         return self._of(rows)
 
     def seen(self, problem: Problem, forward: Forward, weights: Sequence[Array]) -> list[Array]:
-        """Pre-activations of the hidden layers over the samples that dead units are counted on.
+        """Pre-activations of the hidden layers, (cells, N, units), over the samples that dead units are
+        counted on.
 
         Args:
             forward: the forward pass over the batch.
@@ -232,7 +233,7 @@ class _Batches:
         if self.full:
             return forward.pre_activations[:-1]
         fixed = replace(problem, inputs=self.fixed_inputs, targets=self.fixed_targets)
-        return fixed.hidden(weights)[1]
+        return fixed.through_hidden(weights)[1]
 
     def _of(self, rows: Array) -> tuple[Array, Array, Array]:
         chosen = self.offsets + rows
@@ -280,8 +281,8 @@ class _Recorder:
         if at_zero and len(forward.pre_activations) > 1:
             self.expected.append(expected_kink_hits(problem, forward, weights).sum(axis=0))
 
-    def note_dead(self, problem: Problem, hidden: list[Array]) -> None:
-        derivatives = [problem.activation.derivative(z) for z in hidden]
+    def note_dead(self, problem: Problem, pre_activations: list[Array]) -> None:
+        derivatives = [problem.activation.derivative(z) for z in pre_activations]
         if derivatives:
             dead = np.concatenate([(s == 0).all(axis=-2) for s in derivatives], axis=-1)
             self.dead.append(dead.mean(axis=-1))

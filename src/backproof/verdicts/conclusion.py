@@ -79,6 +79,12 @@ def conclude(q: Question) -> Conclusion:
     return _drowned(q)
 
 
+def wrong_beside_kinks(here: Comparison) -> bool:
+    """Whether entries that touch no kink are wrong by so much that no closer look could clear them."""
+    wrong = here.wrong & ~here.estimate.touched
+    return bool(wrong.any() and here.excess[wrong].max() >= DOUBTFUL)
+
+
 def _at_joint_kinks(here: Comparison, joint: Joint) -> Conclusion:
     """Within the interval of every entry, but not within what all of them allow together."""
     mask = here.estimate.touched

@@ -267,7 +267,7 @@ def shown(factor: float) -> str:
 def amount(number: float, error: float = 1e-6) -> str:
     """A number that was fitted to a relative error: as a whole one, or one over it, where it is that."""
     if not np.isfinite(number) or not number:
-        return f"{number:g}"
+        return f"{number + 0.0:g}"  # and not -0
     whole, parts = round(number), round(1 / number) if abs(number) > 1e-6 else 0
     if whole and abs(number - whole) <= error * abs(whole):
         return f"{whole}"

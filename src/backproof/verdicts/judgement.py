@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from backproof.estimates.screen import MISS, Screen
 from backproof.verdicts.causes import Cause
 from backproof.verdicts.comparison import Comparison, gradient_error
-from backproof.verdicts.conclusion import Conclusion, Question, conclude
+from backproof.verdicts.conclusion import Conclusion, Question, conclude, wrong_beside_kinks
 from backproof.verdicts.protocols import Evidence, Target, asked_of
 from backproof.verdicts.subgradients import Standing
 from backproof.verdicts.tensors import TensorJudgement, judged_tensors, verdict_of_each
@@ -95,7 +95,9 @@ def judge(target: Target, *, explain: bool = True) -> Judgement:
             return Judgement(verdict, tuple(causes), count or target.size)
         reference = target.reference(own)
         best = reference if reference and reference.comparison.finite else own
-        here, joint = best.comparison, best.joint()
+        here = best.comparison
+        # Kinks change no verdict where entries beside all of them are wrong; and the search takes long.
+        joint = best.joint() if explain or not wrong_beside_kinks(here) else None
         if joint is not None and joint.standing is Standing.SUBGRADIENT:
             here = replace(here, excused=True, at_kinks=joint.resolution)
         mine = here if best is own else own.comparison

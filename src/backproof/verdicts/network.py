@@ -16,7 +16,6 @@ from backproof.targets.layout import flattened
 from backproof.targets.network import Rule, first_in_backward, first_in_forward
 from backproof.verdicts.causes import Cause, Explanation, explained_by
 from backproof.verdicts.comparison import RESOLUTION, Comparison
-from backproof.verdicts.conclusion import DOUBTFUL
 from backproof.verdicts.details import NetworkDetails
 from backproof.verdicts.evidence import evidence_of
 from backproof.verdicts.judgement import Judgement, judge
@@ -75,7 +74,7 @@ class NetworkEvidence:
         weighted = self._weighted()
         if weighted is not None:
             return weighted
-        if len(touched) < 2 or self._wrong_elsewhere():
+        if len(touched) < 2:
             return None
         steps = balanced_steps(estimate, flattened(self.view.weights), touched, estimate.step[touched])
         kinked = self.view.kinked(estimate.index[touched], steps)
@@ -84,12 +83,6 @@ class NetworkEvidence:
         largest = np.fmax(np.abs(estimate.low), np.abs(estimate.high))[touched]
         ratio = float((largest / self.comparison.scale[touched]).max())
         return replace(joint, resolution=joint.resolution * max(ratio, 1.0))
-
-    def _wrong_elsewhere(self) -> bool:
-        """Whether entries beside all kinks are wrong by so much that what kinks say cannot clear the rule."""
-        comparison = self.comparison
-        wrong = comparison.wrong & ~comparison.estimate.touched
-        return bool(wrong.any() and comparison.excess[wrong].max() >= DOUBTFUL)
 
     def _weighted(self) -> Joint | None:
         """Whether it is the chain rule's gradient with one weight at all kinks, which is a subgradient."""

@@ -8,7 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
-from backproof.estimates.incremental import NetworkEstimate, Point, numerical_gradient, numerical_gradients
+from backproof.estimates.incremental import (
+    NetworkEstimate,
+    ProblemAt,
+    numerical_gradient,
+    numerical_gradients,
+)
 from backproof.estimates.moves import changes_of_parameters
 from backproof.estimates.one_sided import Kinked
 from backproof.estimates.perturbed import PerturbedLoss
@@ -116,7 +121,7 @@ def views_of(
 ) -> list[View]:
     """The same for several points, each a problem, its weights and which of them are selected."""
     views = [evaluated_at(problem, weights) for problem, weights, _ in points]
-    asked = [Point(v.problem, v.weights, v.forward, p[2]) for v, p in zip(views, points, strict=True)]
+    asked = [ProblemAt(v.problem, v.weights, v.forward, p[2]) for v, p in zip(views, points, strict=True)]
     estimates = numerical_gradients(asked, step=step, scheme=scheme)
     chosen = step is not None or scheme is not Scheme.FIVE_POINT
     return [replace(v, estimate=e, chosen=chosen) for v, e in zip(views, estimates, strict=True)]

@@ -71,8 +71,6 @@ class Activation:
 
     def at_kink(self, z: Array) -> Array:
         """True where z lies exactly on a kink."""
-        if len(self.kinks) == 1:
-            return np.asarray(z == self.kinks[0].at)
         touched = np.zeros(z.shape, bool)
         for kink in self.kinks:
             touched |= z == kink.at
