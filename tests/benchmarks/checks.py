@@ -279,9 +279,9 @@ def evaluations(problem: Problem, weights: list[Array], scheme: Scheme) -> tuple
     counts = {"hidden": 0, "outputs": 0}
 
     class Counting(PerturbedLoss):
-        def changes(self, layer, sample, unit, distance):
-            counts["hidden"] += distance.size
-            return super().changes(layer, sample, unit, distance)
+        def _change(self, layer, sample, unit, z):
+            counts["hidden"] += z.size
+            return super()._change(layer, sample, unit, z)
 
         def at_output(self, layer, sample, unit, change, sides=None):
             counts["hidden"] += change.size * sum(len(w) for w in self.weights[layer + 1 : -1])

@@ -108,9 +108,16 @@ class Figure {
     drawRest();
   }
 
-  async draw() {
-    if (!this.stale) return;
-    this.stale = false;
+  // Whoever asks while it is being drawn waits for it, too.
+  draw() {
+    if (this.stale) {
+      this.stale = false;
+      this.beingDrawn = this.drawAnew();
+    }
+    return this.beingDrawn;
+  }
+
+  async drawAnew() {
     const asked = narrowed() || this.isTurned();
     if (this.image) {
       // of all cells, of which the page holds some: shown until something else is asked for
