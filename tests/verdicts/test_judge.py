@@ -17,6 +17,7 @@ from backproof.network.rules import Backward, BackwardRule
 from backproof.targets.network import in_precision, look_at_outputs
 from backproof.verdicts import Verdict
 from backproof.verdicts.comparison import RESOLUTION, gradient_error
+from backproof.verdicts.mixtures import Mixtures
 from backproof.verdicts.network import NetworkEvidence, judge_network
 from backproof.verdicts.view import view_of
 
@@ -604,6 +605,22 @@ def test_a_wrong_entry_makes_none_wrong_that_touches_a_kink():
     assert (found.verdict, found.disagreeing) == (Verdict.INCORRECT_GRADIENT, 1)
     verdicts = {tensor.name: tensor.verdict for tensor in found.tensors}
     assert (verdicts["b1"], verdicts["W3"]) == (Verdict.VALID_SUBGRADIENT, Verdict.INCORRECT_GRADIENT)
+
+
+def test_beside_a_wrong_entry_not_many_points_around_the_kinks_are_tried(monkeypatch):
+    tried, real = [], Mixtures.found_with_more
+    counted = lambda self, measured: tried.append(1) or real(self, measured)  # noqa: E731
+    monkeypatch.setattr(Mixtures, "found_with_more", counted)
+    rule, view = mixed_at_kinks(wrong=False)
+    outside = [g.copy() for g in rule.gradients]
+    outside[0][:, -1] += 40 * np.array([1, -1, 1, -1])
+    judge_network(Given(outside), view)
+    assert tried
+    tried.clear()
+    outside[2][0, 0] *= 1.5
+    found = judge_network(Given(outside), view)
+    assert found.verdict is Verdict.INCORRECT_GRADIENT
+    assert not tried
 
 
 def test_where_a_verdict_alone_is_asked_for_kinks_are_not_searched_beside_a_wrong_entry(monkeypatch):

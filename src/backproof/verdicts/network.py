@@ -16,11 +16,12 @@ from backproof.targets.layout import flattened
 from backproof.targets.network import Rule, first_in_backward, first_in_forward
 from backproof.verdicts.causes import Cause, Explanation, explained_by
 from backproof.verdicts.comparison import RESOLUTION, Comparison
+from backproof.verdicts.conclusion import wrong_beside_kinks
 from backproof.verdicts.details import NetworkDetails
 from backproof.verdicts.evidence import evidence_of
 from backproof.verdicts.judgement import Judgement, judge
 from backproof.verdicts.operations import localise
-from backproof.verdicts.subgradients import Joint, Standing, joint_standing
+from backproof.verdicts.subgradients import Joint, Standing, joint_standing, seen_at_once
 from backproof.verdicts.verdict import Verdict
 from backproof.verdicts.view import View
 
@@ -78,7 +79,11 @@ class NetworkEvidence:
             return None
         steps = balanced_steps(estimate, flattened(self.view.weights), touched, estimate.step[touched])
         kinked = self.view.kinked(estimate.index[touched], steps)
-        joint = joint_standing(self.comparison, kinked)
+        # Where entries beside all kinks are wrong it is of less weight, and the search takes long.
+        wrong = wrong_beside_kinks(self.comparison)
+        joint = seen_at_once(self.comparison, kinked) if wrong else joint_standing(self.comparison, kinked)
+        if joint is None:
+            return None
         # A mixture is near in units of an entry's largest derivative, which may exceed its scale.
         largest = np.fmax(np.abs(estimate.low), np.abs(estimate.high))[touched]
         ratio = float((largest / self.comparison.scale[touched]).max())

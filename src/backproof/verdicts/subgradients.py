@@ -73,7 +73,14 @@ def joint_standing(comparison: Comparison, kinked: Kinked) -> Joint:
     Args:
         comparison: its touched entries are those of `kinked`.
     """
-    return _OnKinks(comparison, kinked.balanced).standing()
+    found = _OnKinks(comparison, kinked.balanced).standing()
+    assert found is not None
+    return found
+
+
+def seen_at_once(comparison: Comparison, kinked: Kinked) -> Joint | None:
+    """The same from few points; None where many would have to be tried."""
+    return _OnKinks(comparison, kinked.balanced).standing(at_once=True)
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,11 @@ class _OnKinks:
         """The gradient in steps of the entries, (n)."""
         return self.comparison.analytic[self.touched].astype(float) * self.kinked.steps
 
-    def standing(self) -> Joint:
-        """Is it a mixture? If not, what do convexity, or else directions and many points say?"""
+    def standing(self, *, at_once: bool = False) -> Joint | None:
+        """Is it a mixture? If not, what do convexity, or else directions and many points say?
+
+        Only `at_once` leaves it open, with None, where many points would have to be tried.
+        """
         mixtures = Mixtures(self.kinked, self.g, *self._sides())
         if mixtures.holds():
             return _mixture()
@@ -105,6 +115,8 @@ class _OnKinks:
             shape = "convex" if curvature > 0 else "concave"
             words = f"together, the loss being {shape} there, and none of {len(every.vs)} directions at fault"
             return Joint(Standing.SUBGRADIENT, words=words)
+        if at_once:
+            return None
         known, near = mixtures.found_with_more(self.kinked.measured), mixtures.near
         if known:
             return _mixture()
