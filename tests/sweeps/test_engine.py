@@ -2,6 +2,8 @@
 
 import os
 import signal
+import time
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from backproof.errors import ConfigurationError, ResultsError
 from backproof.sweeps import checking, training_runs
 from backproof.sweeps.composition import composed
-from backproof.sweeps.engines import ENGINES, engine_of, options_of, summary_of
+from backproof.sweeps.engines import ENGINES, engine_of, options_of, processes, summary_of
 from backproof.sweeps.engines.loky import Loky
 from backproof.sweeps.engines.processes import starmap
 from backproof.sweeps.engines.serial import Serial
@@ -276,6 +278,17 @@ def test_other_work_is_done_by_other_processes_where_one_was_killed(tmp_path):
     assert list(starmap(_dies_at_first, marks, jobs=2)) == ["done"] * 3
     with pytest.raises(ResultsError, match=r"a process died 3 times at _dies \("):
         list(starmap(_dies, [(1,)], jobs=2))
+
+
+@pytest.mark.slow
+def test_a_process_in_place_of_one_that_was_idle_too_long_may_die(monkeypatch):
+    """Of a pool of one process, where no other's end would show it."""
+    monkeypatch.setattr(processes, "IDLE_SECONDS", 1)
+    assert processes.submitted(1, pow, 2, 3).result(timeout=30) == 8
+    time.sleep(2.5)
+    with pytest.raises(BrokenProcessPool):
+        processes.submitted(1, _dies, 1).result(timeout=30)
+    processes.stop()
 
 
 # --- failures

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -62,8 +63,23 @@ def submitted(
 
     for tracker in (resource_tracker, loky_tracker):
         tracker.ensure_running()  # else they start with the first process, and let signals through again
+    global _handed_over
     with signals_wait():
-        return processes(number).submit(function, *args, **keywords)
+        executor, before = processes(number), _handed_over
+        _handed_over = time.monotonic()
+        if _handed_over - before > IDLE_SECONDS / 2:
+            # loky looks which processes there are when a call is handed over, just before it starts one in
+            # place of one that was idle too long. Were the call its first, its death would not be noticed.
+            executor.submit(_nothing)
+        return executor.submit(function, *args, **keywords)
+
+
+def _nothing() -> None:
+    """The call before another, by which the processes are there that the other needs."""
+
+
+_handed_over = 0.0
+"""When a call was last handed over, on the monotonic clock."""
 
 
 def stop() -> None:
