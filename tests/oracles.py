@@ -139,6 +139,10 @@ def exact(x: Any) -> Any:
     return mp.ldexp(mp.mpf(high) + mp.mpf(float(fraction - high)), int(exponent))
 
 
+FUNCTIONS = {"activation": ACTIVATIONS, "output": OUTPUTS, "loss": LOSSES, "clip": CLIPS}
+"""What `random_problem` takes by name, and the names."""
+
+
 def random_problem(
     seed: int,
     *,

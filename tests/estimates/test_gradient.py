@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers import layers_of
-from oracles import jax_gradient, random_problem
+from oracles import FUNCTIONS, jax_gradient, random_problem
 from pairings import PAIRINGS
 
 from backproof.estimates.incremental import numerical_gradient
@@ -18,7 +18,6 @@ from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Precision
 from backproof.network.clips import CLIPS
 from backproof.network.losses import LOSSES, Reduction
-from backproof.network.outputs import OUTPUTS
 from backproof.network.rules import BackwardRule
 
 every_precision = pytest.mark.parametrize("dtype", [p.dtype for p in Precision], ids=list(Precision))
@@ -32,10 +31,7 @@ def roundoff_of(layer):
 @settings(max_examples=120, deadline=None, derandomize=True, database=None)
 @given(
     seed=st.integers(0, 10**6),
-    activation=st.sampled_from(list(ACTIVATIONS)),
-    output=st.sampled_from(list(OUTPUTS)),
-    loss=st.sampled_from(list(LOSSES)),
-    clip=st.sampled_from(list(CLIPS)),
+    **{part: st.sampled_from(list(names)) for part, names in FUNCTIONS.items()},
     hidden=st.lists(st.integers(1, 5), max_size=3).map(tuple),
     samples=st.integers(0, 5),
     features=st.integers(1, 4),

@@ -6,18 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import random_problem
+from oracles import FUNCTIONS, random_problem
 
 from backproof.estimates import error_bounds
 from backproof.estimates.incremental import ProblemAt, numerical_gradient, numerical_gradients
 from backproof.estimates.perturbed import PerturbedLoss, sum_of
 from backproof.estimates.record import Estimate
 from backproof.estimates.stencils import Scheme, takes_complex
-from backproof.network.activations import ACTIVATIONS, Kink
+from backproof.network.activations import Kink
 from backproof.network.arrays import Precision
-from backproof.network.clips import CLIPS
-from backproof.network.losses import LOSSES
-from backproof.network.outputs import OUTPUTS
 
 
 def same(one, other):
@@ -42,10 +39,7 @@ def on_kinks(problem, weights, seed):
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(
     seeds=st.lists(st.integers(0, 10**6), min_size=2, max_size=6),
-    activation=st.sampled_from(list(ACTIVATIONS)),
-    output=st.sampled_from(list(OUTPUTS)),
-    loss=st.sampled_from(list(LOSSES)),
-    clip=st.sampled_from(list(CLIPS)),
+    **{part: st.sampled_from(list(names)) for part, names in FUNCTIONS.items()},
     hidden=st.lists(st.integers(1, 5), max_size=2).map(tuple),
     samples=st.integers(0, 4),
     features=st.integers(1, 4),

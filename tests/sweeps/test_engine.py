@@ -182,6 +182,20 @@ def test_one_numerical_gradient_for_all_rules(grid, monkeypatch):
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("hidden", ["[]", "[3]"])
+def test_small_problems_are_measured_at_once(grid, monkeypatch, hidden):
+    calls, real = [], view.numerical_gradients
+
+    def counting(points, **more):
+        calls.append(len(points))
+        return real(points, **more)
+
+    monkeypatch.setattr(view, "numerical_gradients", counting)
+    found = grid("data=xor", "training=none", f"network.hidden={hidden}", "check.cures=0", "seed=range(0,5)")
+    assert all(o.status == "ok" for o in compute([c.case for c in found.cells]))
+    assert max(calls) == 5
+
+
 @pytest.mark.parametrize(("jobs", "workers"), [(1, 1), (3, 3)])
 def test_workers(jobs, workers):
     assert Loky(jobs).workers == workers

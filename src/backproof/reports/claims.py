@@ -435,9 +435,7 @@ class _Cases:
     @cached_property
     def numbers(self) -> pd.Series:
         """A number for each cell, the same for replicates."""
-        settings = [a for a in axes_of(self.cells) if a != REPLICATE]
-        columns = (self.cells[a] for a in settings)
-        keys = [column.astype(object).where(column.notna(), None).values for column in columns]
+        keys = _keys(self.cells, [a for a in axes_of(self.cells) if a != REPLICATE])
         nothing = pd.Series(0, self.cells.index)
         return nothing.groupby(keys, sort=False, dropna=False).ngroup() if keys else nothing
 
@@ -450,12 +448,17 @@ def _replicates(cells: pd.DataFrame, kept: NDArray[np.bool_], cases: _Cases) -> 
     return len(held), int((held["all"] == held["any"]).sum())
 
 
+def _keys(cells: pd.DataFrame, names: Iterable[str]) -> list[NDArray[np.object_]]:
+    """Columns to group cells by, each with None where it is null."""
+    columns = (cells[name] for name in names)
+    return [column.astype(object).where(column.notna(), None).to_numpy() for column in columns]
+
+
 def _measured(measure: Measure, cells: pd.DataFrame) -> pd.DataFrame:
     """The table of a measure, with n and the spread."""
     by, how = list(measure.by), measure.aggregate
     values = pd.Series(measure.value.numbers(cells), cells.index)
-    keys = [cells[b].astype(object).where(cells[b].notna(), None) for b in by]
-    groups = values.groupby([k.values for k in keys], sort=True, dropna=False)
+    groups = values.groupby(_keys(cells, by), sort=True, dropna=False)
     table = pd.DataFrame({
         how: groups.mean() if how == "share" else groups.agg(how),
         "least": groups.min(),

@@ -79,9 +79,19 @@ class Measuring:
     parameters: str | int = "all"
     seed: int = 0
 
-    def selected(self, parameters: str | int) -> list[Array] | None:
-        """So many of the weights, drawn: a mask for each layer, shaped like its weights; None for all."""
-        return _selected(self.seed, self.weights, parameters)
+    @cached_property
+    def selected(self) -> list[Array] | None:
+        """The weights that are compared, by `drawn`."""
+        return self.drawn(self.parameters)
+
+    def drawn(self, parameters: str | int) -> list[Array] | None:
+        """So many of the weights: a mask for each layer, shaped like its weights; None for all."""
+        total = sum(w.size for w in self.weights)
+        if isinstance(parameters, str) or parameters >= total:
+            return None
+        chosen = np.zeros(total, bool)
+        chosen[generator(self.seed, "check").choice(total, parameters, replace=False)] = True
+        return cut_like(chosen, self.weights)
 
     @property
     def needs_reference(self) -> bool:
@@ -93,18 +103,18 @@ class Measuring:
     def in_reference(self) -> tuple[Problem, list[Array], list[Array] | None]:
         """The same in a precision in which differences are at their best."""
         best = wide(self.problem.inputs.dtype.type)
-        return *in_precision(self.problem, self.weights, best), self.selected(self.parameters)
+        return *in_precision(self.problem, self.weights, best), self.selected
 
     def finer(self) -> View | None:
         """Measured by differences that rounding does not drown; None where there are none."""
-        selected, best = self.selected(self.parameters), wide(self.problem.inputs.dtype.type)
+        best = wide(self.problem.inputs.dtype.type)
         for kind in (np.longdouble, best):
             there = in_precision(self.problem, self.weights, kind)
             if not refuses_complex(there[0]):  # no subtraction, so nothing drowns
-                return view_of(*there, scheme=Scheme.COMPLEX, selected=selected)
+                return view_of(*there, scheme=Scheme.COMPLEX, selected=self.selected)
         if best is np.longdouble:
             return None
-        few = selected or self.selected(FINER_PARAMETERS)
+        few = self.selected or self.drawn(FINER_PARAMETERS)
         return view_of(*in_precision(self.problem, self.weights, np.longdouble), selected=few)
 
 
@@ -138,15 +148,19 @@ def checkables(cases: Sequence[NetworkCase], weights: Sequence[list[Array]] | No
 
 
 def _unmeasured(case: NetworkCase, weights: list[Array]) -> Checkable:
-    data = samples_of(case)
-    problem = problem_of(case, data.inputs, data.targets)
+    problem = _checked_problem(case)
     return Checkable(View(problem, weights, problem.forward(weights), None), None, None, checked=False)
 
 
+def _checked_problem(case: NetworkCase) -> Problem:
+    """The problem of a case on the samples of its check; on all of them where there is none."""
+    data, samples = samples_of(case), case.check.samples if case.check else None
+    return problem_of(case, data.inputs[:samples], data.targets[:samples])
+
+
 def _measuring(case: NetworkCase, weights: list[Array]) -> Measuring:
-    data, check = samples_of(case), case.check
+    problem, check = _checked_problem(case), case.check
     assert check is not None
-    problem = problem_of(case, data.inputs[: check.samples], data.targets[: check.samples])
     if check.step is not None:
         _check_step(check.step, problem, weights)
     return Measuring(problem, weights, check.step, check.scheme, check.parameters, case.seed)
@@ -156,7 +170,7 @@ def measured(asked: Sequence[Measuring]) -> list[Checkable]:
     """Problems measured as asked for, each as it would be alone, and what decides where that does not do."""
     own: dict[int, View] = {}
     for alike in grouped(range(len(asked)), lambda k: (asked[k].step, asked[k].scheme)):
-        points = [(a.problem, a.weights, a.selected(a.parameters)) for a in (asked[k] for k in alike)]
+        points = [(a.problem, a.weights, a.selected) for a in (asked[k] for k in alike)]
         how = asked[alike[0]]
         own.update(zip(alike, views_of(points, step=how.step, scheme=how.scheme), strict=True))
     referring = [k for k, each in enumerate(asked) if each.needs_reference]
@@ -173,15 +187,6 @@ def _check_step(step: float, problem: Problem, weights: list[Array]) -> None:
                 f"check.step: {step:g} is lost beside W{layer}[{j},{p}] = {float(w[j, p]):.4g} "
                 f"in {problem.precision}"
             )
-
-
-def _selected(seed: int, weights: list[Array], wanted: str | int) -> list[Array] | None:
-    total = sum(w.size for w in weights)
-    if isinstance(wanted, str) or wanted >= total:
-        return None
-    chosen = np.zeros(total, bool)
-    chosen[generator(seed, "check").choice(total, wanted, replace=False)] = True
-    return cut_like(chosen, weights)
 
 
 def target_of(case: NetworkCase, at: Checkable) -> NetworkTarget:
@@ -204,10 +209,7 @@ class Point:
     @cached_property
     def evaluated(self) -> Checkable:
         """Without."""
-        data, check = samples_of(self.case), self.case.check
-        assert check is not None
-        problem = problem_of(self.case, data.inputs[: check.samples], data.targets[: check.samples])
-        return Checkable(evaluated_at(problem, weights_of(self.case)), None, None)
+        return Checkable(evaluated_at(_checked_problem(self.case), weights_of(self.case)), None, None)
 
     @staticmethod
     def measure(points: Sequence[Point]) -> None:
@@ -230,7 +232,8 @@ def _gains(case: NetworkCase) -> bool:
     if case.check is None or case.check.screened or len(case.network.hidden) > 1:
         return False
     sizes = sizes_of(case.data)
-    return min(case.check.samples, sizes.samples) * max(sizes.outputs, *case.network.hidden) <= TOGETHER // 2
+    widest = max((*case.network.hidden, sizes.outputs))
+    return min(case.check.samples, sizes.samples) * widest <= TOGETHER // 2
 
 
 def judgement_of(case: NetworkCase, at: Checkable, *, explain: bool = True) -> Judgement:
@@ -322,10 +325,11 @@ def cures_for(case: NetworkCase, at: Checkable, judgement: Judgement) -> Cures:
     """The cures of a case that was judged; none are looked for where it agrees."""
     if judgement.verdict in AGREEING or case.check is None or not case.check.cures:
         return Cures()
-    NEIGHBOURHOOD.remember(at_rest(case), at)
+    resting = at_rest(case)
+    NEIGHBOURHOOD.remember(resting, at)
     rule_at_fault = judgement.verdict in BLAMING
     cured = NEIGHBOURHOOD.right if rule_at_fault else NEIGHBOURHOOD.agrees
-    return cures_of(case, cured, numbers=not rule_at_fault)
+    return cures_of(resting, cured, numbers=not rule_at_fault)
 
 
 def check_networks(point: Point, cases: list[NetworkCase], outcomes: list[Outcome]) -> None:

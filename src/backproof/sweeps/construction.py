@@ -52,20 +52,19 @@ def dataset(data: DataSettings, seed: int) -> Dataset:
 
 @remembered(maxsize=512)
 def _one_of_many(data: DataSettings, seed: int) -> Dataset:
-    drawn = _drawn(data, seed)
-    arrays = (getattr(drawn, each.name).copy() for each in fields(drawn))  # and not what they were cut from
-    return read_only(Dataset(*arrays))
+    drawn = _drawn(data, seed)  # kept without what its arrays were cut from
+    return read_only(Dataset(*(getattr(drawn, each.name).copy() for each in fields(drawn))))
 
 
 @remembered(maxsize=16)
 def _one_of_few(data: DataSettings, seed: int) -> Dataset:
-    return _drawn(data, seed)
+    return read_only(_drawn(data, seed))
 
 
 def _drawn(data: DataSettings, seed: int) -> Dataset:
     source = components.source(data)
     try:
-        return read_only(source.draw(generator(seed, "data")))
+        return source.draw(generator(seed, "data"))
     except DataError as error:
         raise ConfigurationError(str(error)) from error
     except (ValueError, TypeError) as error:

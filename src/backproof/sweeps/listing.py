@@ -82,7 +82,7 @@ def _key_of(settings: str) -> tuple[str, int] | None:
 def _at_another_seed(settings: str) -> Case | None:
     """The case of settings that another cell had but for the seed; None if it has to be made.
 
-    To make it canonical anew takes ten times as long. What is not seen by its id, whether the data that its
+    To make it anew takes ten times as long. What is not seen by its id, whether the data that its
     seed draws fit its loss, was looked at where it was listed.
     """
     key = _key_of(settings)

@@ -55,9 +55,7 @@ def _points(
         start = time.perf_counter()
         with suppress(Exception):  # a cell that fails does so when it is checked, and is blamed alone
             Point.measure([points[k] for k in free])
-        cells = [case for k in free for case in problems[k]]
-        for case in cells:
-            outcomes[case.id].seconds += (time.perf_counter() - start) / len(cells)
+        _charge([case for k in free for case in problems[k]], outcomes, start)
     return points
 
 
@@ -87,8 +85,14 @@ def _together(
             for case in cases:
                 _together([case], outcomes, step, limits)
             return
+    _charge(cases, outcomes, start)
+
+
+def _charge(cases: Sequence[Case], outcomes: dict[str, Outcome], start: float) -> None:
+    """Share the time since a start among the cases that it was spent on."""
+    each = (time.perf_counter() - start) / len(cases)
     for case in cases:
-        outcomes[case.id].seconds += (time.perf_counter() - start) / len(cases)
+        outcomes[case.id].seconds += each
 
 
 def _guard(case: Case, limits: Limits) -> AbstractContextManager[None]:

@@ -21,7 +21,7 @@ from backproof.verdicts.details import NetworkDetails
 from backproof.verdicts.evidence import evidence_of
 from backproof.verdicts.judgement import Judgement, judge
 from backproof.verdicts.operations import localise
-from backproof.verdicts.subgradients import Joint, Standing, joint_standing, seen_at_once
+from backproof.verdicts.subgradients import Joint, Standing, joint_standing
 from backproof.verdicts.verdict import Verdict
 from backproof.verdicts.view import View
 
@@ -80,8 +80,7 @@ class NetworkEvidence:
         steps = balanced_steps(estimate, flattened(self.view.weights), touched, estimate.step[touched])
         kinked = self.view.kinked(estimate.index[touched], steps)
         # Where entries beside all kinks are wrong it is of less weight, and the search takes long.
-        wrong = wrong_beside_kinks(self.comparison)
-        joint = seen_at_once(self.comparison, kinked) if wrong else joint_standing(self.comparison, kinked)
+        joint = joint_standing(self.comparison, kinked, at_once=wrong_beside_kinks(self.comparison))
         if joint is None:
             return None
         # A mixture is near in units of an entry's largest derivative, which may exceed its scale.

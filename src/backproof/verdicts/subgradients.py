@@ -67,20 +67,14 @@ class Joint:
         return f"{self.words} the derivative {known}, and the gradient's {self.product:.6g}"
 
 
-def joint_standing(comparison: Comparison, kinked: Kinked) -> Joint:
+def joint_standing(comparison: Comparison, kinked: Kinked, *, at_once: bool = False) -> Joint | None:
     """Hold a gradient against what the loss does around the kinks that its entries touch.
 
     Args:
         comparison: its touched entries are those of `kinked`.
+        at_once: leave it open, with None, where many points would have to be tried.
     """
-    found = _OnKinks(comparison, kinked.balanced).standing()
-    assert found is not None
-    return found
-
-
-def seen_at_once(comparison: Comparison, kinked: Kinked) -> Joint | None:
-    """The same from few points; None where many would have to be tried."""
-    return _OnKinks(comparison, kinked.balanced).standing(at_once=True)
+    return _OnKinks(comparison, kinked.balanced).standing(at_once=at_once)
 
 
 @dataclass(frozen=True)
@@ -100,11 +94,8 @@ class _OnKinks:
         """The gradient in steps of the entries, (n)."""
         return self.comparison.analytic[self.touched].astype(float) * self.kinked.steps
 
-    def standing(self, *, at_once: bool = False) -> Joint | None:
-        """Is it a mixture? If not, what do convexity, or else directions and many points say?
-
-        Only `at_once` leaves it open, with None, where many points would have to be tried.
-        """
+    def standing(self, *, at_once: bool) -> Joint | None:
+        """Is it a mixture? If not, what do convexity, or else directions and many points say?"""
         mixtures = Mixtures(self.kinked, self.g, *self._sides())
         if mixtures.holds():
             return _mixture()
