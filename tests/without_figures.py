@@ -17,5 +17,8 @@ def undrawn(_folder, wanted, *_rest):
 @contextmanager
 def figures_left_out() -> Iterator[None]:
     """Reports are written without drawing their figures."""
-    with patch("backproof.reports.write._draw_all", undrawn):
+    with (
+        patch("backproof.reports.write.drawn", undrawn),
+        patch("backproof.reports.drawers.prepare", lambda *_: None),
+    ):
         yield

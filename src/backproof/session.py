@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "sweep"
 """The folder of a sweep without a name and an experiment."""
 
+LEAST_PREPARED = 200
+"""Points of a grid that takes as long to be looked at as workers take to start."""
+
 FILE = "file://"
 """How the address of a folder begins."""
 
@@ -180,7 +183,7 @@ class Session:
             ConfigurationError: if anything about any cell is wrong, or another sweep runs in that folder.
             ResultsError: if the sweep cannot go on.
         """
-        asked = self._asked(request)
+        asked = self._asked(request, begins=launcher is None)
         grid, folder, listener = asked.grid, asked.folder, self.listener
         with Store(folder) as store, alone(folder), interruptible(asked.engine.grace):
             if store.note:
@@ -405,7 +408,8 @@ class Session:
         self.make_importable()
         return composed(request.overrides, request.config_name, self.searchpath, one_case=one_case)
 
-    def _asked(self, request: Request) -> Asked:
+    def _asked(self, request: Request, *, begins: bool = False) -> Asked:
+        """A request, composed and validated; where a sweep `begins` with it, its workers start meanwhile."""
         composition = self._composed(request)
         name = request.name or composition.named or DEFAULT_NAME
         folder, engine, experiment = self.folder_of(name), engine_of(composition.engine), None
@@ -414,7 +418,14 @@ class Session:
             others = composition.composer.options("experiment")
             experiment = experiments.load(experiments.find(composition.experiment, known, others))
             experiment = experiment.unrefined() if composition.unrefined else experiment
-        grid = composition.grid(experiment, Looking(self.listener))
+        looking = Looking(self.listener)
+
+        def tell(done: int, points: int) -> None:
+            if begins and not done and points >= LEAST_PREPARED:
+                engine.prepare()
+            looking(done, points)
+
+        grid = composition.grid(experiment, tell)
         refinement = tuning = None
         if experiment:
             _validate_report(experiment, grid)

@@ -73,7 +73,7 @@ def until(condition, seconds=60):
 )  # fmt: skip
 def test_every_signal_that_asks_to_stop_ends_with_a_report(sweep, here, number):
     process = sweep()
-    until(lambda: len(of_session(process.pid)) >= 3)
+    until(lambda: list(here.glob("begun-*")))
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -137,7 +137,7 @@ def test_an_interrupted_sweep_leaves_within_its_grace(sweep, here):
         os.environ.pop("PYTHONPATH")
         if before is not None:
             os.environ["PYTHONPATH"] = before
-    until(lambda: len(of_session(process.pid)) >= 3)
+    until(lambda: list(here.glob("begun-*")))
     begun = time.monotonic()
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
@@ -151,7 +151,7 @@ def test_an_interrupted_sweep_leaves_within_its_grace(sweep, here):
 def test_a_folder_that_is_moved_away_ends_the_sweep_with_one_line(sweep, here):
     process = sweep()
     until((here / "results" / "slow").exists)
-    until(lambda: len(of_session(process.pid)) >= 3)
+    until(lambda: list(here.glob("begun-*")))
     (here / "results" / "slow").rename(here / "elsewhere")
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1
@@ -187,9 +187,28 @@ def test_an_interrupt_while_workers_start_prints_no_traceback_of_theirs(sweep, h
 
 
 def test_an_interrupt_while_the_program_ends_changes_nothing_of_its_status():
-    words = (
-        "import atexit, os, signal, sys; from backproof.__main__ import main; sys.argv[1:] = ['--version']; "
-        "atexit.register(os.kill, os.getpid(), signal.SIGINT); sys.exit(main())"
-    )
+    done = _ended_by("os.kill, os.getpid(), signal.SIGINT")
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+def test_what_the_program_registered_is_called_before_it_ends():
+    done = _ended_by("print, 'called'")
+    assert (done.returncode, done.stdout, done.stderr) == (3, "called\n", "")
+
+
+def _ended_by(call):
+    """A run of the program with status 3, while which a call at its end is registered."""
+    words = f"""
+import atexit, os, signal, sys
+from backproof.__main__ import cli, main
+cli.main = lambda: (atexit.register({call}), 3)[1]
+sys.exit(main())
+"""
+    return subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=60)
+
+
+def test_a_defect_of_the_program_ends_it_with_a_status_that_says_so():
+    words = "from backproof.__main__ import cli, main; cli.main = lambda: 1 / 0; main()"
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from backproof.errors import ConfigurationError, ResultsError
+from backproof.requests import Request
+from backproof.session import Session
 from backproof.sweeps import checking, training_runs
 from backproof.sweeps.composition import composed
 from backproof.sweeps.engines import ENGINES, engine_of, options_of, processes, summary_of
@@ -273,6 +276,31 @@ def test_wrong_options(options, says):
 
 def test_other_work_in_processes():
     assert list(starmap(pow, [(2, 3), (3, 2), (10, 0)], jobs=2)) == [8, 9, 1]
+
+
+def _has_imported(module):
+    return module in sys.modules
+
+
+def test_processes_are_there_before_their_work_is():
+    """What they cannot import is no matter until they need it."""
+    processes.stop()
+    processes.prepare(2, "no_such_module")
+    processes.prepare(2, "this")
+    assert any(starmap(_has_imported, [("this",)] * 2, jobs=2))
+
+
+def test_a_large_grid_is_looked_at_while_workers_start(monkeypatch, tmp_path):
+    begun, session = [], Session(tmp_path)
+    monkeypatch.setattr(Loky, "prepare", begun.append)
+    small = ["seed=0,1", "check=off", "training=off"]
+    session.sweep(Request((*small, "name=small")))
+    assert not begun
+    with pytest.raises(ConfigurationError, match="data"):
+        session.sweep(Request(("seed=range(0,300)", "data.samples=-1")))
+    assert begun == [Loky()]
+    session.plan(Request(("seed=range(0,300)",)))  # runs nothing
+    assert len(begun) == 1
 
 
 def _dies_at_first(mark):

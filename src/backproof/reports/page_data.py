@@ -132,8 +132,7 @@ def _colours() -> dict[str, object]:
     """The colours of heatmaps of numbers, from the least to the greatest, and that of a boundary."""
     import matplotlib as mpl
 
-    from backproof.reports.figures.drawing.colours import COLOURS
-    from backproof.reports.figures.drawing.tiles import BOUNDARY, EDGE
+    from backproof.reports.figures.drawing.colours import BOUNDARY, COLOURS, EDGE
 
     stops = [mpl.colors.to_hex(c) for c in mpl.colormaps[COLOURS](np.linspace(0, 1, 65))]
     return {"colours": stops, "boundary": {"colour": BOUNDARY, "name": EDGE}}

@@ -22,13 +22,16 @@ def write_results(store: Store, folder: Path, width: float | None = None) -> tup
     `width` is that of every figure, in inches; None where its content may choose it.
     Returns the sentences that the report begins with.
     """
+    from backproof.reports import drawers
     from backproof.reports.edges import edges_found
     from backproof.reports.excerpt import MOST_WHOLE, needed
+    from backproof.reports.stored import stored_experiment
     from backproof.reports.tables import joined, write_tables
     from backproof.reports.write import write_report  # matplotlib: only once there is something to draw
     from backproof.sweeps.table import Layout
 
     about, experiment = map(store.record, ("provenance", "experiment"))
+    drawers.prepare(stored_experiment(experiment).figures, store.size())
     layout = Layout.of(store.settings())
     parts = write_tables(store, folder, layout)
     columns = needed(experiment, layout) if store.size() > MOST_WHOLE else None

@@ -7,7 +7,7 @@ are equal are one cell: it is computed once and shown wherever it belongs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from json import dumps
@@ -60,6 +60,10 @@ class Case(Frozen):
 
         A setting that cannot affect the case is not in it. `case_of(case.flat())` is the case again.
         """
+        return dict(self._flat)
+
+    @cached_property
+    def _flat(self) -> Mapping[str, Value]:
         found: dict[str, Value] = {}
         fields = type(self).model_fields
         for key in (axis for axis in AXES if axis in fields):
@@ -77,7 +81,7 @@ class Case(Frozen):
         """A hash of the canonical case, of the user's modules and data, and of what decides bits: the
         computing code, without its comments, and the versions of the libraries that it computes with.
         """
-        text = f"[{dumps(self.flat(), ensure_ascii=False)}, {self.beside_settings}]"
+        text = f"[{dumps(self._flat, ensure_ascii=False)}, {self.beside_settings}]"
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
     @property

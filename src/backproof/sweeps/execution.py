@@ -49,6 +49,9 @@ class Engine(ABC):
             ConfigurationError: if the workers are elsewhere and cannot be reached.
         """
 
+    def prepare(self) -> None:  # noqa: B027
+        """Start what tasks will run on, while the grid is looked at; nothing, where nothing can be saved."""
+
     @abstractmethod
     def outcomes(self, tasks: Iterable[Task]) -> Generator[Packed, None, None]:
         """Compute tasks, taken as workers need them; yields their outcomes as they arrive, in any order.

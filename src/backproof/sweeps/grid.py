@@ -31,7 +31,7 @@ SAMPLES = 5
 
 
 Tell = Callable[[int, int], None]
-"""Hears how many of how many points have been looked at."""
+"""Hears how many of how many points have been looked at: of none, before the first."""
 
 
 class Grid:
@@ -54,6 +54,7 @@ class Grid:
         self.sample = list[Listed]()
         self._points, self._marks = points, Marks()
         self._held: list[Listed] | None = None
+        self._made = list[Cell | None]()
         self._distinct = Distinct()
         self._look(tell)
         self.size = self._distinct.number
@@ -75,7 +76,7 @@ class Grid:
     @cached_property
     def cells(self) -> list[Cell]:
         """The cells with their cases and overrides: of grids of some thousands."""
-        cells = itertools.compress(self._points.cells(), self._distinct.first())
+        cells = itertools.compress(self._points.cells(self._made), self._distinct.first())
         return [replace(c, excluded=e.excluded) for c, e in zip(cells, self.listed(), strict=True)]
 
     def exclude(self, rules: Sequence[Exclusion], known: Iterable[str] = ()) -> None:
@@ -99,15 +100,17 @@ class Grid:
         """Go through all points once: each is validated, and looked for among those before it."""
         held: list[Listed] | None = []
         at, every = 0, max(self._points.number // SAMPLES, 1)
+        tell(0, self._points.number)
         for block in self._points.blocks():
             self.requested += block.times * block.number
             self.keys |= block.keys
             if held is not None and at + block.number <= HELD:
                 some = list(block.cells())
                 held += some
+                self._made += block.made()
                 self._distinct.add(bytes.fromhex(cell.id) for cell in some)
             else:
-                held = None
+                held, self._made = None, []
                 self._sample(block, at, every)
                 self._distinct.add(block.digests(), lambda done: tell(done, self._points.number))
             at += block.number

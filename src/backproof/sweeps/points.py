@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from backproof.errors import ConfigurationError
@@ -53,23 +53,35 @@ class Quick:
         """The cells."""
         return self.of.cells()
 
+    def made(self) -> Iterator[None]:
+        """For each that it has no case."""
+        return itertools.repeat(None, self.number)
+
 
 @dataclass(frozen=True)
 class One:
     """A point that was made by itself."""
 
-    listed: Listed
-    keys: frozenset[str]
+    cell: Cell
     times: int
     number: int = 1
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """Its settings."""
+        return frozenset(self.cell.case.flat())
+
     def digests(self) -> Iterator[bytes]:
         """Its id."""
-        yield bytes.fromhex(self.listed.id)
+        yield bytes.fromhex(self.cell.case.id)
 
     def cells(self) -> Iterator[Listed]:
         """The cell."""
-        yield self.listed
+        yield self.cell.listed()
+
+    def made(self) -> Iterator[Cell]:
+        """The cell with its case."""
+        yield self.cell
 
 
 Block = Quick | One
@@ -105,11 +117,12 @@ class Points:
         for part in self._parts():
             yield from part.blocks()
 
-    def cells(self) -> Iterator[Cell]:
-        """The cell of each point, made by itself."""
+    def cells(self, made: Iterable[Cell | None] = ()) -> Iterator[Cell]:
+        """The cell of each point, made by itself; those of the first points may be there already."""
+        known = itertools.chain(made, itertools.repeat(None))
         for part in self._parts():
             for values in itertools.product(*(a.values for a in part.axes)):
-                yield part.cell(dict(zip((a.key for a in part.axes), values, strict=True)))
+                yield next(known) or part.cell(dict(zip((a.key for a in part.axes), values, strict=True)))
 
     def _parts(self) -> Iterator[_Part]:
         for i, (product, combinations) in enumerate(self.products):
@@ -180,4 +193,4 @@ class _Part:
     def _one_by_one(self, given: Settings, axes: Sequence[Axis]) -> Iterator[One]:
         for values in itertools.product(*(a.values for a in axes)):
             cell = self.cell({**given, **{a.key: v for a, v in zip(axes, values, strict=True)}})
-            yield One(cell.listed(), frozenset(cell.case.flat()), self.times)
+            yield One(cell, self.times)

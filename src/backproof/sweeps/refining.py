@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from backproof.errors import ConfigurationError, ResultsError
@@ -11,7 +11,7 @@ from backproof.sweeps.commands import added, set_to
 from backproof.sweeps.listing import Cell
 from backproof.sweeps.overrides import Value, is_public
 from backproof.sweeps.refinement import Refinement, edges_of
-from backproof.sweeps.rows import StoredCell
+from backproof.sweeps.rows import StoredCell, stored_cell
 from backproof.sweeps.status import Status
 from backproof.sweeps.store import Store
 from backproof.sweeps.tuning import Tuning, extensions
@@ -43,6 +43,7 @@ class Adding:
     store: Store
     cells: list[Cell]
     compose: Compose
+    _rows: dict[str, StoredCell] = field(default_factory=dict)
 
     def round(self) -> list[Cell]:
         """The cells that are needed next, entered in the store; none once there is nothing left to try.
@@ -55,10 +56,18 @@ class Adding:
         statuses = self.store.statuses(cell.case.id for cell in self.cells)
         if any(statuses[c.case.id] is Status.PENDING and c.excluded is None for c in self.cells):
             return []
-        cells = self._made(self.wanted(self.store.cells(pending=True)))
+        cells = self._made(self.wanted(self._table()))
         self.store.announce(cells, append=True, refined=self.refined)
         self.cells += cells
         return cells
+
+    def _table(self) -> pd.DataFrame:
+        """The table of the cells; each is read once, since all of them are computed or left out."""
+        from backproof.sweeps.table import as_table
+
+        new = [cell.case.id for cell in self.cells if cell.case.id not in self._rows]
+        self._rows |= {row[0]: stored_cell(row, line) for row, line in self.store.rows_of(new, curves=False)}
+        return as_table(self._rows.values(), self.store.refined())
 
     def _made(self, needed: Sequence[tuple[str, Value]]) -> list[Cell]:
         beside = {cell.case.id: cell for cell in self.cells}

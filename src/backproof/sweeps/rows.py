@@ -28,7 +28,9 @@ KINDS: dict[str, tuple[type, ...]] = {
     "number": (int, float),
     "truth": (bool,),
 }
+SCALARS = frozenset((str, int, float, bool, type(None)))
 RESULTS = {column.name: column for column in CELLS}
+RESULT_NAMES = frozenset((*RESULTS, "cell"))
 OF_TENSOR = {column.name: column for column in TENSORS}
 
 
@@ -145,12 +147,16 @@ def settings_of(text: object) -> dict[str, Value]:
     found = json_of(text, "settings")
     if not isinstance(found, dict):
         raise MalformedError("settings: must be a mapping")
-    settings: dict[str, Value] = {}
-    for name, value in found.items():
-        if name in RESULTS or name == "cell":
-            raise MalformedError(f"settings: {name} is no setting")
-        settings[printable(name)] = _setting(name, value)
-    return settings
+    for name in RESULT_NAMES.intersection(found):
+        raise MalformedError(f"settings: {name} is no setting")
+    if _is_plain(text):
+        return {name: v if type(v) in SCALARS else _setting(name, v) for name, v in found.items()}
+    return {printable(name): _setting(name, value) for name, value in found.items()}
+
+
+def _is_plain(text: object) -> bool:
+    """Whether all text in a JSON text is printable, as seen by the whole of it: nearly every one is."""
+    return isinstance(text, str) and "\\" not in text and text.isprintable()
 
 
 def _setting(name: str, value: object) -> Value:

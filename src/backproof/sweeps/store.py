@@ -347,10 +347,11 @@ class Store:
         query = sql.ROWS.format(condition=condition, curves="curves" if curves else "NULL")
         return self._with_lines(self.db.execute(query))
 
-    def rows_of(self, ids: Iterable[str]) -> Iterator[tuple[Row, bytes | None]]:
-        """The rows of some of the grid's cells, in its order where the ids are, with curves."""
+    def rows_of(self, ids: Iterable[str], *, curves: bool = True) -> Iterator[tuple[Row, bytes | None]]:
+        """The rows of some of the grid's cells, in its order where the ids are."""
+        kept = "curves" if curves else "NULL"
         for some in batched(ids, FEW):
-            query = sql.ROWS.format(condition=f"id IN ({', '.join('?' * len(some))})", curves="curves")
+            query = sql.ROWS.format(condition=f"id IN ({', '.join('?' * len(some))})", curves=kept)
             yield from self._with_lines(self.db.execute(query, some))
 
     def settings(self) -> Iterator[dict[str, Value]]:

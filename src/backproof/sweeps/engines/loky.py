@@ -59,6 +59,11 @@ class Loky(Engine):
         """How many processes there are."""
         return processes.count(self.jobs)
 
+    def prepare(self) -> None:
+        """Let the processes start and import what cells are computed with."""
+        if self.isolate != "cell":
+            processes.prepare(self.workers, compute_in_process.__module__)
+
     def outcomes(self, tasks: Iterable[Task]) -> Generator[Packed, None, None]:
         """Compute tasks in processes, or in this one where starting others costs more than the work."""
         if self.isolate != "cell":

@@ -6,12 +6,15 @@ process, which a cell may end, and does not tell which of its tasks were lost.
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from importlib import import_module
 from typing import ParamSpec, TypeVar
 
 from backproof.errors import ResultsError, first_line
@@ -72,6 +75,22 @@ def submitted(
             # place of one that was idle too long. Were the call its first, its death would not be noticed.
             executor.submit(_nothing)
         return executor.submit(function, *args, **keywords)
+
+
+def prepare(number: int, *modules: str) -> None:
+    """Let so many processes start and import modules, while this one does what comes before their work.
+
+    What goes wrong there does so again when they are given work, and is told then.
+    """
+    with suppress(Exception):
+        for _ in range(number):
+            submitted(number, _import, modules)
+
+
+def _import(modules: Iterable[str]) -> None:
+    for module in modules:
+        import_module(module)
+    gc.freeze()  # what is there now stays: to look through it for garbage takes a tenth of a second each time
 
 
 def _nothing() -> None:

@@ -26,6 +26,9 @@ CATEGORIES = (
 and with deutan, protan and tritan deficiencies, and by 9 or more in lightness alone. A ninth category has the
 first one's colour again, and its number tells them apart."""
 
+BOUNDARY, EDGE = "#CC0077", "edge found by refinement"
+"""The colour of an edge's line, which no verdict has, and its name in the legend."""
+
 
 @dataclass(frozen=True)
 class Scale:

@@ -118,8 +118,8 @@ def letter(i: int) -> str:
     return (letter(i // 26 - 1) if i >= 26 else "") + "abcdefghijklmnopqrstuvwxyz"[i % 26]
 
 
-SHAPING = ("GSUB", "GPOS", "GDEF", "kern")
-"""Tables of a font that place glyphs; a PDF has each glyph's place already, and no use for them."""
+SHAPING = ("GSUB", "GPOS", "GDEF", "MATH", "kern")
+"""Tables of a font that choose and place glyphs; a PDF has each one's place already, and no use for them."""
 
 
 @contextmanager

@@ -19,7 +19,14 @@ from matplotlib.patches import Patch, Rectangle
 from backproof.reports.aggregation import Tiles
 from backproof.reports.axes import Key
 from backproof.reports.boundaries import Segment
-from backproof.reports.figures.drawing.colours import Scale, colour_of, scale_of, symbol_of
+from backproof.reports.figures.drawing.colours import (
+    BOUNDARY,
+    EDGE,
+    Scale,
+    colour_of,
+    scale_of,
+    symbol_of,
+)
 from backproof.reports.figures.drawing.frame import GAP, PAD, Frame
 from backproof.reports.figures.drawing.measure import height_of, width_of
 from backproof.reports.figures.drawing.plan import Plan, plan_of
@@ -38,9 +45,6 @@ HATCHES = {
     "no cell": ("..", "#BBBBBB"),
 }
 """How tiles without a value are hatched, by reason."""
-
-BOUNDARY, EDGE = "#CC0077", "edge found by refinement"
-"""The colour of an edge's line, which no verdict has, and its name in the legend."""
 
 
 def draw_tiles(
