@@ -292,7 +292,7 @@ def test_processes_are_there_before_their_work_is():
 
 def test_a_large_grid_is_looked_at_while_workers_start(monkeypatch, tmp_path):
     begun, session = [], Session(tmp_path)
-    monkeypatch.setattr(Loky, "prepare", begun.append)
+    monkeypatch.setattr(Loky, "prepare", lambda self: begun.append(self))
     small = ["seed=0,1", "check=none", "training=none"]
     session.sweep(Request((*small, "name=small")))
     assert not begun
