@@ -275,13 +275,14 @@ def test_another_matrix_says_how_much_it_differs():
     assert nothing.detail == f"solved for, it differs by {np.linalg.norm(RIGHT):.3g} of its size"
 
 
-PARTS = DRAW.standard_normal((5, 6, 4))
+ABOVE, W, BY = DRAW.standard_normal((6, 5)), DRAW.standard_normal((5, 4)), DRAW.standard_normal((6, 4))
+PARTS = np.einsum("su,ui,si->usi", ABOVE, W, BY)
 
 
 def of_parts(found, sure=None):
     sure = np.ones(found.shape, bool) if sure is None else sure
     error = Error(found, PARTS.sum(axis=0), np.full(found.shape, 1e-12), sure)
-    return list(factors_of_rows("op", PARTS, error, "units above"))
+    return list(factors_of_rows("op", (ABOVE, W, BY), error, "units above"))
 
 
 def test_parts_of_a_sum_have_factors():
@@ -308,3 +309,15 @@ def test_as_many_parts_as_entries_explain_anything():
     few.flat[:6] = True
     assert of_parts(PARTS.sum(axis=0), few)
     assert not of_parts(np.full((6, 4), np.inf))
+
+
+def test_what_no_factors_give_has_none():
+    assert not of_parts(DRAW.standard_normal((6, 4)))
+
+
+def test_factors_are_looked_for_by_a_few_of_many_entries():
+    above, w, by = (DRAW.standard_normal(shape) for shape in ((50, 3), (3, 20), (50, 20)))
+    right, found = (above @ w) * by, ((above * [1, 0.5, 1]) @ w) * by
+    tolerance, sure = np.full(right.shape, 1e-12), np.ones(right.shape, bool)
+    (candidate,) = factors_of_rows("op", (above, w, by), Error(found, right, tolerance, sure), "units above")
+    np.testing.assert_allclose(candidate.values, found)

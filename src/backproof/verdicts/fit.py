@@ -90,6 +90,19 @@ class Term:
     words: Callable[[float], str]
 
 
+class _Probes(NamedTuple):
+    """A few entries of an error; arrays (probes,).
+
+    Attributes:
+        places: where they are in its arrays, by axis.
+    """
+
+    places: tuple[NDArray[np.intp], ...]
+    right: Array
+    gap: Array
+    allowed: Array
+
+
 @dataclass(frozen=True)
 class Error:
     """What an operation gave beside what is right; arrays of one shape.
@@ -128,10 +141,10 @@ class Error:
 
         It is 1 where the candidate alone is what was found. `tried` is how many were before it.
         """
+        if not self._may_be_multiple(candidate, self._probes.right):
+            return None
         values = candidate.values[self.sure]
         change = values - self.right[self.sure]
-        if not self._may_be_multiple(change, values, candidate):
-            return None
         allowed = candidate.amplified * self.allowed
         if candidate.tolerance is not None:
             allowed = self.allowed + candidate.tolerance[self.sure]
@@ -146,30 +159,36 @@ class Error:
         return share if self._meets(share * change, limit, candidate.parameters + 1, cost) else None
 
     @cached_property
-    def _probes(self) -> NDArray[np.intp]:
+    def _probes(self) -> _Probes:
         """The entries with the largest gaps in tolerances, the largest one first."""
         size = np.abs(self.gap) / self.allowed
         few = np.argpartition(size, -PROBES)[-PROBES:] if len(size) > PROBES else np.arange(len(size))
-        return few[np.argsort(-size[few])]
+        few = few[np.argsort(-size[few])]
+        places = tuple(along[few] for along in np.nonzero(self.sure))
+        return _Probes(places, self.right[places], self.gap[few], self.allowed[few])
 
-    def _may_be_multiple(self, change: Array, values: Array, candidate: Candidate) -> bool:
-        """Whether the gap may be a multiple of a change, by a few entries: most candidates end here."""
-        at = self._probes
-        gap, change = self.gap[at], change[at]
-        if not len(at) or not change[0]:
+    def _may_be_multiple(self, candidate: Candidate, beside: Array | float) -> bool:
+        """Whether the gap may be a multiple of what a candidate has beside some values at the probes.
+
+        Most candidates end here.
+        """
+        at, _, gap, allowed = self._probes
+        values = candidate.values[at]
+        change = values - beside
+        if not len(gap) or not change[0]:
             return False
-        allowed = max(candidate.amplified, 1.0) * self.allowed[at] + FIT * np.abs(values[at])
+        allowed = max(candidate.amplified, 1.0) * allowed + FIT * np.abs(values)
         if candidate.tolerance is not None:
-            allowed = allowed + candidate.tolerance[self.sure][at]
+            allowed = allowed + candidate.tolerance[at]
         ratio = gap[0] / change[0]
         slack = allowed + np.abs(change / change[0]) * allowed[0]
         return bool((np.abs(gap - ratio * change) <= 2 * slack * max(1.0, abs(ratio))).all())
 
     def multiple_of(self, values: Array, tried: int = 1) -> float | None:
         """The multiple of some values that was added to what is right; None if none fits."""
-        added = values[self.sure]
-        if not self._may_be_multiple(added, added, Candidate("", "", values)):
+        if not self._may_be_multiple(Candidate("", "", values), 0.0):
             return None
+        added = values[self.sure]
         share = self._multiple(added)
         if share is None:
             return None
@@ -274,3 +293,10 @@ def amount(number: float, error: float = 1e-6) -> str:
     if parts and abs(number * parts - 1) <= error:
         return f"-1/{-parts}" if parts < 0 else f"1/{parts}"
     return f"{number:.6g}"
+
+
+def misses(matrix: Array, target: Array) -> bool:
+    """Whether no combination of columns is within a few tolerances of a target; all in tolerances."""
+    shares, *_ = np.linalg.lstsq(matrix, target, rcond=1e-14)
+    left = np.abs(matrix @ shares - target)
+    return bool((left > 8 + FIT * np.abs(target)).any())

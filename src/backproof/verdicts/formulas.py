@@ -9,7 +9,7 @@ from math import comb
 import numpy as np
 
 from backproof.network.arrays import Array
-from backproof.verdicts.fit import FIT, Candidate, Error, amount
+from backproof.verdicts.fit import Candidate, Error, amount, misses
 
 MOST_TERMS = 3
 
@@ -50,13 +50,13 @@ def formulas(
     if not names:
         return
     few_rows = np.linspace(0, len(target) - 1, min(len(target), MOST_ROWS)).astype(int)
-    if len(target) > len(names) and _misses(matrix[few_rows], target[few_rows]):
+    if len(target) > len(names) and misses(matrix[few_rows], target[few_rows]):
         return
     tried = sum(comb(len(names), count) for count in range(1, MOST_TERMS + 1))
     for count in range(1, min(MOST_TERMS, len(target) - 1) + 1):
         for chosen in _likely(matrix[few_rows], target[few_rows], count):
             few = matrix[:, list(chosen)]
-            if _misses(few[few_rows], target[few_rows]):
+            if misses(few[few_rows], target[few_rows]):
                 continue
             scaled, *_ = np.linalg.lstsq(few, target, rcond=None)
             shares = [_plain(float(c / size[k])) for c, k in zip(scaled, chosen, strict=True)]
@@ -116,13 +116,6 @@ def pair_of_terms(error: Error, quantities: Mapping[str, Array], name: str) -> I
         values = error.right + sum(share * usable[k] for share, k in pair)
         words = " ".join(_term(share, k) for share, k in pair).removeprefix("+ ")
         yield Candidate(name, f"{words} too much", values, 2, tried=len(names) ** 2 // 2)
-
-
-def _misses(matrix: Array, target: Array) -> bool:
-    """Whether no combination of the columns is within a few tolerances of the target."""
-    shares, *_ = np.linalg.lstsq(matrix, target, rcond=1e-14)
-    left = np.abs(matrix @ shares - target)
-    return bool((left > 8 + FIT * np.abs(target)).any())
 
 
 def _plain(share: float) -> float:

@@ -207,8 +207,7 @@ def _of_solved_weights(o: _Operands, error: Error, arriving: Array, steep: Mask)
         return np.asarray((o.above @ w) * o.derivative)
 
     if o.w.size * len(o.above) <= MOST_PARTS:
-        parts = np.einsum("su,ui,si->usi", o.above, o.w, o.derivative)
-        yield from factors_of_rows("carried weights", parts, error, "units above")
+        yield from factors_of_rows("carried weights", (o.above, o.w, o.derivative), error, "units above")
     known = solved(o.above, o.w, arriving, steep)
     if known is not None:
         weights, unknowns = known

@@ -9,7 +9,10 @@ import numpy as np
 
 from backproof.estimates.record import Mask
 from backproof.network.arrays import Array
-from backproof.verdicts.fit import Candidate, Error, amount, shown
+from backproof.verdicts.fit import Candidate, Error, amount, misses, shown
+
+MORE_ROWS = 32
+"""Entries more than unknowns by which it is seen that no factors fit."""
 
 SAME = 1e-6
 """Relative deviation up to which two factors that were solved for are the same."""
@@ -149,17 +152,32 @@ def solved(known: Array, right: Array, product: Array, usable: Mask) -> tuple[Ar
     return found, unknowns
 
 
-def factors_of_rows(operation: str, parts: Array, error: Error, called: str) -> Iterator[Candidate]:
-    """A sum of parts (parts, samples, units), each with a factor of its own."""
-    columns = (parts / error.tolerance)[:, error.sure].T.astype(float)
-    target = (error.found / error.tolerance)[error.sure].astype(float)
-    if not np.isfinite(columns).all() or not np.isfinite(target).all() or len(target) <= len(parts):
+def factors_of_rows(
+    operation: str, product: tuple[Array, Array, Array], error: Error, called: str
+) -> Iterator[Candidate]:
+    """Rows of a matrix, each with a factor of its own.
+
+    Args:
+        product: x (samples, rows), the matrix (rows, units), and what the product of both is multiplied by,
+            (samples, units).
+        called: what its rows are.
+    """
+    x, matrix, by = product
+    samples, units = np.nonzero(error.sure)
+    if len(samples) <= len(matrix):
+        return
+    columns = x[samples] * matrix.T[units] * (by[error.sure] / error.allowed)[:, None]
+    columns, target = columns.astype(float), (error.found[error.sure] / error.allowed).astype(float)
+    if not np.isfinite(columns).all() or not np.isfinite(target).all():
+        return
+    few = np.linspace(0, len(target) - 1, min(len(target), len(matrix) + MORE_ROWS)).astype(int)
+    if misses(columns[few], target[few]):
         return
     shares, *_ = np.linalg.lstsq(columns, target, rcond=1e-12)
     factors = np.array([_whole(float(share)) for share in shares])
     off = np.flatnonzero(factors != 1)
     listed = ", ".join(shown(float(factors[k])) for k in off[:FEW]) + (", …" if len(off) > FEW else "")
-    values = np.tensordot(factors, parts, axes=1)
+    values = ((x * factors) @ matrix) * by
     fitted = int(np.count_nonzero(factors != np.round(factors)))
     words = f"{len(off)} of {len(factors)}, × {listed}"
     yield Candidate(f"{operation}: factors of {called}", words, values, fitted)
