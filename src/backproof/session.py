@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from backproof import paths
 from backproof.errors import ConfigurationError, FolderGoneError, FunctionError, ResultsError
+from backproof.reports import drawers
 from backproof.reports.lengths import inches
 from backproof.requests import MergeResult, PlanResult, ReportResult, Request, SweepResult
 from backproof.sweeps import experiment as experiments
@@ -422,7 +423,8 @@ class Session:
 
         def tell(done: int, points: int) -> None:
             if begins and not done and points >= LEAST_PREPARED:
-                engine.prepare()
+                figures = experiment.figures if experiment else ()
+                engine.prepare(drawers.get_ready, drawers.number(figures, points))
             looking(done, points)
 
         grid = composition.grid(experiment, tell)

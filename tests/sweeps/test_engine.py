@@ -282,17 +282,25 @@ def _has_imported(module):
     return module in sys.modules
 
 
+def _imports_pyclbr():
+    import pyclbr  # noqa: F401
+
+
+def _fails():
+    raise RuntimeError
+
+
 def test_processes_are_there_before_their_work_is():
-    """What they cannot import is no matter until they need it."""
+    """That they were not is no matter until they are needed."""
     processes.stop()
-    processes.prepare(2, "no_such_module")
-    processes.prepare(2, "this")
-    assert any(starmap(_has_imported, [("this",)] * 2, jobs=2))
+    processes.prepare(2, _fails)
+    processes.prepare(2, _imports_pyclbr)
+    assert any(starmap(_has_imported, [("pyclbr",)] * 2, jobs=2))
 
 
 def test_a_large_grid_is_looked_at_while_workers_start(monkeypatch, tmp_path):
     begun, session = [], Session(tmp_path)
-    monkeypatch.setattr(Loky, "prepare", lambda self: begun.append(self))
+    monkeypatch.setattr(Loky, "prepare", lambda self, *_: begun.append(self))
     small = ["seed=0,1", "check=none", "training=none"]
     session.sweep(Request((*small, "name=small")))
     assert not begun

@@ -64,6 +64,10 @@ AT_ONCE = 1 << 18
 """Parameters of all points that are evaluated at once."""
 
 
+MOST_PIECES = 2_000
+"""Gradients near a point that are kept."""
+
+
 @dataclass(frozen=True)
 class Kinked:
     """A function near a point on kinks, as a function of the entries that touch them.
@@ -208,8 +212,22 @@ class Kinked:
     def piece(self, way: Array, reach: float = 1.0, tiny: float = TINY) -> Array | None:
         """The gradient of f a little way from the point, (n), in steps; None if another kink is too near.
 
-        By differences of `tiny` steps; None also where rounding hides what those show.
+        By differences of `tiny` steps; None also where rounding hides what those show. Each is found once:
+        several gradients that are held against f, as those of the rules of a network, ask for half of them
+        again.
         """
+        key = (way.tobytes(), reach, tiny)
+        if key not in self._pieces:
+            if len(self._pieces) >= MOST_PIECES:
+                self._pieces.clear()
+            self._pieces[key] = self._piece(way, reach, tiny)
+        return self._pieces[key]
+
+    @cached_property
+    def _pieces(self) -> dict[tuple[bytes, float, float], Array | None]:
+        return {}
+
+    def _piece(self, way: Array, reach: float, tiny: float) -> Array | None:
         way, size, every = reach * way, reach * tiny, np.arange(len(way))
         middle, slope, bend = self.differences(way, every, size)
         if not np.isfinite(bend).all():

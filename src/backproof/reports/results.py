@@ -28,10 +28,12 @@ def write_results(store: Store, folder: Path, width: float | None = None) -> tup
     from backproof.reports.stored import stored_experiment
     from backproof.reports.tables import joined, write_tables
     from backproof.reports.write import write_report  # matplotlib: only once there is something to draw
+    from backproof.sweeps.engines import processes
     from backproof.sweeps.table import Layout
 
     about, experiment = map(store.record, ("provenance", "experiment"))
-    drawers.prepare(stored_experiment(experiment).figures, store.size())
+    # What the figures are drawn with is loaded while tables are made.
+    processes.prepare(drawers.number(stored_experiment(experiment).figures, store.size()), drawers.get_ready)
     layout = Layout.of(store.settings())
     parts = write_tables(store, folder, layout)
     columns = needed(experiment, layout) if store.size() > MOST_WHOLE else None

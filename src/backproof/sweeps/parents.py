@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import fcntl
 import os
@@ -12,8 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
+from backproof import leaving
 from backproof.sweeps.interruption import SIGNALS
 
 LOOK_SECONDS = 0.25
@@ -27,20 +27,7 @@ def leave_to_parent(parent: int, from_main_thread: bool) -> None:
     """Of a worker: end with its parent, and let that alone act on signals; see `end_with_parent`."""
     heed_no_signals()
     end_with_parent(parent, from_main_thread)
-    atexit.register(leave_without_freeing, 0)
-
-
-def leave_without_freeing(status: int) -> None:
-    """End this process, as the last thing it does: to take tables and libraries apart, object by object,
-    takes half a second, in which whoever waits for it waits for nothing. mypy ends in the same way.
-    """
-    with suppress(
-        OSError, ValueError
-    ):  # whoever read may be gone; the interpreter says so, as it always does
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-        os._exit(status)
+    leaving.without_freeing(0)
 
 
 def heed_no_signals() -> None:

@@ -6,9 +6,10 @@ where the sweep does, and checks that they are the same.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,6 +46,13 @@ class Origin:
         known = (sys.prefix, sys.base_prefix)
         path = [str(Path(p).absolute()) for p in sys.path if not p.startswith(known)]
         return cls(source_digest(), code_digest(), deciding_versions(), str(Path.cwd()), tuple(path))
+
+
+def get_ready(function: Callable[[], None] | None) -> None:
+    """What a process calls before its first task: with it comes all that cells are computed with."""
+    if function is not None:
+        function()
+    gc.freeze()  # what is imported stays, and need not be looked through for garbage
 
 
 def compute_here(units: Sequence[Unit], limits: Limits = UNLIMITED) -> Packed:

@@ -19,7 +19,7 @@ from backproof.sweeps.listing import Unit, batched
 from backproof.sweeps.pool import Pool
 from backproof.sweeps.shards import Packed
 from backproof.sweeps.tasks import Task
-from backproof.sweeps.workers import Origin, compute_here, compute_in_process
+from backproof.sweeps.workers import Origin, compute_here, compute_in_process, get_ready
 
 AT_A_TIME = 1_000
 """Tasks that are sorted at a time into those with code from outside, whose cells are apart, and others."""
@@ -59,10 +59,13 @@ class Loky(Engine):
         """How many processes there are."""
         return processes.count(self.jobs)
 
-    def prepare(self) -> None:
+    def prepare(self, function: Callable[[], None], number: int) -> None:
         """Let the processes start and import what cells are computed with."""
-        if self.isolate != "cell":
-            processes.prepare(self.workers, compute_in_process.__module__)
+        if self.isolate == "cell":
+            return
+        # In one call: a process ends itself once it has grown by 300 MB since its first.
+        processes.prepare(min(number, self.workers), get_ready, function)
+        processes.prepare(max(self.workers - number, 0), get_ready, None)
 
     def outcomes(self, tasks: Iterable[Task]) -> Generator[Packed, None, None]:
         """Compute tasks in processes, or in this one where starting others costs more than the work."""

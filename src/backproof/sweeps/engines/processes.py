@@ -6,15 +6,14 @@ process, which a cell may end, and does not tell which of its tasks were lost.
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from importlib import import_module
 from typing import ParamSpec, TypeVar
 
 from backproof.errors import ResultsError, first_line
@@ -25,6 +24,10 @@ Result = TypeVar("Result")
 
 ATTEMPTS = 3
 """How often a task is tried whose process dies, perhaps killed from outside."""
+
+# A process ends itself once it holds 300 MB more than after its first call, and another takes its place. That
+# is no news to whoever sweeps, and as an error, in a thread of loky's, it would let the sweep wait for ever.
+warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
 
 IDLE_SECONDS = 60
 """After so long without work a process ends; until then the next sweep or report need not start another."""
@@ -70,27 +73,21 @@ def submitted(
     with signals_wait():
         executor, before = processes(number), _handed_over
         _handed_over = time.monotonic()
-        if _handed_over - before > IDLE_SECONDS / 2:
+        if before and _handed_over - before > IDLE_SECONDS / 2:
             # loky looks which processes there are when a call is handed over, just before it starts one in
             # place of one that was idle too long. Were the call its first, its death would not be noticed.
             executor.submit(_nothing)
         return executor.submit(function, *args, **keywords)
 
 
-def prepare(number: int, *modules: str) -> None:
-    """Let so many processes start and import modules, while this one does what comes before their work.
+def prepare(number: int, function: Callable[P, None], *args: P.args, **keywords: P.kwargs) -> None:
+    """Let so many processes start and call a function, while this one does what comes before their work.
 
     What goes wrong there does so again when they are given work, and is told then.
     """
     with suppress(Exception):
         for _ in range(number):
-            submitted(number, _import, modules)
-
-
-def _import(modules: Iterable[str]) -> None:
-    for module in modules:
-        import_module(module)
-    gc.freeze()  # what is there now stays: to look through it for garbage takes a tenth of a second each time
+            submitted(number, function, *args, **keywords)
 
 
 def _nothing() -> None:
@@ -98,7 +95,7 @@ def _nothing() -> None:
 
 
 _handed_over = 0.0
-"""When a call was last handed over, on the monotonic clock."""
+"""When a call was last handed over, on the monotonic clock; 0 before the first."""
 
 
 def stop() -> None:
