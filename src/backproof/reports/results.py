@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backproof.files import csv, write
+from backproof.reports import drawers
+from backproof.sweeps.engines import processes
 from backproof.sweeps.store import Store
 
 if TYPE_CHECKING:  # pandas and pyarrow take their time, and a sweep may not come to its tables
@@ -22,18 +24,18 @@ def write_results(store: Store, folder: Path, width: float | None = None) -> tup
     `width` is that of every figure, in inches; None where its content may choose it.
     Returns the sentences that the report begins with.
     """
-    from backproof.reports import drawers
-    from backproof.reports.edges import edges_found
-    from backproof.reports.excerpt import MOST_WHOLE, needed
-    from backproof.reports.stored import stored_experiment
-    from backproof.reports.tables import joined, write_tables
-    from backproof.reports.write import write_report  # matplotlib: only once there is something to draw
-    from backproof.sweeps.engines import processes
-    from backproof.sweeps.table import Layout
-
     about, experiment = map(store.record, ("provenance", "experiment"))
     # What the figures are drawn with is loaded while tables are made.
-    processes.prepare(drawers.number(stored_experiment(experiment).figures, store.size()), drawers.get_ready)
+    figures = experiment.get("figures")
+    number = drawers.number(figures if isinstance(figures, list) else (), store.size())
+    processes.prepare(number, drawers.get_ready)
+
+    from backproof.reports.edges import edges_found
+    from backproof.reports.excerpt import MOST_WHOLE, needed
+    from backproof.reports.tables import joined, write_tables
+    from backproof.reports.write import write_report  # matplotlib: only once there is something to draw
+    from backproof.sweeps.table import Layout
+
     layout = Layout.of(store.settings())
     parts = write_tables(store, folder, layout)
     columns = needed(experiment, layout) if store.size() > MOST_WHOLE else None
