@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from hydra.conf import ConfigSourceInfo
@@ -107,11 +108,13 @@ class Composition:
             ConfigurationError: if anything about any cell is wrong.
         """
         with translated(lambda: self.composer.keys):
+            lines = list(dict.fromkeys(chain.from_iterable(each)))  # most are those of many cells
+            read = dict(zip(lines, parsed(lines), strict=True))
             products = []
             for overrides in each:
                 sorted_out = Sorted(self.composer)
-                for override in parsed(overrides):
-                    sorted_out.add(override, required=True)
+                for line in overrides:
+                    sorted_out.add(read[line], required=True)
                 products.append(sorted_out.product())
             return expand(products, experiment.exclude, self.options, known).cells
 
