@@ -18,7 +18,7 @@ def undrawn(_folder, wanted, *_rest):
 def figures_left_out() -> Iterator[None]:
     """Reports are written without drawing their figures."""
     with (
-        patch("backproof.reports.write.drawn", undrawn),
-        patch("backproof.reports.drawers.number", lambda *_: 0),
+        patch("backproof.reports.write.draw_all", undrawn),
+        patch("backproof.reports.drawers.drawing_processes", lambda *_: 0),
     ):
         yield

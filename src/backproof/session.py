@@ -9,7 +9,8 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from backproof.sweeps.columns import RESULTS
 from backproof.sweeps.composition import Composition, composed, study_of
 from backproof.sweeps.database import FILE as STORE_FILE
 from backproof.sweeps.description import Description
-from backproof.sweeps.engines import engine_of
+from backproof.sweeps.engines import engine_of, processes
 from backproof.sweeps.execution import Engine
 from backproof.sweeps.experiment import Experiment
 from backproof.sweeps.grid import Grid
@@ -55,8 +56,8 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "sweep"
 """The folder of a sweep without a name and an experiment."""
 
-LEAST_PREPARED = 200
-"""Points of a grid that takes as long to be looked at as workers take to start."""
+LEAST_EARLY = 200
+"""Points of a grid that takes so long to be looked at that workers start meanwhile."""
 
 FILE = "file://"
 """How the address of a folder begins."""
@@ -83,6 +84,35 @@ class Asked:
     def cells(self) -> Sequence[Cell]:
         """The cells that may be computed now."""
         return self.added or self.grid.cells
+
+
+@dataclass
+class _StartsEarly:
+    """Starts an engine's workers once a grid of many points begins to be looked at."""
+
+    engine: Engine
+    experiment: Experiment | None
+    looking: Looking
+    started: bool = False
+
+    def __call__(self, done: int, points: int) -> None:
+        """So many of so many points have been looked at."""
+        if not self.started and points >= LEAST_EARLY:
+            self.started = True
+            content = self.experiment.content if self.experiment else {}
+            figures = drawers.expected_figures(content, points)
+            self.engine.start_early(drawers.load_drawing, drawers.drawing_processes(figures, points))
+        self.looking(done, points)
+
+    @contextmanager
+    def unless_wrong(self) -> Iterator[None]:
+        """Within, an error ends what was started, which else the program would wait for."""
+        try:
+            yield
+        except BaseException:
+            if self.started:
+                processes.stop()
+            raise
 
 
 @dataclass(frozen=True)
@@ -410,7 +440,10 @@ class Session:
         return composed(request.overrides, request.config_name, self.searchpath, one_case=one_case)
 
     def _asked(self, request: Request, *, begins: bool = False) -> Asked:
-        """A request, composed and validated; where a sweep `begins` with it, its workers start meanwhile."""
+        """A request, composed and validated; where a sweep `begins` with it, its workers start meanwhile.
+
+        They do not where there are results, which may be complete.
+        """
         composition = self._composed(request)
         name = request.name or composition.named or DEFAULT_NAME
         folder, engine, experiment = self.folder_of(name), engine_of(composition.engine), None
@@ -419,15 +452,10 @@ class Session:
             others = composition.composer.options("experiment")
             experiment = experiments.load(experiments.find(composition.experiment, known, others))
             experiment = experiment.unrefined() if composition.unrefined else experiment
-        looking = Looking(self.listener)
-
-        def tell(done: int, points: int) -> None:
-            if begins and not done and points >= LEAST_PREPARED:
-                figures = experiment.figures if experiment else ()
-                engine.prepare(drawers.get_ready, drawers.number(figures, points))
-            looking(done, points)
-
-        grid = composition.grid(experiment, tell)
+        starts = _StartsEarly(engine, experiment, Looking(self.listener))
+        begins = begins and not (folder / STORE_FILE).is_file()
+        with starts.unless_wrong():
+            grid = composition.grid(experiment, starts if begins else starts.looking)
         refinement = tuning = None
         if experiment:
             _validate_report(experiment, grid)

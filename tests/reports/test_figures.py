@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from backproof.reports.aggregation import lay_out
 from backproof.reports.default_figures import default_figures
 from backproof.reports.figures import draw
 from backproof.reports.figures.drawing import colours, scatter, style, tiles
+from backproof.reports.figures.drawing.lines import draw_lines
 from backproof.reports.numbers import number
 from backproof.reports.specification import figure_spec
 from backproof.sweeps.columns import BY_NAME
@@ -269,3 +271,27 @@ def test_an_outlier_takes_no_colours_from_the_others(cells):
     assert (scale.norm.vmin, scale.norm.vmax) == (1, 1.4)
     assert scale.clipped == (False, True), "and the end of the scale says so"
     assert colours.scale_of([laid(some[:5], "final_loss", columns=())]).clipped == (False, False)
+
+
+def bands_and_lines(values, lines=("a", "b")):
+    """What `draw_lines` draws of values by line and step: each band's bounds by step, and its lines' values."""
+    rows = [(line, step, v) for line, steps in values.items() for step, some in steps.items() for v in some]
+    axes = Figure().subplots()
+    long = pd.DataFrame(rows, columns=["line", "step", "value"])
+    long["line"] = pd.Categorical(long["line"], lines)
+    draw_lines(axes, long, "step", list(lines))
+    bands = [band.get_paths()[0].vertices for band in axes.collections]
+    bounds = [{x: (min(b[b[:, 0] == x, 1]), max(b[b[:, 0] == x, 1])) for x in {*b[:, 0]}} for b in bands]
+    return axes, bounds, [list(map(float, line.get_ydata())) for line in axes.lines if len(line.get_ydata())]
+
+
+def test_a_line_is_the_median_and_its_band_the_range():
+    axes, bounds, lines = bands_and_lines({"a": {0: [1, 2, 9], 1: [4, 5]}, "b": {0: [3], 1: [7]}})
+    assert bounds == [{0: (1, 9), 1: (4, 5)}]  # single replicates have no band
+    assert lines == [[2, 4.5], [3, 7]]
+
+
+def test_nothing_to_draw_leaves_the_limits_alone():
+    axes, bounds, _ = bands_and_lines({})
+    assert not bounds
+    assert axes.get_ylim() == (0, 1)

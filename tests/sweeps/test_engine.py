@@ -2,9 +2,9 @@
 
 import os
 import signal
-import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ from backproof.sweeps.execution import run
 from backproof.sweeps.store import Store
 from backproof.sweeps.tasks import MOST_PER_TASK, TASK_SECONDS, tasks_of
 from backproof.sweeps.work import compute
+from backproof.sweeps.workers import load_computing
 from backproof.verdicts import view
 
 SERIAL = Serial()
@@ -278,29 +279,43 @@ def test_other_work_in_processes():
     assert list(starmap(pow, [(2, 3), (3, 2), (10, 0)], jobs=2)) == [8, 9, 1]
 
 
-def _has_imported(module):
-    return module in sys.modules
-
-
-def _imports_pyclbr():
-    import pyclbr  # noqa: F401
+def _touches(path):
+    path.touch()
 
 
 def _fails():
     raise RuntimeError
 
 
-def test_processes_are_there_before_their_work_is():
-    """That they were not is no matter until they are needed."""
+def test_processes_are_there_before_their_work_is(tmp_path, recwarn):
+    """That a call fails there is no matter; and where fewer are asked for all of them stay, with no warning."""
     processes.stop()
-    processes.prepare(2, _fails)
-    processes.prepare(2, _imports_pyclbr)
-    assert any(starmap(_has_imported, [("pyclbr",)] * 2, jobs=2))
+    processes.warm_up(2, [_fails, partial(time.sleep, 1), partial(_touches, tmp_path / "called")])
+    assert processes.size() == 2
+    processes.warm_up(1, [partial(_touches, tmp_path / "again")])
+    assert list(starmap(pow, [(2, 3)], jobs=1)) == [8]
+    assert processes.size() == 2
+    assert (tmp_path / "called").exists()
+    processes.stop()
+    assert not processes.size()
+    assert not recwarn.list
+
+
+def test_workers_start_early_with_what_some_of_them_draw_with(monkeypatch):
+    asked = []
+    monkeypatch.setattr(processes, "warm_up", lambda number, calls: asked.append((number, list(calls))))
+    Loky(jobs=3).start_early(_fails, 2)
+    ((number, calls),) = asked
+    assert (number, len(calls), calls.count(load_computing)) == (3, 3, 1)
+    with pytest.raises(RuntimeError):
+        calls[0]()
+    Loky(jobs=3, isolate="cell").start_early(_fails, 2)
+    assert len(asked) == 1
 
 
 def test_a_large_grid_is_looked_at_while_workers_start(monkeypatch, tmp_path):
     begun, session = [], Session(tmp_path)
-    monkeypatch.setattr(Loky, "prepare", lambda self, *_: begun.append(self))
+    monkeypatch.setattr(Loky, "start_early", lambda self, *_: begun.append(self))
     small = ["seed=0,1", "check=none", "training=none"]
     session.sweep(Request((*small, "name=small")))
     assert not begun

@@ -16,6 +16,7 @@ from backproof.sweeps.composition import CONFIG_NAME, composed
 from backproof.sweeps.composition.composer import Composer, chosen_in
 from backproof.sweeps.composition.flat import flatten
 from backproof.sweeps.experiment import Exclusion, Experiment
+from backproof.sweeps.grid import expand
 
 DEFAULT = Composer(CONFIG_NAME)
 CHOICES = [(group, choice) for group in DEFAULT.groups for choice in DEFAULT.options(group)]
@@ -292,3 +293,19 @@ def test_text_of_any_kind_survives_the_command(tmp_path, name):
     overrides = [set_to(key, value) for key, value in cell.case.flat().items() if key.startswith("data")]
     (again,) = composed([*overrides, "training=none"]).grid().cells
     assert again.case == cell.case
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("activation=relu,tanh", "seed=range(0,12)", "clip.eps=1e-7,1e-3", *QUICK),  # of templates
+        ("activation=relu,tanh", "network.hidden=[3],[4]", *QUICK),  # one by one
+        ("activation=relu,tanh", "relu_at_zero=0,0.5", "network.hidden=[],[4]", *QUICK),  # with duplicates
+    ],
+)
+def test_cells_that_were_kept_are_those_that_are_made_anew(words):
+    composition = composed(words)
+    kept = expand([composition._product({})], keep=True)
+    anew = expand([composition._product({})])
+    assert kept.cells == anew.cells
+    assert [cell.case.id for cell in kept.cells] == [listed.id for listed in kept.listed()]

@@ -19,6 +19,7 @@ from backproof.sweeps import database, table
 from backproof.sweeps.curves import decode_curves, encode_curves
 from backproof.sweeps.database import FILE
 from backproof.sweeps.outcome import Outcome
+from backproof.sweeps.rows import MalformedError, settings_of
 from backproof.sweeps.store import Store, read_only
 
 MOST_MEMORY, MOST_SECONDS = 3 << 30, 60
@@ -239,6 +240,27 @@ def test_text_reaches_no_terminal_as_it_is(folder):
     assert cells["notes"].iloc[0] == r"\x1b[2J \ud800"
     with read_only(folder) as store:
         assert store.record("experiment") == {"name": r"\x1b[2J"}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"a": "plain", "b": [1, "x"]}', {"a": "plain", "b": (1, "x")}),
+        ('{"a": "\u202e"}', {"a": r"\u202e"}),
+        ('{"a": "\\u001b[2J"}', {"a": r"\x1b[2J"}),
+        ('{"\\u001b": 1}', {r"\x1b": 1}),
+        ('{"b": ["x", ["\\u202e", 2]]}', {"b": ("x", (r"\u202e", 2))}),
+        ('{"a": "\\\\n"}', {"a": r"\n"}),
+    ],
+)
+def test_settings_are_made_printable(text, found):
+    assert settings_of(text) == found
+
+
+@pytest.mark.parametrize("text", ['{"verdict": 1, "a": 2, "cell": 3}', '{"a": {}}', '{"a": [{}]}'])
+def test_settings_that_are_none(text):
+    with pytest.raises(MalformedError, match=r"settings: (verdict is no setting|a: must be text)"):
+        settings_of(text)
 
 
 def test_a_message_that_no_file_can_hold_is_a_row(tmp_path, grid):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from verdicts.test_tensors import SMOOTH, TOUCHED, compared
 
+from backproof.estimates import one_sided
 from backproof.estimates.one_sided import Kinked
 from backproof.verdicts.mixtures import Mixtures
 from backproof.verdicts.subgradients import Joint, Standing, joint_standing
@@ -115,6 +116,27 @@ def test_the_hull_holds_mixtures_and_says_what_is_lacking_of_others():
     assert np.linalg.norm(v) == pytest.approx(1)
     assert outside.reached == pytest.approx(max(v))  # of the pieces, which are the axes
     assert outside.g @ v > outside.reached
+
+
+def test_a_gradient_near_the_kinks_is_found_once(monkeypatch):
+    """Whatever was asked for before, and where those that are kept are too many."""
+    asked = []
+
+    def f(w):
+        asked.append(1)
+        return float(w.max())
+
+    ways = np.random.default_rng(3).standard_normal((6, 4))
+    kinked = Kinked(f, np.zeros(4), np.arange(4), np.ones(4))
+    first = [kinked.piece(way) for way in ways]
+    evaluated = len(asked)
+    again = [kinked.piece(way) for way in ways[::-1]][::-1]
+    assert len(asked) == evaluated
+    np.testing.assert_equal(again, first)
+    monkeypatch.setattr(one_sided, "MOST_PIECES", 2)
+    few = Kinked(f, np.zeros(4), np.arange(4), np.ones(4))
+    np.testing.assert_equal([few.piece(way) for way in (*ways, *ways)], [*first, *first])
+    assert kinked.piece(ways[0], 0.5) is not first[0]
 
 
 def test_a_hull_of_one_piece_is_that_piece():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,30 +21,37 @@ if TYPE_CHECKING:  # pandas and pyarrow take their time, and a sweep looks here 
     from backproof.reports.pictures import Picture
 
 LEAST_SHARED, MOST_SHARED, MOST_PROCESSES = 4, 10_000, 4
-"""Fewer figures than these are drawn in this process, and those of more cells; more processes do not pay."""
+"""Fewer figures, or figures of more cells, are drawn in this process; more than four processes do not pay."""
 
 
-def number(figures: Collection[object], cells: int) -> int:
-    """How many processes will draw; 0 where this one does.
+def drawing_processes(figures: int, cells: int) -> int:
+    """How many processes draw so many figures of so many cells; 0 where this one does."""
+    shared = figures >= LEAST_SHARED and cells <= MOST_SHARED
+    return min(processes.count(-1), MOST_PROCESSES) if shared else 0
 
-    Args:
-        figures: of an experiment; none where they are yet to be chosen.
+
+def expected_figures(experiment: Mapping[str, object], cells: int) -> int:
+    """How many figures there will be, as far as can be told from the content of an experiment.
+
+    One that names none, as a sweep without an experiment, has some for each measure of several cells.
     """
-    if cells > MOST_SHARED or 0 < len(figures) < LEAST_SHARED:
-        return 0
-    return min(processes.count(-1), MOST_PROCESSES)
+    named = experiment.get("figures")
+    if not isinstance(named, list) or not named:
+        return LEAST_SHARED if cells >= LEAST_SHARED else 0
+    return len(named) + (experiment.get("refine") is not None)
 
 
-def get_ready() -> None:
-    """What a process calls before it draws; what cells of a sweep took is given back."""
+def load_drawing() -> None:
+    """Called in a process before it draws; what cells of a sweep took is given back to the system."""
     from backproof.reports import pictures  # noqa: F401
     from backproof.reports.figures.drawing import lines, style, tiles  # noqa: F401
 
     give_back_memory()
-    gc.freeze()  # to look through libraries for garbage takes a tenth of a second each time
+    if not gc.get_freeze_count():
+        gc.freeze()  # to look through libraries for garbage takes a tenth of a second each time
 
 
-def drawn(
+def draw_all(
     folder: Path,
     wanted: Sequence[FigureSpec | Drawn],
     cells: pd.DataFrame,
@@ -61,7 +68,7 @@ def drawn(
         (folder, i, figure, cells, curves if _reads_curves(figure) else none, edges, labels)
         for i, figure in enumerate(wanted, 1)
     ]
-    workers = number(wanted, len(cells)) if tasks else 0
+    workers = drawing_processes(len(tasks), len(cells))
     return processes.starmap(keep, tasks, workers) if workers else starmap(keep, tasks)
 
 

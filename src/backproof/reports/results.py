@@ -26,9 +26,9 @@ def write_results(store: Store, folder: Path, width: float | None = None) -> tup
     """
     about, experiment = map(store.record, ("provenance", "experiment"))
     # What the figures are drawn with is loaded while tables are made.
-    figures = experiment.get("figures")
-    number = drawers.number(figures if isinstance(figures, list) else (), store.size())
-    processes.prepare(number, drawers.get_ready)
+    figures = drawers.expected_figures(experiment, store.size())
+    number = drawers.drawing_processes(figures, store.size())
+    processes.warm_up(number, [drawers.load_drawing] * number)
 
     from backproof.reports.edges import edges_found
     from backproof.reports.excerpt import MOST_WHOLE, needed

@@ -12,7 +12,7 @@ import pyarrow as pa
 from backproof.files import plain_folder, write
 from backproof.reports import claims
 from backproof.reports.details import details
-from backproof.reports.drawers import drawn
+from backproof.reports.drawers import draw_all
 from backproof.reports.edges import Edges
 from backproof.reports.excerpt import Excerpt
 from backproof.reports.figures.kind import FigureSpec
@@ -48,7 +48,7 @@ def write_report(
     asked = stored_experiment(experiment)
     figures, axes_chosen = figures_of(asked, cells)
     wanted = [replace(f, width=width) if isinstance(f, FigureSpec) else f for f in figures]
-    drawing = drawn(plain_folder(folder / "figures"), wanted, cells, curves, edges, asked.labels)
+    drawing = draw_all(plain_folder(folder / "figures"), wanted, cells, curves, edges, asked.labels)
     settled = claims.evaluate(asked.claims, cells, asked.tunes)
     answer = answer_of(asked.answer, settled, cells)
     of_cells = details(excerpt.cells if excerpt else cells, tensors, curves)

@@ -49,11 +49,11 @@ class Engine(ABC):
             ConfigurationError: if the workers are elsewhere and cannot be reached.
         """
 
-    def prepare(self, function: Callable[[], None], number: int) -> None:  # noqa: B027
+    def start_early(self, function: Callable[[], None], number: int) -> None:  # noqa: B027
         """Start what tasks will run on, while the grid is looked at; nothing, where nothing can be saved.
 
         Args:
-            function: what so many of this machine's processes are to call as well.
+            function: what up to so many of this machine's processes are to call as well.
         """
 
     @abstractmethod

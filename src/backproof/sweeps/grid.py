@@ -31,7 +31,7 @@ SAMPLES = 5
 
 
 Tell = Callable[[int, int], None]
-"""Hears how many of how many points have been looked at: of none, before the first."""
+"""Called with how many of how many points have been looked at; first with none."""
 
 
 class Grid:
@@ -48,13 +48,14 @@ class Grid:
         sample: some of the cells, to estimate what they take; all of a grid that is held.
     """
 
-    def __init__(self, points: Points, tell: Tell = lambda _done, _all: None) -> None:
+    def __init__(self, points: Points, tell: Tell = lambda _done, _all: None, *, keep: bool = False) -> None:
+        """`keep` says that `cells` will be asked for; else what they are made of goes, as far as it can."""
         self.requested, self.keys, self.idle = 0, frozenset[str](), list[str]()
         self.excluded = Counter[str]()
         self.sample = list[Listed]()
         self._points, self._marks = points, Marks()
         self._held: list[Listed] | None = None
-        self._made = list[Cell | None]()
+        self._keep, self._made = keep, list[Cell | None]()
         self._distinct = Distinct()
         self._look(tell)
         self.size = self._distinct.number
@@ -76,7 +77,8 @@ class Grid:
     @cached_property
     def cells(self) -> list[Cell]:
         """The cells with their cases and overrides: of grids of some thousands."""
-        cells = itertools.compress(self._points.cells(self._made), self._distinct.first())
+        made, self._made = self._made, []
+        cells = itertools.compress(self._points.cells(made), self._distinct.first())
         return [replace(c, excluded=e.excluded) for c, e in zip(cells, self.listed(), strict=True)]
 
     def exclude(self, rules: Sequence[Exclusion], known: Iterable[str] = ()) -> None:
@@ -107,7 +109,7 @@ class Grid:
             if held is not None and at + block.number <= HELD:
                 some = list(block.cells())
                 held += some
-                self._made += block.made()
+                self._made += block.made() if self._keep else ()
                 self._distinct.add(bytes.fromhex(cell.id) for cell in some)
             else:
                 held, self._made = None, []
@@ -133,6 +135,8 @@ def expand(
     options: Sequence[str] = (),
     known: Iterable[str] = (),
     tell: Tell = lambda _done, _all: None,
+    *,
+    keep: bool = False,
 ) -> Grid:
     """Every cell of a union of products, validated; each distinct one once.
 
@@ -140,6 +144,7 @@ def expand(
         options: become part of each cell's command.
         known: settings that rules of exclusion may name beside those of these cells.
         tell: hears how many points have been looked at, about once a second.
+        keep: whether the grid's `cells` will be asked for.
 
     Raises:
         ConfigurationError: if anything about any cell is wrong; nothing has run then.
@@ -147,7 +152,7 @@ def expand(
     modules.refresh()
     combined = [(product, combinations_of(product)) for product in products]
     found = {key for each in combined for key in applied(*each)}
-    grid = Grid(Points(combined, tuple(options)), tell)
+    grid = Grid(Points(combined, tuple(options)), tell, keep=keep)
     axes = [axis for product in products for axis in product.axes]
     for axis in axes:
         if axis.required and axis.key not in found:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import fcntl
+import gc
 import os
 import select
 import signal
@@ -13,7 +15,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from backproof import leaving
 from backproof.sweeps.interruption import SIGNALS
 
 LOOK_SECONDS = 0.25
@@ -27,7 +28,7 @@ def leave_to_parent(parent: int, from_main_thread: bool) -> None:
     """Of a worker: end with its parent, and let that alone act on signals; see `end_with_parent`."""
     heed_no_signals()
     end_with_parent(parent, from_main_thread)
-    leaving.without_freeing(0)
+    atexit.register(gc.freeze)  # else it looks for garbage as it ends, while its parent waits
 
 
 def heed_no_signals() -> None:

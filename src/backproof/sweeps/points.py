@@ -54,7 +54,7 @@ class Quick:
         return self.of.cells()
 
     def made(self) -> Iterator[None]:
-        """For each that it has no case."""
+        """None for each of the cells: templates make no cases."""
         return itertools.repeat(None, self.number)
 
 

@@ -43,7 +43,7 @@ class Adding:
     store: Store
     cells: list[Cell]
     compose: Compose
-    _rows: dict[str, StoredCell] = field(default_factory=dict)
+    _rows: dict[str, StoredCell] = field(default_factory=dict, init=False, repr=False)
 
     def round(self) -> list[Cell]:
         """The cells that are needed next, entered in the store; none once there is nothing left to try.

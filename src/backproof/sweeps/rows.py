@@ -147,7 +147,8 @@ def settings_of(text: object) -> dict[str, Value]:
     found = json_of(text, "settings")
     if not isinstance(found, dict):
         raise MalformedError("settings: must be a mapping")
-    for name in RESULT_NAMES.intersection(found):
+    if not RESULT_NAMES.isdisjoint(found):
+        name = next(name for name in found if name in RESULT_NAMES)
         raise MalformedError(f"settings: {name} is no setting")
     if _is_plain(text):
         return {name: v if type(v) in SCALARS else _setting(name, v) for name, v in found.items()}

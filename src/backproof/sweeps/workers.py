@@ -6,7 +6,6 @@ where the sweep does, and checks that they are the same.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -48,11 +47,10 @@ class Origin:
         return cls(source_digest(), code_digest(), deciding_versions(), str(Path.cwd()), tuple(path))
 
 
-def get_ready(function: Callable[[], None] | None) -> None:
-    """What a process calls before its first task: with it comes all that cells are computed with."""
-    if function is not None:
-        function()
-    gc.freeze()  # what is imported stays, and need not be looked through for garbage
+def load_computing(more: Callable[[], None] | None = None) -> None:
+    """Called in a process before its first task: with this module comes all that cells are computed with."""
+    if more is not None:
+        more()
 
 
 def compute_here(units: Sequence[Unit], limits: Limits = UNLIMITED) -> Packed:

@@ -94,10 +94,10 @@ class _Probes(NamedTuple):
     """A few entries of an error; arrays (probes,).
 
     Attributes:
-        places: where they are in its arrays, by axis.
+        indices: where they are in its arrays, by axis.
     """
 
-    places: tuple[NDArray[np.intp], ...]
+    indices: tuple[NDArray[np.intp], ...]
     right: Array
     gap: Array
     allowed: Array
@@ -164,8 +164,8 @@ class Error:
         size = np.abs(self.gap) / self.allowed
         few = np.argpartition(size, -PROBES)[-PROBES:] if len(size) > PROBES else np.arange(len(size))
         few = few[np.argsort(-size[few])]
-        places = tuple(along[few] for along in np.nonzero(self.sure))
-        return _Probes(places, self.right[places], self.gap[few], self.allowed[few])
+        indices = tuple(along[few] for along in np.nonzero(self.sure))
+        return _Probes(indices, self.right[indices], self.gap[few], self.allowed[few])
 
     def _may_be_multiple(self, candidate: Candidate, beside: Array | float) -> bool:
         """Whether the gap may be a multiple of what a candidate has beside some values at the probes.
@@ -296,7 +296,10 @@ def amount(number: float, error: float = 1e-6) -> str:
 
 
 def misses(matrix: Array, target: Array) -> bool:
-    """Whether no combination of columns is within a few tolerances of a target; all in tolerances."""
+    """Whether no combination of columns is within a tolerance of a target; all in tolerances.
+
+    The nearest one in the 2-norm is then off by √n of them at most.
+    """
     shares, *_ = np.linalg.lstsq(matrix, target, rcond=1e-14)
-    left = np.abs(matrix @ shares - target)
-    return bool((left > 8 + FIT * np.abs(target)).any())
+    left, most = np.abs(matrix @ shares - target), max(8.0, np.sqrt(len(target)))
+    return bool((left > most + FIT * np.abs(target)).any())

@@ -12,7 +12,7 @@ from backproof.network.arrays import Array
 from backproof.verdicts.fit import Candidate, Error, amount, misses, shown
 
 MORE_ROWS = 32
-"""Entries more than unknowns by which it is seen that no factors fit."""
+"""Equations beyond the number of unknowns by which it is seen that no factors fit."""
 
 SAME = 1e-6
 """Relative deviation up to which two factors that were solved for are the same."""
@@ -138,17 +138,17 @@ def solved(known: Array, right: Array, product: Array, usable: Mask) -> tuple[Ar
     """
     found, unknowns = right.astype(float), 0
     lack = product - known @ right
-    for column in range(right.shape[1]):
-        rows = usable[:, column]
-        if not np.isfinite(lack[rows, column]).all():
-            return None
-        change, _, rank, _ = np.linalg.lstsq(
-            known[rows].astype(float), lack[rows, column].astype(float), rcond=1e-12
-        )
+    if not np.isfinite(lack[usable]).all():
+        return None
+    patterns, pattern_of = np.unique(usable, axis=1, return_inverse=True)
+    for pattern, rows in enumerate(patterns.T):  # columns with the same usable rows are solved together
+        columns = np.flatnonzero(pattern_of.ravel() == pattern)
+        equations = known[rows].astype(float), lack[np.ix_(rows, columns)].astype(float)
+        change, _, rank, _ = np.linalg.lstsq(*equations, rcond=1e-12)
         if np.count_nonzero(rows) <= rank:
             return None
-        found[:, column] += change
-        unknowns += int(rank)
+        found[:, columns] += change
+        unknowns += int(rank) * len(columns)
     return found, unknowns
 
 

@@ -86,7 +86,9 @@ class Composition:
         """
         with translated(lambda: self.composer.keys):
             products = [self._product(grid) for grid in (experiment.grids if experiment else ({},))]
-            return expand(products, experiment.exclude if experiment else (), self.options, tell=tell)
+            exclude = experiment.exclude if experiment else ()
+            adds = experiment is not None and (experiment.refine, experiment.tune) != (None, None)
+            return expand(products, exclude, self.options, tell=tell, keep=adds)
 
     def space(self) -> tuple[dict[str, Dimension], tuple[str, ...]]:
         """What an optimisation may vary, and the overrides that hold for every trial.
@@ -116,7 +118,7 @@ class Composition:
                 for line in overrides:
                     sorted_out.add(read[line], required=True)
                 products.append(sorted_out.product())
-            return expand(products, experiment.exclude, self.options, known).cells
+            return expand(products, experiment.exclude, self.options, known, keep=True).cells
 
     def _product(self, grid: Mapping[str, str]) -> Product:
         """One grid of an experiment's, its overrides replaced and completed by those of the command line."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +20,7 @@ from backproof.sweeps.listing import Unit, batched
 from backproof.sweeps.pool import Pool
 from backproof.sweeps.shards import Packed
 from backproof.sweeps.tasks import Task
-from backproof.sweeps.workers import Origin, compute_here, compute_in_process, get_ready
+from backproof.sweeps.workers import Origin, compute_here, compute_in_process, load_computing
 
 AT_A_TIME = 1_000
 """Tasks that are sorted at a time into those with code from outside, whose cells are apart, and others."""
@@ -59,13 +60,13 @@ class Loky(Engine):
         """How many processes there are."""
         return processes.count(self.jobs)
 
-    def prepare(self, function: Callable[[], None], number: int) -> None:
-        """Let the processes start and import what cells are computed with."""
-        if self.isolate == "cell":
-            return
-        # In one call: a process ends itself once it has grown by 300 MB since its first.
-        processes.prepare(min(number, self.workers), get_ready, function)
-        processes.prepare(max(self.workers - number, 0), get_ready, None)
+    def start_early(self, function: Callable[[], None], number: int) -> None:
+        """Let the processes start and load what cells are computed with."""
+        if self.isolate != "cell":
+            # Both in one call: what a process holds after its first is what it may outgrow by 300 MB.
+            more = partial(load_computing, function)
+            calls = (more if i < number else load_computing for i in range(self.workers))
+            processes.warm_up(self.workers, calls)
 
     def outcomes(self, tasks: Iterable[Task]) -> Generator[Packed, None, None]:
         """Compute tasks in processes, or in this one where starting others costs more than the work."""
@@ -88,7 +89,7 @@ class Loky(Engine):
         if len(first) == 1 and not bounded and not any(map(_custom, first)):
             yield compute_here(first[0].cases)
             return
-        number, done = min(self.workers, len(first)), False
+        number, done = min(self.workers, max(len(first), processes.size())), False
 
         def submit(*words: Any) -> Future[Packed]:
             return processes.submitted(number, *words)

@@ -25,10 +25,6 @@ Result = TypeVar("Result")
 ATTEMPTS = 3
 """How often a task is tried whose process dies, perhaps killed from outside."""
 
-# A process ends itself once it holds 300 MB more than after its first call, and another takes its place. That
-# is no news to whoever sweeps, and as an error, in a thread of loky's, it would let the sweep wait for ever.
-warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
-
 IDLE_SECONDS = 60
 """After so long without work a process ends; until then the next sweep or report need not start another."""
 
@@ -51,12 +47,22 @@ def processes(number: int) -> Executor:
     """So many processes of a BLAS thread each, ready for tasks; new ones if one of the last died."""
     from joblib.externals.loky import get_reusable_executor
 
+    global _size
+    _size = number
+    # A process ends itself once it holds 300 MB more than after its first call, and another takes its place.
+    # Users need not know.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
     from_main = threading.current_thread() is threading.main_thread()
     executor: Executor = get_reusable_executor(
         number, timeout=IDLE_SECONDS, env=ONE_THREAD,
         initializer=leave_to_parent, initargs=(os.getpid(), from_main),
     )  # fmt: skip
     return executor
+
+
+def size() -> int:
+    """How many processes there are, or are about to be; to ask for fewer waits until they have no work."""
+    return _size if time.monotonic() - _handed_over < IDLE_SECONDS else 0
 
 
 def submitted(
@@ -80,19 +86,22 @@ def submitted(
         return executor.submit(function, *args, **keywords)
 
 
-def prepare(number: int, function: Callable[P, None], *args: P.args, **keywords: P.kwargs) -> None:
-    """Let so many processes start and call a function, while this one does what comes before their work.
+def warm_up(number: int, calls: Iterable[Callable[[], None]]) -> None:
+    """Let at least so many processes start and make calls, while this one does what comes before their work.
 
-    What goes wrong there does so again when they are given work, and is told then.
+    An error there recurs with the first task, and is reported then.
     """
     with suppress(Exception):
-        for _ in range(number):
-            submitted(number, function, *args, **keywords)
+        for call in calls:
+            submitted(max(number, size()), call)
 
 
 def _nothing() -> None:
     """The call before another, by which the processes are there that the other needs."""
 
+
+_size = 0
+"""How many processes were asked for last."""
 
 _handed_over = 0.0
 """When a call was last handed over, on the monotonic clock; 0 before the first."""
@@ -102,18 +111,21 @@ def stop() -> None:
     """End the processes, also those at work."""
     from joblib.externals.loky import get_reusable_executor
 
+    global _size
+    _size = 0
     get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
 def starmap(
     function: Callable[..., Result], tasks: Iterable[tuple[object, ...]], jobs: int
 ) -> Iterator[Result]:
-    """`itertools.starmap` on so many processes, which begin at once; results in the order of the tasks.
+    """`itertools.starmap` on so many processes, or those that are there; they begin at once, and results are
+    in the order of the tasks.
 
     Raises:
         ResultsError: if a process dies of the same task again and again.
     """
-    tasks, number = list(tasks), count(jobs)
+    tasks, number = list(tasks), max(count(jobs), size())
     futures = [submitted(number, function, *task) for task in tasks]
     return (_result(function, *pair, number) for pair in zip(tasks, futures, strict=True))
 

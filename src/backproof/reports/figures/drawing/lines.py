@@ -95,13 +95,16 @@ def _share_scales(grid: np.ndarray) -> None:
 
 def draw_lines(axes: Axes, long: pd.DataFrame, x: str, lines: list[str]) -> None:
     """A line with its range per `line`, distinguished by colours and strokes."""
+    if not len(long):
+        return
     count = len(lines)
-    at = long.groupby(["line", x], observed=True)["value"].agg(["median", "min", "max"]).reset_index()
+    summary = long.groupby(["line", x], observed=True)["value"].agg(["median", "min", "max"]).reset_index()
     sns.lineplot(
-        at, x=x, y="median", hue="line", style="line", hue_order=lines, style_order=lines,
+        summary, x=x, y="median", hue="line", style="line", hue_order=lines, style_order=lines,
         palette=list(COLOURS[:count]), dashes=DASHES[:count], estimator=None, linewidth=1.3, legend=False,
         ax=axes,
     )  # fmt: skip
     for line, colour in zip(lines, COLOURS, strict=False):  # seaborn's own ranges take ten times as long
-        here = at[at["line"] == line]
-        axes.fill_between(here[x], here["min"], here["max"], color=colour, alpha=0.15, linewidth=0)
+        here = summary[summary["line"] == line]
+        if (here["min"] < here["max"]).any():
+            axes.fill_between(here[x], here["min"], here["max"], color=colour, alpha=0.15, linewidth=0)
