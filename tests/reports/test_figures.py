@@ -274,7 +274,7 @@ def test_an_outlier_takes_no_colours_from_the_others(cells):
 
 
 def bands_and_lines(values, lines=("a", "b")):
-    """What `draw_lines` draws of values by line and step: each band's bounds by step, and its lines' values."""
+    """What `draw_lines` draws of values by line and step: the bounds of each band, and the lines' values."""
     rows = [(line, step, v) for line, steps in values.items() for step, some in steps.items() for v in some]
     axes = Figure().subplots()
     long = pd.DataFrame(rows, columns=["line", "step", "value"])
@@ -286,7 +286,7 @@ def bands_and_lines(values, lines=("a", "b")):
 
 
 def test_a_line_is_the_median_and_its_band_the_range():
-    axes, bounds, lines = bands_and_lines({"a": {0: [1, 2, 9], 1: [4, 5]}, "b": {0: [3], 1: [7]}})
+    _, bounds, lines = bands_and_lines({"a": {0: [1, 2, 9], 1: [4, 5]}, "b": {0: [3], 1: [7]}})
     assert bounds == [{0: (1, 9), 1: (4, 5)}]  # single replicates have no band
     assert lines == [[2, 4.5], [3, 7]]
 

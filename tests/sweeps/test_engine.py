@@ -288,7 +288,7 @@ def _fails():
 
 
 def test_processes_are_there_before_their_work_is(tmp_path, recwarn):
-    """That a call fails there is no matter; and where fewer are asked for all of them stay, with no warning."""
+    """That a call fails there is no matter; and where fewer are asked for all stay, with no warning."""
     processes.stop()
     processes.warm_up(2, [_fails, partial(time.sleep, 1), partial(_touches, tmp_path / "called")])
     assert processes.size() == 2
