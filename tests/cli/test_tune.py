@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from backproof.sweeps.refining import Adding
 from backproof.sweeps.store import Store
 
 AXIS = "training.learning_rate"
@@ -56,6 +57,22 @@ def test_the_grid_is_extended_until_each_best_rate_lies_within_it(tuned, table):
     assert not cells["refined"].any(), "claims and figures are about them"
     again = tuned()
     assert "0 to run" in again.err and table("mine").equals(cells)
+
+
+def test_every_round_has_the_cells_as_the_store_has_them(tuned, monkeypatch):
+    """Though each is read once: without the marks of what is chosen, which is about to be found."""
+    seen, table_of = [], Adding._table
+
+    def compared(adding):
+        found, stored = table_of(adding), adding.store.cells(pending=True)
+        marks = ["tuned", "tuned_at_edge"]
+        pd.testing.assert_frame_equal(found.drop(columns=marks), stored.drop(columns=marks))
+        seen.append(len(found))
+        return found
+
+    monkeypatch.setattr(Adding, "_table", compared)
+    tuned()
+    assert len(seen) > 2 and seen == sorted(set(seen))
 
 
 def test_one_that_was_stopped_adds_the_same_cells(tuned, table, here):

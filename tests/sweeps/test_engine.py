@@ -292,7 +292,6 @@ def test_processes_are_there_before_their_work_is(tmp_path, recwarn):
     processes.stop()
     processes.warm_up(2, [_fails, partial(time.sleep, 1), partial(_touches, tmp_path / "called")])
     assert processes.size() == 2
-    processes.warm_up(1, [partial(_touches, tmp_path / "again")])
     assert list(starmap(pow, [(2, 3)], jobs=1)) == [8]
     assert processes.size() == 2
     assert (tmp_path / "called").exists()

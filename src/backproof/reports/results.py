@@ -28,7 +28,7 @@ def write_results(store: Store, folder: Path, width: float | None = None) -> tup
     # What the figures are drawn with is loaded while tables are made.
     figures = drawers.expected_figures(experiment, store.size())
     number = drawers.drawing_processes(figures, store.size())
-    processes.warm_up(number, [drawers.load_drawing] * number)
+    processes.warm_up(max(number, processes.size()), [drawers.load_drawing] * number)
 
     from backproof.reports.edges import edges_found
     from backproof.reports.excerpt import MOST_WHOLE, needed

@@ -87,13 +87,13 @@ def submitted(
 
 
 def warm_up(number: int, calls: Iterable[Callable[[], None]]) -> None:
-    """Let at least so many processes start and make calls, while this one does what comes before their work.
+    """Let so many processes start and make calls, while this one does what comes before their work.
 
     An error there recurs with the first task, and is reported then.
     """
     with suppress(Exception):
         for call in calls:
-            submitted(max(number, size()), call)
+            submitted(number, call)
 
 
 def _nothing() -> None:
