@@ -197,4 +197,4 @@ def root_mean_square(x: Array) -> float:
     largest = x.max(initial=0)
     if not 0 < largest < np.inf:
         return float(largest)
-    return float(largest * np.sqrt(np.mean((x / largest) ** 2)))
+    return float(largest * np.sqrt(((x / largest) ** 2).mean()))

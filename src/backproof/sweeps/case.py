@@ -81,8 +81,7 @@ class Case(Frozen):
         """A hash of the canonical case, of the user's modules and data, and of what decides bits: the
         computing code, without its comments, and the versions of the libraries that it computes with.
         """
-        text = f"[{dumps(self._flat, ensure_ascii=False)}, {self.beside_settings}]"
-        return blake2b(text.encode(), digest_size=8).hexdigest()
+        return id_of(dumps(self._flat, ensure_ascii=False), self.beside_settings)
 
     @property
     def beside_settings(self) -> str:
@@ -113,6 +112,11 @@ class Case(Frozen):
     def family_key(self) -> Hashable:
         """Cells equal in this belong in one task: they share numerical gradients or batches."""
         return self
+
+
+def id_of(settings: str, beside: str) -> str:
+    """The id of a case, from its flat mapping as JSON and what is in the id beside that."""
+    return blake2b(f"[{settings}, {beside}]".encode(), digest_size=8).hexdigest()
 
 
 class NetworkCase(Case):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from backproof.errors import ResultsError
 from backproof.sweeps.canonical import case_of
-from backproof.sweeps.case import Case, Code
+from backproof.sweeps.case import Case, Code, id_of
 from backproof.sweeps.commands import command_of
 from backproof.sweeps.overrides import Value
 
@@ -55,8 +55,8 @@ class Listed:
         Raises:
             ResultsError: if the settings make another cell here than where they were listed.
         """
-        known = _at_another_seed(self.settings)
-        if known is not None and known.id == self.id:
+        known = _at_another_seed(self)
+        if known is not None:
             return known
         found = case_of(json.loads(self.settings))
         if found.id != self.id:
@@ -67,8 +67,10 @@ class Listed:
 
 SEED = re.compile(r'"seed": (\d+)')
 
-_made: dict[str, Case] = {}
-"""Cases by their settings but for the seed, one of each; at most `MOST_MADE`."""
+_made: dict[str, tuple[Case, str]] = {}
+"""Cases by their settings but for the seed, one of each, and what is in its id beside its settings; at most
+`MOST_MADE`.
+"""
 
 MOST_MADE = 256
 
@@ -79,18 +81,22 @@ def _key_of(settings: str) -> tuple[str, int] | None:
     return None if found is None else (settings[: found.start(1)] + settings[found.end(1) :], int(found[1]))
 
 
-def _at_another_seed(settings: str) -> Case | None:
-    """The case of settings that another cell had but for the seed; None if it has to be made.
+def _at_another_seed(cell: Listed) -> Case | None:
+    """The case of a cell whose settings another one had but for the seed; None if it has to be made.
 
     To make it anew takes ten times as long. What is not seen by its id, whether the data that its
     seed draws fit its loss, was looked at where it was listed.
     """
-    key = _key_of(settings)
+    key = _key_of(cell.settings)
     if key is None or key[0] not in _made:
         return None
-    first, seed = _made[key[0]], key[1]
+    (first, beside), seed = _made[key[0]], key[1]
+    if id_of(cell.settings, beside) != cell.id:
+        return None
     values = {name: getattr(first, name) for name in type(first).model_fields}
-    return type(first).model_construct(**{**values, "seed": seed})
+    found = type(first).model_construct(**{**values, "seed": seed})
+    vars(found)["id"] = cell.id  # the cached property, which was found from the cell's text already
+    return found
 
 
 def _keep(settings: str, case: Case) -> None:
@@ -98,7 +104,7 @@ def _keep(settings: str, case: Case) -> None:
     if key is not None:
         if len(_made) >= MOST_MADE:
             _made.pop(next(iter(_made)))
-        _made[key[0]] = case
+        _made[key[0]] = case, case.beside_settings
 
 
 Unit = Case | Listed
