@@ -101,7 +101,7 @@ class _StartsEarly:
             self.started = True
             content = self.experiment.content if self.experiment else {}
             figures = drawers.expected_figures(content, points)
-            self.engine.start_early(drawers.load_drawing, drawers.drawing_processes(figures, points))
+            self.engine.start_early(drawers.load_tables, drawers.drawing_processes(figures, points))
         self.looking(done, points)
 
     @contextmanager

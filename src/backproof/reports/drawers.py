@@ -41,6 +41,16 @@ def expected_figures(experiment: Mapping[str, object], cells: int) -> int:
     return len(named) + (experiment.get("refine") is not None)
 
 
+def load_tables() -> None:
+    """Called in a process before it computes cells, if it will draw: a part of what it draws with.
+
+    A process of loky's ends itself once it holds 300 MB more than after its first call, which cells and all
+    that figures are drawn with come near to. To load all of it would keep the cells waiting for a second.
+    """
+    import pandas as pd  # noqa: F401
+    import pyarrow as pa  # noqa: F401
+
+
 def load_drawing() -> None:
     """Called in a process before it draws; what cells of a sweep took is given back to the system."""
     from backproof.reports import pictures  # noqa: F401

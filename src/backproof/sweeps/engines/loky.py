@@ -63,7 +63,7 @@ class Loky(Engine):
     def start_early(self, function: Callable[[], None], number: int) -> None:
         """Let the processes start and load what cells are computed with."""
         if self.isolate != "cell":
-            # Both in one call: what a process holds after its first is what it may outgrow by 300 MB.
+            # Both in one call, the first of the process: see `reports.drawers.load_tables`.
             more = partial(load_computing, function)
             calls = (more if i < number else load_computing for i in range(self.workers))
             processes.warm_up(self.workers, calls)
