@@ -82,6 +82,10 @@ def judged_tensors(
         each: the verdict on every entry, by severity.
     """
     estimate = mine.estimate
+    # Mostly they hold no entry at all.
+    beyond, touched, crossed = (
+        mask if mask.any() else None for mask in (mine.beyond, estimate.touched, estimate.crossed)
+    )
     parts = zip(estimate.layout.tensors, estimate.members, seen.estimate.members, strict=True)
     for tensor, members, finest in parts:
         if not len(members):
@@ -96,24 +100,24 @@ def judged_tensors(
             size=len(members),
             gradient_error=gradient_error(mine.analytic[members], estimate.value[members]),
             excess=float(mine.excess[worst]),
-            disagreeing=_count(mine.beyond, members),
+            disagreeing=_count(beyond, members),
             worst=estimate.layout.location(int(estimate.index[worst])),
             analytic=float(mine.analytic[worst]),
             numerical=float(estimate.value[worst]),
             bound=float(mine.bound[worst]),
             low=float(estimate.low[worst]),
             high=float(estimate.high[worst]),
-            touched=_count(estimate.touched, members),
-            crossed=_count(estimate.crossed, members),
+            touched=_count(touched, members),
+            crossed=_count(crossed, members),
             verdict=_gravest(each[members]),
             resolution=float(seen.relative[finest].max(initial=0)),
             causes=shares,
         )
 
 
-def _count(mask: Mask, members: Index) -> int:
-    """How many members a mask holds; mostly it holds none at all."""
-    return int(np.count_nonzero(mask[members])) if mask.any() else 0
+def _count(mask: Mask | None, members: Index) -> int:
+    """How many members a mask holds; None holds none."""
+    return 0 if mask is None else int(np.count_nonzero(mask[members]))
 
 
 def _gravest(severities: NDArray[np.int8]) -> Verdict:
