@@ -456,13 +456,13 @@ class Session:
         begins = begins and not (folder / STORE_FILE).is_file()
         with starts.unless_wrong():
             grid = composition.grid(experiment, starts if begins else starts.looking)
-        refinement = tuning = None
-        if experiment:
-            _validate_report(experiment, grid)
-            if experiment.refine is not None:
-                refinement = refinement_of(experiment.refine, planned(grid.cells))
-            if experiment.tune is not None:
-                tuning = tuning_of(experiment.tune, planned(grid.cells))
+            refinement = tuning = None
+            if experiment:
+                _validate_report(experiment, grid)
+                if experiment.refine is not None:
+                    refinement = refinement_of(experiment.refine, planned(grid.cells))
+                if experiment.tune is not None:
+                    tuning = tuning_of(experiment.tune, planned(grid.cells))
         return Asked(folder, engine, experiment, grid, composition, refinement, tuning)
 
     def _note_start(self, store: Store, asked: Asked, todo: int) -> None:

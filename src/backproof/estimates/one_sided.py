@@ -63,7 +63,6 @@ WORTHWHILE = 30_000
 AT_ONCE = 1 << 18
 """Parameters of all points that are evaluated at once."""
 
-
 MOST_PIECES = 2_000
 """Gradients near a point that are kept."""
 

@@ -31,7 +31,7 @@ def drawing_processes(figures: int, cells: int) -> int:
 
 
 def expected_figures(experiment: Mapping[str, object], cells: int) -> int:
-    """How many figures there will be, as far as can be told from the content of an experiment.
+    """How many figures there will be, as far as the content of an experiment says.
 
     One that names none, as a sweep without an experiment, has some for each measure of several cells.
     """

@@ -60,7 +60,7 @@ def _excerpt(
     narrowed = narrow(columns)
     cells = pd.concat([narrowed(part.cells) for part in parts], ignore_index=True)
     places = places_in_page(cells)
-    some = part_of(list(store.rows_of(cells["cell"].iloc[places].tolist())), layout)
+    some = part_of(list(store.rows_of(cells["cell"].iloc[places].tolist(), curves=True)), layout)
     excerpt = Excerpt(some.cells, some.curves, some.tensors, places, constants_of(layout))
     return Part(cells, some.curves, some.tensors), excerpt
 

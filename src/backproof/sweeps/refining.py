@@ -66,7 +66,7 @@ class Adding:
         from backproof.sweeps.table import as_table
 
         new = [cell.case.id for cell in self.cells if cell.case.id not in self._rows]
-        self._rows |= {row[0]: stored_cell(row, line) for row, line in self.store.rows_of(new, curves=False)}
+        self._rows |= {row[0]: stored_cell(row, line) for row, line in self.store.rows_of(new)}
         return as_table(self._rows.values(), self.store.refined())
 
     def _made(self, needed: Sequence[tuple[str, Value]]) -> list[Cell]:

@@ -337,22 +337,22 @@ class Store:
         """How many cells the grid has, those that are left out among them."""
         return int(self.db.execute(sql.GRID_SIZE).fetchone()[0])
 
-    def rows(self, condition: str = "TRUE", *, curves: bool = False) -> Iterator[tuple[Row, bytes | None]]:
+    def rows(
+        self, condition: str = "TRUE", values: Sequence[str] = (), *, curves: bool = False
+    ) -> Iterator[tuple[Row, bytes | None]]:
         """The rows of the grid's cells, in its order, each with its line of a shard; not checked yet.
 
         Args:
-            condition: one of those in `sql`.
+            condition: one of those in `sql`, or with a question mark for each of the values.
             curves: whether the curves are the last column; else that is null.
         """
         query = sql.ROWS.format(condition=condition, curves="curves" if curves else "NULL")
-        return self._with_lines(self.db.execute(query))
+        return self._with_lines(self.db.execute(query, values))
 
-    def rows_of(self, ids: Iterable[str], *, curves: bool = True) -> Iterator[tuple[Row, bytes | None]]:
-        """The rows of some of the grid's cells, in its order where the ids are."""
-        kept = "curves" if curves else "NULL"
+    def rows_of(self, ids: Iterable[str], *, curves: bool = False) -> Iterator[tuple[Row, bytes | None]]:
+        """The rows of some of the grid's cells, in its order where the ids are; curves as in `rows`."""
         for some in batched(ids, FEW):
-            query = sql.ROWS.format(condition=f"id IN ({', '.join('?' * len(some))})", curves=kept)
-            yield from self._with_lines(self.db.execute(query, some))
+            yield from self.rows(f"id IN ({', '.join('?' * len(some))})", some, curves=curves)
 
     def settings(self) -> Iterator[dict[str, Value]]:
         """The settings of the grid's cells."""
