@@ -3,7 +3,8 @@
 64-32-10 on digits, ReLU + softmax, mini-batches of 64, 200 steps of gradient descent, 32 seeds.
 backproof's side also records loss and accuracy of every step, and the cosine to the exact gradient
 and dead units of every tenth, as a sweep's cells do. The peers train, and nothing else. And the run beside
-its matrix products alone, for batches of 1 to 48 networks.
+its matrix products alone, for batches of 1 to 48 networks; and networks of different backward rules in one
+batch, beside each alone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from backproof.data.digits import digits
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.clips import CLIPS
+from backproof.network.faults import FAULTS
 from backproof.network.initial import initial_weights
 from backproof.network.losses import LOSSES
 from backproof.network.outputs import OUTPUTS
@@ -25,6 +27,7 @@ from backproof.network.problem import Problem
 from backproof.network.rules import BackwardRule
 from backproof.training import Plan, Samples, train
 from backproof.training.optimisers import OPTIMISERS
+from backproof.training.parts import Part, Parts
 from backproof.training.run import DEAD_UNIT_SAMPLES
 
 REPLICATES, STEPS, BATCH, EVERY, RATE = 32, 200, 64, 10, 0.1
@@ -52,6 +55,7 @@ def main(rounds: int) -> None:
         line("64-32-10 relu + softmax on digits", name, times[name], ratio, asked.get(name, ""))
     with threadpool_limits(1, user_api="blas"):
         beside_products(inputs, targets, rounds)
+        of_different_rules(inputs, targets, rounds)
 
 
 def beside_products(inputs, targets, rounds) -> None:
@@ -103,6 +107,27 @@ def products(widths, cells, samples):
     return run
 
 
+def of_different_rules(inputs, targets, rounds) -> None:
+    """Networks of one seed with a fault each, in one batch and one by one."""
+    heading(
+        "Networks of different backward rules: one batch, each alone, and the ratio; ms of a network's step"
+    )
+    rules = [
+        BackwardRule(fault=FAULTS[name](), relu_at_zero=0.0) for name in sorted(FAULTS) if name != "mutant"
+    ]
+    for hidden in (32, 100):
+        (start,) = starting_weights((inputs.shape[1], hidden, targets.shape[1]), 1)
+        works = {
+            "one batch": lambda s=start: ours_by_rules(inputs, targets, s, rules),
+            "alone": lambda s=start: [ours_by_rules(inputs, targets, s, [rule]) for rule in rules],
+        }
+        times = alternate(works, rounds)
+        each = {name: [1000 * t / (STEPS * len(rules)) for t in found] for name, found in times.items()}
+        together, alone = (shown(each[name]) for name in works)
+        ratio = shown(ratios(times, "alone", "one batch"))
+        print(f"64-{hidden}-10, {len(rules)} rules   {together}   {alone}   × {ratio}", flush=True)
+
+
 def starting_weights(widths, count):
     return [initial_weights(widths, 1.0, "zero", np.random.default_rng(k), np.float64) for k in range(count)]
 
@@ -115,7 +140,19 @@ def on_two_workers(inputs, targets, starts):
 
 def ours(inputs, targets, starts, replicates):
     """As a batch of a sweep's cells."""
-    cells = len(replicates)
+    starts = [starts[k] for k in replicates]
+    runs = trained(inputs, targets, starts, BackwardRule(relu_at_zero=0.0), replicates)
+    learned([run.final_loss for run in runs])
+
+
+def ours_by_rules(inputs, targets, start, rules):
+    """The same network by each rule; what it learns is another matter."""
+    parts = [Part(range(k, k + 1), CLIPS["none"](), rule) for k, rule in enumerate(rules)]
+    trained(inputs, targets, [start] * len(rules), Parts(parts), [0] * len(rules))
+
+
+def trained(inputs, targets, starts, rule, seeds):
+    cells = len(starts)
     parts = (
         ACTIVATIONS["relu"](),
         OUTPUTS["softmax"](),
@@ -125,10 +162,9 @@ def ours(inputs, targets, starts, replicates):
     template = Problem(inputs, targets, *parts, np.zeros((cells, 1, 1)), reduction="sample_mean")
     plan = Plan(OPTIMISERS["sgd"](), np.full((STEPS, cells), RATE), STEPS, BATCH, EVERY, 0.9)
     samples = [Samples(inputs, targets, *(inputs[:1], targets[:1]) * 2)] * cells
-    generators = [np.random.default_rng(k) for k in replicates]
-    stacked = [np.stack(layer) for layer in zip(*(starts[k] for k in replicates), strict=True)]
-    runs = train(template, stacked, BackwardRule(relu_at_zero=0.0), plan, samples, generators)
-    learned([run.final_loss for run in runs])
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    stacked = [np.stack(layer) for layer in zip(*starts, strict=True)]
+    return train(template, stacked, rule, plan, samples, generators)
 
 
 def learned(losses) -> None:

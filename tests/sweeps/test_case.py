@@ -162,9 +162,11 @@ def test_keys_of_shared_work(one):
     exact, canonical = one("delta=exact").case, one("delta=y_minus_t").case
     assert exact.numerical_key == canonical.numerical_key
     assert exact.numerical_key != one("seed=1").case.numerical_key
-    assert exact.training_key == one("seed=1").case.training_key
-    assert exact.training_key != canonical.training_key
+    assert exact.part_key == one("seed=1").case.part_key == one("clip.eps=1e-3").case.part_key
+    assert exact.part_key != canonical.part_key
+    assert exact.part_key != one("clip=clamp").case.part_key
     assert exact.family_key == canonical.family_key == one("seed=1").case.family_key
+    assert exact.family_key == one("clip=clamp").case.family_key
     assert exact.family_key != one("activation=tanh").case.family_key
 
 

@@ -154,7 +154,7 @@ def test_what_is_only_trained_is_cut_along_what_trains_as_one_batch(grid):
         "seed=range(0,30)",
     )  # fmt: skip
     tasks = tasks_of(c.case for c in found.cells)
-    batches = [len({case.training_key for case in task.cases}) for task in tasks]
+    batches = [len({case.part_key for case in task.cases}) for task in tasks]
     assert max(batches) < 3, "of three faults"
     assert max(len(task.cases) for task in tasks) > 10
 

@@ -34,7 +34,7 @@ def test_the_command_of_a_cell_has_its_schedule(cells, one):
 
 def test_several_schedules_train_as_one_batch_and_each_as_alone(cells):
     cases = [cell.case for cell in cells]
-    assert len({case.training_key for case in cases}) == 1
+    assert len({case.family_key for case in cases}) == 1
     together = runs_of(cases)
     for case, run in zip(cases, together, strict=True):
         (alone,) = runs_of([case])

@@ -154,22 +154,20 @@ class NetworkCase(Case):
         )  # fmt: skip
 
     @property
-    def training_key(self) -> Hashable:
-        """Cells equal in this train as one batch: they share shapes, and the rule but for its numbers."""
-        rule = self.clip and self.clip.without("eps"), self.delta, self.kink, self.fault
-        return self._shapes, rule
+    def part_key(self) -> Hashable:
+        """Cells of a batch that are equal in this have their clip and rule in common, but for numbers."""
+        return self.clip and self.clip.without("eps"), self.delta, self.kink, self.fault
 
     @property
     def share_key(self) -> Hashable:
-        return self.training_key if self.check is None and self.training else self.numerical_key
+        """Of cells that are only trained, those that are one part of a batch."""
+        if self.check is None and self.training:
+            return self.family_key, self.part_key
+        return self.numerical_key
 
     @property
     def family_key(self) -> Hashable:
-        """The training key without the backward rule."""
-        return self._shapes, self.clip and self.clip.without("eps", "backward")
-
-    @property
-    def _shapes(self) -> Hashable:
+        """Cells equal in this train as one batch: they differ in numbers, in the clip or in the rule."""
         return (
             self.data, self.network.without("init_scale", "bias"), self.activation, self.output, self.loss,
             self.precision, self.training and self.training.without("learning_rate", "schedule"), self.code,

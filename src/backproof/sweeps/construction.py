@@ -15,7 +15,7 @@ from backproof.network.activations import KinkRule
 from backproof.network.activations.identity import identity
 from backproof.network.arithmetic import Arithmetic
 from backproof.network.arrays import Array
-from backproof.network.clips import ClipBackward
+from backproof.network.clips import Clip, ClipBackward
 from backproof.network.clips.none import none as no_clip
 from backproof.network.faults.none import none as no_fault
 from backproof.network.initial import initial_weights
@@ -123,12 +123,17 @@ def problem_of(case: NetworkCase, inputs: Array, targets: Array) -> Problem:
         else identity(),  # no hidden layer, no activation
         components.output(case.output),
         components.loss(case.loss),
-        components.clip(case.clip) if case.clip else no_clip(),
+        clip_of(case),
         (case.clip and case.clip.eps) or 0.0,
         case.loss.reduction,
         case.loss.l2,
         arithmetic_of(case),
     )
+
+
+def clip_of(case: NetworkCase) -> Clip:
+    """The case's clip; none where the loss has no use for one."""
+    return components.clip(case.clip) if case.clip else no_clip()
 
 
 def arithmetic_of(case: NetworkCase) -> Arithmetic:

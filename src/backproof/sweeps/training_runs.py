@@ -1,39 +1,51 @@
-"""The training half of a sweep's work: networks that train alike, as one batch."""
+"""The training half of a sweep's work: networks of one shape, as one batch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, chain, groupby, pairwise
+from operator import attrgetter
 
 import numpy as np
 
 from backproof.network.arrays import Array
 from backproof.sweeps import components
-from backproof.sweeps.case import NetworkCase
+from backproof.sweeps.case import NetworkCase, grouped
 from backproof.sweeps.checking import verdicts_at
-from backproof.sweeps.construction import generator, problem_of, rule_of, samples_of, sizes_of, weights_of
+from backproof.sweeps.construction import (
+    clip_of,
+    generator,
+    problem_of,
+    rule_of,
+    samples_of,
+    sizes_of,
+    weights_of,
+)
+from backproof.sweeps.listing import batched
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.settings import TrainingSettings
 from backproof.training import Plan, Run, train
+from backproof.training.parts import Part, Parts
 from backproof.training.schedules import rates_of
 from backproof.training.updating import Mixed
 from backproof.verdicts import Verdict
 
-BATCH_ELEMENTS = 1 << 18
+BATCH_ELEMENTS = 1 << 17
 """Array elements of one layer of a training batch: what a core's second-level cache holds."""
 
 
 def train_alike(cases: list[NetworkCase], outcomes: list[Outcome]) -> None:
-    """Train cells that are equal in their training key, and put the results into their outcomes."""
-    size = _batch_size(cases[0])
-    for start in range(0, len(cases), size):
-        batch = slice(start, start + size)
-        watched = Watched(cases[batch])
-        for outcome, run in zip(outcomes[batch], runs_of(cases[batch], watched), strict=True):
+    """Train cells that are equal in their family key, and put the results into their outcomes."""
+    outcome_of = {outcome.id: outcome for outcome in outcomes}
+    in_parts = list(chain.from_iterable(grouped(cases, attrgetter("part_key"))))
+    for batch in batched(in_parts, _batch_size(cases[0])):
+        watched = Watched(batch)
+        found = [outcome_of[case.id] for case in batch]
+        for outcome, run in zip(found, runs_of(batch, watched), strict=True):
             outcome.values.update(run.results)
             outcome.curves.update(run.curves)
-        watched.report(outcomes[batch])
+        watched.report(found)
 
 
 def _batch_size(case: NetworkCase) -> int:
@@ -69,13 +81,21 @@ class Watched:
 
 
 def runs_of(cases: list[NetworkCase], watch: Watched | None = None) -> list[Run]:
-    """Train cells that are equal in their training key, as one batch."""
+    """Train cells that are equal in their family key, as one batch, whose parts are neighbours that are equal
+    in their part key.
+    """
     first = cases[0]
     settings, dtype = _training(first), first.precision.dtype
 
     def along(values: list[float | None]) -> Array:
         return np.array([value or 0.0 for value in values], dtype).reshape(-1, 1, 1)
 
+    def part(start: int, alike: list[NetworkCase]) -> Part:
+        rule = replace(rule_of(alike[0]), relu_at_zero=along([c.relu_at_zero for c in alike]))
+        return Part(range(start, start + len(alike)), clip_of(alike[0]), rule)
+
+    neighbours = [list(alike) for _, alike in groupby(cases, attrgetter("part_key"))]
+    starts = accumulate(map(len, neighbours), initial=0)
     samples = [samples_of(c) for c in cases]
     per_layer = zip(*(weights_of(c) for c in cases), strict=True)
     plan = Plan(
@@ -92,7 +112,7 @@ def runs_of(cases: list[NetworkCase], watch: Watched | None = None) -> list[Run]
     return train(
         replace(problem, eps=along([c.clip.eps if c.clip else None for c in cases])),
         [np.stack(layer) for layer in per_layer],
-        replace(rule_of(first), relu_at_zero=along([c.relu_at_zero for c in cases])),
+        Parts([part(start, alike) for start, alike in zip(starts, neighbours, strict=False)]),
         plan,
         samples,
         [generator(c.seed, "batches") for c in cases],

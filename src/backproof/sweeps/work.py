@@ -1,7 +1,7 @@
 """The work of a sweep: a task of cells in, their outcomes out. This is what runs in the workers.
 
 Cells of a task share what can be shared: one numerical gradient per problem, one array program for all
-networks that train alike. Nothing here depends on which cells share a task.
+networks of one shape. Nothing here depends on which cells share a task.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def compute(cases: Sequence[Case], limits: Limits = UNLIMITED) -> list[Outcome]:
     for function in (c for c in cases if isinstance(c, FunctionCase | DerivativeCase)):
         _together([function], outcomes, _check_function, limits)
     fit = [c for c in networks if c.training and outcomes[c.id].status is Status.OK]
-    for alike in grouped(fit, lambda c: c.training_key):
+    for alike in grouped(fit, lambda c: c.family_key):
         _together(alike, outcomes, train_alike, limits)
     if not limits.guarded and any(case.code for case in cases):
         put_back()  # the next task, of this sweep or another, may have no code from outside

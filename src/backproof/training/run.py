@@ -15,6 +15,7 @@ from backproof.network.arrays import Array, keep_memory, sum_over_terms
 from backproof.network.problem import Forward, Problem, labels_of
 from backproof.network.rules import Backward, BackwardRule
 from backproof.training.optimisers import Optimiser
+from backproof.training.parts import Part, Parts
 from backproof.training.telemetry import (
     cosine,
     cosine_per_sample,
@@ -119,7 +120,7 @@ class Samples:
 def train(
     template: Problem,
     weights: Sequence[Array],
-    rule: BackwardRule,
+    rule: BackwardRule | Parts,
     plan: Plan,
     samples: Sequence[Samples],
     generators: Sequence[np.random.Generator],
@@ -128,20 +129,25 @@ def train(
     """Train one network for each entry of `samples` and `generators`.
 
     Args:
-        template: its activation, output, loss, clip and eps (cells, 1, 1) are used; its data are not.
+        template: its activation, output, loss and eps (cells, 1, 1) are used; its data are not.
         weights: (cells, units, inputs + 1) each; left as they are.
-        rule: relu_at_zero may be an array (cells, 1, 1).
+        rule: of all networks, with the template's clip; or of each part, with its own. relu_at_zero may be
+            an array (cells, 1, 1).
     """
     keep_memory()
     weights = [w.copy() for w in weights]
-    rule = replace(rule, loss_scale=plan.mixed.loss_scale)
+    if isinstance(rule, BackwardRule):
+        rule = Parts([Part(range(len(samples)), template.clip, rule)])
+    rule = rule.with_loss_scale(plan.mixed.loss_scale)
+    template = replace(template, clip=rule.clip)
+    own = [replace(template, clip=clip, eps=_eps_of(template, k)) for k, clip in enumerate(rule.clips)]
     updating = Updating(weights, plan.optimiser, plan.rates, template.arithmetic, plan.mixed)
     batches = _Batches(samples, plan, generators)
     recorder = _Recorder(plan, len(samples), batches.full)
     with np.errstate(all="ignore"):
         if not batches.full:
             recorder.first_loss = [
-                _at(template, weights, cell, (s.inputs, s.targets))[0] for cell, s in enumerate(samples)
+                _at(own[cell], weights, cell, (s.inputs, s.targets))[0] for cell, s in enumerate(samples)
             ]
         for step in range(plan.steps):
             inputs, targets, labels = batches.take()
@@ -154,7 +160,7 @@ def train(
             per_sample = 1 / (problem.scale * max(targets.shape[-2], 1))
             if step % plan.every == 0 or step == plan.steps - 1:
                 exact = used if rule.is_exact else rule.faultless.backward(problem, forward, weights)
-                recorder.note_rarely(step, problem, forward, used, exact, per_sample / rule.loss_scale)
+                recorder.note_rarely(step, problem, forward, used, exact, per_sample / plan.mixed.loss_scale)
                 recorder.note_expected(problem, forward, weights)
                 recorder.note_dead(problem, batches.seen(problem, forward, weights))
             updating.step(step, used.gradients, per_sample)
@@ -163,9 +169,9 @@ def train(
         return [
             recorder.run_of(
                 cell,
-                final_loss=_at(template, weights, cell, (s.inputs, s.targets))[0],
-                accuracy=_at(template, weights, cell, (s.test_inputs, s.test_targets))[1],
-                validation=_at(template, weights, cell, (s.validation_inputs, s.validation_targets)),
+                final_loss=_at(own[cell], weights, cell, (s.inputs, s.targets))[0],
+                accuracy=_at(own[cell], weights, cell, (s.test_inputs, s.test_targets))[1],
+                validation=_at(own[cell], weights, cell, (s.validation_inputs, s.validation_targets)),
             )
             for cell, s in enumerate(samples)
         ]
@@ -176,12 +182,10 @@ def _eps_of(template: Problem, cell: int) -> Array:
     return eps if eps.ndim == 0 else np.asarray(eps[cell, 0, 0])
 
 
-def _at(
-    template: Problem, weights: Sequence[Array], cell: int, part: tuple[Array, Array]
-) -> tuple[float, float]:
+def _at(own: Problem, weights: Sequence[Array], cell: int, part: tuple[Array, Array]) -> tuple[float, float]:
     """The loss per sample and the accuracy of one network over a part of its data, inputs and targets."""
     inputs, targets = part
-    problem = replace(template, inputs=inputs, targets=targets, eps=_eps_of(template, cell))
+    problem = replace(own, inputs=inputs, targets=targets)
     forward = problem.forward([w[cell] for w in weights])
     loss = float(sum_over_terms(forward.terms) / max(len(inputs), 1))
     return loss, float(problem.accuracy(forward.outputs, labels_of(targets)))
