@@ -75,6 +75,26 @@ class Estimate:
         return np.asarray(self.truncation + self.noise + self.round_off + self.kink)
 
     @cached_property
+    def magnitude(self) -> Array:
+        """|value|."""
+        return np.asarray(np.abs(self.value))
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether every value is."""
+        return bool(np.isfinite(self.value).all())
+
+    @cached_property
+    def bounded_from_0(self) -> bool:
+        """Whether no bound is 0 or NaN."""
+        return bool((self.bound > 0).all())
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether every entry's bound is positive, and none touches a kink or is still."""
+        return self.bounded_from_0 and not self.touched.any() and not self.still.any()
+
+    @cached_property
     def mostly_truncation(self) -> Mask:
         """Where truncation is the larger part of the bound."""
         return np.asarray(self.truncation > self.bound - self.truncation)
@@ -99,14 +119,33 @@ class Estimate:
         return np.asarray((self.status & np.uint8(status)) != 0)
 
     @cached_property
+    def still(self) -> Mask:
+        """Entries that change nothing when they move."""
+        return np.asarray(self.has(EntryStatus.FLAT) | (self.step == 0))
+
+    @cached_property
     def members(self) -> tuple[Index, ...]:
         """For each tensor of the layout, which entries are its own."""
         return self.layout.members(self.index)
 
+    @cached_property
+    def typical(self) -> Typical:
+        """The typical size of the derivatives."""
+        return _typical_of(self)
+
+    @cached_property
+    def by_tensor(self) -> ByTensor:
+        """The entries tensor by tensor."""
+        return ByTensor(self.members)
+
+    @cached_property
+    def value_by_tensor(self) -> Array:
+        """The derivatives in that order."""
+        return self.by_tensor.of(self.value)
+
     def excess(self, gap: Array) -> Array:
         """A gap |analytic − value| in bounds; 0 where there is none, also beside a bound of 0."""
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return np.where(gap == 0, 0, gap / self.bound)
+        return in_bounds(gap, self.bound, positive=self.bounded_from_0)
 
     def at(self, index: Index) -> Estimate:
         """Some of the entries, by their flat positions, which must be among these."""
@@ -118,6 +157,70 @@ class Estimate:
         """The entries of a flat vector, in the precision of the estimate."""
         chosen = flat if len(flat) == len(self.index) else flat[self.index]
         return chosen.astype(self.value.dtype, copy=False)
+
+
+def in_bounds(gap: Array, bound: Array, *, positive: bool) -> Array:
+    """A gap in bounds; 0 where there is none, also beside a bound of 0.
+
+    Args:
+        positive: whether no bound is 0 or NaN, where that is known.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        found = gap / bound
+        return np.asarray(found if positive else np.where(gap == 0, 0, found))
+
+
+@dataclass(frozen=True)
+class Typical:
+    """What is typical of derivatives of different units: by what they do to the function, value · unit.
+
+    Attributes:
+        size: of each entry, what is typical of its tensor, by the entry's own unit, (entries,): the root mean
+            square of value · unit over the tensor. A tensor that vanishes within its bounds has that of all.
+        unseen: those tensors' members, each with what is typical of them alone.
+    """
+
+    size: Array
+    unseen: tuple[tuple[Index, Array], ...]
+
+
+def _typical_of(estimate: Estimate) -> Typical:
+    value, unit = estimate.magnitude, estimate.unit
+    exponent = np.frexp(value.max(initial=0))[1]  # a power of two, so that no square over- or underflows
+    effect = np.ldexp(value, -exponent) * unit
+
+    def of(members: Index | slice) -> Array:
+        return np.asarray(np.ldexp(root_mean_square(effect[members]) / unit[members], exponent))
+
+    size, seen, unseen = np.empty_like(effect), value > estimate.bound, []
+    for members in estimate.members:
+        own = of(members)
+        if seen[members].any():
+            size[members] = own
+        else:
+            unseen.append((members, own))
+    if unseen:
+        typical = of(slice(None))
+        for members, _ in unseen:
+            size[members] = typical[members]
+    return Typical(size, tuple(unseen))
+
+
+class ByTensor:
+    """Entries tensor by tensor, so that each tensor's own are a slice.
+
+    Attributes:
+        spans: each tensor's slice.
+    """
+
+    def __init__(self, members: Sequence[Index]) -> None:
+        self.order = np.concatenate(members) if members else np.zeros(0, np.intp)
+        ends = np.cumsum([len(each) for each in members], dtype=int).tolist()
+        self.spans = [slice(end - len(each), end) for end, each in zip(ends, members, strict=True)]
+
+    def of(self, each: Array) -> Array:
+        """One number per entry in this order."""
+        return each.take(self.order)
 
 
 def stacked(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
-from backproof.estimates.record import EntryStatus, Estimate, Mask
-from backproof.network.arrays import Array, root_mean_square
+from backproof.estimates.record import EntryStatus, Estimate, Mask, in_bounds
+from backproof.network.arrays import Array, DType
 from backproof.targets.layout import Index
 
 RESOLUTION = 1e-3
@@ -31,15 +31,30 @@ def allowed_beside(resolution: float, rtol: float) -> str:
 def gradient_error(analytic: Array, numerical: Array) -> float | None:
     """‖a − n‖₂ / (‖a‖₂ + ‖n‖₂), 0 where both vanish; None where either is not finite.
 
-    Both are scaled first, so that no square over- or underflows.
+    Where a square would over- or underflow, both are scaled first.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        gap = analytic - numerical
+        squares = gap.dot(gap), analytic.dot(analytic), numerical.dot(numerical)
+    low, high = _safe(analytic.dtype)
+    if low < min(squares) <= max(squares) < high and analytic.dtype == numerical.dtype:
+        of_gap, of_analytic, of_numerical = map(np.sqrt, squares)
+        return float(of_gap / (of_analytic + of_numerical))
     size = np.maximum(np.abs(analytic).max(initial=0), np.abs(numerical).max(initial=0))  # NaN is passed on
     if not size < np.inf:
         return None
     if size == 0:
         return 0.0
-    a, n = analytic / size, numerical / size
+    exponent = np.frexp(size)[1]  # a power of two rounds nothing
+    a, n = np.ldexp(analytic, -exponent), np.ldexp(numerical, -exponent)
     return float(_length(a - n) / (_length(a) + _length(n)))
+
+
+@cache
+def _safe(dtype: DType) -> tuple[np.floating, np.floating]:
+    """Between these a sum of squares has lost nothing to a number's range."""
+    info = np.finfo(dtype)
+    return np.sqrt(info.tiny), np.sqrt(info.max)
 
 
 def _length(x: Array) -> np.floating:
@@ -77,7 +92,7 @@ class Comparison:
     @cached_property
     def size(self) -> Array:
         """The larger of |analytic| and |numerical|; where these are zero, what it is within reach."""
-        size = np.maximum(np.abs(self.analytic), np.abs(self.estimate.value))
+        size = np.maximum(np.abs(self.analytic), self.estimate.magnitude)
         return np.asarray(size if self.variation is None else np.maximum(size, self.variation))
 
     @cached_property
@@ -87,16 +102,15 @@ class Comparison:
         Entries of different units are compared by what they do to the loss: a tensor's typical size is the
         root mean square of value · unit. A tensor that vanishes within its bounds is measured by all others.
         """
-        largest, unit = self.size.max(initial=0), self.estimate.unit
-        if not 0 < largest < np.inf:
+        if not 0 < self.size.max(initial=0) < np.inf:
             return self.size
-        effect = np.abs(self.estimate.value / largest * unit)  # so that no square over- or underflows
-        typical = np.full(len(unit), root_mean_square(effect))
-        seen = self.size > self.estimate.bound
-        for members in self.estimate.members:
-            if seen[members].any():
-                typical[members] = root_mean_square(effect[members])
-        return np.asarray(np.maximum(self.size, typical / unit * largest))
+        typical = self.estimate.typical
+        size = typical.size
+        for members, own in typical.unseen:
+            if (self.size[members] > self.estimate.bound[members]).any():
+                size = size.copy() if size is typical.size else size
+                size[members] = own
+        return np.asarray(np.maximum(self.size, size))
 
     @cached_property
     def bound(self) -> Array:
@@ -120,10 +134,13 @@ class Comparison:
 
     def _in(self, scale: Array) -> Array:
         """Bounds in a scale."""
-        still = (self.size == 0) & (self.estimate.has(EntryStatus.FLAT) | (self.estimate.step == 0))
-        still |= (self.bound == 0) | self.estimate.touched
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            smooth = np.where(still, 0, (self.bound + self.estimate.bound) / scale)
+            smooth = (self.bound + self.estimate.bound) / scale
+        if self.estimate.plain:
+            return np.asarray(smooth)
+        still = (self.size == 0) & self.estimate.still
+        still |= (self.bound == 0) | self.estimate.touched
+        smooth = np.where(still, 0, smooth)
         return np.where(self.estimate.touched, self.at_kinks, smooth) if self.at_kinks else smooth
 
     @cached_property
@@ -135,8 +152,7 @@ class Comparison:
     @cached_property
     def excess(self) -> Array:
         """The gap in bounds; at most 1 where arithmetic explains it, 0 where there is none."""
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return np.where(self.gap == 0, 0, self.gap / self.bound)
+        return in_bounds(self.gap, self.bound, positive=not self.rtol and self.estimate.bounded_from_0)
 
     @cached_property
     def beyond(self) -> Mask:
@@ -146,7 +162,7 @@ class Comparison:
     @cached_property
     def inside(self) -> Mask:
         """Where a kink is touched, and the analytic value is between the one-sided derivatives or excused."""
-        if self.excused:
+        if self.excused or not self.estimate.touched.any():
             return self.estimate.touched
         low, high = self.estimate.low, self.estimate.high
         return np.asarray(self.estimate.touched & (self.analytic >= low) & (self.analytic <= high))
@@ -164,6 +180,8 @@ class Comparison:
     @cached_property
     def wrong(self) -> Mask:
         """Where neither arithmetic nor a kink explains the gap."""
+        if not self.beyond.any():
+            return self.beyond
         return np.asarray(self.beyond & ~self.inside & ~self.estimate.crossed & ~self.open & ~self.jumps)
 
     def off(self, resolution: float) -> Mask:
@@ -180,10 +198,10 @@ class Comparison:
         gradient = analytic.astype(self.analytic.dtype)
         return Comparison(gradient, estimate, self.rtol, variation=self.variation)
 
-    @property
+    @cached_property
     def finite(self) -> bool:
         """Whether both gradients are."""
-        return bool(np.isfinite(self.analytic).all() and np.isfinite(self.estimate.value).all())
+        return self.estimate.finite and bool(np.isfinite(self.analytic).all())
 
     @cached_property
     def error(self) -> float | None:

@@ -81,16 +81,21 @@ def judged_tensors(
         moved: names of causes, and which entries each moves by more than their bounds.
         each: the verdict on every entry, by severity.
     """
-    estimate = mine.estimate
+    estimate, ordered = mine.estimate, mine.estimate.by_tensor
+    excess, analytic, value = ordered.of(mine.excess), ordered.of(mine.analytic), estimate.value_by_tensor
+    severities = ordered.of(each) if each.any() else None
+    relative = seen.estimate.by_tensor.of(seen.relative)
     # Mostly they hold no entry at all.
     beyond, touched, crossed = (
         mask if mask.any() else None for mask in (mine.beyond, estimate.touched, estimate.crossed)
     )
-    parts = zip(estimate.layout.tensors, estimate.members, seen.estimate.members, strict=True)
-    for tensor, members, finest in parts:
+    parts = zip(
+        estimate.layout.tensors, estimate.members, ordered.spans, seen.estimate.by_tensor.spans, strict=True
+    )
+    for tensor, members, span, finest in parts:
         if not len(members):
             continue
-        worst = members[int(np.argmax(mine.excess[members]))]
+        worst = members[int(np.argmax(excess[span]))]
         shares: dict[str, float] = {}
         for name, mask in moved:
             if mask[members].any():
@@ -98,7 +103,7 @@ def judged_tensors(
         yield TensorJudgement(
             name=tensor.name,
             size=len(members),
-            gradient_error=gradient_error(mine.analytic[members], estimate.value[members]),
+            gradient_error=gradient_error(analytic[span], value[span]),
             excess=float(mine.excess[worst]),
             disagreeing=_count(beyond, members),
             worst=estimate.layout.location(int(estimate.index[worst])),
@@ -109,8 +114,8 @@ def judged_tensors(
             high=float(estimate.high[worst]),
             touched=_count(touched, members),
             crossed=_count(crossed, members),
-            verdict=_gravest(each[members]),
-            resolution=float(seen.relative[finest].max(initial=0)),
+            verdict=Verdict.AGREES if severities is None else _gravest(severities[span]),
+            resolution=float(relative[finest].max(initial=0)),
             causes=shares,
         )
 
