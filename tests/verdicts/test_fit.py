@@ -9,9 +9,12 @@ from backproof.verdicts.fit import (
     Term,
     amount,
     first_fit,
+    function_product,
     in_part,
+    matrix_product,
     mixed_in,
     plain_numbers,
+    product,
     shown,
 )
 
@@ -374,3 +377,62 @@ def test_factors_in_words(factor, words):
 )
 def test_numbers_in_words(number, words):
     assert amount(number) == words
+
+
+# Candidates whose values are computed where they are looked at
+
+
+def operands(seed, samples=7, inner=4, units=5):
+    draw = np.random.default_rng(seed)
+    return [draw.standard_normal(shape) for shape in ((samples, inner), (inner, units), (samples, units))]
+
+
+def as_computed(seed):
+    """What is computed in some entries, and the whole of it."""
+    a, b, by = operands(seed)
+    other = operands(seed + 1)[2]
+    return [
+        (product(other, by), other * by),
+        (product(np.broadcast_to(other[:1], by.shape), by), other[:1] * by),
+        (matrix_product(a, b, by), (a @ b) * by),
+        (matrix_product(a, np.ascontiguousarray(b.T).T, by), (a @ b) * by),
+        (function_product(np.tanh, other[::-1], by), np.tanh(other[::-1]) * by),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_computed_values_are_those_of_the_whole_array(seed):
+    mask = np.random.default_rng(seed).random((7, 5)) < 0.5
+    few = tuple(np.random.default_rng(seed).integers(0, n, 6) for n in (7, 5))
+    for computed, whole in as_computed(seed):
+        for at in (..., mask, ~mask & mask, few):
+            assert computed[at].shape == whole[at].shape
+            np.testing.assert_allclose(computed[at], whole[at], rtol=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("share", [1.0, 0.25])
+def test_a_candidate_is_found_whether_its_values_are_there_or_computed(seed, share):
+    right = operands(seed + 9)[2]
+    for computed, whole in as_computed(seed):
+        found = error(share * whole + (1 - share) * right, right, tolerance=1e-13)
+        for values in (computed, whole):
+            assert found.share_of(Candidate("", "", values)) == pytest.approx(share, rel=1e-9)
+            assert found.share_of(Candidate("", "", values, 0, 1.0, np.full(whole.shape, 1e-13))) is not None
+        wrong = error(share * whole + (1 - share) * right + 1e-6 * right**2, right, tolerance=1e-13)
+        assert wrong.share_of(Candidate("", "", computed)) is None
+        added = error(right + 3 * whole, right, tolerance=1e-13)
+        assert added.multiple_of(computed) == pytest.approx(3, rel=1e-12)
+
+
+@pytest.mark.parametrize("entry", range(12))
+def test_any_probe_refuses_what_the_others_allow(entry):
+    """Twelve entries are tried first; one that is off is enough, whichever it is."""
+    right = np.linspace(1.1, 2, 12)
+    candidate = right**2
+    found = candidate.copy()
+    found[entry] += 1e-6
+    assert error(candidate, right).share_of(Candidate("", "", candidate)) == 1
+    assert error(found, right).share_of(Candidate("", "", candidate)) is None
+    assert error(right + 2 * candidate, right).multiple_of(candidate) == pytest.approx(2)
+    assert error(right + 2 * found, right).multiple_of(candidate) is None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from types import EllipsisType
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,48 @@ MIXED_IN = 1e-9
 Cut = tuple[slice, slice]
 """A part of a matrix."""
 
+Entries = tuple[NDArray[np.intp], ...] | Mask | EllipsisType
+"""Some entries of an array: their indices, axis by axis, or a mask; or all, which keep its shape."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Values that are computed where they are looked at: of most candidates, in a few entries.
+
+    Attributes:
+        at: entries to the values there.
+    """
+
+    at: Callable[[Entries], Array]
+
+    def __getitem__(self, entries: Entries) -> Array:
+        return self.at(entries)
+
+
+Values = Array | Computed
+
+
+def product(a: Array, b: Array) -> Computed:
+    """a · b, entry by entry."""
+    return Computed(lambda at: np.asarray(a[at] * b[at]))
+
+
+def matrix_product(a: Array, b: Array, by: Array) -> Computed:
+    """(a @ b) · by; a few of its entries without the whole product."""
+
+    def values(at: Entries) -> Array:
+        if isinstance(at, tuple):
+            rows, columns = at
+            return np.asarray((a[rows] * b[:, columns].T).sum(axis=1) * by[at])
+        return np.asarray((a @ b)[at] * by[at])
+
+    return Computed(values)
+
+
+def function_product(function: Callable[[Array], Array], x: Array, by: Array) -> Computed:
+    """f(x) · by, for a function of single entries."""
+    return Computed(lambda at: np.asarray(function(x[at][None])[0] * by[at]))
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -46,7 +89,7 @@ class Candidate:
 
     Attributes:
         name, detail: the structure, and what is specific to the case.
-        values: what it would have given.
+        values: what it would have given, shaped like the right values.
         parameters: how many numbers were fitted to find it.
         amplified: what the right values, and with them their error, were multiplied by.
         tolerance: its own error, where that is not this multiple of the right values'.
@@ -56,12 +99,17 @@ class Candidate:
 
     name: str
     detail: str
-    values: Array
+    values: Values
     parameters: int = 0
     amplified: float = 1.0
     tolerance: Array | None = None
     share: float = 1.0
     tried: int = 1
+
+    @property
+    def all_values(self) -> Array:
+        """All of its values."""
+        return np.asarray(self.values[...])
 
 
 class Known(NamedTuple):
@@ -86,21 +134,21 @@ class Term:
     """
 
     name: str
-    values: Array
+    values: Values
     words: Callable[[float], str]
 
 
 class _Probes(NamedTuple):
-    """A few entries of an error; arrays (probes,).
+    """A few entries of an error.
 
     Attributes:
         indices: where they are in its arrays, by axis.
     """
 
     indices: tuple[NDArray[np.intp], ...]
-    right: Array
-    gap: Array
-    allowed: Array
+    right: list[float]
+    gap: list[float]
+    allowed: list[float]
 
 
 @dataclass(frozen=True)
@@ -141,7 +189,7 @@ class Error:
 
         It is 1 where the candidate alone is what was found. `tried` is how many were before it.
         """
-        if not self._may_be_multiple(candidate, self._probes.right):
+        if not self._may_be_multiple(candidate, beside_right=True):
             return None
         values = candidate.values[self.sure]
         change = values - self.right[self.sure]
@@ -165,28 +213,33 @@ class Error:
         few = np.argpartition(size, -PROBES)[-PROBES:] if len(size) > PROBES else np.arange(len(size))
         few = few[np.argsort(-size[few])]
         indices = tuple(along[few] for along in np.nonzero(self.sure))
-        return _Probes(indices, self.right[indices], self.gap[few], self.allowed[few])
+        parts = self.right[indices], self.gap[few], self.allowed[few]
+        return _Probes(indices, *(each.tolist() for each in parts))
 
-    def _may_be_multiple(self, candidate: Candidate, beside: Array | float) -> bool:
-        """Whether the gap may be a multiple of what a candidate has beside some values at the probes.
+    def _may_be_multiple(self, candidate: Candidate, *, beside_right: bool) -> bool:
+        """Whether the gap may be a multiple of what a candidate has, beside the right values or beside 0.
 
-        Most candidates end here.
+        Most candidates end at the first few probes, one number at a time.
         """
-        at, _, gap, allowed = self._probes
-        values = candidate.values[at]
-        change = values - beside
-        if not len(gap) or not change[0]:
-            return False
-        allowed = max(candidate.amplified, 1.0) * allowed + FIT * np.abs(values)
-        if candidate.tolerance is not None:
-            allowed = allowed + candidate.tolerance[at]
-        ratio = gap[0] / change[0]
-        slack = allowed + np.abs(change / change[0]) * allowed[0]
-        return bool((np.abs(gap - ratio * change) <= 2 * slack * max(1.0, abs(ratio))).all())
+        at, right, gap, allowed = self._probes
+        values = candidate.values[at].tolist()
+        own = candidate.tolerance[at].tolist() if candidate.tolerance is not None else None
+        amplified, first, ratio = max(candidate.amplified, 1.0), 0.0, 0.0
+        for k, value in enumerate(values):
+            change = value - right[k] if beside_right else value
+            slack = amplified * allowed[k] + FIT * abs(value) + (own[k] if own else 0.0)
+            if k == 0:
+                if not change:
+                    return False
+                first, of_first, ratio = change, slack, gap[0] / change
+            slack += abs(change / first) * of_first
+            if not abs(gap[k] - ratio * change) <= 2 * slack * max(1.0, abs(ratio)):
+                return False
+        return bool(values)
 
-    def multiple_of(self, values: Array, tried: int = 1) -> float | None:
+    def multiple_of(self, values: Values, tried: int = 1) -> float | None:
         """The multiple of some values that was added to what is right; None if none fits."""
-        if not self._may_be_multiple(Candidate("", "", values), 0.0):
+        if not self._may_be_multiple(Candidate("", "", values), beside_right=False):
             return None
         added = values[self.sure]
         share = self._multiple(added)

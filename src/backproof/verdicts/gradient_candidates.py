@@ -100,7 +100,7 @@ def of_the_right_one(
         rows = Error(*(x.reshape(tensor.shape) for x in (error.found, right, error.tolerance, error.sure)))
         for axis, called in ((1, "rows"), (0, "columns")):
             for candidate in factors_of(rows, axis, called):
-                yield replace(candidate, values=candidate.values.ravel())
+                yield replace(candidate, values=candidate.all_values.ravel())
     yield from _cut_off(error)
     yield from _parametrised(tensor)
     yield from _changed(tensor)
@@ -192,7 +192,7 @@ def _changed(tensor: Tensor) -> Iterator[Candidate]:
     axes = ("rows", "columns") if len(tensor.shape) == 2 else ("entries", "columns")
     for candidate in candidates_of("", "it", variants(matrix, *axes), lambda x: x):
         name = candidate.name.removeprefix(": ")
-        yield replace(candidate, name=name, values=candidate.values.ravel(), tolerance=spread)
+        yield replace(candidate, name=name, values=candidate.all_values.ravel(), tolerance=spread)
     if len(shape) == 2 and shape[0] == shape[1] > 1:
         both = (matrix + matrix.T, "its transpose added"), ((matrix + matrix.T) / 2, "made symmetric")
         parts = (np.tril(matrix), "the lower triangle alone"), (np.triu(matrix), "the upper triangle alone")

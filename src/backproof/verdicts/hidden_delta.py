@@ -12,7 +12,18 @@ from backproof.estimates.record import Mask
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.arrays import Array
 from backproof.verdicts.backward_pass import BackwardPass
-from backproof.verdicts.fit import Candidate, Error, Known, Term, amount, first_fit, in_part
+from backproof.verdicts.fit import (
+    Candidate,
+    Error,
+    Known,
+    Term,
+    amount,
+    first_fit,
+    function_product,
+    in_part,
+    matrix_product,
+    product,
+)
 from backproof.verdicts.formulas import formulas
 from backproof.verdicts.implied import Implied, another_matrix, factors_of_rows, solved
 from backproof.verdicts.shape import shape_of
@@ -33,7 +44,10 @@ MOST_PARTS = 1 << 19
 """Entries up to which the parts of a delta that come from each unit above are taken apart."""
 
 STEPS = 12
-"""Gauss-Newton steps for the argument of a derivative."""
+"""Gauss-Newton steps for the argument of a derivative, at most."""
+
+ARGUMENTS = 400
+"""Entries by which it is found; what fits these is held against all."""
 
 DERIVATIVE_ERROR = 1e-11
 """Relative error allowed to a derivative that is a difference of values in extended precision."""
@@ -129,7 +143,7 @@ def _of_derivative(o: _Operands) -> Iterator[Candidate]:
     at, layer, z, activation = o.at, o.layer, o.z, o.at.problem.activation
 
     def instead(name: str, detail: str, derivative: Array) -> Candidate:
-        return Candidate(f"derivative: {name}", detail, o.incoming * derivative)
+        return Candidate(f"derivative: {name}", detail, product(o.incoming, derivative))
 
     yield Candidate("derivative: missing", "without f'(z)", o.incoming)
     yield instead("squared", "f'(z)² in place of f'(z)", o.derivative**2)
@@ -143,39 +157,43 @@ def _of_derivative(o: _Operands) -> Iterator[Candidate]:
         values = at.derivative_of(other_activation, "z", layer, z)
         yield instead("another activation's", other_activation.name, values)
     changed = (*variants(o.derivative, "samples", "units"), *others(o.known, z.shape))
-    yield from candidates_of("derivative", "f'(z)", changed, lambda x: o.incoming * x)
+    yield from candidates_of("derivative", "f'(z)", changed, partial(product, o.incoming))
     bias = at.weights[layer][:, -1]
     for x in (*variants(z, "samples", "units"), Variant("its bias taken off", "", z - bias)):
         detail = f"f' of z, {x.structure}{', ' if x.words else ''}{x.words}"
-        yield instead("of another argument", detail, activation.derivative(np.ascontiguousarray(x.values)))
+        there = function_product(activation.derivative, x.values, o.incoming)
+        yield Candidate("derivative: of another argument", detail, there)
 
 
 def _of_weights(o: _Operands) -> Iterator[Candidate | Term]:
     at, layer, w = o.at, o.layer, o.w
     gradient = at.backward.gradients[layer + 1][:, :-1]
-    change = (o.above @ gradient) * o.derivative
+    change = matrix_product(o.above, gradient, o.derivative)
     yield Term("carried weights: updated", change, lambda share: f"W {share:+.3g} · its gradient")
     for other, weights in enumerate(at.weights):
         if other != layer + 1 and weights[:, :-1].shape == w.shape:
-            values = (o.above @ weights[:, :-1]) * o.derivative
+            values = matrix_product(o.above, weights[:, :-1], o.derivative)
             yield Candidate("carried weights: another layer's", f"of layer {other + 1}", values)
     with_bias = at.weights[layer + 1]
     changed = (
         *variants(w, "units", "inputs"),
         Variant("with the bias", "its column in place of the first", with_bias[:, 1:]),
     )
-    yield from candidates_of("carried weights", "W", changed, lambda x: (o.above @ x) * o.derivative)
+    yield from candidates_of(
+        "carried weights", "W", changed, lambda x: matrix_product(o.above, x, o.derivative)
+    )
 
 
 def _of_arriving(o: _Operands) -> Iterator[Candidate | Term]:
     changed = (*variants(o.incoming, "samples", "units"), *others(o.known, o.incoming.shape))
-    yield from candidates_of("arriving gradient", "it", changed, lambda x: x * o.derivative)
+    yield from candidates_of("arriving gradient", "it", changed, partial(product, o.derivative))
     for other in (Variant("", "1", np.ones_like(o.incoming)), *others(o.known, o.incoming.shape)):
-        yield Term(
-            "arriving gradient: a term added", other.values * o.derivative, partial(times, other.words)
-        )
+        added = product(other.values, o.derivative)
+        yield Term("arriving gradient: a term added", added, partial(times, other.words))
     changed = (*variants(o.above, "samples", "units"), *others(o.known, o.above.shape))
-    for candidate in candidates_of("arriving gradient", "it", changed, lambda x: (x @ o.w) * o.derivative):
+    for candidate in candidates_of(
+        "arriving gradient", "it", changed, lambda x: matrix_product(x, o.w, o.derivative)
+    ):
         yield replace(candidate, detail=f"the delta above it, {candidate.detail}".removesuffix(", "))
 
 
@@ -220,20 +238,22 @@ def _of_solved_weights(o: _Operands, error: Error, arriving: Array, steep: Mask)
 
 def _of_argument(o: _Operands, implied: Array, known: Mask) -> Iterator[Candidate]:
     """f' at k z, or at z + c, for the k or c that comes nearest."""
-    derivative, z = o.at.problem.activation.derivative, o.z
-    changes: dict[str, Callable[[float], Array]] = {"z times": lambda k: k * z, "z plus": lambda c: z + c}
-    for words, change in changes.items():
-        start = (0.25, 0.5, 2.0, 4.0) if words == "z times" else (-1.0, -0.25, 0.25, 1.0)
+    derivative, (entries,) = o.at.problem.activation.derivative, np.nonzero(known.ravel())
+    few = entries[np.linspace(0, len(entries) - 1, min(len(entries), ARGUMENTS)).astype(int)]
+    z, wanted = o.z.reshape(1, -1)[:, few], implied.reshape(1, -1)[:, few]
+    changes: dict[str, tuple[Callable[[Array, float], Array], tuple[float, ...]]] = {
+        "z times": (np.multiply, (0.25, 0.5, 2.0, 4.0)),
+        "z plus": (np.add, (-1.0, -0.25, 0.25, 1.0)),
+    }
+    for words, (change, starts) in changes.items():
 
-        def gap(x: float, change: Callable[[float], Array] = change) -> Array:
-            return np.asarray((derivative(change(x)) - implied)[known])
+        def gap(x: float, change: Callable[[Array, float], Array] = change) -> Array:
+            return np.asarray(derivative(change(z, x)) - wanted)
 
-        found = _nearest(gap, start)
+        found = _nearest(gap, starts)
         if found is not None:
-            detail = f"f' of {words} {amount(found)}"
-            yield Candidate(
-                "derivative: of another argument", detail, o.incoming * derivative(change(found)), 1
-            )
+            values = o.incoming * derivative(change(o.z, found))
+            yield Candidate("derivative: of another argument", f"f' of {words} {amount(found)}", values, 1)
 
 
 def _nearest(gap: Callable[[float], Array], starts: tuple[float, ...]) -> float | None:
@@ -245,7 +265,9 @@ def _nearest(gap: Callable[[float], Array], starts: tuple[float, ...]) -> float 
         size = float((slope * slope).sum())
         if not size or not np.isfinite(size):
             return None
-        x -= float((slope * here).sum()) / size
+        before, x = x, x - float((slope * here).sum()) / size
+        if x == before:
+            break
     return x if np.isfinite(x) else None
 
 

@@ -146,7 +146,7 @@ class LinearModel:
         one = np.ones_like(without.right)
         for candidate in formulas(without, quantities, one, "another residual", "r"):
             values = error.right.copy()
-            values[self.entries] = candidate.values + penalty
+            values[self.entries] = candidate.all_values + penalty
             yield replace(candidate, detail=f"{candidate.detail}; {self.words}", values=values)
 
     def _of(

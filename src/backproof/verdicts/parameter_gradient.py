@@ -85,7 +85,7 @@ def _scaled(at: BackwardPass, error: Error, penalty: Array) -> Iterator[Candidat
         loss_part = error.right - penalty
         without = replace(error, found=error.found - penalty)
         for multiple in constants(without, loss_part, *at.forward.outputs.shape):
-            yield replace(multiple, values=multiple.values + penalty)
+            yield replace(multiple, values=multiple.all_values + penalty)
 
 
 def _other_deltas(at: BackwardPass, layer: int, inputs: Array, penalty: Array) -> Iterator[Candidate]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproof.network.arrays import Array
-from backproof.verdicts.fit import Candidate, amount
+from backproof.verdicts.fit import Candidate, Values, amount
 from backproof.verdicts.low_precision import LOWER, UNIT, rounded
 from backproof.verdicts.structures import LOWER_PRECISION
 
@@ -31,7 +31,7 @@ class Variant:
 
 
 def candidates_of(
-    operation: str, operand: str, changed: Iterable[Variant], apply: Callable[[Array], Array]
+    operation: str, operand: str, changed: Iterable[Variant], apply: Callable[[Array], Values]
 ) -> Iterator[Candidate]:
     """What an operation would give with each of the changed operands in place of its own."""
     for variant in changed:
