@@ -186,6 +186,37 @@ def test_threads_do_not_share_what_they_remember(one):
     assert len(known.known) == 1
 
 
+DROWNED = (
+    "data=moons", "network.hidden=[5]", "network.init_scale=256", "output=sigmoid", "clip=floor",
+    "clip.eps=2e-16", "check.samples=8",
+)  # fmt: skip
+"""Saturated outputs, whose differences rounding drowns."""
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_extended_precision_is_measured_once_for_a_case_and_its_neighbour_in_it(one, monkeypatch, precision):
+    calls, whole = [], checking.Measuring.finer
+
+    def counted(self):
+        calls.append(self)
+        return whole(self)
+
+    def cures(seed):
+        known, case = checking.Neighbourhood(), one(*DROWNED, f"precision={precision}", f"seed={seed}").case
+        monkeypatch.setattr(checking, "NEIGHBOURHOOD", known)
+        at = checking.checkable(case)
+        found = checking.cures_for(case, at, checking.judgement_of(case, at))
+        return found, [neighbours.verdicts for neighbours in known.known.values()]
+
+    monkeypatch.setattr(checking.Measuring, "finer", counted)
+    shared = [cures(seed) for seed in range(6)]
+    fewer = len(calls)
+    calls.clear()
+    monkeypatch.setattr(checking, "_same_numbers", lambda *_: False)
+    assert [cures(seed) for seed in range(6)] == shared
+    assert len(calls) > fewer > 0
+
+
 def test_a_neighbour_that_breaks_is_no_cure(one, monkeypatch):
     def broken(_case):
         raise RuntimeError("no")

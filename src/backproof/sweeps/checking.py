@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from backproof.estimates.steps import wide
 from backproof.network.arrays import Array, cut_like
 from backproof.network.faults.mutant import Mutant
 from backproof.network.faults.written import Written
+from backproof.network.number_formats import NetworkPrecision
 from backproof.network.problem import Problem
 from backproof.sweeps import components
 from backproof.sweeps.case import NetworkCase, grouped
@@ -309,9 +310,25 @@ class Neighbourhood(threading.local):
         if known is None:
             at = None
             with suppress(Exception):
-                at = checkable(case)
+                at = self._with_known_differences(case, checkable(case))
             known = self.remember(case, at)
         return known.verdict_of(case)
+
+    def _with_known_differences(self, case: NetworkCase, at: Checkable) -> Checkable:
+        """Its differences that rounding does not drown are those of the same problem in double precision."""
+        if case.precision is not NetworkPrecision.LONGDOUBLE or refuses_complex(at.own.problem):
+            return at
+        double = case.model_copy(update={"precision": NetworkPrecision.FLOAT64})
+        known = self.known.get(double.numerical_key)
+        if known is None or known.at is None or not _same_numbers(known.at.own, at.own):
+            return at
+        return replace(at, finer=known.at.finer)
+
+
+def _same_numbers(a: View, b: View) -> bool:
+    """Whether two views are of the same inputs, targets and weights, whatever their precision."""
+    pairs = ((a.problem.inputs, b.problem.inputs), (a.problem.targets, b.problem.targets))
+    return all(np.array_equal(x, y) for x, y in (*pairs, *zip(a.weights, b.weights, strict=True)))
 
 
 UNDECIDED = frozenset({Verdict.UNRESOLVED, Verdict.UNDETERMINED, Verdict.NOT_CHECKED})
