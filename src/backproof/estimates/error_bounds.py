@@ -225,19 +225,21 @@ def _probe(
         e = step.astype(eta.dtype)
         moved = loss.moved(layer, i, j, step[:, None] * np.array([-2, -1, 1, 2], step.dtype))
         rows, e = block.start + moved.rows, e[moved.rows]
-        far_down, near_down, near_up, far_up = (moved.terms[:, k] for k in range(4))
         rest = loss.base_terms(layer, i[moved.rows], j[moved.rows])
-        up, down, still = (sum_of(np.abs(terms)) for terms in (near_up, near_down, rest))
-        swing[rows] = np.maximum(np.fmax(up, down) - still, 0)
-        near, far = difference(near_up, near_down), difference(far_up, far_down)
+        changes = difference(moved.terms, rest[:, None])
+        far_down, near_down, near_up, far_up = changes.T
+        down, up = sum_of(np.abs(moved.terms[:, 1:3])).T
+        swing[rows] = np.maximum(np.fmax(up, down) - sum_of(np.abs(rest)), 0)
+        near, far = near_up - near_down, far_up - far_down
         derivative[rows] = (8 * near - far) / (12 * e)
-        second[rows] = np.abs(difference(near_up, rest) + difference(near_down, rest)) / e**2
+        second[rows] = np.abs(near_up + near_down) / e**2
         third[rows] = np.abs(far - 2 * near) / (2 * e**3)
         # The edge of the function's domain within reach is as bad as a kink.
         kinked[block] = moved.sides_differ() | ~np.isfinite(third[block])
         doubtful = np.flatnonzero(kinked[rows])
         if len(doubtful):
-            ends = [terms[doubtful] for terms in (far_down, near_down, rest, near_up, far_up)]
+            ends = [*moved.terms[doubtful].swapaxes(0, 1)]
+            ends.insert(2, rest[doubtful])
             secants = np.stack([difference(b, a) for a, b in pairwise(ends)]) / e[doubtful]
             secants[~np.isfinite(secants)] = np.nan
             lost = np.isnan(secants).any(axis=0)
