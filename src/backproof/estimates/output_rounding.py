@@ -69,7 +69,7 @@ def _of_loss(problem: Problem, outputs: Array, ulp: Array, u: float) -> tuple[Ar
 
     def terms(y: Array) -> Array:
         found = loss.terms(y, targets, problem.clip, problem.eps)
-        return found if loss.elementwise else found.sum(axis=1, keepdims=True)
+        return found if loss.elementwise else found.sum(axis=-1, keepdims=True)
 
     takes_complex = loss_takes_complex(problem, outputs.dtype.type)
     step = None if takes_complex else _difference_step(problem, outputs, ulp, u)
@@ -94,16 +94,17 @@ def _by_complex_steps(
 
     `narrow` is the precision of which y and what lies one rounding beside it are numbers.
     """
-    sides = [_complex_step(terms, outputs + way * ulp * moved, moved, narrow) for way in (0, -1, 1)]
-    found = sides[0]
-    for side in sides[1:]:
-        found = np.where(np.isfinite(found), found, side)
-    changes = [np.abs(side - found) for side in sides]
-    return np.abs(found), np.max([np.where(np.isfinite(each), each, 0) for each in changes], axis=0)
+    beside = outputs + np.array([0, -1, 1])[:, None, None] * ulp * moved
+    found, *sides = _complex_step(terms, beside, moved, narrow)
+    derivative = found
+    for side in sides:
+        derivative = np.where(np.isfinite(derivative), derivative, side)
+    changes = np.abs(np.stack([found, *sides]) - derivative)
+    return np.abs(derivative), np.where(np.isfinite(changes), changes, 0).max(axis=0)
 
 
 def _complex_step(terms: Callable[[Array], Array], y: Array, moved: Array, narrow: DType) -> Array:
-    """The derivative of terms along a move; NaN where there are none at y."""
+    """The derivative of terms along a move, (..., N, m); NaN where there are none at y."""
     kind = y.dtype.type
     step = kind(COMPLEX_STEPS[kind])
     found = terms(y + moved * (step * COMPLEX_TYPES[kind](1j))).imag / step
