@@ -147,7 +147,7 @@ def ours(inputs, targets, starts, replicates):
 
 def ours_by_rules(inputs, targets, start, rules):
     """The same network by each rule; what it learns is another matter."""
-    parts = [Part(range(k, k + 1), CLIPS["none"](), rule) for k, rule in enumerate(rules)]
+    parts = [Part(slice(k, k + 1), CLIPS["none"](), rule) for k, rule in enumerate(rules)]
     trained(inputs, targets, [start] * len(rules), Parts(parts), [0] * len(rules))
 
 

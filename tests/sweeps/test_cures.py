@@ -1,7 +1,9 @@
 """Cures: what is tried is what Hydra would compose, and the puzzle's cure is found."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from backproof.sweeps import checking, cures
@@ -215,6 +217,36 @@ def test_extended_precision_is_measured_once_for_a_case_and_its_neighbour_in_it(
     monkeypatch.setattr(checking, "_same_numbers", lambda *_: False)
     assert [cures(seed) for seed in range(6)] == shared
     assert len(calls) > fewer > 0
+
+
+def twins(one, **changed):
+    """A case in double precision that is remembered, and its neighbour in extended precision."""
+    known, words = checking.Neighbourhood(), [*DROWNED, *(f"{k}={v}" for k, v in changed.items())]
+    case, neighbour = (one(*words, f"precision={p}").case for p in ("float64", "longdouble"))
+    at, there = checking.checkable(case), checking.checkable(neighbour)
+    known.remember(case, at)
+    return known, at, neighbour, there
+
+
+def test_what_differs_in_one_number_is_measured_by_itself(one):
+    known, at, neighbour, there = twins(one)
+    assert known._with_known_differences(neighbour, there).finer is at.finer
+    problem, weights = there.own.problem, there.own.weights
+    others = [replace(there.own, weights=[np.nextafter(weights[0], 9), *weights[1:]])]
+    for name in ("inputs", "targets"):
+        moved = getattr(problem, name).copy()
+        moved[0, 0] = np.nextafter(moved[0, 0], 9)
+        others.append(replace(there.own, problem=replace(problem, **{name: moved})))
+    for other in others:
+        asked = replace(there, own=other)
+        assert known._with_known_differences(neighbour, asked).finer is there.finer
+
+
+def test_where_complex_numbers_are_refused_extended_precision_is_measured_by_itself(one, monkeypatch):
+    """In double precision a sample of the parameters is enough then."""
+    known, _, neighbour, there = twins(one)
+    monkeypatch.setattr(checking, "refuses_complex", lambda _problem: "no")
+    assert known._with_known_differences(neighbour, there) is there
 
 
 def test_a_neighbour_that_breaks_is_no_cure(one, monkeypatch):

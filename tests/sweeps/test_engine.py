@@ -148,14 +148,14 @@ def test_many_cells_that_share_a_gradient_still_keep_every_worker_busy(grid):
     assert len(tasks) > 1
 
 
-def test_what_is_only_trained_is_cut_along_what_trains_as_one_batch(grid):
+def test_what_is_only_trained_is_cut_along_the_parts_of_a_batch(grid):
     found = grid(
         "data=xor", "check=none", "training=sgd", "fault=none,sign,doubled", "training.learning_rate=0.1,1",
         "seed=range(0,30)",
     )  # fmt: skip
     tasks = tasks_of(c.case for c in found.cells)
-    batches = [len({case.part_key for case in task.cases}) for task in tasks]
-    assert max(batches) < 3, "of three faults"
+    parts = [len({case.part_key for case in task.cases}) for task in tasks]
+    assert max(parts) < 3, "of three faults"
     assert max(len(task.cases) for task in tasks) > 10
 
 

@@ -4,16 +4,18 @@ from collections import ChainMap
 from dataclasses import fields
 
 import numpy as np
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from backproof.network.clips import CLIPS
 from backproof.network.faults import FAULTS
+from backproof.network.problem import Problem
+from backproof.network.rules import BackwardRule
 from backproof.sweeps.canonical import case_of
 from backproof.sweeps.outcome import Outcome
 from backproof.sweeps.training_runs import runs_of, train_alike
 from backproof.training import Run
+from backproof.training.updating import Updating
 
 SMALL = ("data=gaussian", "check=none", "training=momentum", "training.steps=5", "training.every=2")
 CELL = {
@@ -32,7 +34,12 @@ ALIKE = {
     "activation": ("relu", "tanh", "leaky_relu"),
     "precision": ("float64", "float64", "float32", "float16", "bfloat16"),
     "network.hidden": ((3,), (4, 3), (3, 3), ()),
+    "network.bias_add": ("fused", "fused", "unfused"),
     "training.batch": ("full", 5, 1),
+    "training.loss_scale": (None, None, 512.0),
+    "training.master_weights": (None, True),
+    "loss.l2": (0.0, 0.0, 0.1),
+    "loss.reduction": ("sum", "sample_mean", "mean"),
 }
 
 MINE = (
@@ -73,7 +80,8 @@ def same(a, b):
     own=st.lists(st.tuples(*map(st.sampled_from, OWN)), min_size=2, max_size=9),
 )
 def test_a_network_has_the_bits_that_it_has_alone(pair, alike, own):
-    common = {**CELL, "loss": pair[0], "output": pair[1], **alike}
+    given = {key: value for key, value in alike.items() if value is not None}
+    common = {**CELL, "loss": pair[0], "output": pair[1], **given}
     cases = list(dict.fromkeys(case_of(dict(ChainMap(*each, common))) for each in own))
     assume(len({case.part_key for case in cases}) > 1)
     assert len({case.family_key for case in cases}) == 1
@@ -93,10 +101,6 @@ def test_results_are_in_the_order_of_the_cells_whatever_the_order_of_the_parts(g
 
 
 def test_one_forward_pass_and_one_update_for_all_parts(grid, monkeypatch):
-    from backproof.network.problem import Problem
-    from backproof.network.rules import BackwardRule
-    from backproof.training.updating import Updating
-
     calls = []
 
     def counted(owner, name):
@@ -114,20 +118,15 @@ def test_one_forward_pass_and_one_update_for_all_parts(grid, monkeypatch):
     counted(Problem, "forward")
     counted(Updating, "step")
     counted(BackwardRule, "backward")
-    cases = [
-        c.case for c in grid(*SMALL, "training.every=99", "output=sigmoid", "fault=none,sign,doubled").cells
-    ]
     runs_of(cases)
     assert calls.count("step") == 5
     assert calls.count("forward") == 5 + 4 * len(cases), "before, and after over three sets of samples"
     assert calls.count("backward") == 5 * len(cases) + 2, "and the exact ones at the first and the last step"
 
 
-def test_the_clip_of_several_has_no_edges(grid):
-    from backproof.sweeps.construction import clip_of, rule_of
-    from backproof.training.parts import Part, Parts
-
-    cases = [cell.case for cell in grid(*SMALL, "output=sigmoid", "clip=floor,clamp").cells]
-    parts = Parts([Part(range(k, k + 1), clip_of(c), rule_of(c)) for k, c in enumerate(cases)])
-    with pytest.raises(NotImplementedError, match="edges of their own"):
-        parts.clip.edges(np.zeros((2, 1, 1)))
+def test_users_code_meets_one_clip_at_a_time(one):
+    """It may hand a clip any array, also one without the axis of the batch."""
+    own, other = (one(f"clip={clip}").case for clip in ("floor", "clamp"))
+    assert own.family_key == other.family_key
+    own, other = (case.model_copy(update={"code": (("mine.loss", "1"),)}) for case in (own, other))
+    assert own.family_key != other.family_key

@@ -19,6 +19,7 @@ from backproof.training import Plan, Samples, train
 from backproof.training.optimisers.adam import adam
 from backproof.training.optimisers.momentum import momentum
 from backproof.training.optimisers.sgd import sgd
+from backproof.training.parts import Part, Parts
 
 RULE = BackwardRule()
 IDENTITY, RELU, SIGMOID, TANH = (ACTIVATIONS[name]() for name in ("identity", "relu", "sigmoid", "tanh"))
@@ -212,6 +213,48 @@ def test_a_diverging_neighbour_spoils_nobody():
     )
     same(mild, alone)
     assert not np.isfinite(wild.final_loss)
+
+
+# --- networks whose clips or rules differ
+
+
+def parts_of(*clips, starts=(0, 1)):
+    return Parts([
+        Part(slice(start, start + 1), CLIPS[clip](), BackwardRule())
+        for start, clip in zip(starts, clips, strict=True)
+    ])  # fmt: skip
+
+
+def test_the_clip_of_several_has_no_edges_and_uses_eps_where_one_does():
+    with pytest.raises(NotImplementedError, match="edges of their own"):
+        parts_of("floor", "clamp").clip.edges(np.zeros((2, 1, 1)))
+    assert parts_of("none", "floor").clip.uses_eps
+    assert not parts_of("none", "log_floor").clip.uses_eps
+
+
+@pytest.mark.parametrize("starts", [(1, 2), (0, 2), (0, 0), (1, 0)])
+def test_parts_follow_one_another(starts):
+    with pytest.raises(ValueError, match="must follow one another"):
+        parts_of("floor", "clamp", starts=starts)
+
+
+def test_there_are_as_many_networks_in_the_parts_as_samples():
+    samples, weights = samples_of(0), [w[None] for w in weights_of(0)]
+    plan = plan_of()
+    with pytest.raises(ValueError, match="parts of 2 networks for samples of 1"):
+        train(problem_of(samples), weights, parts_of("floor", "clamp"), plan, [samples], [None])
+
+
+def test_one_eps_may_serve_several_clips():
+    samples = [samples_of(seed) for seed in (0, 1)]
+    weights = [np.stack(layer) for layer in zip(*map(weights_of, (0, 1)), strict=True)]
+    given = problem_of(samples[0], loss=BINARY_CROSS_ENTROPY, eps=0.3)
+    several = given, replace(given, eps=np.full((2, 1, 1), 0.3))
+    one, other = (
+        train(problem, weights, parts_of("floor", "shift"), plan_of((0.5, 0.5)), samples, [None] * 2)
+        for problem in several
+    )
+    assert [run.results for run in one] == [run.results for run in other]
 
 
 # --- what is read off a run

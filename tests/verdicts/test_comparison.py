@@ -1,5 +1,6 @@
 """A comparison's arrays beside their definitions, entry by entry, in decimal numbers."""
 
+from dataclasses import replace
 from decimal import Decimal, getcontext
 
 import numpy as np
@@ -27,9 +28,14 @@ def typical(values, units):
 
 
 def drawn(seed, dtype):
-    """Tensors of all sizes and units; some vanish, some bounds are 0, some entries are still or on a kink."""
+    """Tensors of all sizes and units; some vanish, some bounds are 0, some entries are still or on a kink.
+
+    Of some not all entries are selected, of some none.
+    """
     draw = np.random.default_rng(seed)
-    sizes = draw.integers(1, 6, draw.integers(1, 5))
+    shapes = [int(k) for k in draw.integers(0, 6, draw.integers(1, 5))]
+    chosen = draw.random(sum(shapes)) < draw.choice([0.6, 1])
+    sizes = np.array([each.sum() for each in np.split(chosen, np.cumsum(shapes)[:-1])])
     n = int(sizes.sum())
     per_tensor = [np.repeat(10.0 ** draw.uniform(-3, 3, len(sizes)) * (draw.random(len(sizes)) < 0.7), sizes)]
     value = (draw.standard_normal(n) * per_tensor[0]).astype(dtype)
@@ -49,8 +55,8 @@ def drawn(seed, dtype):
     )
     zero, nan = np.zeros(n, dtype), np.full(n, np.nan, dtype)
     estimate = Estimate(
-        layout=in_sequence([f"t{k}" for k in range(len(sizes))], [(int(k),) for k in sizes]),
-        index=np.arange(n), value=value, truncation=bound.astype(dtype), noise=zero, round_off=zero,
+        layout=in_sequence([f"t{k}" for k in range(len(sizes))], [(k,) for k in shapes]),
+        index=np.flatnonzero(chosen), value=value, truncation=bound.astype(dtype), noise=zero, round_off=zero,
         kink=zero, step=(draw.random(n) < 0.9).astype(dtype),
         unit=(10.0 ** draw.uniform(-2, 2, n)).astype(dtype),
         low=nan, high=nan, status=status.astype(np.uint8),
@@ -58,7 +64,7 @@ def drawn(seed, dtype):
     return Comparison(analytic, estimate, rtol=float(draw.choice([0.0, 1e-4])))
 
 
-CASES = [(seed, dtype) for seed in range(150) for dtype in (np.float64, np.longdouble)]
+CASES = [(seed, dtype) for seed in range(150) for dtype in (np.float32, np.float64, np.longdouble)]
 
 
 @pytest.mark.parametrize(("seed", "dtype"), CASES, ids=lambda v: getattr(v, "__name__", v))
@@ -91,6 +97,23 @@ def test_every_array_is_its_definition(seed, dtype):
                 close,
             )
         assert np.array_equal(c.beyond, c.excess > 1)
+
+
+def test_gradients_that_overflow_have_gaps_without_a_warning():
+    largest = np.finfo(float).max
+    comparison = drawn(0, np.float64)
+    estimate = replace(
+        comparison.estimate, layout=in_sequence(["t"], [(3,)]), index=np.arange(3),
+        value=np.array([np.inf, largest, 1.0]), truncation=np.ones(3), noise=np.zeros(3),
+        round_off=np.zeros(3), kink=np.zeros(3), step=np.ones(3), unit=np.ones(3), low=np.ones(3),
+        high=np.ones(3), status=np.zeros(3, np.uint8),
+    )  # fmt: skip
+    found = Comparison(np.array([np.inf, -largest, np.nan]), estimate)
+    assert np.isnan(found.gap[[0, 2]]).all()
+    assert np.isinf(found.gap[1])
+    assert not found.finite
+    assert found.beyond.tolist() == [False, True, False]
+    assert found.error is None
 
 
 def near(found, expected, close, abs_=0):

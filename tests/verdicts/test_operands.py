@@ -13,6 +13,7 @@ from oracles import random_problem
 from verdicts.test_causes import Changed
 
 from backproof.network.rules import BackwardRule
+from backproof.verdicts.hidden_delta import ARGUMENTS
 from backproof.verdicts.operations import localise
 from backproof.verdicts.view import view_of
 
@@ -145,6 +146,23 @@ HIDDEN = {
 @pytest.mark.parametrize("key", HIDDEN, ids=" ".join)
 def test_what_was_computed_for_a_hidden_delta(key):
     assert hidden(HIDDEN[key]) == key
+
+
+def test_an_argument_that_some_entries_contradict_is_none():
+    """It is found by the entries that are looked at, evenly spaced, and held against those between them."""
+    view = network(samples=200)
+    times_3 = "derivative: of another argument", "f' of z times 3"
+    assert hidden(lambda n: n.arriving * sigmoid(3 * n.z), view) == times_3
+    size = view.forward.pre_activations[1].size
+    assert size > ARGUMENTS
+
+    def elsewhere(n):
+        apart = np.ones(size, bool)
+        apart[np.linspace(0, size - 1, ARGUMENTS).astype(int)] = False
+        apart &= np.random.default_rng(0).random(size) < 0.5
+        return n.arriving * sigmoid(np.where(apart.reshape(n.z.shape), 5, 3) * n.z)
+
+    assert hidden(elsewhere, view) != times_3
 
 
 FORMULAS = {

@@ -81,18 +81,18 @@ class Estimate:
 
     @cached_property
     def finite(self) -> bool:
-        """Whether every value is."""
+        """Whether every value is finite."""
         return bool(np.isfinite(self.value).all())
 
     @cached_property
-    def bounded_from_0(self) -> bool:
-        """Whether no bound is 0 or NaN."""
+    def bounds_positive(self) -> bool:
+        """Whether every bound is positive; 0 and NaN are not."""
         return bool((self.bound > 0).all())
 
     @cached_property
     def plain(self) -> bool:
-        """Whether every entry's bound is positive, and none touches a kink or is still."""
-        return self.bounded_from_0 and not self.touched.any() and not self.still.any()
+        """Whether every bound is positive, and every entry changes the function and touches no kink."""
+        return self.bounds_positive and not self.touched.any() and not self.still.any()
 
     @cached_property
     def mostly_truncation(self) -> Mask:
@@ -129,9 +129,9 @@ class Estimate:
         return self.layout.members(self.index)
 
     @cached_property
-    def typical(self) -> Typical:
-        """The typical size of the derivatives."""
-        return _typical_of(self)
+    def typical_size(self) -> TypicalSize:
+        """What is typical of the derivatives of each tensor."""
+        return _typical_size_of(self)
 
     @cached_property
     def by_tensor(self) -> ByTensor:
@@ -140,12 +140,12 @@ class Estimate:
 
     @cached_property
     def value_by_tensor(self) -> Array:
-        """The derivatives in that order."""
+        """The derivatives, tensor by tensor."""
         return self.by_tensor.of(self.value)
 
     def excess(self, gap: Array) -> Array:
         """A gap |analytic − value| in bounds; 0 where there is none, also beside a bound of 0."""
-        return in_bounds(gap, self.bound, positive=self.bounded_from_0)
+        return in_bounds(gap, self.bound, positive=self.bounds_positive)
 
     def at(self, index: Index) -> Estimate:
         """Some of the entries, by their flat positions, which must be among these."""
@@ -171,7 +171,7 @@ def in_bounds(gap: Array, bound: Array, *, positive: bool) -> Array:
 
 
 @dataclass(frozen=True)
-class Typical:
+class TypicalSize:
     """What is typical of derivatives of different units: by what they do to the function, value · unit.
 
     Attributes:
@@ -184,7 +184,7 @@ class Typical:
     unseen: tuple[tuple[Index, Array], ...]
 
 
-def _typical_of(estimate: Estimate) -> Typical:
+def _typical_size_of(estimate: Estimate) -> TypicalSize:
     value, unit = estimate.magnitude, estimate.unit
     exponent = np.frexp(value.max(initial=0))[1]  # a power of two, so that no square over- or underflows
     effect = np.ldexp(value, -exponent) * unit
@@ -203,7 +203,7 @@ def _typical_of(estimate: Estimate) -> Typical:
         typical = of(slice(None))
         for members, _ in unseen:
             size[members] = typical[members]
-    return Typical(size, tuple(unseen))
+    return TypicalSize(size, tuple(unseen))
 
 
 class ByTensor:
@@ -239,14 +239,14 @@ def stacked(
     joined: dict[str, Array] = {}
     for name in (f.name for f in fields(Estimate) if f.name not in ("layout", "index", "unit")):
         joined[name] = np.concatenate([getattr(e, name) for e in estimates])
-    effects = [_typical(e) or abs(v) or 1.0 for e, v in zip(estimates, values, strict=True)]
+    effects = [_typical_change(e) or abs(v) or 1.0 for e, v in zip(estimates, values, strict=True)]
     joined["unit"] = np.concatenate([e.unit / effect for e, effect in zip(estimates, effects, strict=True)])
     index = np.concatenate([p[e.index] for e, p in zip(estimates, positions, strict=True)])
     order = np.argsort(index)
     return Estimate(layout=layout, index=index[order], **{k: v[order] for k, v in joined.items()})
 
 
-def _typical(estimate: Estimate) -> float:
+def _typical_change(estimate: Estimate) -> float:
     """The typical change of a function as one of its entries moves by its unit; 0 where none is seen."""
     seen = np.isfinite(estimate.value) & (np.abs(estimate.value) > estimate.bound)
     return root_mean_square(np.abs(estimate.value * estimate.unit)[seen]) if seen.any() else 0.0

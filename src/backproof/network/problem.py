@@ -111,10 +111,14 @@ class Problem:
         """What the sum of all terms is multiplied by."""
         return self.reduction.scale(*self.targets.shape[-2:])
 
-    def forward(self, weights: Weights) -> Forward:
-        """Run the network. Floating-point exceptions are results here, so they are not reported."""
+    def forward(self, weights: Weights, inputs_with_ones: Array | None = None) -> Forward:
+        """Run the network. Floating-point exceptions are results here, so they are not reported.
+
+        Args:
+            inputs_with_ones: what enters the first layer, where that was put together before.
+        """
         with np.errstate(all="ignore"):
-            entering, pre_activations = self.through_hidden(weights)
+            entering, pre_activations = self.through_hidden(weights, inputs_with_ones)
             z = self.arithmetic.pre_activation(entering[-1], weights[-1])
             pre_activations.append(z)
             a = self.output.value(z)
@@ -124,9 +128,12 @@ class Problem:
                 total = total + sum((sum_over_terms(self.penalty(w)) for w in weights), start=0)
             return Forward(entering, pre_activations, a, terms, np.asarray(total))
 
-    def through_hidden(self, weights: Weights) -> tuple[list[Array], list[Array]]:
+    def through_hidden(
+        self, weights: Weights, inputs_with_ones: Array | None = None
+    ) -> tuple[list[Array], list[Array]]:
         """What enters each layer, and the pre-activations of the hidden ones; shapes as in `Forward`."""
-        entering, pre_activations = [with_ones(self.inputs)], []
+        first = with_ones(self.inputs) if inputs_with_ones is None else inputs_with_ones
+        entering, pre_activations = [first], []
         with np.errstate(all="ignore"):
             for w in weights[:-1]:
                 z = self.arithmetic.pre_activation(entering[-1], w)

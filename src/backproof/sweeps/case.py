@@ -105,7 +105,7 @@ class Case(Frozen):
 
     @property
     def share_key(self) -> Hashable:
-        """Cells equal in this share their work: a numerical gradient, or a batch where none is checked."""
+        """Cells equal in this share a numerical gradient or, where none is checked, a part of a batch."""
         return self.numerical_key
 
     @property
@@ -167,10 +167,15 @@ class NetworkCase(Case):
 
     @property
     def family_key(self) -> Hashable:
-        """Cells equal in this train as one batch: they differ in numbers, in the clip or in the rule."""
+        """Cells equal in this train as one batch: they differ in numbers, in the clip or in the rule.
+
+        Users' code may ask a clip for anything, so it meets one at a time.
+        """
+        clip = self.clip.without("eps", "backward") if self.clip and self.code else None
         return (
             self.data, self.network.without("init_scale", "bias"), self.activation, self.output, self.loss,
             self.precision, self.training and self.training.without("learning_rate", "schedule"), self.code,
+            clip,
         )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ AT_ONCE = 64
 """Problems that are measured at once at most."""
 
 MOST_NEIGHBOURS, MOST_WEIGHTS = 16, 1 << 18
-"""Problems of neighbours that a worker keeps, and their weights in all; each takes some 200 bytes."""
+"""Problems of neighbours that a worker keeps, and their weights in all; each takes some 230 bytes."""
 
 
 @dataclass(frozen=True)
@@ -315,7 +315,7 @@ class Neighbourhood(threading.local):
         return known.verdict_of(case)
 
     def _with_known_differences(self, case: NetworkCase, at: Checkable) -> Checkable:
-        """Its differences that rounding does not drown are those of the same problem in double precision."""
+        """The same, with the extended-precision differences of its double-precision twin, if known."""
         if case.precision is not NetworkPrecision.LONGDOUBLE or refuses_complex(at.own.problem):
             return at
         double = case.model_copy(update={"precision": NetworkPrecision.FLOAT64})

@@ -123,7 +123,7 @@ def family_of(case: Case) -> int:
 
 
 def share_of(case: Case) -> int:
-    """A number for the cells that share a numerical gradient, or train as one batch."""
+    """A number for the cells that share a numerical gradient, or are one part of a batch."""
     return hash(case.share_key)
 
 

@@ -47,7 +47,7 @@ def tasks_of(cases: Iterable[Unit], at_most: float | None = None) -> list[Task]:
     """Cases cut into tasks, the longest first.
 
     Cases that share a numerical gradient stay together, and then those that train as one batch; cases
-    that are only trained come in the order of their batches.
+    that are only trained come part by part.
 
     Args:
         at_most: seconds that several such groups may take together; `TASK_SECONDS` by default.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate, chain, groupby, pairwise
+from itertools import chain, groupby, pairwise
 from operator import attrgetter
 
 import numpy as np
@@ -32,7 +32,10 @@ from backproof.training.updating import Mixed
 from backproof.verdicts import Verdict
 
 BATCH_ELEMENTS = 1 << 17
-"""Array elements of one layer of a training batch: what a core's second-level cache holds."""
+"""Array elements of one layer of a training batch: one array fills a second-level cache of a megabyte.
+
+Networks of 64-100-10 are fastest from 12 to 24 at once, of 64-32-10 from 16 on.
+"""
 
 
 def train_alike(cases: list[NetworkCase], outcomes: list[Outcome]) -> None:
@@ -90,12 +93,11 @@ def runs_of(cases: list[NetworkCase], watch: Watched | None = None) -> list[Run]
     def along(values: list[float | None]) -> Array:
         return np.array([value or 0.0 for value in values], dtype).reshape(-1, 1, 1)
 
-    def part(start: int, alike: list[NetworkCase]) -> Part:
+    parts: list[Part] = []
+    for _, neighbours in groupby(cases, attrgetter("part_key")):
+        alike, start = list(neighbours), parts[-1].cells.stop if parts else 0
         rule = replace(rule_of(alike[0]), relu_at_zero=along([c.relu_at_zero for c in alike]))
-        return Part(range(start, start + len(alike)), clip_of(alike[0]), rule)
-
-    neighbours = [list(alike) for _, alike in groupby(cases, attrgetter("part_key"))]
-    starts = accumulate(map(len, neighbours), initial=0)
+        parts.append(Part(slice(start, start + len(alike)), clip_of(alike[0]), rule))
     samples = [samples_of(c) for c in cases]
     per_layer = zip(*(weights_of(c) for c in cases), strict=True)
     plan = Plan(
@@ -112,7 +114,7 @@ def runs_of(cases: list[NetworkCase], watch: Watched | None = None) -> list[Run]
     return train(
         replace(problem, eps=along([c.clip.eps if c.clip else None for c in cases])),
         [np.stack(layer) for layer in per_layer],
-        Parts([part(start, alike) for start, alike in zip(starts, neighbours, strict=False)]),
+        Parts(parts),
         plan,
         samples,
         [generator(c.seed, "batches") for c in cases],

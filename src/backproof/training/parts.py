@@ -23,18 +23,18 @@ class Part:
     """Neighbours in a batch of networks.
 
     Attributes:
-        cells: where they are along the leading axis.
+        cells: where they are along the leading axis, from a start to a stop.
         rule: relu_at_zero may be an array (cells of the part, 1, 1).
     """
 
-    cells: range
+    cells: slice
     clip: Clip
     rule: BackwardRule
 
-    @cached_property
-    def along(self) -> slice:
-        """Their part of the leading axis."""
-        return slice(self.cells.start, self.cells.stop)
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return int(self.cells.stop - self.cells.start)
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,22 @@ class Parts:
     """All networks of a batch, in order; used as the `BackwardRule` of the batch would be.
 
     A network's numbers are the same, bit for bit, in whatever part and batch it is.
+
+    Raises:
+        ValueError: if the first part does not start at 0, or another one where that before it stops.
     """
 
     parts: Sequence[Part]
+
+    def __post_init__(self) -> None:
+        stops = [0, *(part.cells.stop for part in self.parts)]
+        if any(part.cells.start != stop for part, stop in zip(self.parts, stops, strict=False)):
+            raise ValueError("the parts of a batch must follow one another, from the first network on")
+
+    @property
+    def number(self) -> int:
+        """How many networks there are."""
+        return sum(part.number for part in self.parts)
 
     def with_loss_scale(self, loss_scale: float) -> Parts:
         """The same with another loss scale."""
@@ -52,14 +65,15 @@ class Parts:
 
     @property
     def clips(self) -> list[Clip]:
-        """Each network's."""
-        return [part.clip for part in self.parts for _ in part.cells]
+        """The clip of each network."""
+        return [part.clip for part in self.parts for _ in range(part.number)]
 
     @cached_property
     def clip(self) -> Clip:
         """One clip for the whole batch, which does with each part what the part's own does.
 
-        Where they differ, its `edges` raise a NotImplementedError: each part has its own.
+        Where they differ, its functions take arrays with the batch's leading axis, and an eps (cells, 1, 1);
+        its `edges` raise a NotImplementedError, since each part has its own.
         """
         first = self.parts[0].clip
         if all(part.clip == first for part in self.parts):
@@ -72,13 +86,14 @@ class Parts:
             self._each("log"),
             self._each("log_derivative"),
             _no_edges_of_several,
+            any(part.clip.uses_eps for part in self.parts),
         )
 
     def _each(self, name: str) -> Callable[[Array, Eps], Array]:
         def each(q: Array, eps: Eps) -> Array:
             found, eps = np.empty_like(q), np.asarray(eps)
             for part in self.parts:
-                found[part.along] = getattr(part.clip, name)(q[part.along], eps[part.along])
+                found[part.cells] = getattr(part.clip, name)(q[part.cells], eps[part.cells])
             return found
 
         return each
@@ -94,7 +109,7 @@ class Parts:
         first = self.parts[0].rule.faultless
         if len(self.parts) == 1:
             return first
-        each = [np.broadcast_to(p.rule.relu_at_zero, (len(p.cells), 1, 1)) for p in self.parts]
+        each = [np.broadcast_to(p.rule.relu_at_zero, (p.number, 1, 1)) for p in self.parts]
         return replace(first, relu_at_zero=np.concatenate(each))
 
     def backward(self, problem: Problem, forward: Forward, weights: Weights) -> Backward:
@@ -115,7 +130,7 @@ def _no_edges_of_several(_eps: Array) -> tuple[Array, ...]:
 
 def _backward_of(part: Part, problem: Problem, forward: Forward, weights: Weights) -> Backward:
     def mine(arrays: Sequence[Array]) -> list[Array]:
-        return [a[part.along] for a in arrays]
+        return [a[part.cells] for a in arrays]
 
     inputs, targets, eps = mine([problem.inputs, problem.targets, np.asarray(problem.eps)])
     outputs, terms, loss = mine([forward.outputs, forward.terms, forward.loss])

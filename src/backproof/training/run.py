@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from backproof.network.arrays import Array, keep_memory, sum_over_terms
+from backproof.network.arrays import Array, keep_memory, sum_over_terms, with_ones
 from backproof.network.problem import Forward, Problem, labels_of
 from backproof.network.rules import Backward, BackwardRule
 from backproof.training.optimisers import Optimiser
@@ -129,18 +129,24 @@ def train(
     """Train one network for each entry of `samples` and `generators`.
 
     Args:
-        template: its activation, output, loss and eps (cells, 1, 1) are used; its data are not.
+        template: its functions are used, and its eps, a number or (cells, 1, 1); its data are not.
         weights: (cells, units, inputs + 1) each; left as they are.
-        rule: of all networks, with the template's clip; or of each part, with its own. relu_at_zero may be
-            an array (cells, 1, 1).
+        rule: one for all networks, whose relu_at_zero may be an array (cells, 1, 1), used with the template's
+            clip; or parts, each with a rule and a clip of its own.
+
+    Raises:
+        ValueError: if the parts are not of so many networks.
     """
     keep_memory()
     weights = [w.copy() for w in weights]
     if isinstance(rule, BackwardRule):
-        rule = Parts([Part(range(len(samples)), template.clip, rule)])
+        rule = Parts([Part(slice(0, len(samples)), template.clip, rule)])
+    if rule.number != len(samples):
+        raise ValueError(f"parts of {rule.number} networks for samples of {len(samples)}")
     rule = rule.with_loss_scale(plan.mixed.loss_scale)
-    template = replace(template, clip=rule.clip)
-    own = [replace(template, clip=clip, eps=_eps_of(template, k)) for k, clip in enumerate(rule.clips)]
+    eps = np.broadcast_to(template.eps, (len(samples), 1, 1))
+    template = replace(template, clip=rule.clip, eps=eps)
+    own = [replace(template, clip=clip, eps=e[0, 0]) for clip, e in zip(rule.clips, eps, strict=True)]
     updating = Updating(weights, plan.optimiser, plan.rates, template.arithmetic, plan.mixed)
     batches = _Batches(samples, plan, generators)
     recorder = _Recorder(plan, len(samples), batches.full)
@@ -150,11 +156,11 @@ def train(
                 _at(own[cell], weights, cell, (s.inputs, s.targets))[0] for cell, s in enumerate(samples)
             ]
         for step in range(plan.steps):
-            inputs, targets, labels = batches.take()
-            problem = replace(template, inputs=inputs, targets=targets)
+            entering, targets, labels = batches.take()
+            problem = replace(template, inputs=entering[..., :-1], targets=targets)
             if watch and plan.watch_every and step % plan.watch_every == 0:
                 watch(step, weights)
-            forward = problem.forward(weights)
+            forward = problem.forward(weights, entering)
             used = rule.backward(problem, forward, weights)
             recorder.note(step, problem, forward, labels, batches.labelled)
             per_sample = 1 / (problem.scale * max(targets.shape[-2], 1))
@@ -175,11 +181,6 @@ def train(
             )
             for cell, s in enumerate(samples)
         ]
-
-
-def _eps_of(template: Problem, cell: int) -> Array:
-    eps = np.asarray(template.eps)
-    return eps if eps.ndim == 0 else np.asarray(eps[cell, 0, 0])
 
 
 def _at(own: Problem, weights: Sequence[Array], cell: int, part: tuple[Array, Array]) -> tuple[float, float]:
@@ -204,19 +205,19 @@ class _Batches:
         sets = {id(s.inputs): s for s in samples}
         set_of_cell = np.array([list(sets).index(id(s.inputs)) for s in samples])
         self.offsets = set_of_cell[:, None] * self.count
-        self.inputs = np.concatenate([s.inputs for s in sets.values()])
+        self.entering = with_ones(np.concatenate([s.inputs for s in sets.values()]))
         self.targets = np.concatenate([s.targets for s in sets.values()])
         labels = [labels_of(s.targets) for s in sets.values()]
         self.labels = np.concatenate([np.zeros(self.count, int) if each is None else each for each in labels])
         self.labelled = np.array([each is not None for each in labels])[set_of_cell]
         # One mini-batch does not show whether a unit is dead.
-        self.fixed_inputs, self.fixed_targets, _ = self._of(np.arange(min(DEAD_UNIT_SAMPLES, self.count)))
+        self.fixed_entering, self.fixed_targets, _ = self._of(np.arange(min(DEAD_UNIT_SAMPLES, self.count)))
         self.everything = self._of(np.arange(self.count)) if self.full else None
         self.order = np.empty((len(samples), self.count), np.intp)
         self.position = self.count
 
     def take(self) -> tuple[Array, Array, Array]:
-        """Inputs, targets and labels of the next batch of every cell, (cells, size, …) each."""
+        """Inputs with their ones, targets and labels of every cell's next batch, (cells, size, …) each."""
         if self.everything:
             return self.everything
         if self.position + self.size > self.count:
@@ -236,12 +237,12 @@ class _Batches:
         """
         if self.full:
             return forward.pre_activations[:-1]
-        fixed = replace(problem, inputs=self.fixed_inputs, targets=self.fixed_targets)
-        return fixed.through_hidden(weights)[1]
+        fixed = replace(problem, inputs=self.fixed_entering[..., :-1], targets=self.fixed_targets)
+        return fixed.through_hidden(weights, self.fixed_entering)[1]
 
     def _of(self, rows: Array) -> tuple[Array, Array, Array]:
         chosen = self.offsets + rows
-        return self.inputs.take(chosen, axis=0), self.targets.take(chosen, axis=0), self.labels.take(chosen)
+        return self.entering.take(chosen, axis=0), self.targets.take(chosen, axis=0), self.labels.take(chosen)
 
 
 class _Recorder:

@@ -87,7 +87,8 @@ class Comparison:
     @cached_property
     def gap(self) -> Array:
         """|analytic − numerical|."""
-        return np.asarray(np.abs(self.analytic - self.estimate.value))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(np.abs(self.analytic - self.estimate.value))
 
     @cached_property
     def size(self) -> Array:
@@ -104,7 +105,7 @@ class Comparison:
         """
         if not 0 < self.size.max(initial=0) < np.inf:
             return self.size
-        typical = self.estimate.typical
+        typical = self.estimate.typical_size
         size = typical.size
         for members, own in typical.unseen:
             if (self.size[members] > self.estimate.bound[members]).any():
@@ -152,7 +153,7 @@ class Comparison:
     @cached_property
     def excess(self) -> Array:
         """The gap in bounds; at most 1 where arithmetic explains it, 0 where there is none."""
-        return in_bounds(self.gap, self.bound, positive=not self.rtol and self.estimate.bounded_from_0)
+        return in_bounds(self.gap, self.bound, positive=self.estimate.bounds_positive)
 
     @cached_property
     def beyond(self) -> Mask:

@@ -156,7 +156,7 @@ class Error:
     """What an operation gave beside what is right; arrays of one shape.
 
     Attributes:
-        tolerance: the difference that arithmetic explains.
+        tolerance: the difference that arithmetic explains; at least the rounding of the arrays' type.
         sure: where the right value is known; elsewhere, as on a kink, nothing is compared.
     """
 

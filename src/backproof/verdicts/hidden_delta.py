@@ -47,7 +47,7 @@ STEPS = 12
 """Gauss-Newton steps for the argument of a derivative, at most."""
 
 ARGUMENTS = 400
-"""Entries by which it is found; what fits these is held against all."""
+"""At most so many entries are used to find it; what is found is then held against all."""
 
 DERIVATIVE_ERROR = 1e-11
 """Relative error allowed to a derivative that is a difference of values in extended precision."""
