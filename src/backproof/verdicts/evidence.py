@@ -6,8 +6,10 @@ import re
 
 import numpy as np
 
-from backproof.estimates.incremental import numerical_gradient
-from backproof.network.arrays import Array, Weights, cut_like
+from backproof.estimates.moves import changes_of_parameters
+from backproof.estimates.perturbed import PerturbedLoss
+from backproof.estimates.steps import realised
+from backproof.network.arrays import Array, cut_like
 from backproof.targets.layout import flattened
 from backproof.targets.network import Rule
 from backproof.verdicts.comparison import Comparison, gradient_error
@@ -39,21 +41,18 @@ def error_against_step(gradients: list[Array], view: View) -> tuple[Array, Array
     """The gradient error at steps 2^k, k from −2 to where the precision ends, with central differences."""
     digits = round(-np.log2(view.problem.unit_roundoff)) - 1
     exponents = np.arange(-digits, -1)
-    selected = _spread(view.weights)
-    analytic = flattened(gradients)
+    weights, analytic = flattened(view.weights), flattened(gradients)
+    entries = np.linspace(0, len(weights) - 1, min(SWEPT_PARAMETERS, len(weights))).astype(int)
     errors = np.full(len(exponents), np.nan)
-    for i, exponent in enumerate(exponents):
-        estimate = numerical_gradient(view.problem, view.weights, step=2.0**exponent, selected=selected)
-        error = gradient_error(estimate.selected(analytic), estimate.value) if estimate else None
-        errors[i] = np.nan if error is None else error
+    with np.errstate(all="ignore"):
+        loss = PerturbedLoss(view.problem, view.weights, view.forward)
+        for i, exponent in enumerate(exponents):
+            steps = np.full(len(entries), 2.0**exponent)
+            up, down = changes_of_parameters(loss, entries, steps)
+            moved = np.sum(realised(weights[entries], steps, loss.rounded), axis=0, dtype=up.dtype)
+            error = gradient_error(analytic[entries].astype(up.dtype), (up - down) / moved)
+            errors[i] = np.nan if error is None else error
     return exponents, errors
-
-
-def _spread(weights: Weights) -> list[Array]:
-    total = sum(w.size for w in weights)
-    chosen = np.zeros(total, bool)
-    chosen[np.linspace(0, total - 1, min(SWEPT_PARAMETERS, total)).astype(int)] = True
-    return cut_like(chosen, weights)
 
 
 def error_maps(gradients: list[Array], view: View) -> dict[str, Array]:
