@@ -95,6 +95,12 @@ class Estimate:
         return self.bounds_positive and not self.touched.any() and not self.still.any()
 
     @cached_property
+    def smooth(self) -> bool:
+        """Whether no entry has anything to do with a kink, jumps or is open."""
+        hindered = EntryStatus.TOUCHED | EntryStatus.CROSSED | EntryStatus.OPEN | EntryStatus.JUMPS
+        return not self.has(hindered).any()
+
+    @cached_property
     def mostly_truncation(self) -> Mask:
         """Where truncation is the larger part of the bound."""
         return np.asarray(self.truncation > self.bound - self.truncation)

@@ -161,6 +161,11 @@ class Comparison:
         return np.asarray(self.excess > 1)
 
     @cached_property
+    def settled(self) -> bool:
+        """Whether arithmetic explains every gap, and no kink, jump or open entry has a say."""
+        return self.estimate.smooth and not self.beyond.any()
+
+    @cached_property
     def inside(self) -> Mask:
         """Where a kink is touched, and the analytic value is between the one-sided derivatives or excused."""
         if self.excused or not self.estimate.touched.any():

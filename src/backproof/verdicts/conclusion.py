@@ -57,6 +57,8 @@ class Question:
 def conclude(q: Question) -> Conclusion:
     """The verdict and its causes: faults before kinks, kinks before rounding."""
     here, joint = q.here, q.joint
+    if here is q.mine and here.settled and here.resolution <= asked_of(q.target):
+        return Conclusion(Verdict.AGREES, here)  # most do; nothing below would say otherwise
     undecided = joint is not None and joint.standing is Standing.UNDECIDED
     if joint is not None and undecided and not (here.wrong & ~here.estimate.touched).any():
         return _at_joint_kinks(here, joint)

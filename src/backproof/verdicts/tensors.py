@@ -53,6 +53,8 @@ def verdict_of_each(
     """The verdict on every entry by itself, by severity; `resolution` is the error that must be seen."""
     own, there = mine.estimate, best.estimate
     each = np.full(len(mine.analytic), Verdict.AGREES.severity, np.int8)
+    if verdict is Verdict.AGREES and best.settled:
+        return each
     if verdict is Verdict.UNRESOLVED:
         each[best.relative > resolution] = verdict.severity
     elif verdict is not Verdict.AGREES and (best is not mine or verdict is Verdict.ROUND_OFF):
@@ -86,9 +88,8 @@ def judged_tensors(
     severities = ordered.of(each) if each.any() else None
     relative = seen.estimate.by_tensor.of(seen.relative)
     # Mostly they hold no entry at all.
-    beyond, touched, crossed = (
-        mask if mask.any() else None for mask in (mine.beyond, estimate.touched, estimate.crossed)
-    )
+    masks = (None,) * 3 if mine.settled else (mine.beyond, estimate.touched, estimate.crossed)
+    beyond, touched, crossed = (mask if mask is not None and mask.any() else None for mask in masks)
     parts = zip(
         estimate.layout.tensors, estimate.members, ordered.spans, seen.estimate.by_tensor.spans, strict=True
     )
