@@ -219,6 +219,52 @@ def test_extended_precision_is_measured_once_for_a_case_and_its_neighbour_in_it(
     assert len(calls) > fewer > 0
 
 
+MANY = (
+    ("output=sigmoid", "delta=y_minus_t", "loss=squared_error"),
+    ("output=relu", "fault=sign", "clip.eps=1e-3"),
+    ("output=relu", "delta=y_minus_t", "kink=assign", "relu_at_zero=0.25"),
+    ("data=xor", "network.bias=zero", "output=sigmoid", "fault=doubled", "relu_at_zero=0.25"),
+    ("data=xor", "network.bias=zero", "output=sigmoid", "relu_at_zero=0.25", "kink=assign"),
+    ("output=sigmoid", "clip=clamp", "clip.eps=0.2", "clip.backward=ignored", "network.init_scale=4"),
+    ("output=sigmoid", "precision=float32", "check.step=0.01"),
+    ("output=sigmoid", "fault=mutant", "fault.mutation=3"),
+    DROWNED,
+)
+
+
+@pytest.mark.parametrize("words", MANY, ids=" ".join)
+def test_rules_that_differ_at_kinks_alone_are_judged_once_where_none_is_met(one, monkeypatch, words):
+    judged, whole = [], checking.judgement_of
+
+    def counted(case, at, **more):
+        judged.append(case)
+        return whole(case, at, **more)
+
+    def tried(known_to):
+        judged.clear()
+        found = []
+        for seed in range(3):
+            case = one("network.hidden=[5]", *words, "training=none", f"seed={seed}").case
+            for numbers in (False, True):
+                known = checking.Neighbourhood()
+                found.append(cures_of(case, lambda c, k=known: known_to(k).agrees(c), numbers=numbers))
+        return found, len(judged)
+
+    monkeypatch.setattr(checking, "judgement_of", counted)
+    monkeypatch.setattr(cures, "islice", lambda all_of_them, _limit: all_of_them)
+    shared, fewer = tried(lambda known: known)
+    alone, all_of_them = tried(lambda _: checking.Neighbourhood())
+    assert shared == alone
+    assert fewer == all_of_them if "network.bias=zero" in words else fewer < all_of_them
+
+
+def test_users_code_is_asked_for_every_convention(one):
+    case = one("output=sigmoid", "fault=sign").case
+    own = case.model_copy(update={"code": (("mine.delta", "1"),)})
+    known = checking.Neighbourhood().remember(case, checking.checkable(case))
+    assert len(known._rule_of(case)) < len(known._rule_of(own))
+
+
 def twins(one, **changed):
     """A case in double precision that is remembered, and its neighbour in extended precision."""
     known, words = checking.Neighbourhood(), [*DROWNED, *(f"{k}={v}" for k, v in changed.items())]

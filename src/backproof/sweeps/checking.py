@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,6 +48,23 @@ MOST_NEIGHBOURS, MOST_WEIGHTS = 16, 1 << 18
 """Problems of neighbours that a worker keeps, and their weights in all; each takes some 230 bytes."""
 
 
+@dataclass
+class Finer:
+    """Differences that rounding does not drown, measured once, if they are asked for.
+
+    Attributes:
+        found: they, or None where there are none; empty until then.
+    """
+
+    measure: Callable[[], View | None]
+    found: list[View | None] = field(default_factory=list)
+
+    def __call__(self) -> View | None:
+        if not self.found:
+            self.found.append(self.measure())
+        return self.found[0]
+
+
 @dataclass(frozen=True)
 class Checkable:
     """A case's problem at the point where it is checked, evaluated as the case asks for it.
@@ -61,8 +78,14 @@ class Checkable:
 
     own: View
     reference: View | None
-    finer: Callable[[], View | None] | None
+    finer: Finer | None
     checked: bool = True
+
+    @property
+    def used(self) -> list[View]:
+        """The views that a verdict rested on so far."""
+        finer = self.finer.found if self.finer else []
+        return [view for view in (self.own, self.reference, *finer) if view is not None]
 
 
 @dataclass(frozen=True)
@@ -176,7 +199,7 @@ def measured(asked: Sequence[Measuring]) -> list[Checkable]:
         own.update(zip(alike, views_of(points, step=how.step, scheme=how.scheme), strict=True))
     referring = [k for k, each in enumerate(asked) if each.needs_reference]
     references = dict(zip(referring, views_of([asked[k].in_reference() for k in referring]), strict=True))
-    return [Checkable(own[k], references.get(k), cache(each.finer)) for k, each in enumerate(asked)]
+    return [Checkable(own[k], references.get(k), Finer(each.finer)) for k, each in enumerate(asked)]
 
 
 def _check_step(step: float, problem: Problem, weights: list[Array]) -> None:
@@ -260,19 +283,28 @@ class Neighbours:
 
     Attributes:
         at: their problem; None where it cannot be evaluated.
+        verdicts: by what the cases' backward passes depend on.
     """
 
     at: Checkable | None
-    verdicts: dict[NetworkCase, Verdict] = field(default_factory=dict)
+    verdicts: dict[Hashable, Verdict] = field(default_factory=dict)
 
     def verdict_of(self, case: NetworkCase) -> Verdict:
         """One that cannot be evaluated was not checked."""
-        if case not in self.verdicts:
-            self.verdicts[case] = Verdict.NOT_CHECKED
+        known = self.verdicts.get(self._rule_of(case))
+        if known is None:
+            known = Verdict.NOT_CHECKED
             if self.at is not None:
                 with suppress(Exception):  # it is the neighbour that fails, not the case
-                    self.verdicts[case] = judgement_of(case, self.at, explain=False).verdict
-        return self.verdicts[case]
+                    known = judgement_of(case, self.at, explain=False).verdict
+            self.verdicts[self._rule_of(case)] = known  # which may have asked for finer differences
+        return known
+
+    def _rule_of(self, case: NetworkCase) -> Hashable:
+        """The rule; without its conventions at kinks where none is met, so that they change no number."""
+        rule = case.clip and case.clip.backward, case.delta, case.fault
+        met = self.at is None or case.code or any(view.meets_kinks for view in self.at.used)
+        return (*rule, case.kink, case.relu_at_zero) if met else rule
 
 
 class Neighbourhood(threading.local):

@@ -19,6 +19,7 @@ from backproof.estimates.one_sided import Kinked
 from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.record import Mask
 from backproof.estimates.stencils import Scheme, refuses_complex
+from backproof.network.activations import Activation
 from backproof.network.arrays import Array, Weights, cut_like
 from backproof.network.at_kinks import with_derivative_at_kinks
 from backproof.network.problem import Forward, Problem
@@ -93,6 +94,19 @@ class View:
     def outputs(self) -> Outputs:
         """What its loss makes of its outputs."""
         return look_at_outputs(self.problem, self.forward)
+
+    @cached_property
+    def meets_kinks(self) -> bool:
+        """Whether a pre-activation lies exactly on a kink, or a kink of any kind has a say in the estimate.
+
+        Elsewhere what a backward rule does at kinks changes none of its numbers.
+        """
+        *hidden, last = self.forward.pre_activations
+        output = self.problem.output
+        functions = [*((self.problem.activation, z) for z in hidden)]
+        functions += [(output, last)] if isinstance(output, Activation) else []
+        met = any(function.at_kink(z).any() for function, z in functions)
+        return met or (self.estimate is not None and not self.estimate.smooth)
 
     def once(self, name: Hashable, work: Callable[[], Array]) -> Array:
         """The result of `work`, done once for all backward rules that are compared with this view."""
