@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backproof.network.arrays import NARROW, Precision, over_units
+from backproof.network.arrays import NARROW, Precision, evenly_spaced, over_units
 
 
 @pytest.mark.parametrize("dtype", [p.dtype for p in Precision], ids=list(Precision))
@@ -47,3 +47,13 @@ def test_a_precision_is_found_again_by_its_type_and_rounds_as_it_says(precision)
 
 def test_other_types_are_no_precision():
     assert Precision.of(np.dtype(int)) is None
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 32, 400])
+def test_evenly_spaced_positions_are_all_or_as_many_as_are_asked_for(most):
+    for count in (*range(70), 399, 401, 6400, 10**6):
+        found = evenly_spaced(count, most)
+        assert len(found) == len(set(found.tolist())) == min(count, most)
+        assert (np.diff(found) > 0).all()
+        assert not count or found[0] == 0
+        assert most == 1 or not count or found[-1] == count - 1

@@ -18,7 +18,7 @@ from backproof.estimates.record import EntryStatus, Estimate, Mask
 from backproof.estimates.refinement import Refinement
 from backproof.estimates.stairs import OWN, Stairs
 from backproof.estimates.step_sequence import RATIO, Entry
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, evenly_spaced
 from backproof.targets.layout import Index
 
 CLEAR, AIM = 1 / 4, 1 / 10
@@ -166,8 +166,7 @@ class _Measurement:
             mine = np.intersect1d(doubtful, members)
             mine = mine[sure[mine]]
             order = mine[np.argsort(self.first_gap[mine], kind="stable")]
-            kept = np.unique(np.linspace(0, max(len(order) - 1, 0), PROVEN).astype(int))
-            postponed += np.delete(order, kept).tolist() if len(order) else []
+            postponed += np.delete(order, evenly_spaced(len(order), PROVEN)).tolist()
         return np.array(postponed, int)
 
     def _surprising(self, looked: Index, postponed: Index) -> Index:

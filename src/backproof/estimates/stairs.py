@@ -13,7 +13,7 @@ from backproof.estimates.differencer import LONGEST, CoordinateDifferencer
 from backproof.estimates.noise import USUAL
 from backproof.estimates.record import EntryStatus, Estimate, Mask
 from backproof.estimates.step_sequence import RATIO
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, evenly_spaced
 from backproof.targets.layout import Index
 
 OWN = 2.0**-14
@@ -89,13 +89,13 @@ class Stairs:
 
     def _all_have_stairs(self, others: Index) -> bool:
         """Whether some other entries show stairs as well, as those of lower precision do."""
-        chosen = others[np.linspace(0, len(others) - 1, min(OTHERS, len(others))).astype(int)]
+        chosen = others[evenly_spaced(len(others), OTHERS)]
         return len(others) > 0 and all(self._is_constant(k, [ALONE, ALONE / RATIO]) for k in chosen)
 
     def _beside_plateaus(self, entries: Index) -> list[int]:
         """Those beside a plateau; of many entries none where none of some is, spread over them."""
         if len(entries) > MANY:
-            chosen = entries[np.linspace(0, len(entries) - 1, MANY).astype(int)]
+            chosen = entries[evenly_spaced(len(entries), MANY)]
             if not any(self._beside_plateau(k) for k in chosen.tolist()):
                 return []
         return [k for k in entries.tolist() if self._beside_plateau(k)]

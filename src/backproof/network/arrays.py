@@ -192,6 +192,11 @@ def give_back_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def evenly_spaced(count: int, most: int) -> NDArray[np.intp]:
+    """At most so many positions among a count, from the first to the last; ascending, none twice."""
+    return np.linspace(0, count - 1, min(count, most)).astype(np.intp)
+
+
 def root_mean_square(x: Array) -> float:
     """Of numbers that are not negative, none of whose squares over- or underflows; 0 of nothing."""
     largest = x.max(initial=0)

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backproof.network.arrays import evenly_spaced
 from backproof.reports.series import OF_A_CELL
 from backproof.sweeps.columns import TENSORS, names_of
 from backproof.verdicts.verdict import RIGHT
@@ -106,12 +107,7 @@ def _thinned(long: pd.DataFrame) -> Mapping[str, Mapping[str, Curve]]:
     names = zip(long["cell"].iloc[starts], long["series"].iloc[starts], starts, ends, strict=True)
     found: dict[str, dict[str, Curve]] = {}
     for cell, name, start, end in names:
-        at = start + _spread(end - start)
+        at = start + evenly_spaced(end - start, MOST_POINTS)
         at = at[np.isfinite(values[at])]
         found.setdefault(cell, {})[name] = steps[at].tolist(), [float(f"{v:.4g}") for v in values[at]]
     return found
-
-
-def _spread(count: int) -> np.ndarray[tuple[int], np.dtype[np.int_]]:
-    """Positions of at most MOST_POINTS of so many points."""
-    return np.arange(count) if count <= MOST_POINTS else np.linspace(0, count - 1, MOST_POINTS).astype(int)

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from backproof.network.arrays import evenly_spaced
 from backproof.reports.figures import kinds
 from backproof.sweeps.columns import BY_NAME, CELLS, DIVERGED, REACHED
 from backproof.sweeps.overrides import REPLICATE, shown
@@ -105,8 +106,8 @@ def places_in_page(cells: pd.DataFrame) -> NDArray[np.intp]:
         (~failed & ~wrong, MOST_IN_PAGE),
     ):
         places = np.flatnonzero(group)
-        room = min(most, MOST_IN_PAGE - int(chosen.sum()), len(places))
-        chosen[places[np.linspace(0, len(places) - 1, room).astype(int)] if room else []] = True
+        room = min(most, MOST_IN_PAGE - int(chosen.sum()))
+        chosen[places[evenly_spaced(len(places), room)]] = True
     return np.flatnonzero(chosen)
 
 

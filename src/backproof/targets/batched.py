@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 from backproof.errors import FunctionError
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, evenly_spaced
 
 MOST = 1 << 18
 """Numbers, of the points or of what the function returns, that are asked for by one call."""
@@ -73,7 +73,7 @@ class Batched:
         return found
 
     def _alike(self, points: Array, found: Array) -> bool:
-        chosen = np.unique(np.linspace(0, len(points) - 1, COMPARED).astype(int))
+        chosen = evenly_spaced(len(points), COMPARED)
         alone, together = self._one_by_one(points[chosen]), found[chosen]
         finite = alone[np.isfinite(alone)]
         slack = ROUNDINGS * np.finfo(float).eps / 2 * np.abs(finite).max(initial=0)

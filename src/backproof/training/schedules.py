@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, evenly_spaced
 from backproof.network.formula import Formula
 
 VARIABLES = ("step", "steps", "learning_rate")
@@ -64,9 +64,7 @@ def canonical_schedule(
     if text is None:
         return None, learning_rate
     formula = schedule_of(text)
-    _rates(
-        text, learning_rate, steps, np.unique(np.linspace(0, steps - 1, min(steps, MOST_STEPS)).astype(int))
-    )
+    _rates(text, learning_rate, steps, evenly_spaced(steps, MOST_STEPS))
     if formula.expression == formula.symbols[CONSTANT]:
         return None, learning_rate
     return " ".join(text.split()), learning_rate if CONSTANT in formula.used else None

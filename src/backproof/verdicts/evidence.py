@@ -9,7 +9,7 @@ import numpy as np
 from backproof.estimates.moves import changes_of_parameters
 from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.steps import realised
-from backproof.network.arrays import Array, cut_like
+from backproof.network.arrays import Array, cut_like, evenly_spaced
 from backproof.targets.layout import flattened
 from backproof.targets.network import Rule
 from backproof.verdicts.comparison import Comparison, gradient_error
@@ -42,7 +42,7 @@ def error_against_step(gradients: list[Array], view: View) -> tuple[Array, Array
     digits = round(-np.log2(view.problem.unit_roundoff)) - 1
     exponents = np.arange(-digits, -1)
     weights, analytic = flattened(view.weights), flattened(gradients)
-    entries = np.linspace(0, len(weights) - 1, min(SWEPT_PARAMETERS, len(weights))).astype(int)
+    entries = evenly_spaced(len(weights), SWEPT_PARAMETERS)
     errors = np.full(len(exponents), np.nan)
     with np.errstate(all="ignore"):
         loss = PerturbedLoss(view.problem, view.weights, view.forward)

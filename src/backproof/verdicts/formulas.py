@@ -8,7 +8,7 @@ from math import comb
 
 import numpy as np
 
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, evenly_spaced
 from backproof.verdicts.fit import Candidate, Error, amount, misses
 
 MOST_TERMS = 3
@@ -49,7 +49,7 @@ def formulas(
     matrix, size = matrix[:, kept] / size[kept], size[kept]
     if not names:
         return
-    few_rows = np.linspace(0, len(target) - 1, min(len(target), MOST_ROWS)).astype(int)
+    few_rows = evenly_spaced(len(target), MOST_ROWS)
     if len(target) > len(names) and misses(matrix[few_rows], target[few_rows]):
         return
     tried = sum(comb(len(names), count) for count in range(1, MOST_TERMS + 1))

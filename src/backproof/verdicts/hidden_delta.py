@@ -10,7 +10,7 @@ import numpy as np
 
 from backproof.estimates.record import Mask
 from backproof.network.activations import ACTIVATIONS
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, evenly_spaced
 from backproof.verdicts.backward_pass import BackwardPass
 from backproof.verdicts.fit import (
     Candidate,
@@ -239,7 +239,7 @@ def _of_solved_weights(o: _Operands, error: Error, arriving: Array, steep: Mask)
 def _of_argument(o: _Operands, implied: Array, known: Mask) -> Iterator[Candidate]:
     """f' at k z, or at z + c, for the k or c that comes nearest."""
     derivative, (entries,) = o.at.problem.activation.derivative, np.nonzero(known.ravel())
-    few = entries[np.linspace(0, len(entries) - 1, min(len(entries), ARGUMENTS)).astype(int)]
+    few = entries[evenly_spaced(len(entries), ARGUMENTS)]
     z, wanted = o.z.reshape(1, -1)[:, few], implied.reshape(1, -1)[:, few]
     changes: dict[str, tuple[Callable[[Array, float], Array], tuple[float, ...]]] = {
         "z times": (np.multiply, (0.25, 0.5, 2.0, 4.0)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproof.estimates.record import Mask
-from backproof.network.arrays import Array
+from backproof.network.arrays import Array, evenly_spaced
 from backproof.verdicts.fit import Candidate, Error, amount, misses, shown
 
 MORE_ROWS = 32
@@ -170,7 +170,7 @@ def factors_of_rows(
     columns, target = columns.astype(float), (error.found[error.sure] / error.allowed).astype(float)
     if not np.isfinite(columns).all() or not np.isfinite(target).all():
         return
-    few = np.linspace(0, len(target) - 1, min(len(target), len(matrix) + MORE_ROWS)).astype(int)
+    few = evenly_spaced(len(target), len(matrix) + MORE_ROWS)
     if misses(columns[few], target[few]):
         return
     shares, *_ = np.linalg.lstsq(columns, target, rcond=1e-12)
