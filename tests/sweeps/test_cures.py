@@ -265,10 +265,10 @@ def test_users_code_is_asked_for_every_convention(one):
     assert len(known._rule_of(case)) < len(known._rule_of(own))
 
 
-def twins(one, **changed):
+def twins(one):
     """A case in double precision that is remembered, and its neighbour in extended precision."""
-    known, words = checking.Neighbourhood(), [*DROWNED, *(f"{k}={v}" for k, v in changed.items())]
-    case, neighbour = (one(*words, f"precision={p}").case for p in ("float64", "longdouble"))
+    known = checking.Neighbourhood()
+    case, neighbour = (one(*DROWNED, f"precision={p}").case for p in ("float64", "longdouble"))
     at, there = checking.checkable(case), checking.checkable(neighbour)
     known.remember(case, at)
     return known, at, neighbour, there

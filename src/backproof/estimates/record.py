@@ -254,5 +254,5 @@ def stacked(
 
 def _typical_change(estimate: Estimate) -> float:
     """The typical change of a function as one of its entries moves by its unit; 0 where none is seen."""
-    seen = np.isfinite(estimate.value) & (np.abs(estimate.value) > estimate.bound)
+    seen = np.isfinite(estimate.value) & (estimate.magnitude > estimate.bound)
     return root_mean_square(np.abs(estimate.value * estimate.unit)[seen]) if seen.any() else 0.0

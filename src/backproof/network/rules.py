@@ -54,10 +54,6 @@ class BackwardRule:
         object.__setattr__(self, "kink", KinkRule(self.kink))
         object.__setattr__(self, "clip_backward", ClipBackward(self.clip_backward))
 
-    def with_loss_scale(self, loss_scale: float) -> BackwardRule:
-        """The same with another loss scale."""
-        return replace(self, loss_scale=loss_scale)
-
     @property
     def faultless(self) -> BackwardRule:
         """The chain rule everywhere, with the same derivative at a kink, loss scale, and nothing planted."""

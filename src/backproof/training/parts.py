@@ -61,7 +61,7 @@ class Parts:
 
     def with_loss_scale(self, loss_scale: float) -> Parts:
         """The same with another loss scale."""
-        return Parts([replace(p, rule=p.rule.with_loss_scale(loss_scale)) for p in self.parts])
+        return Parts([replace(p, rule=replace(p.rule, loss_scale=loss_scale)) for p in self.parts])
 
     @property
     def clips(self) -> list[Clip]:
@@ -106,11 +106,8 @@ class Parts:
     @cached_property
     def faultless(self) -> BackwardRule:
         """The chain rule for the whole batch; see `BackwardRule.faultless`."""
-        first = self.parts[0].rule.faultless
-        if len(self.parts) == 1:
-            return first
         each = [np.broadcast_to(p.rule.relu_at_zero, (p.number, 1, 1)) for p in self.parts]
-        return replace(first, relu_at_zero=np.concatenate(each))
+        return replace(self.parts[0].rule.faultless, relu_at_zero=np.concatenate(each))
 
     def backward(self, problem: Problem, forward: Forward, weights: Weights) -> Backward:
         """The backward pass of each network by its own rule.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from backproof.network.arrays import Array, keep_memory, sum_over_terms, with_ones
+from backproof.network.clips import Clip
 from backproof.network.problem import Forward, Problem, labels_of
 from backproof.network.rules import Backward, BackwardRule
 from backproof.training.optimisers import Optimiser
@@ -139,11 +140,7 @@ def train(
     """
     keep_memory()
     weights = [w.copy() for w in weights]
-    if isinstance(rule, BackwardRule):
-        rule = Parts([Part(slice(0, len(samples)), template.clip, rule)])
-    if rule.number != len(samples):
-        raise ValueError(f"parts of {rule.number} networks for samples of {len(samples)}")
-    rule = rule.with_loss_scale(plan.mixed.loss_scale)
+    rule = _in_parts(rule, template.clip, len(samples)).with_loss_scale(plan.mixed.loss_scale)
     eps = np.broadcast_to(template.eps, (len(samples), 1, 1))
     template = replace(template, clip=rule.clip, eps=eps)
     own = [replace(template, clip=clip, eps=e[0, 0]) for clip, e in zip(rule.clips, eps, strict=True)]
@@ -181,6 +178,14 @@ def train(
             )
             for cell, s in enumerate(samples)
         ]
+
+
+def _in_parts(rule: BackwardRule | Parts, clip: Clip, number: int) -> Parts:
+    """The rule of so many networks as their parts, all of them being one where the rule and the clip are."""
+    parts = rule if isinstance(rule, Parts) else Parts([Part(slice(0, number), clip, rule)])
+    if parts.number != number:
+        raise ValueError(f"parts of {parts.number} networks for samples of {number}")
+    return parts
 
 
 def _at(own: Problem, weights: Sequence[Array], cell: int, part: tuple[Array, Array]) -> tuple[float, float]:

@@ -223,19 +223,19 @@ class Error:
         """
         at, right, gap, allowed = self._probes
         values = candidate.values[at].tolist()
-        own = candidate.tolerance[at].tolist() if candidate.tolerance is not None else None
-        amplified, first, ratio = max(candidate.amplified, 1.0), 0.0, 0.0
-        for k, value in enumerate(values):
-            change = value - right[k] if beside_right else value
-            slack = amplified * allowed[k] + FIT * abs(value) + (own[k] if own else 0.0)
-            if k == 0:
-                if not change:
-                    return False
-                first, of_first, ratio = change, slack, gap[0] / change
-            slack += abs(change / first) * of_first
-            if not abs(gap[k] - ratio * change) <= 2 * slack * max(1.0, abs(ratio)):
-                return False
-        return bool(values)
+        changes = [v - r for v, r in zip(values, right, strict=True)] if beside_right else values
+        if not changes or not changes[0]:
+            return False
+        first, ratio, amplified = changes[0], gap[0] / changes[0], max(candidate.amplified, 1.0)
+        slacks = [amplified * t + FIT * abs(v) for t, v in zip(allowed, values, strict=True)]
+        if candidate.tolerance is not None:
+            own = candidate.tolerance[at].tolist()
+            slacks = [slack + t for slack, t in zip(slacks, own, strict=True)]
+        most = 2 * max(1.0, abs(ratio))
+        return all(
+            abs(g - ratio * change) <= most * (slack + abs(change / first) * slacks[0])
+            for g, change, slack in zip(gap, changes, slacks, strict=True)
+        )
 
     def multiple_of(self, values: Values, tried: int = 1) -> float | None:
         """The multiple of some values that was added to what is right; None if none fits."""

@@ -69,8 +69,6 @@ class NetworkEvidence:
     def joint(self) -> Joint | None:
         """What its kinks say together; the derivatives along directions serve all rules of the view."""
         estimate = self.comparison.estimate
-        if estimate.smooth:
-            return None
         touched = np.flatnonzero(estimate.touched)
         if not len(touched):
             return None

@@ -88,8 +88,9 @@ def judged_tensors(
     severities = ordered.of(each) if each.any() else None
     relative = seen.estimate.by_tensor.of(seen.relative)
     # Mostly they hold no entry at all.
-    masks = (None,) * 3 if mine.settled else (mine.beyond, estimate.touched, estimate.crossed)
-    beyond, touched, crossed = (mask if mask is not None and mask.any() else None for mask in masks)
+    beyond, touched, crossed = (
+        mask if mask.any() else None for mask in (mine.beyond, estimate.touched, estimate.crossed)
+    )
     parts = zip(
         estimate.layout.tensors, estimate.members, ordered.spans, seen.estimate.by_tensor.spans, strict=True
     )

@@ -103,9 +103,8 @@ class View:
         """
         *hidden, last = self.forward.pre_activations
         output = self.problem.output
-        functions = [*((self.problem.activation, z) for z in hidden)]
-        functions += [(output, last)] if isinstance(output, Activation) else []
-        met = any(function.at_kink(z).any() for function, z in functions)
+        met = any(self.problem.activation.at_kink(z).any() for z in hidden)
+        met |= isinstance(output, Activation) and bool(output.at_kink(last).any())
         return met or (self.estimate is not None and not self.estimate.smooth)
 
     def once(self, name: Hashable, work: Callable[[], Array]) -> Array:
