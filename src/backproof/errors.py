@@ -27,6 +27,7 @@ class ExitStatus(IntEnum):
     SOME_FAILED = 1, "some are not"
     WRONG = 2, "wrong arguments, nothing ran"
     INTERRUPTED = 130, "interrupted"
+    UNREAD = 141, "the output is closed, as by head"
 
 
 NUMBERED = re.compile(r"(.*?)([1-9][0-9]*)")

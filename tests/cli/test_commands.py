@@ -1,6 +1,7 @@
 """The commands as a user meets them: what they run, write, print and return."""
 
 import fcntl
+import os
 import re
 import shlex
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from backproof import paths
+from backproof.interfaces.answers import ended
 from backproof.sweeps import launching
 from backproof.sweeps.engines import ENGINES, options_of
 from backproof.sweeps.groups import CHOICES
@@ -599,6 +601,39 @@ def test_however_the_program_is_started_it_runs_a_command(here, start):
     bad = started(start, here, "sweep", "activation=rleu")
     assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)
     assert bad.stderr.startswith("backproof: activation: must be one of")
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"], ["--version"], ["plan", "--help"], ["plan", "experiment=thread"], ["check"],
+        ["check", "--json"], ["sweep", "--cfg", "job"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_output_that_nobody_reads_or_that_has_no_room(here, words, buffered):
+    """Neither has a traceback, nor a status that says something of a gradient."""
+    surroundings = {**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"}
+
+    def to(stream):
+        return subprocess.run([*MODULE, *words], stdout=stream, stderr=subprocess.PIPE, text=True, cwd=here,
+                              env=surroundings, timeout=120)  # fmt: skip
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    unread = to(writer)
+    os.close(writer)
+    assert (unread.returncode, unread.stderr) == (141, "")
+    with Path("/dev/full").open("w") as full:
+        failed = to(full)
+    assert failed.stderr == "backproof: the output cannot be written (No space left on device)\n"
+    assert failed.returncode in (1, 2)
+
+
+def test_other_errors_of_files_are_not_taken_for_the_output():
+    with pytest.raises(FileNotFoundError):
+        ended(lambda: Path("nowhere").read_text())
 
 
 def test_a_value_that_only_some_choices_have(program):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -26,7 +27,9 @@ WIDTH = 100
 def ended(action: Callable[[], ExitStatus]) -> ExitStatus:
     """The exit status of an action; what is wrong is printed in one line."""
     try:
-        return action()
+        status = action()
+        sys.stdout.flush()
+        return status
     except ConfigurationError as error:
         return wrong(str(error))
     except ResultsError as error:
@@ -35,6 +38,21 @@ def ended(action: Callable[[], ExitStatus]) -> ExitStatus:
     except KeyboardInterrupt:
         print("backproof: interrupted", file=sys.stderr)
         return ExitStatus.INTERRUPTED
+    except OSError as error:
+        if error.filename is not None:  # no stream, and nothing that anybody expected
+            raise
+        _print_no_more()
+        if isinstance(error, BrokenPipeError):
+            return ExitStatus.UNREAD
+        wrong(f"the output cannot be written ({error.strerror or error})")
+        return ExitStatus.SOME_FAILED
+
+
+def _print_no_more() -> None:
+    """Let what is left of the output go nowhere; else the interpreter would try again as it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def wrong(message: str) -> ExitStatus:
@@ -102,11 +120,9 @@ def show_check(check: Check, *, as_json: bool, plots: Path | None) -> ExitStatus
     if as_json:
         print(check.as_json())
     else:
-        from rich.console import Console
-
         from backproof.interfaces.terminal import show
 
-        show(check, Console(highlight=False, soft_wrap=True))
+        show(check)
     if plots:
         _written(_drawn(check, plots))
     off = not check.agrees and check.verdict != "not checked"

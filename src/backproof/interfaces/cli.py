@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backproof import paths
 from backproof.errors import ConfigurationError, ExitStatus, nearest
 from backproof.interfaces import completion
-from backproof.interfaces.answers import OPEN, ended
+from backproof.interfaces.answers import OPEN, WIDTH, ended
 from backproof.reports.lengths import inches
 from backproof.sweeps.interruption import interruptible
 
@@ -39,8 +41,10 @@ usage: backproof COMMAND [ARGUMENTS]
 
 `backproof sweep --help` lists every axis and its choices.
 Results go to results/NAME: report.html, cells.csv, cells.parquet, curves.parquet, figures/.
-Exit status: {statuses}.
-""".format(statuses="; ".join(f"{status.value} {status.sentence}" for status in ExitStatus))
+{statuses}
+"""
+
+STATUSES = "Exit status: " + "; ".join(f"{status.value} {status.sentence}" for status in ExitStatus) + "."
 
 COMPARE_HELP = """\
 usage: backproof compare results/A results/B [results/C ...]
@@ -113,25 +117,26 @@ belongs to the caption. What does not fit is left out and said so beneath the fi
 HELP_OF = {"report": REPORT_HELP, "compare": COMPARE_HELP, "history": HISTORY_HELP, "merge": MERGE_HELP}
 """Of the commands that take folders."""
 
-WIDTH = "--width"
+FIGURE_WIDTH = "--width"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    with interruptible():
+        return ended(lambda: _run(given))
+
+
+def _run(given: Sequence[str]) -> ExitStatus:
     if not given or given[0] in ("-h", "--help", "help"):
-        print(HELP, end="")
+        print(HELP.format(statuses=textwrap.fill(STATUSES, WIDTH)), end="")
         return ExitStatus.OK if given else ExitStatus.WRONG
     if "--version" in given:
         from importlib.metadata import version
 
         print(version("backproof"))
         return ExitStatus.OK
-    with interruptible():
-        return ended(lambda: _run(given[0], given[1:]))
-
-
-def _run(command: str, words: Sequence[str]) -> ExitStatus:
+    command, *words = given
     if command in completion.FLAGS:
         return completion.complete(words, list(COMMANDS), OF_GRIDS)
     if command not in COMMANDS:
@@ -200,15 +205,17 @@ def _report(words: Sequence[str]) -> ExitStatus:
     from backproof.interfaces.answers import open_page, show_report
     from backproof.session import Session
 
-    session, folder, status = Session(), Path(folders[0]), ExitStatus.OK
-    try:
-        if page := session.index(folder):
-            print(f"index: {page}")
-        else:
+    session, folder = Session(), Path(folders[0])
+    report = f"{folder}: the report"
+    with _writing(report):
+        page = session.index(folder)
+    if page:
+        print(f"index: {page}")
+        status = ExitStatus.OK
+    else:
+        with _writing(report):
             result = session.report(folder, width)
-            page, status = result.page, show_report(result)
-    except OSError as error:
-        raise ConfigurationError(f"{folder}: the report cannot be written ({error})") from error
+        page, status = result.page, show_report(result)
     if OPEN in words:
         open_page(page)
     return status
@@ -218,9 +225,9 @@ def _width_of(words: Sequence[str]) -> tuple[list[str], str | None]:
     """The words of `report` without `--width`, and its value, which stands in the same word or the next."""
     left, width, given = list[str](), None, iter(words)
     for word in given:
-        if word == WIDTH:
+        if word == FIGURE_WIDTH:
             width = next(given, "")
-        elif word.startswith(f"{WIDTH}="):
+        elif word.startswith(f"{FIGURE_WIDTH}="):
             width = word.partition("=")[2]
         else:
             left.append(word)
@@ -239,12 +246,14 @@ def _compare(words: Sequence[str]) -> ExitStatus:
     from backproof.interfaces.comparison import show_comparison, show_several
     from backproof.session import Session
 
-    try:
-        if len(folders) == 2:
-            return show_comparison(Session().compare(*folders))
-        return show_several(Session().compare_several(folders))
-    except OSError as error:
-        raise ConfigurationError(f"{folders[-1]}: the comparison cannot be written ({error})") from error
+    session, page = Session(), f"{folders[-1]}: the comparison"
+    if len(folders) == 2:
+        with _writing(page):
+            of_two = session.compare(*folders)
+        return show_comparison(of_two)
+    with _writing(page):
+        of_several = session.compare_several(folders)
+    return show_several(of_several)
 
 
 def _history(words: Sequence[str]) -> ExitStatus:
@@ -262,10 +271,9 @@ def _history(words: Sequence[str]) -> ExitStatus:
     from backproof.session import Session
 
     target = Path(outputs[0]) if outputs else folders[-1]
-    try:
-        return show_history(Session().history(folders, Path(outputs[0]) if outputs else None))
-    except OSError as error:
-        raise ConfigurationError(f"{target}: the history cannot be written ({error})") from error
+    with _writing(f"{target}: the history"):
+        found = Session().history(folders, Path(outputs[0]) if outputs else None)
+    return show_history(found)
 
 
 def _folders(command: str, words: Sequence[str], options: Sequence[str] = ()) -> list[Path]:
@@ -287,10 +295,18 @@ def _merge(words: Sequence[str]) -> ExitStatus:
     from backproof.interfaces.answers import show_merge
     from backproof.session import Session
 
+    with _writing(f"results/{names[0]}:"):
+        merged = Session().merge(folders, names[0])
+    return show_merge(merged)
+
+
+@contextmanager
+def _writing(what: str) -> Iterator[None]:
+    """Files are written; where that fails, the message says what cannot be."""
     try:
-        return show_merge(Session().merge(folders, names[0]))
+        yield
     except OSError as error:
-        raise ConfigurationError(f"results/{names[0]}: cannot be written ({error})") from error
+        raise ConfigurationError(f"{what} cannot be written ({error})") from error
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], ExitStatus]] = {
@@ -338,7 +354,8 @@ def _in_hydra(arguments: Arguments) -> ExitStatus:
     ]
     overrides = [_in_hydras_form(word, arguments) for word in arguments.overrides]
     ended_with = run_hydra([*arguments.hydra, *overrides, *own])
-    status = ExitStatus.WRONG if arguments.shows and ended_with else ExitStatus(ended_with)
+    failed = ended_with not in (ExitStatus.OK, ExitStatus.UNREAD)
+    status = ExitStatus.WRONG if arguments.shows and failed else ExitStatus(ended_with)
     if status is not ExitStatus.OK or arguments.shows or not arguments.other_sweeper:
         return status
     from backproof.interfaces.answers import open_page, show_report

@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
+from contextlib import contextmanager, nullcontext, redirect_stderr
 
 import hydra
 from hydra.conf import ConfigSourceInfo
@@ -88,9 +88,8 @@ def main() -> ExitStatus:
 
     def run() -> ExitStatus:
         shows_part = any(word.startswith("--package") for word in sys.argv)
-        with translated(), suppress(BrokenPipeError), _package_named() if shows_part else nullcontext():
+        with translated(), _package_named() if shows_part else nullcontext():
             job()
-            sys.stdout.flush()
         return ExitStatus.OK
 
     with interruptible():
