@@ -12,7 +12,8 @@ import pytest
 from oracles import random_problem
 from verdicts.test_causes import Changed
 
-from backproof.network.rules import BackwardRule
+from backproof.network.rules import Backward, BackwardRule
+from backproof.verdicts import hidden_delta as module
 from backproof.verdicts.hidden_delta import ARGUMENTS
 from backproof.verdicts.operations import localise
 from backproof.verdicts.view import view_of
@@ -245,6 +246,61 @@ def test_of_a_hidden_delta_that_has_no_name_the_shape_is_told():
         return changed
 
     assert named(view, 1, delta=row)[1] in ("sample 4; of rank 1",)
+
+
+OF_ANY_LAYER = {
+    None: lambda above, w, z: (above @ w) * sigmoid(z),
+    "derivative: missing": lambda above, w, _: above @ w,
+    "derivative: squared": lambda above, w, z: (above @ w) * sigmoid(z) ** 2,
+    "derivative: another function of z": lambda above, w, z: (above @ w) * z**2,
+    "arriving gradient: squared": lambda above, w, z: (above @ w) ** 2 * sigmoid(z),
+    "carried weights: transposed": lambda above, w, z: (above @ w.T) * sigmoid(z),
+    "hidden delta: sign": lambda above, w, z: -(above @ w) * sigmoid(z),
+    "hidden delta: positive part": lambda above, w, z: np.maximum((above @ w) * sigmoid(z), 0),
+    "hidden delta: units left out": lambda above, w, z: (above @ w) * sigmoid(z) * (np.arange(6) % 3 > 0),
+}
+
+
+def of_two_layers(upper, lower):
+    """The names that are found where the deltas of the second and the first layer are such, from the top."""
+    view = network()
+    right = BackwardRule().backward(view.problem, view.forward, view.weights)
+    deltas = list(right.deltas)
+    for layer, name in ((1, upper), (0, lower)):
+        w, z = view.weights[layer + 1][:, :-1], view.forward.pre_activations[layer]
+        deltas[layer] = OF_ANY_LAYER[name](deltas[layer + 1], w, z)
+    gradients = [d.T @ x for d, x in zip(deltas, view.forward.inputs, strict=True)]
+    for gradient, w in zip(gradients, view.weights, strict=True):
+        gradient[:, :-1] += L2 * w[:, :-1]
+    return [(d.name, d.layer) for d in localise(Backward(deltas, gradients), view)]
+
+
+@pytest.mark.parametrize("upper", OF_ANY_LAYER)
+@pytest.mark.parametrize("lower", OF_ANY_LAYER)
+def test_each_layer_has_the_name_of_its_own_departure(upper, lower):
+    """Also where that of the layer above is looked for first: σ(z)² is f'(z)² and another function of z."""
+    assert of_two_layers(upper, lower) == [
+        (name, layer) for name, layer in ((upper, 2), (lower, 1)) if name is not None
+    ]
+
+
+def test_what_departs_as_the_layer_above_does_is_looked_for_once(monkeypatch):
+    begun = []
+
+    class Search(module._Search):
+        def __iter__(self):
+            begun.append(self.operands.layer)
+            return super().__iter__()
+
+    monkeypatch.setattr(module, "_Search", Search)
+    for names, layers in (
+        (("derivative: another function of z",) * 2, [1]),
+        (("derivative: missing", "derivative: squared"), [1, 0]),
+        ((None, "derivative: squared"), [0]),
+    ):
+        of_two_layers(*names)
+        assert begun == layers
+        begun.clear()
 
 
 # The gradient of weights and biases

@@ -222,19 +222,18 @@ class Error:
         Most candidates end at the first few probes, one number at a time.
         """
         at, right, gap, allowed = self._probes
-        values = candidate.values[at].tolist()
-        changes = [v - r for v, r in zip(values, right, strict=True)] if beside_right else values
-        if not changes or not changes[0]:
+        values, nothing = candidate.values[at].tolist(), [0.0] * len(gap)
+        start = right if beside_right else nothing
+        own = nothing if candidate.tolerance is None else candidate.tolerance[at].tolist()
+        first = values[0] - start[0] if values else 0.0
+        if not first:
             return False
-        first, ratio, amplified = changes[0], gap[0] / changes[0], max(candidate.amplified, 1.0)
-        slacks = [amplified * t + FIT * abs(v) for t, v in zip(allowed, values, strict=True)]
-        if candidate.tolerance is not None:
-            own = candidate.tolerance[at].tolist()
-            slacks = [slack + t for slack, t in zip(slacks, own, strict=True)]
-        most = 2 * max(1.0, abs(ratio))
+        ratio, amplified = gap[0] / first, max(candidate.amplified, 1.0)
+        most, slack = 2 * max(1.0, abs(ratio)), amplified * allowed[0] + FIT * abs(values[0]) + own[0]
         return all(
-            abs(g - ratio * change) <= most * (slack + abs(change / first) * slacks[0])
-            for g, change, slack in zip(gap, changes, slacks, strict=True)
+            abs(g - ratio * (v - s))
+            <= most * (amplified * t + FIT * abs(v) + o + abs((v - s) / first) * slack)
+            for v, s, g, t, o in zip(values, start, gap, allowed, own, strict=True)
         )
 
     def multiple_of(self, values: Values, tried: int = 1) -> float | None:

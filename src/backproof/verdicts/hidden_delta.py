@@ -53,10 +53,14 @@ DERIVATIVE_ERROR = 1e-11
 """Relative error allowed to a derivative that is a difference of values in extended precision."""
 
 
-def hidden_delta(at: BackwardPass, layer: int) -> Found | None:
+def hidden_delta(at: BackwardPass, layer: int, found_above: Found | None = None) -> Found | None:
     """How the delta of a hidden layer departs from what the chain rule makes of the one above; None if not.
 
     On a kink everything between the one-sided derivatives is right.
+
+    Args:
+        found_above: what was found of the delta above. One line of code computes those of all hidden
+            layers, so that the same departure is looked for first.
     """
     delta, above, w = at.deltas[layer], at.deltas[layer + 1], at.weights[layer + 1][:, :-1]
     low, high = at.derivatives[layer]
@@ -76,11 +80,17 @@ def hidden_delta(at: BackwardPass, layer: int) -> Found | None:
     residual = np.where(departs, delta - right, 0)
     if not (departs & ~kinked).any():
         return Found("derivative: at a kink", f"{departs.sum()} entries, where z is on one", residual)
-    known = in_lower_precision(error) or first_fit(error, _candidates(at, layer, incoming, error))
+    known, among = in_lower_precision(error), None
     if known is None:
-        known = in_part(error, lambda part: _candidates(at, layer, incoming, part))
+        operands = _operands(at, layer, incoming)
+        known, among = _explained(operands, error, found_above)
+        known = known or in_part(error, partial(_Search, operands))
     known = known or Known(NOT_IDENTIFIED, shape_of(residual, tolerance, ("sample", "unit")))
-    return Found(full_name("hidden delta", known.name), known.detail, residual, share=known.share)
+    return Found(_named(known), known.detail, residual, share=known.share, among=among)
+
+
+def _named(known: Known) -> str:
+    return full_name("hidden delta", known.name)
 
 
 @dataclass(frozen=True)
@@ -117,17 +127,11 @@ def _operands(at: BackwardPass, layer: int, incoming: Array) -> _Operands:
     return _Operands(at, layer, above, w, derivative, z, a, incoming, known)
 
 
-def _candidates(at: BackwardPass, layer: int, incoming: Array, error: Error) -> Iterator[Candidate | Term]:
-    operands = _operands(at, layer, incoming)
-    yield from constants(error, error.right, *at.forward.outputs.shape)
-    yield from _of_derivative(operands)
-    yield from _of_whole(operands, error)
-    # The columns of W are the units of what arrives, and its rows are those of the delta above.
-    yield from _of_arriving(operands)
-    yield from _of_weights(operands)
-    yield from common_structures(error)
-    yield from _of_implied(operands, error)
-    yield from formulas(error, _quantities(operands), incoming, "derivative: another function of z", "f'(z)")
+Candidates = Callable[[_Operands, Error], Iterator[Candidate | Term]]
+
+
+def _of_constants(o: _Operands, error: Error) -> Iterator[Candidate]:
+    yield from constants(error, error.right, *o.at.forward.outputs.shape)
 
 
 def _of_whole(o: _Operands, error: Error) -> Iterator[Candidate]:
@@ -139,7 +143,7 @@ def _of_whole(o: _Operands, error: Error) -> Iterator[Candidate]:
     yield from candidates_of("hidden delta", f"the delta of layer {o.layer + 1}", changed, lambda x: x)
 
 
-def _of_derivative(o: _Operands) -> Iterator[Candidate]:
+def _of_derivative(o: _Operands, _: Error) -> Iterator[Candidate]:
     at, layer, z, activation = o.at, o.layer, o.z, o.at.problem.activation
 
     def instead(name: str, detail: str, derivative: Array) -> Candidate:
@@ -165,7 +169,7 @@ def _of_derivative(o: _Operands) -> Iterator[Candidate]:
         yield Candidate("derivative: of another argument", detail, there)
 
 
-def _of_weights(o: _Operands) -> Iterator[Candidate | Term]:
+def _of_weights(o: _Operands, _: Error) -> Iterator[Candidate | Term]:
     at, layer, w = o.at, o.layer, o.w
     gradient = at.backward.gradients[layer + 1][:, :-1]
     change = matrix_product(o.above, gradient, o.derivative)
@@ -184,7 +188,8 @@ def _of_weights(o: _Operands) -> Iterator[Candidate | Term]:
     )
 
 
-def _of_arriving(o: _Operands) -> Iterator[Candidate | Term]:
+def _of_arriving(o: _Operands, _: Error) -> Iterator[Candidate | Term]:
+    # The columns of W are the units of what arrives, and its rows are those of the delta above.
     changed = (*variants(o.incoming, "samples", "units"), *others(o.known, o.incoming.shape))
     yield from candidates_of("arriving gradient", "it", changed, partial(product, o.derivative))
     for other in (Variant("", "1", np.ones_like(o.incoming)), *others(o.known, o.incoming.shape)):
@@ -195,6 +200,10 @@ def _of_arriving(o: _Operands) -> Iterator[Candidate | Term]:
         "arriving gradient", "it", changed, lambda x: matrix_product(x, o.w, o.derivative)
     ):
         yield replace(candidate, detail=f"the delta above it, {candidate.detail}".removesuffix(", "))
+
+
+def _of_structures(_: _Operands, error: Error) -> Iterator[Candidate]:
+    yield from common_structures(error)
 
 
 def _of_implied(o: _Operands, error: Error) -> Iterator[Candidate]:
@@ -271,6 +280,10 @@ def _nearest(gap: Callable[[float], Array], starts: tuple[float, ...]) -> float 
     return x if np.isfinite(x) else None
 
 
+def _of_formulas(o: _Operands, error: Error) -> Iterator[Candidate]:
+    yield from formulas(error, _quantities(o), o.incoming, "derivative: another function of z", "f'(z)")
+
+
 def _quantities(o: _Operands) -> dict[str, Array]:
     """What a formula for f'(z) may be made of."""
     z, a, sigma = o.z, o.a, 1 / (1 + np.exp(-o.z))
@@ -288,3 +301,36 @@ def _quantities(o: _Operands) -> dict[str, Array]:
             "exp(z) [z ≤ 0]": np.exp(np.minimum(z, 0)) * (1 - right),
         }
     return found
+
+
+GROUPS = (
+    _of_constants, _of_derivative, _of_whole, _of_arriving, _of_weights, _of_structures, _of_implied,
+    _of_formulas,
+)  # fmt: skip
+"""Candidates in groups, the simplest first."""
+
+
+@dataclass
+class _Search:
+    """All candidates; `among` are those of which the last one is."""
+
+    operands: _Operands
+    error: Error
+    among: Candidates | None = None
+
+    def __iter__(self) -> Iterator[Candidate | Term]:
+        for self.among in GROUPS:
+            yield from self.among(self.operands, self.error)
+
+
+def _explained(
+    operands: _Operands, error: Error, above: Found | None
+) -> tuple[Known | None, Candidates | None]:
+    """What explains all of an error, and among which candidates that is."""
+    if above is not None and above.among is not None:
+        known = first_fit(error, above.among(operands, error))
+        if known is not None and known._replace(name=_named(known)) == Known(above.name, above.detail):
+            return known, above.among
+    search = _Search(operands, error)
+    known = first_fit(error, search)
+    return known, search.among if known is not None and known.share == 1 else None

@@ -61,8 +61,9 @@ def _unknown(found: Found) -> bool:
 
 
 def _found(at: BackwardPass) -> Iterator[Place]:
+    delta: Found | None = None
     for layer in range(at.last, -1, -1):
-        delta = output_delta(at) if layer == at.last else hidden_delta(at, layer)
+        delta = output_delta(at) if layer == at.last else hidden_delta(at, layer, delta)
         if delta is not None:
             yield layer, delta, True
         for part in parameter_gradients(at, layer):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from backproof.network.arrays import Array
-from backproof.verdicts.fit import FIT, Candidate, Error, Known, plain_numbers, shown
+from backproof.verdicts.fit import FIT, Candidate, Error, Known, Term, plain_numbers, shown
 from backproof.verdicts.low_precision import precision_of
 
 LOWER_PRECISION = "lower precision"
@@ -29,6 +29,7 @@ class Found:
         residual: what it gave less what is right, 0 where it does not depart.
         at_clip: whether it departs only where the clip flattens the loss.
         share: how much of what is wrong is mixed into what is right.
+        among: the candidates among which it was found, of the operands of a layer and an error.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Found:
     residual: Array
     at_clip: bool = False
     share: float = 1.0
+    among: Callable[..., Iterator[Candidate | Term]] | None = None
 
 
 def full_name(operation: str, structure: str) -> str:
