@@ -151,7 +151,8 @@ def tried(words: list[str]) -> tuple[str, str]:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
     said = err.getvalue()
-    stray = set(os.listdir(".")) - before - {"results"}  # noqa: PTH208
+    # Python itself keeps modules of the user's compiled.
+    stray = set(os.listdir(".")) - before - {"results", "__pycache__"}  # noqa: PTH208
     if stray:
         return "stray files", str(stray)
     if status == 2 and words:

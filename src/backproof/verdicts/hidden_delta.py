@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 import numpy as np
 
@@ -84,7 +85,9 @@ def hidden_delta(at: BackwardPass, layer: int, found_above: Found | None = None)
     if known is None:
         operands = _operands(at, layer, incoming)
         known, among = _explained(operands, error, found_above)
-        known = known or in_part(error, partial(_Search, operands))
+        known = known or in_part(
+            error, lambda part: chain.from_iterable(group(operands, part) for group in GROUPS)
+        )
     known = known or Known(NOT_IDENTIFIED, shape_of(residual, tolerance, ("sample", "unit")))
     return Found(_named(known), known.detail, residual, share=known.share, among=among)
 
@@ -310,19 +313,6 @@ GROUPS = (
 """Candidates in groups, the simplest first."""
 
 
-@dataclass
-class _Search:
-    """All candidates; `among` are those of which the last one is."""
-
-    operands: _Operands
-    error: Error
-    among: Candidates | None = None
-
-    def __iter__(self) -> Iterator[Candidate | Term]:
-        for self.among in GROUPS:
-            yield from self.among(self.operands, self.error)
-
-
 def _explained(
     operands: _Operands, error: Error, above: Found | None
 ) -> tuple[Known | None, Candidates | None]:
@@ -331,6 +321,12 @@ def _explained(
         known = first_fit(error, above.among(operands, error))
         if known is not None and known._replace(name=_named(known)) == Known(above.name, above.detail):
             return known, above.among
-    search = _Search(operands, error)
-    known = first_fit(error, search)
-    return known, search.among if known is not None and known.share == 1 else None
+    begun = list[Candidates]()
+
+    def in_turn() -> Iterator[Candidate | Term]:
+        for group in GROUPS:
+            begun.append(group)
+            yield from group(operands, error)
+
+    known = first_fit(error, in_turn())
+    return known, begun[-1] if known is not None and known.share == 1 else None
