@@ -11,6 +11,7 @@ from oracles import random_problem
 
 import backproof
 from backproof.estimates.directional import probability_of_a_miss
+from backproof.estimates.noise import POINTS
 from backproof.network.activations import ACTIVATIONS
 from backproof.network.deltas import DELTAS
 from backproof.network.faults import FAULTS as PLANTED
@@ -470,15 +471,27 @@ def test_a_right_gradient_costs_little_more_than_two_evaluations_a_parameter():
 )
 @pytest.mark.parametrize("at", [0.0, 0.7])
 def test_ten_parameters_take_at_most_sixty_evaluations(change, at):
-    """Right, with one entry wrong, or wrong in every entry; also where the loss is 0 at the point."""
-    draw = np.random.default_rng(1)
-    x, w = draw.normal(size=(30, 10)), at * draw.normal(size=10)
-    found = backproof.check(
-        lambda w: float(np.tanh(x @ w).sum()), w, df=lambda w: change(x.T @ (1 - np.tanh(x @ w) ** 2))
-    )
-    assert found.target.evaluations <= 60
+    """Right, with one entry wrong, or wrong in every entry; also where the loss is 0 at the point.
+
+    How values are rounded decides, once in some hundred times, that their noise is measured again nearby.
+    """
     right = change(np.ones(10)).min() == change(np.ones(10)).max() == 1
-    assert found.verdict == ("agrees" if right else "incorrect gradient")
+    taken = []
+    for seed in range(5):
+        draw = np.random.default_rng(seed)
+        x, w = draw.normal(size=(30, 10)), at * draw.normal(size=10)
+
+        def loss(w, x=x):
+            return float(np.tanh(x @ w).sum())
+
+        def gradient(w, x=x):
+            return change(x.T @ (1 - np.tanh(x @ w) ** 2))
+
+        found = backproof.check(loss, w, df=gradient)
+        assert found.verdict == ("agrees" if right else "incorrect gradient")
+        taken.append(found.target.evaluations)
+    assert np.median(taken) <= 60
+    assert max(taken) <= 60 + POINTS
 
 
 def test_a_wrong_entry_beside_many_others_is_named():
