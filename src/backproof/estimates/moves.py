@@ -9,8 +9,8 @@ from backproof.estimates.steps import realised, wide
 from backproof.network.arrays import Array
 from backproof.targets.layout import Index
 
-BLOCK = 1 << 16
-"""Array elements that a block of moves occupies: half a megabyte; a second-level cache holds a few."""
+BLOCK = 1 << 17
+"""Array elements that a block of moves occupies: a megabyte, about what a second-level cache holds."""
 
 
 class Moves:
