@@ -156,11 +156,13 @@ def screened(
     if scaled is None:
         return None
     sizes, longest = scaled
-    draws = (generator.random((DIRECTIONS, len(analytic))) - 0.5) * math.sqrt(12)
-    moves = draws.astype(analytic.dtype, copy=False) * sizes
-    u = unit_roundoff(analytic.dtype)
-    beside = ROUNDINGS * u * float(np.linalg.norm(draws, axis=1).max())
+    draws = generator.random((DIRECTIONS, len(analytic)))
+    draws -= 0.5
+    draws *= math.sqrt(12)
+    beside = ROUNDINGS * unit_roundoff(analytic.dtype) * math.sqrt(np.vecdot(draws, draws).max())
     beside += allowed * float(np.abs(draws).sum(axis=1).max()) if allowed else 0.0
+    moves = draws.astype(analytic.dtype, copy=False)
+    moves *= sizes
     known = 0.0 if rounding is None else float((np.abs(rounding) * sizes).max(initial=0))
     for shorter in SHORTER:
         step = best_step(analytic.dtype) * longest * shorter
