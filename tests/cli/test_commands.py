@@ -631,9 +631,15 @@ def test_output_that_nobody_reads_or_that_has_no_room(here, words, buffered):
     assert failed.returncode in (1, 2)
 
 
-def test_other_errors_of_files_are_not_taken_for_the_output():
-    with pytest.raises(FileNotFoundError):
-        ended(lambda: Path("nowhere").read_text())
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(2, "none", "nowhere"), OSError(12, "no memory")], ids=str
+)
+def test_other_errors_of_the_system_are_not_taken_for_the_outputs(error):
+    def fails():
+        raise error
+
+    with pytest.raises(type(error), match=error.strerror):
+        ended(fails)
 
 
 def test_a_value_that_only_some_choices_have(program):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -23,6 +24,9 @@ OPEN = "--open"
 WIDTH = 100
 """Characters of a line of text."""
 
+UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors of writing to a stream: nobody reads it, or its disk is full or broken."""
+
 
 def ended(action: Callable[[], ExitStatus]) -> ExitStatus:
     """The exit status of an action; what is wrong is printed in one line."""
@@ -39,12 +43,12 @@ def ended(action: Callable[[], ExitStatus]) -> ExitStatus:
         print("backproof: interrupted", file=sys.stderr)
         return ExitStatus.INTERRUPTED
     except OSError as error:
-        if error.filename is not None:  # no stream, and nothing that anybody expected
-            raise
+        if error.filename is not None or error.errno not in UNWRITABLE:
+            raise  # it is no stream's, and nobody expected it
         _print_no_more()
-        if isinstance(error, BrokenPipeError):
+        if error.errno == errno.EPIPE:
             return ExitStatus.UNREAD
-        wrong(f"the output cannot be written ({error.strerror or error})")
+        wrong(f"the output cannot be written ({error.strerror})")
         return ExitStatus.SOME_FAILED
 
 
