@@ -309,6 +309,15 @@ def test_processes_are_there_before_their_work_is(tmp_path, recwarn):
     assert not recwarn.list
 
 
+def test_fewer_processes_wait_in_silence_for_work_that_is_left(recwarn):
+    processes.stop()
+    left = [processes.submitted(2, time.sleep, 1) for _ in range(2)]
+    assert processes.submitted(1, pow, 2, 3).result(timeout=60) == 8
+    assert all(each.done() for each in left)
+    processes.stop()
+    assert not recwarn.list
+
+
 def test_workers_start_early_with_what_some_of_them_draw_with(monkeypatch):
     asked = []
     monkeypatch.setattr(processes, "warm_up", lambda number, calls: asked.append((number, list(calls))))

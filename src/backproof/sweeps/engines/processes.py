@@ -49,9 +49,10 @@ def processes(number: int) -> Executor:
 
     global _size
     _size = number
-    # A process ends itself once it holds 300 MB more than after its first call, and another takes its place.
-    # Users need not know.
-    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
+    # Users need not know: a process ends itself once it holds 300 MB more than after its first call, and
+    # another takes its place; and where fewer are asked for than there are, these finish earlier work first.
+    silent = "A worker stopped while some jobs were given|Trying to resize an executor with running jobs"
+    warnings.filterwarnings("ignore", silent, UserWarning)
     from_main = threading.current_thread() is threading.main_thread()
     executor: Executor = get_reusable_executor(
         number, timeout=IDLE_SECONDS, env=ONE_THREAD,
