@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 
 import numpy as np
 
@@ -85,9 +84,7 @@ def hidden_delta(at: BackwardPass, layer: int, found_above: Found | None = None)
     if known is None:
         operands = _operands(at, layer, incoming)
         known, among = _explained(operands, error, found_above)
-        known = known or in_part(
-            error, lambda part: chain.from_iterable(group(operands, part) for group in GROUPS)
-        )
+        known = known or in_part(error, lambda part: _in_turn(operands, part, []))
     known = known or Known(NOT_IDENTIFIED, shape_of(residual, tolerance, ("sample", "unit")))
     return Found(_named(known), known.detail, residual, share=known.share, among=among)
 
@@ -313,6 +310,13 @@ GROUPS = (
 """Candidates in groups, the simplest first."""
 
 
+def _in_turn(operands: _Operands, error: Error, begun: list[Candidates]) -> Iterator[Candidate | Term]:
+    """All candidates; `begun` gets each group as its first one is asked for."""
+    for group in GROUPS:
+        begun.append(group)
+        yield from group(operands, error)
+
+
 def _explained(
     operands: _Operands, error: Error, above: Found | None
 ) -> tuple[Known | None, Candidates | None]:
@@ -322,11 +326,5 @@ def _explained(
         if known is not None and known._replace(name=_named(known)) == Known(above.name, above.detail):
             return known, above.among
     begun = list[Candidates]()
-
-    def in_turn() -> Iterator[Candidate | Term]:
-        for group in GROUPS:
-            begun.append(group)
-            yield from group(operands, error)
-
-    known = first_fit(error, in_turn())
+    known = first_fit(error, _in_turn(operands, error, begun))
     return known, begun[-1] if known is not None and known.share == 1 else None

@@ -14,12 +14,12 @@ from backproof.estimates.incremental import (
     numerical_gradient,
     numerical_gradients,
 )
+from backproof.estimates.kinks import kink_arguments
 from backproof.estimates.moves import changes_of_parameters
 from backproof.estimates.one_sided import Kinked
 from backproof.estimates.perturbed import PerturbedLoss
 from backproof.estimates.record import Mask
 from backproof.estimates.stencils import Scheme, refuses_complex
-from backproof.network.activations import Activation
 from backproof.network.arrays import Array, Weights, cut_like
 from backproof.network.at_kinks import with_derivative_at_kinks
 from backproof.network.problem import Forward, Problem
@@ -101,10 +101,8 @@ class View:
 
         Elsewhere what a backward rule does at kinks changes none of its numbers.
         """
-        *hidden, last = self.forward.pre_activations
-        output = self.problem.output
-        met = any(self.problem.activation.at_kink(z).any() for z in hidden)
-        met |= isinstance(output, Activation) and bool(output.at_kink(last).any())
+        arguments = kink_arguments(self.problem, self.forward)
+        met = any(bool((values == at).any()) for what, _, at, values in arguments if what == "unit")
         return met or (self.estimate is not None and not self.estimate.smooth)
 
     def once(self, name: Hashable, work: Callable[[], Array]) -> Array:
